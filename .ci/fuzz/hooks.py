@@ -1,0 +1,296 @@
+"""What the contract cannot say to a fuzzer, and what it promises beyond a schema.
+
+The first half turns requests that are valid on paper into requests that reach the service's logic: references that
+exist, codes nobody took, a precondition that holds. It touches only values that are valid as generated, so a request
+made wrong on purpose stays wrong. Reading uses the seed's records; changing and deleting use records made for it, so
+that the seed stays whole to the end.
+
+The second half checks promises that the built-in checks do not know. `schemathesis.toml` has the rest.
+"""
+
+import copy
+import itertools
+import os
+import re
+import secrets
+import zlib
+from urllib.parse import urlsplit
+
+import requests
+import schemathesis
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import REQUEST_SHAPE_PROBES, CoverageScenario, TestPhase, coverage_scenario
+
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
+# What a reference or a code looks like. Anything else in its place was made wrong on purpose.
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# A run's codes: never taken before, however often the same database is fuzzed.
+RUN = f"fz{secrets.token_hex(3)}"
+SERIAL = itertools.count()
+# The id of each code of this run. In a chain of requests a record goes by its id, as what was done to one name of it
+# would not be known of the other: deleted by its code, it is rightly gone by its id.
+IDS = {}
+
+# Where the records live that a field of a body or a filter of a list refers to. `parent` is of its owner's kind, and
+# so is absent.
+REFERENCES = {
+    "agreement": "agreements",
+    "commitment": "commitments",
+    "conference": "conferences",
+    "depends_on": "milestones",
+    "document": "documents",
+    "focus": "sectors",
+    "fund": "funds",
+    "host_region": "regions",
+    "hosting": "organizations",
+    "location": "regions",
+    "milestone": "milestones",
+    "organization": "organizations",
+    "pairing": "pairings",
+    "pairings": "pairings",
+    "programme": "programmes",
+    "project": "projects",
+    "provider": "organizations",
+    "receiver": "organizations",
+    "recipient_organization": "organizations",
+    "region": "regions",
+    "responsible": "organizations",
+    "reverses": "transactions",
+    "sector": "sectors",
+    "sectors": "sectors",
+    "sending": "organizations",
+    "supersedes": "pairings",
+    "supporter_organization": "organizations",
+}
+
+# The faults (`errors[].code`) that the service finds by the schema alone, see `src/contract.rs`. All others are rules
+# that no schema can say: a reference that is not there, an end before its start.
+SCHEMA_FAULTS = {
+    "enum",
+    "format",
+    "invalid",
+    "nul",
+    "pattern",
+    "required",
+    "too_few",
+    "too_large",
+    "too_long",
+    "too_many",
+    "too_short",
+    "too_small",
+    "type",
+    "unknown_field",
+}
+
+
+class Service:
+    """The running service, as its contract describes it: what it holds, and how to add to it."""
+
+    def __init__(self, contract):
+        self.contract = contract
+        self.paths = contract["paths"]
+        self.origin = os.environ["FUZZ_URL"].rstrip("/")
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {os.environ['FUZZ_KEY']}"
+        # What the seed brought, before anything is added or deleted.
+        self.seed = {path: self.items(path) for path in self.paths if self.is_collection(path)}
+
+    def is_collection(self, path):
+        below = re.compile(re.escape(path) + r"/\{[^/]+\}")
+        return "get" in self.paths[path] and "{" not in path and any(map(below.fullmatch, self.paths))
+
+    def items(self, url):
+        answer = self.session.get(self.origin + url, params={"limit": 100}, timeout=10)
+        answer.raise_for_status()
+        return answer.json()["items"]
+
+    def reference(self, collection, value):
+        """A seeded record in the place of `value`: the same one for the same value, by its code or by its id."""
+        known = next((items for path, items in self.seed.items() if path.endswith(f"/{collection}")), [])
+        if not known:
+            return value
+        pick = zlib.crc32(value.encode())
+        item = known[pick % len(known)]
+        return str(item["id"]) if pick % 5 == 0 else item.get("code") or str(item["id"])
+
+    def example(self, path):
+        """The contract's own example of what to POST to a collection."""
+        media = self.paths[path]["post"]["requestBody"]["content"]["application/json"]
+        if "example" in media:
+            return media["example"]
+        if "examples" in media:
+            return next(iter(media["examples"].values()))["value"]
+        schema = self.contract["components"]["schemas"][media["schema"]["$ref"].rsplit("/", 1)[1]]
+        return schema["example"] if "example" in schema else schema["examples"][0]
+
+    def create(self, path, url):
+        """A record of its own for a request that changes or deletes it: the contract's example with a fresh code."""
+        body = settle(copy.deepcopy(self.example(path)), path)
+        answer = self.session.post(self.origin + url, json=body, timeout=10)
+        if answer.status_code != 201:
+            raise AssertionError(f"POST {url} refuses the contract's example: {answer.status_code} {answer.text}")
+        return answer.json()
+
+    def resolve(self, path, names, *, own):
+        """Values for parameters of a path that name records which are there: seeded ones, or new ones if `own`."""
+        values, url, template = {}, "", ""
+        for segment in path.strip("/").split("/"):
+            if segment.startswith("{"):
+                name = segment.strip("{}")
+                item = self.record(template, url, own=own) if name in names else None
+                if item is None:
+                    return values
+                values[name] = str(item["id"] if own else item.get("code") or item["id"])
+                url += f"/{values[name]}"
+            else:
+                url += f"/{segment}"
+            template += f"/{segment}"
+        return values
+
+    def record(self, template, url, *, own):
+        operations = self.paths.get(template, {})
+        seeded = self.seed.get(template)
+        if "post" in operations and (own or not seeded):
+            return self.create(template, url)
+        if "get" in operations:
+            return next(iter(seeded or self.items(url)), None)
+        return None
+
+    def upload(self, url):
+        """A file for a document, as the seed brings none; refused when the document is gone or has one already."""
+        headers = {"Content-Type": "application/pdf", "If-Match": "*"}
+        answer = self.session.put(self.origin + url, data=b"%PDF-1.4\n", headers=headers, timeout=10)
+        if not answer.ok and answer.status_code not in (404, 409):
+            raise AssertionError(f"PUT {url} refuses a PDF: {answer.status_code} {answer.text}")
+
+
+@schemathesis.hook
+def after_load_schema(context, schema):
+    global here
+    here = Service(schema.raw_schema)
+
+
+def fresh(code):
+    """A code that nobody took, as long as the generated one where that is long enough to be fresh."""
+    token = f"{RUN}{next(SERIAL):05d}"
+    return token + code[len(token) :]
+
+
+def settle(value, path, name=None):
+    """A body, or a part of one, whose references exist and whose code is free."""
+    if isinstance(value, dict):
+        return {key: settle(item, path, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [settle(item, path, name) for item in value]
+    if not isinstance(value, str) or not SLUG.fullmatch(value):
+        return value
+    if name == "code":
+        return fresh(value)
+    if name == "parent":
+        owner = next(segment for segment in reversed(path.split("/")) if not segment.startswith("{"))
+        return here.reference(owner, value)
+    return here.reference(REFERENCES[name], value) if name in REFERENCES else value
+
+
+def is_wrong(case, location, name):
+    """Whether a parameter was left out, or made wrong, on purpose."""
+    parameter = case.operation.get_parameter_set(location).get(name)
+    if parameter is None:
+        return True
+    if coverage_scenario(case) is CoverageScenario.MISSING_PARAMETER and case.meta.phase.data.parameter == name:
+        return True
+    value = case.get_container(location).get(name)
+    if value is None:
+        return False
+    # Numbers travel as text.
+    readings = [value, int(value)] if re.fullmatch(r"-?\d{1,18}", str(value)) else [value]
+    return not any(map(parameter.get_validator().is_valid, readings))
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    method = case.method.upper()
+    is_file = method == "GET" and case.path.endswith("/content")
+
+    # Records that exist. What a link of the stateful phase brought stays: it is the record under test.
+    linked = case._override.path_parameters if case.meta and case.meta.phase.name is TestPhase.STATEFUL else {}
+    for name, value in linked.items():
+        case.path_parameters[name] = str(IDS.get(str(value), value))
+    unlinked = case.path_parameters.keys() - linked.keys()
+    names = {name for name in unlinked if not is_wrong(case, ParameterLocation.PATH, name)}
+    if names:
+        case.path_parameters.update(here.resolve(case.path, names, own=method not in SAFE or is_file))
+    if is_file and (names or linked):
+        here.upload(case.formatted_path)
+
+    if isinstance(case.query, dict):
+        # A cursor is opaque, and good for one filter and sort: a generated one is refused (400). Tests cover paging.
+        if "cursor" in case.query and not is_wrong(case, ParameterLocation.QUERY, "cursor"):
+            del case.query["cursor"]
+        for name in case.query.keys() & (REFERENCES.keys() | {"parent"}):
+            case.query[name] = settle(case.query[name], case.path, name)
+
+    # An edited set of headers counts as valid again, so a request without its key on purpose keeps the ones it has.
+    if not case.operation.schema.is_security_param_negated(case):
+        # Any version: a generated ETag never matches (412).
+        declared = {parameter.name for parameter in case.operation.headers}
+        if "If-Match" in declared and not is_wrong(case, ParameterLocation.HEADER, "If-Match"):
+            case.headers["If-Match"] = "*"
+        # A key that was used with another body is refused (422).
+        if "Idempotency-Key" in case.headers and not is_wrong(case, ParameterLocation.HEADER, "Idempotency-Key"):
+            case.headers["Idempotency-Key"] = secrets.token_hex(16)
+
+    if isinstance(case.body, dict | list):
+        case.body = settle(case.body, case.path)
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    if response.status_code == 201:
+        record = response.json()
+        if isinstance(record, dict) and "id" in record and "code" in record:
+            IDS[record["code"]] = record["id"]
+
+
+@schemathesis.check
+def every_answer_is_dressed(ctx, response, case):
+    """Answers of every kind, errors too, forbid guessing their type and can be found in the log."""
+    for name in ("x-content-type-options", "x-request-id"):
+        assert name in response.headers, f"no {name} in a {response.status_code}"
+
+
+@schemathesis.check
+def every_error_is_a_problem(ctx, response, case):
+    """Errors are problem documents (RFC 9457), also those that no operation declares, such as 405."""
+    if response.status_code < 400:
+        return
+    media_type = response.headers.get("content-type", [""])[0].split(";")[0]
+    assert media_type == "application/problem+json", f"a {response.status_code} of type {media_type!r}"
+    if response.request.method == "HEAD":
+        return
+    problem = response.json()
+    missing = {"type", "title", "status", "code", "request_id"} - problem.keys()
+    assert not missing, f"a problem without {sorted(missing)}"
+    assert problem["status"] == response.status_code, f"status {problem['status']} in a {response.status_code}"
+
+
+@schemathesis.check
+def unknown_query_parameters_are_refused(ctx, response, case):
+    """The built-in check forgives services that ignore what they do not know; this one promises a 400."""
+    if coverage_scenario(case) in REQUEST_SHAPE_PROBES or not isinstance(case.query, dict):
+        return
+    unknown = case.query.keys() - {parameter.name for parameter in case.operation.query}
+    if unknown and urlsplit(response.request.url).query:
+        assert 400 <= response.status_code < 500, f"{sorted(unknown)} accepted with {response.status_code}"
+
+
+@schemathesis.check
+def rules_are_beyond_the_schema(ctx, response, case):
+    """A body that fits its schema is refused for a rule that no schema can say, or not at all."""
+    if response.status_code != 422 or case.meta is None or case.meta.generation.mode.is_negative:
+        return
+    if coverage_scenario(case) in REQUEST_SHAPE_PROBES:
+        return
+    said = {fault["code"] for fault in response.json()["errors"]}
+    assert said, "a 422 that names no fault"
+    assert not said & SCHEMA_FAULTS, f"{sorted(said & SCHEMA_FAULTS)}, although the body fits the published schema"

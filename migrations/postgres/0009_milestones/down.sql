@@ -1,0 +1,4 @@
+DROP TABLE milestone_revisions;
+DROP TABLE milestone_dependencies;
+DROP TABLE milestone_responsible;
+DROP TABLE milestones;

@@ -1,0 +1,53 @@
+-- What every record shares: codes that are never reused, the text that `q` searches, the history of every
+-- write, the answers kept for retries, and the keys that may write.
+
+CREATE TABLE record_codes (
+    entity TEXT NOT NULL CHECK (length(entity) BETWEEN 1 AND 40),
+    code TEXT NOT NULL CHECK (length(code) BETWEEN 1 AND 100),
+    record_id BIGINT NOT NULL,
+    PRIMARY KEY (entity, code)
+);
+
+CREATE VIRTUAL TABLE search_texts USING fts5 (entity, body, record_id UNINDEXED, tokenize = 'unicode61');
+
+CREATE TABLE api_keys (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    role TEXT NOT NULL CHECK (role IN ('admin', 'editor', 'viewer')),
+    prefix TEXT NOT NULL,
+    secret_sha256 TEXT NOT NULL CHECK (length(secret_sha256) = 64),
+    created_at TIMESTAMP NOT NULL,
+    revoked_at TIMESTAMP,
+    CONSTRAINT api_keys_secret_sha256_key UNIQUE (secret_sha256)
+);
+
+CREATE TABLE audit_events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TIMESTAMP NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    record_id BIGINT NOT NULL,
+    record_code TEXT,
+    reason TEXT,
+    before_json TEXT,
+    after_json TEXT,
+    request_id TEXT NOT NULL,
+    CHECK (before_json IS NOT NULL OR after_json IS NOT NULL)
+);
+CREATE INDEX audit_events_record ON audit_events (entity, record_id, id);
+CREATE INDEX audit_events_at ON audit_events (at, id);
+CREATE INDEX audit_events_actor ON audit_events (actor, id);
+
+CREATE TABLE idempotency_keys (
+    actor TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL CHECK (length(idempotency_key) BETWEEN 1 AND 255),
+    request_sha256 TEXT NOT NULL,
+    status INTEGER NOT NULL CHECK (status BETWEEN 200 AND 299),
+    location TEXT,
+    etag TEXT,
+    body TEXT NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (actor, idempotency_key)
+);
+CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);

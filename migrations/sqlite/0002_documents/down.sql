@@ -1,0 +1,3 @@
+DROP TABLE citations;
+DROP TABLE document_contents;
+DROP TABLE documents;

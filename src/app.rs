@@ -1,0 +1,42 @@
+//! The application: every route, and what is around all of them. The server and the tests use the very same one.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::{App, Error, middleware, web};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::http::{AppState, envelope};
+use crate::{reports, resources, web as pages};
+
+/// The operations of the published document.
+pub fn operations(config: &mut ServiceConfig<'_>) {
+    config.service(utoipa_actix_web::scope("/api/v1").configure(resources::mount).configure(reports::mount));
+    pages::service::mount(config);
+}
+
+/// The application over a state.
+pub fn app(
+    state: web::Data<AppState>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let (app, _) = App::new().into_utoipa_app().configure(operations).split_for_parts();
+    app.app_data(state)
+        .configure(pages::mount)
+        .service(
+            SwaggerUi::new("/docs/{_:.*}")
+                .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
+        )
+        .default_service(web::route().to(envelope::no_route))
+        // The last to be wrapped is the first to run: the envelope sees what compression did not.
+        .wrap(middleware::from_fn(envelope::wrap))
+        .wrap(middleware::Compress::default())
+}

@@ -1,0 +1,265 @@
+//! The command line.
+
+mod database;
+mod keys;
+mod seed;
+mod serve;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::access::Role;
+use crate::config::{PartialSettings, Settings};
+use crate::{db, openapi};
+
+/// The settings file that is read when it is there.
+const SETTINGS_FILE: &str = "pairing-tracker.toml";
+
+/// Tracks policy pairings: who supports whom, what was agreed, what is done and what is late.
+///
+/// Without a subcommand it serves: it migrates the database, fills an empty one with the Jiangmen programme of 2022, and
+/// listens on 127.0.0.1:8080.
+#[derive(Parser)]
+#[command(
+    name = "pairing-tracker",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  pairing-tracker                                        serve pairing-tracker.db, seeded, on 127.0.0.1:8080
+  pairing-tracker key create --name office --role admin  make a key that may write; prints its secret alone
+  pairing-tracker seed plan seed/                        what would be created, changed and left
+  pairing-tracker serve --database-url postgres://tracker@db/tracker --listen 0.0.0.0:8080
+  pairing-tracker openapi --format yaml > api.yaml       the API's document"
+)]
+struct Cli {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args, Clone)]
+struct DatabaseArgs {
+    /// Where the data is: sqlite:PATH or postgres://USER@HOST/NAME [default: sqlite:pairing-tracker.db]
+    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// The settings file [default: pairing-tracker.toml, where it is]
+    #[arg(long, global = true, env = "PAIRING_TRACKER_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Migrate the database and serve the API, its documentation and the page
+    Serve(ServeArgs),
+    /// Bring the database's schema up to date
+    Migrate {
+        /// Change nothing; fail when a migration is pending
+        #[arg(long)]
+        check: bool,
+    },
+    /// Bring records from YAML or JSON files into the database
+    #[command(subcommand)]
+    Seed(SeedCommand),
+    /// Print the API's OpenAPI document
+    Openapi {
+        #[arg(long, value_enum, default_value_t = Format::Json)]
+        format: Format,
+    },
+    /// Make, list and revoke the keys that may write
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Print a script that completes this program's commands in a shell
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args, Default)]
+struct ServeArgs {
+    /// The address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "PAIRING_TRACKER_LISTEN", value_name = "ADDR")]
+    listen: Option<String>,
+    /// Fill an empty database with the Jiangmen programme of 2022
+    #[arg(long)]
+    seed: bool,
+    /// Ask for a key for reading, too
+    #[arg(long)]
+    private: bool,
+    /// The time zone in which "today" is [default: Asia/Shanghai]
+    #[arg(long, env = "PAIRING_TRACKER_TIME_ZONE", value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// Keep the files of documents in this directory instead of the database
+    #[arg(long, env = "PAIRING_TRACKER_FILES_DIR", value_name = "DIR")]
+    files_dir: Option<PathBuf>,
+    /// Connections for reading, 1 to 100 [default: 8]
+    #[arg(long, env = "PAIRING_TRACKER_CONNECTIONS", value_name = "N")]
+    connections: Option<u32>,
+    /// Print the effective settings, without secrets, and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Subcommand)]
+enum SeedCommand {
+    /// Say what would be created, changed and left; change nothing
+    Plan {
+        /// Bundles, or directories of bundles
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Create what is not there and change what differs, all in one transaction
+    Apply {
+        /// Bundles, or directories of bundles
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum KeyCommand {
+    /// Make a key and print its secret, which is never shown again
+    Create {
+        /// Whose key it is; the history keeps this name
+        #[arg(long)]
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum)]
+        role: Role,
+        /// A pairing that an editor may write, by code or id; repeat for several; none: all
+        #[arg(long = "pairing", value_name = "CODE")]
+        pairings: Vec<String>,
+    },
+    /// List the keys
+    List,
+    /// Revoke a key by its id
+    Revoke { id: i64 },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Json,
+    Yaml,
+}
+
+impl ValueEnum for Role {
+    fn value_variants<'a>() -> &'a [Role] {
+        Role::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.as_str()))
+    }
+}
+
+/// What a command ends with: nothing, or what went wrong in words for the operator.
+type Outcome = Result<(), String>;
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "warn,pairing_tracker=info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let Cli { database, command } = Cli::parse();
+    // Bare `pairing-tracker` is for a first look: it comes with data.
+    let command = command.unwrap_or(Command::Serve(ServeArgs { seed: true, ..ServeArgs::default() }));
+    let outcome = match command {
+        Command::Serve(args) => settings(&database, args.into()).and_then(|(settings, print)| {
+            if print { write_out(&settings.to_string()) } else { serve::serve(settings) }
+        }),
+        Command::Migrate { check } => {
+            plain_settings(&database).and_then(|settings| database::migrate(&settings, check))
+        }
+        Command::Seed(SeedCommand::Plan { paths }) => {
+            plain_settings(&database).and_then(|settings| seed::run(&settings, &paths, seed::Mode::Plan))
+        }
+        Command::Seed(SeedCommand::Apply { paths }) => {
+            plain_settings(&database).and_then(|settings| seed::run(&settings, &paths, seed::Mode::Apply))
+        }
+        Command::Openapi { format } => print_document(format),
+        Command::Key(command) => plain_settings(&database).and_then(|settings| keys::run(&settings, command)),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "pairing-tracker", &mut script);
+            write_out(&String::from_utf8_lossy(&script))
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            for line in message.lines() {
+                eprintln!("pairing-tracker: {line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints on the standard output; a reader that has gone away is no failure.
+fn write_out(text: &str) -> Outcome {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
+        _ => Ok(()),
+    }
+}
+
+fn print_document(format: Format) -> Outcome {
+    let document = openapi::document().map_err(|e| e.to_string())?;
+    let text = match format {
+        Format::Json => openapi::json(&document),
+        Format::Yaml => openapi::yaml(&document),
+    };
+    write_out(&text.map_err(|e| e.to_string())?)
+}
+
+impl From<ServeArgs> for (PartialSettings, bool) {
+    fn from(args: ServeArgs) -> (PartialSettings, bool) {
+        let ServeArgs { listen, seed, private, time_zone, files_dir, connections, print_config } = args;
+        // A flag that is not given leaves the decision to the file.
+        let flag = |given: bool| given.then_some(true);
+        let settings = PartialSettings {
+            listen,
+            database_url: None,
+            seed: flag(seed),
+            private: flag(private),
+            time_zone,
+            files_dir,
+            connections,
+        };
+        (settings, print_config)
+    }
+}
+
+fn plain_settings(database: &DatabaseArgs) -> Result<Settings, String> {
+    settings(database, (PartialSettings::default(), false)).map(|(settings, _)| settings)
+}
+
+fn settings(database: &DatabaseArgs, (given, print): (PartialSettings, bool)) -> Result<(Settings, bool), String> {
+    let file = match &database.config {
+        Some(path) => PartialSettings::from_file(path, true)?,
+        None => PartialSettings::from_file(SETTINGS_FILE.as_ref(), false)?,
+    };
+    let given = PartialSettings { database_url: database.database_url.clone(), ..given };
+    Ok((given.or(file).finish()?, print))
+}
+
+/// Opens one connection for a command; a database that is not there is not made.
+fn open_existing(settings: &Settings) -> Result<db::Conn, String> {
+    database::require_present(&settings.database_url)?;
+    let mut conn = db::Manager::new(settings.database_url.clone()).open().map_err(|e| e.to_string())?;
+    let pending = db::backend::pending_migrations(&mut conn).map_err(|e| e.to_string())?;
+    if pending.is_empty() {
+        Ok(conn)
+    } else {
+        Err(format!("the database {} is not up to date; run: pairing-tracker migrate", settings.database_url))
+    }
+}

@@ -1,0 +1,57 @@
+//! `serve`: migrate, seed when asked and empty, serve, and stop gracefully.
+
+use std::sync::Arc;
+
+use actix_web::{HttpServer, web};
+
+use super::{Outcome, database, seed};
+use crate::app::app;
+use crate::config::Settings;
+use crate::contract::Contract;
+use crate::db::{Manager, Store, backend};
+use crate::http::AppState;
+use crate::http::answer::Answers;
+use crate::openapi;
+
+/// How long requests in flight may take when the service stops, in seconds.
+const STOP_TIMEOUT: u64 = 30;
+
+pub fn serve(settings: Settings) -> Outcome {
+    database::announce_new(&settings.database_url)?;
+    let contract = Arc::new(Contract::new(openapi::document().map_err(|e| e.to_string())?));
+    {
+        let mut conn = Manager::new(settings.database_url.clone()).open().map_err(|e| e.to_string())?;
+        backend::migrate(&mut conn).map_err(|e| e.to_string())?;
+        if settings.seed
+            && let Some(count) = seed::fill_empty(&mut conn, &settings, &contract)?
+        {
+            eprintln!("Seeded {} with {count} records.", settings.database_url);
+        }
+    }
+    let listen = settings.listen.clone();
+    actix_web::rt::System::new().block_on(async move {
+        let store = Store::open(&settings.database_url, settings.connections).map_err(|e| e.to_string())?;
+        let url = settings.database_url.to_string();
+        let state = web::Data::new(AppState {
+            store,
+            contract,
+            settings: Arc::new(settings),
+            answers: Answers::default(),
+        });
+        let server = HttpServer::new(move || app(state.clone()))
+            .shutdown_timeout(STOP_TIMEOUT)
+            .client_request_timeout(std::time::Duration::from_secs(10))
+            .bind(&listen)
+            .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
+        for address in server.addrs() {
+            eprintln!(
+                "Serving {url}\n  page  http://{address}/\n  docs  http://{address}/docs/\n  API   http://{address}/api/v1/pairings\n\
+                 To write, make a key: pairing-tracker key create --name me --role admin"
+            );
+        }
+        // The server ends what is in flight on SIGINT and SIGTERM, and then returns.
+        server.run().await.map_err(|e| format!("the server failed: {e}"))?;
+        eprintln!("Stopped.");
+        Ok(())
+    })
+}

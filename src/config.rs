@@ -1,0 +1,243 @@
+//! Settings: from flags, the environment and a file, in that order of precedence.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use chrono::{NaiveDate, Utc};
+use chrono_tz::Tz;
+use serde::Deserialize;
+
+/// Where the data is. The scheme decides the backend, strictly: a mistyped one is refused, never a file's name.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        match url.split_once(':') {
+            Some(("sqlite", path)) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                if path.is_empty() || path == ":memory:" || path.contains('?') {
+                    return Err(
+                        "a SQLite URL names a file: sqlite:pairing-tracker.db or sqlite:///srv/pairing.db".to_owned()
+                    );
+                }
+                Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
+            }
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                let wants_tls = ["sslmode=require", "sslmode=verify-ca", "sslmode=verify-full"]
+                    .iter()
+                    .any(|mode| rest.contains(mode));
+                if wants_tls && !cfg!(any(feature = "tls", feature = "tls-vendored")) {
+                    return Err("this build of pairing-tracker has no TLS; build it with --features tls".to_owned());
+                }
+                Ok(DatabaseUrl::Postgres(url.to_owned()))
+            }
+            Some((scheme, _)) => {
+                Err(format!("unknown database scheme \"{scheme}\"; there are sqlite: and postgres://"))
+            }
+            None => Err(format!("\"{url}\" is no database URL; there are sqlite:PATH and postgres://USER@HOST/NAME")),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    /// The URL without its password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DatabaseUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => f.write_str(&without_password(url)),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
+    let base = match base.split_once("//").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+        Some((scheme, (user, host))) => {
+            let user = user.split_once(':').map_or(user.to_owned(), |(name, _)| format!("{name}:***"));
+            format!("{scheme}//{user}@{host}")
+        }
+        None => base.to_owned(),
+    };
+    match query {
+        None => base,
+        Some(query) => {
+            let pairs: Vec<&str> = query
+                .split('&')
+                .map(|pair| if pair.starts_with("password=") { "password=***" } else { pair })
+                .collect();
+            format!("{base}?{}", pairs.join("&"))
+        }
+    }
+}
+
+/// Where the files of documents are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileStore {
+    /// In the database, beside the rows.
+    Database,
+    /// In a directory, by their SHA-256.
+    Directory(PathBuf),
+}
+
+/// What the service runs with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub listen: String,
+    pub database_url: DatabaseUrl,
+    pub seed: bool,
+    pub private: bool,
+    pub time_zone: Tz,
+    pub files: FileStore,
+    /// Connections for reading.
+    pub connections: u32,
+}
+
+impl Settings {
+    /// Today where the programme is.
+    pub fn today(&self) -> NaiveDate {
+        Utc::now().with_timezone(&self.time_zone).date_naive()
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            listen: "127.0.0.1:8080".to_owned(),
+            database_url: DatabaseUrl::Sqlite(PathBuf::from("pairing-tracker.db")),
+            seed: false,
+            private: false,
+            time_zone: Tz::Asia__Shanghai,
+            files: FileStore::Database,
+            connections: 8,
+        }
+    }
+}
+
+/// Settings as one source gives them; what is absent is left to the next source.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartialSettings {
+    pub listen: Option<String>,
+    pub database_url: Option<String>,
+    pub seed: Option<bool>,
+    pub private: Option<bool>,
+    pub time_zone: Option<String>,
+    pub files_dir: Option<PathBuf>,
+    pub connections: Option<u32>,
+}
+
+impl PartialSettings {
+    /// Reads a settings file; a file that is not there is empty unless it was asked for.
+    pub fn from_file(path: &Path, asked_for: bool) -> Result<PartialSettings, String> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => toml::from_str(&text).map_err(|e| format!("{}: {}", path.display(), e.to_string().trim_end())),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !asked_for => Ok(PartialSettings::default()),
+            Err(e) => Err(format!("{}: {e}", path.display())),
+        }
+    }
+
+    /// Fills what is absent from the next source.
+    pub fn or(self, next: PartialSettings) -> PartialSettings {
+        PartialSettings {
+            listen: self.listen.or(next.listen),
+            database_url: self.database_url.or(next.database_url),
+            seed: self.seed.or(next.seed),
+            private: self.private.or(next.private),
+            time_zone: self.time_zone.or(next.time_zone),
+            files_dir: self.files_dir.or(next.files_dir),
+            connections: self.connections.or(next.connections),
+        }
+    }
+
+    /// The effective settings; every fault at once, a line each.
+    pub fn finish(self) -> Result<Settings, String> {
+        let PartialSettings { listen, database_url, seed, private, time_zone, files_dir, connections } = self;
+        let default = Settings::default();
+        let mut faults = Vec::new();
+        let mut settings = Settings {
+            listen: listen.unwrap_or(default.listen),
+            seed: seed.unwrap_or(false),
+            private: private.unwrap_or(false),
+            files: files_dir.map_or(FileStore::Database, FileStore::Directory),
+            connections: connections.unwrap_or(default.connections),
+            ..default
+        };
+        if let Some(url) = database_url {
+            match url.parse() {
+                Ok(url) => settings.database_url = url,
+                Err(fault) => faults.push(format!("database_url: {fault}")),
+            }
+        }
+        if let Some(zone) = time_zone {
+            match zone.parse() {
+                Ok(zone) => settings.time_zone = zone,
+                Err(_) => faults
+                    .push(format!("time_zone: no time zone \"{zone}\"; an IANA name is meant, like Asia/Shanghai")),
+            }
+        }
+        if let FileStore::Directory(path) = &settings.files
+            && !path.is_dir()
+        {
+            faults.push(format!("files_dir: no directory {}", path.display()));
+        }
+        if !(1..=100).contains(&settings.connections) {
+            faults.push("connections: must be between 1 and 100".to_owned());
+        }
+        if faults.is_empty() { Ok(settings) } else { Err(faults.join("\n")) }
+    }
+}
+
+impl fmt::Display for Settings {
+    /// As a settings file, without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "listen = {:?}", self.listen)?;
+        writeln!(f, "database_url = {:?}", self.database_url.to_string())?;
+        writeln!(f, "seed = {}", self.seed)?;
+        writeln!(f, "private = {}", self.private)?;
+        writeln!(f, "time_zone = {:?}", self.time_zone.name())?;
+        match &self.files {
+            FileStore::Database => writeln!(f, "# files_dir: none, files are kept in the database")?,
+            FileStore::Directory(path) => writeln!(f, "files_dir = {:?}", path.display().to_string())?,
+        }
+        writeln!(f, "connections = {}", self.connections)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheme_is_never_guessed() {
+        for (url, good) in [
+            ("sqlite:a.db", true),
+            ("sqlite:///srv/a.db", true),
+            ("postgres://tracker@db/tracker", true),
+            ("a.db", false),
+            ("sqlite:", false),
+            ("mysql://x", false),
+            ("postgres:tracker", false),
+        ] {
+            assert_eq!(url.parse::<DatabaseUrl>().is_ok(), good, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let url: DatabaseUrl = "postgres://u:secret@h/d?password=secret&connect_timeout=2".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://u:***@h/d?password=***&connect_timeout=2");
+    }
+}

@@ -1,0 +1,347 @@
+//! Requests are judged by the published document itself: what the OpenAPI schema promises is what is enforced.
+//!
+//! Fields and parameters that the document does not know are a malformed request (400), in a query every other fault
+//! too; a body that can be read and breaks a rule is 422. Every fault is reported, in both languages, at its field.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jsonschema::error::{TypeKind, ValidationErrorKind as Broken};
+use jsonschema::{ValidationError, Validator};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Fault, Problem, Result};
+use crate::msg;
+use crate::text::Msg;
+
+/// The published document, ready to judge by.
+pub struct Contract {
+    document: Value,
+    /// Compiled when first needed, so that a start does not wait for all of them.
+    validators: Mutex<HashMap<String, Arc<Validator>>>,
+    /// The schema of each operation's query, as one object.
+    queries: HashMap<String, Value>,
+    /// Each path template with its methods.
+    paths: Vec<(String, Vec<String>)>,
+}
+
+impl Contract {
+    pub fn new(document: Value) -> Contract {
+        let mut queries = HashMap::new();
+        let mut paths = Vec::new();
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            let mut methods = Vec::new();
+            for (method, operation) in item.as_object().into_iter().flatten() {
+                methods.push(method.to_ascii_uppercase());
+                if let Some(id) = operation["operationId"].as_str() {
+                    queries.insert(id.to_owned(), query_schema(&document, operation));
+                }
+            }
+            paths.push((path.clone(), methods));
+        }
+        Contract { document, validators: Mutex::default(), queries, paths }
+    }
+
+    /// The document as it is served.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// The methods of the path that a request asked for; empty when there is no such path.
+    pub fn methods_of(&self, asked: &str) -> Vec<String> {
+        let fits = |template: &str| {
+            let (mut left, mut right) = (template.split('/'), asked.split('/'));
+            loop {
+                match (left.next(), right.next()) {
+                    (None, None) => return true,
+                    (Some(l), Some(r)) if l == r || (l.starts_with('{') && !r.is_empty()) => {}
+                    _ => return false,
+                }
+            }
+        };
+        // A literal path (`/reports/overdue`) is meant before a template that fits it, too.
+        let literal = self.paths.iter().find(|(template, _)| template == asked);
+        literal
+            .or_else(|| self.paths.iter().find(|(template, _)| fits(template)))
+            .map_or_else(Vec::new, |(_, m)| m.clone())
+    }
+
+    /// Whether a component's properties include this one.
+    pub fn properties(&self, component: &str) -> Option<&Map<String, Value>> {
+        self.document["components"]["schemas"][component]["properties"].as_object()
+    }
+
+    /// Judges a body by a component of the document.
+    pub fn judge(&self, component: &str, body: &Value) -> Result<()> {
+        let faults = self.faults(component, body)?;
+        if faults.is_empty() {
+            Ok(())
+        } else if faults.iter().any(|fault| fault.code == "unknown_field") {
+            Err(Problem::malformed(faults).into())
+        } else {
+            Err(Problem::invalid(faults).into())
+        }
+    }
+
+    /// Every fault of a value, judged by a component of the document.
+    pub fn faults(&self, component: &str, value: &Value) -> Result<Vec<Fault>> {
+        let validator = self.validator(component, || json!({ "$ref": format!("#/components/schemas/{component}") }))?;
+        Ok(explain(&validator, value))
+    }
+
+    /// Reads a query string by the parameters of an operation, as one JSON object.
+    pub fn query(&self, operation: &str, raw: &str) -> Result<Value> {
+        let schema =
+            self.queries.get(operation).ok_or_else(|| Error::unexpected(format!("no operation {operation}")))?;
+        let mut faults = Vec::new();
+        let mut query = Map::new();
+        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (Some(name), Some(value)) = (decode(name), decode(value)) else {
+                faults.push(query_fault(
+                    pair,
+                    "encoding",
+                    msg!("不是有效的 UTF-8 编码。", "is not percent-encoded UTF-8"),
+                ));
+                continue;
+            };
+            let parameter = &schema["properties"][&name];
+            if parameter.is_null() {
+                let known: Vec<&str> =
+                    schema["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+                let known = known.join(", ");
+                faults.push(query_fault(
+                    &name,
+                    "unknown_parameter",
+                    msg!("没有此参数；可用：{known}。", "is no parameter of this operation; there are: {known}"),
+                ));
+            } else if parameter["type"] == "array" {
+                let items = &parameter["items"];
+                let values = query.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+                if let Value::Array(values) = values {
+                    values.push(typed(self.resolve(items), value));
+                }
+            } else if query.contains_key(&name) {
+                faults.push(query_fault(&name, "repeated", msg!("只能出现一次。", "may be given once")));
+            } else {
+                let value = typed(self.resolve(parameter), value);
+                query.insert(name, value);
+            }
+        }
+        let query = Value::Object(query);
+        let validator = self.validator(&format!("{operation}?"), || schema.clone())?;
+        faults.extend(
+            explain(&validator, &query)
+                .into_iter()
+                .map(|fault| Fault { pointer: format!("/query{}", fault.pointer), ..fault }),
+        );
+        if faults.is_empty() { Ok(query) } else { Err(Problem::malformed(faults).into()) }
+    }
+
+    fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        resolve(&self.document, schema)
+    }
+
+    fn validator(&self, name: &str, schema: impl FnOnce() -> Value) -> Result<Arc<Validator>> {
+        if let Some(found) = self.validators.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(found.clone());
+        }
+        let mut schema = schema();
+        schema["components"] = self.document["components"].clone();
+        let validator = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .should_validate_formats(true)
+            .build(&schema)
+            .map_err(Error::unexpected)?;
+        let validator = Arc::new(validator);
+        self.validators.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), validator.clone());
+        Ok(validator)
+    }
+}
+
+fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))) {
+        Some(target) => target,
+        None => schema,
+    }
+}
+
+fn query_schema(document: &Value, operation: &Value) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let parameter = resolve(document, parameter);
+        if parameter["in"] != "query" {
+            continue;
+        }
+        let Some(name) = parameter["name"].as_str() else { continue };
+        if parameter["required"] == true {
+            required.push(json!(name));
+        }
+        properties.insert(name.to_owned(), parameter["schema"].clone());
+    }
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+fn decode(text: &str) -> Option<String> {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+fn query_fault(name: &str, code: &'static str, message: Msg) -> Fault {
+    Fault { pointer: format!("/query/{}", escape(name)), code, message }
+}
+
+/// A parameter's text as the type that its schema asks for; what cannot be one stays text, and is a fault of type.
+fn typed(schema: &Value, text: String) -> Value {
+    match schema["type"].as_str() {
+        // Only the plain notation: `+5` and `05` are other texts.
+        Some("integer") => match text.parse::<i64>() {
+            Ok(number) if number.to_string() == text => json!(number),
+            _ => json!(text),
+        },
+        Some("boolean") => match text.as_str() {
+            "true" => json!(true),
+            "false" => json!(false),
+            _ => json!(text),
+        },
+        _ => json!(text),
+    }
+}
+
+/// One token of a JSON pointer (RFC 6901).
+pub fn escape(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+fn explain(validator: &Validator, value: &Value) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for error in validator.iter_errors(value) {
+        explain_one(&error, &mut faults);
+    }
+    faults.dedup();
+    faults
+}
+
+fn explain_one(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
+    let at = error.instance_path().to_string();
+    let mut push = |pointer: String, code, message| faults.push(Fault { pointer, code, message });
+    match error.kind() {
+        Broken::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            push(format!("{at}/{}", escape(name)), "required", msg!("为必填项。", "is required"));
+        }
+        Broken::AdditionalProperties { unexpected } | Broken::UnevaluatedProperties { unexpected } => {
+            for name in unexpected {
+                push(
+                    format!("{at}/{}", escape(name)),
+                    "unknown_field",
+                    msg!("没有此字段。", "is no field of this request"),
+                );
+            }
+        }
+        Broken::Type { kind } => {
+            let wanted = match kind {
+                TypeKind::Single(kind) => kind.to_string(),
+                TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.to_string()).collect::<Vec<_>>().join(" / "),
+            };
+            push(at, "type", msg!("类型须为 {wanted}。", "must be of type {wanted}"));
+        }
+        Broken::Enum { options } => {
+            let allowed: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let allowed = allowed.join(", ");
+            push(at, "enum", msg!("须为下列之一：{allowed}。", "must be one of {allowed}"));
+        }
+        Broken::Pattern { pattern } if pattern == crate::openapi::NO_NUL => {
+            push(at, "nul", msg!("不得含有 NUL 字符。", "must not contain the character NUL"));
+        }
+        Broken::Pattern { pattern } => push(at, "pattern", msg!("须符合格式 {pattern}。", "must match {pattern}")),
+        Broken::Format { format } => push(at, "format", msg!("不是有效的 {format}。", "is not a valid {format}")),
+        Broken::MaxLength { limit } => {
+            push(at, "too_long", msg!("最多 {limit} 个字符。", "may have {limit} characters at most"))
+        }
+        Broken::MinLength { limit } => {
+            push(at, "too_short", msg!("至少 {limit} 个字符。", "must have {limit} characters at least"))
+        }
+        Broken::MaxItems { limit } => push(at, "too_many", msg!("最多 {limit} 项。", "may have {limit} items at most")),
+        Broken::MinItems { limit } => {
+            push(at, "too_few", msg!("至少 {limit} 项。", "must have {limit} items at least"))
+        }
+        Broken::Minimum { limit } => push(at, "too_small", msg!("不得小于 {limit}。", "must be {limit} at least")),
+        Broken::Maximum { limit } => push(at, "too_large", msg!("不得大于 {limit}。", "must be {limit} at most")),
+        Broken::OneOfNotValid { context } | Broken::AnyOf { context } => {
+            // `oneOf: [null, X]`: what X says is what is wrong.
+            let is_null = |errors: &&Vec<ValidationError<'static>>| !matches!(errors.as_slice(), [only] if matches!(only.kind(), Broken::Type { kind: TypeKind::Single(kind) } if kind.to_string() == "null"));
+            match context.iter().find(is_null) {
+                Some(branch) => branch.iter().for_each(|error| explain_one(error, faults)),
+                None => push(at, "invalid", msg!("无效。", "is not valid")),
+            }
+        }
+        _ => {
+            let words = error.masked().to_string();
+            push(at, "invalid", msg!("无效：{words}", "is not valid: {words}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract() -> Contract {
+        Contract::new(json!({
+            "paths": { "/things": { "get": { "operationId": "listThings", "parameters": [
+                { "in": "query", "name": "limit", "schema": { "type": "integer", "minimum": 1 } },
+                { "in": "query", "name": "status", "schema": { "type": "array", "items": { "$ref": "#/components/schemas/Status" } } },
+            ] } }, "/things/{ref}": { "get": {}, "patch": {} } },
+            "components": { "schemas": {
+                "Status": { "type": "string", "enum": ["met", "scheduled"] },
+                "Thing": { "type": "object", "additionalProperties": false, "required": ["name"],
+                    "properties": { "name": { "type": "string" }, "status": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Status" }] } } },
+            } },
+        }))
+    }
+
+    fn codes(error: Error) -> (u16, Vec<(String, &'static str)>) {
+        let problem = error.problem();
+        (problem.status, problem.faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect())
+    }
+
+    #[test]
+    fn every_fault_of_a_body_is_named() {
+        let contract = contract();
+        let body = json!({ "status": "done", "colour": 1 });
+        let (status, mut faults) = codes(contract.judge("Thing", &body).unwrap_err());
+        faults.sort();
+        assert_eq!(status, 400);
+        assert_eq!(
+            faults,
+            [("/colour".to_owned(), "unknown_field"), ("/name".to_owned(), "required"), ("/status".to_owned(), "enum"),]
+        );
+        assert!(contract.judge("Thing", &json!({ "name": "x", "status": null })).is_ok());
+        assert_eq!(codes(contract.judge("Thing", &json!({ "name": 1 })).unwrap_err()).0, 422);
+    }
+
+    #[test]
+    fn a_query_is_typed_by_its_parameters() {
+        let contract = contract();
+        let query = contract.query("listThings", "limit=5&status=met&status=scheduled").unwrap();
+        assert_eq!(query, json!({ "limit": 5, "status": ["met", "scheduled"] }));
+        let (status, faults) = codes(contract.query("listThings", "limit=0&limit=2&stauts=met").unwrap_err());
+        assert_eq!(status, 400);
+        assert_eq!(
+            faults,
+            [
+                ("/query/limit".to_owned(), "repeated"),
+                ("/query/stauts".to_owned(), "unknown_parameter"),
+                ("/query/limit".to_owned(), "too_small"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_path_has_methods() {
+        assert_eq!(contract().methods_of("/things/7"), ["GET", "PATCH"]);
+        assert!(contract().methods_of("/other").is_empty());
+    }
+}

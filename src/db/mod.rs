@@ -1,0 +1,202 @@
+//! The store: one way to read and one way to write, over either backend.
+//!
+//! Reads run on a pool, off the server's own threads. Writes run in one transaction each: on SQLite through one
+//! queue that commits concurrent ones together ([`writer`]), on PostgreSQL on the pool. Who waits for a connection waits
+//! for a bounded time in a bounded line; beyond either he is told to come back (503).
+
+pub mod backend;
+pub mod page;
+pub mod reference;
+pub mod schema;
+pub mod search;
+pub mod types;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use diesel::Connection;
+use diesel::r2d2;
+use tokio::sync::Semaphore;
+
+pub use backend::{Conn, Manager, MultiBackend};
+
+use crate::config::DatabaseUrl;
+use crate::error::{Error, Result};
+use writer::Writer;
+
+/// Readers that may wait for a connection at one time.
+const WAITING_MAX: usize = 2048;
+/// How long one waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How late the changes of other processes on the same database may be noticed.
+const WATCH_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A database, open for reading and writing.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: r2d2::Pool<Manager>,
+    /// As many as the pool has connections: nobody blocks a thread to wait for one.
+    permits: Semaphore,
+    waiting: AtomicUsize,
+    writer: Option<Writer>,
+    version: Arc<DataVersion>,
+}
+
+/// Counts the changes of the data, of this process and of others. What was computed at a version holds at that version.
+#[derive(Default)]
+struct DataVersion {
+    count: AtomicI64,
+    /// Whether the changes of other processes are being seen; what is kept cannot be trusted otherwise.
+    watched: std::sync::atomic::AtomicBool,
+}
+
+impl DataVersion {
+    fn bump(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Store {
+    /// Opens a database whose schema is up to date, with `connections` for reading.
+    pub fn open(url: &DatabaseUrl, connections: u32) -> Result<Store> {
+        let manager = Manager::new(url.clone());
+        let first = manager.open()?;
+        let version = Arc::new(DataVersion::default());
+        let writer = if first.is_sqlite() {
+            let version = version.clone();
+            Some(Writer::start(first, move || version.bump())?)
+        } else {
+            None
+        };
+        let pool = r2d2::Pool::builder()
+            .max_size(connections)
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(PATIENCE)
+            .error_handler(Box::new(LogErrors))
+            .build_unchecked(manager.clone());
+        watch(manager, Arc::downgrade(&version))?;
+        Ok(Store(Arc::new(Inner {
+            pool,
+            permits: Semaphore::new(connections as usize),
+            waiting: AtomicUsize::new(0),
+            writer,
+            version,
+        })))
+    }
+
+    /// The version of the data as it is now; `None` while changes of other processes cannot be seen. Read it before the
+    /// query whose answer is to be kept.
+    pub fn data_version(&self) -> Option<i64> {
+        let version = &self.0.version;
+        version.watched.load(Ordering::SeqCst).then(|| version.count.load(Ordering::SeqCst))
+    }
+
+    /// Runs a read off the server's threads.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.on_pool(work).await
+    }
+
+    /// Runs a write in a transaction of its own; when this returns, it is durable, or nothing of it is there.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match &self.0.writer {
+            Some(writer) => writer.write(work).await,
+            None => {
+                let version = self.0.version.clone();
+                self.on_pool(move |conn| {
+                    let value = conn.transaction(|conn| {
+                        let value = work(conn)?;
+                        backend::announce_change(conn)?;
+                        Ok::<T, Error>(value)
+                    })?;
+                    version.bump();
+                    Ok(value)
+                })
+                .await
+            }
+        }
+    }
+
+    async fn on_pool<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = self.0.clone();
+        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+            inner.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Error::Unavailable("too many requests wait for the database".to_owned()));
+        }
+        let permit = tokio::time::timeout(PATIENCE, inner.permits.acquire()).await;
+        inner.waiting.fetch_sub(1, Ordering::Relaxed);
+        let _permit = permit
+            .map_err(|_| Error::Unavailable("no connection became free in time".to_owned()))?
+            .map_err(Error::unexpected)?;
+        let pool = inner.pool.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut conn = pool.get().map_err(|e| Error::Unavailable(e.to_string()))?;
+            work(&mut conn)
+        })
+        .await
+        .map_err(Error::unexpected)?
+    }
+}
+
+#[derive(Debug)]
+struct LogErrors;
+
+impl r2d2::HandleError<Error> for LogErrors {
+    fn handle_error(&self, error: Error) {
+        tracing::error!(%error, "cannot open a connection");
+    }
+}
+
+/// Watches for the changes of other processes on a thread of its own, until the store is gone.
+fn watch(manager: Manager, version: std::sync::Weak<DataVersion>) -> Result<()> {
+    let watch_once = move |version: &std::sync::Weak<DataVersion>| -> Result<bool> {
+        let mut conn = manager.open()?;
+        backend::listen_for_changes(&mut conn)?;
+        let mut seen = backend::foreign_changes(&mut conn, 0)?;
+        if let Some(version) = version.upgrade() {
+            // What changed while nobody listened is not known.
+            version.bump();
+            version.watched.store(true, Ordering::SeqCst);
+        }
+        loop {
+            thread::sleep(WATCH_INTERVAL);
+            let Some(version) = version.upgrade() else { return Ok(true) };
+            let now = backend::foreign_changes(&mut conn, seen)?;
+            if now != seen {
+                seen = now;
+                version.bump();
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("watcher".to_owned())
+        .spawn(move || {
+            loop {
+                match watch_once(&version) {
+                    Ok(_) => return,
+                    Err(error) => tracing::warn!(%error, "cannot watch for changes of other processes; trying again"),
+                }
+                match version.upgrade() {
+                    Some(version) => version.watched.store(false, Ordering::SeqCst),
+                    None => return,
+                }
+                thread::sleep(Duration::from_secs(1));
+            }
+        })
+        .map(drop)
+        .map_err(Error::unexpected)
+}

@@ -1,0 +1,234 @@
+//! Kinds of records, and references between records.
+//!
+//! A [`Kind`] is what the rest of the service must know of a resource to refer to it: its names, where its rows are, and
+//! what its rows point at. [`kind!`] writes one from the table's columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::QueryResult;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Conn;
+use super::types::Ref;
+use crate::error::{Faults, Result};
+use crate::msg;
+use crate::text::Text;
+
+/// Another record, by all its names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Reference {
+    /// The record's id.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's code; null where its kind needs none.
+    #[schema(max_length = 100, example = "xinhui-taishan")]
+    pub code: Option<String>,
+    /// The record's name or title.
+    pub name: Text,
+}
+
+impl Reference {
+    /// The reference as a request gives it.
+    pub fn key(&self) -> Ref {
+        Ref(self.code.clone().unwrap_or_else(|| self.id.to_string()))
+    }
+}
+
+/// A kind of record.
+pub struct Kind {
+    /// Singular, as in the history's `entity`.
+    pub name: &'static str,
+    /// Plural, as in the path.
+    pub path: &'static str,
+    /// Its number in the text index; never given to another kind.
+    pub number: i64,
+    pub find_code: fn(&mut Conn, &str) -> QueryResult<Option<i64>>,
+    pub exists: fn(&mut Conn, i64) -> QueryResult<bool>,
+    pub references: fn(&mut Conn, &[i64]) -> QueryResult<Vec<Reference>>,
+    /// The row's version, with the row locked.
+    pub lock: fn(&mut Conn, i64) -> QueryResult<Option<i64>>,
+    pub delete: fn(&mut Conn, i64) -> QueryResult<usize>,
+    pub refers_to: &'static [Outgoing],
+}
+
+/// A column of a kind's rows that names a record of another kind.
+pub struct Outgoing {
+    /// The name of the other kind.
+    pub to: &'static str,
+    /// How many rows name this id.
+    pub count: fn(&mut Conn, i64) -> QueryResult<i64>,
+}
+
+impl Kind {
+    /// The id behind a code or an id.
+    pub fn find(&self, conn: &mut Conn, reference: &Ref) -> QueryResult<Option<i64>> {
+        match reference.id() {
+            Some(id) => Ok((self.exists)(conn, id)?.then_some(id)),
+            None => (self.find_code)(conn, &reference.0),
+        }
+    }
+
+    /// The id behind a reference of a request, or a fault at its field.
+    pub fn resolve(
+        &self,
+        conn: &mut Conn,
+        faults: &mut Faults,
+        pointer: impl Into<String>,
+        reference: &Ref,
+    ) -> Result<Option<i64>> {
+        let found = self.find(conn, reference)?;
+        if found.is_none() {
+            let kind = self.name;
+            faults.push(
+                pointer,
+                "unknown_reference",
+                msg!("没有 {kind} “{reference}”。", "names no {kind}: \"{reference}\""),
+            );
+        }
+        Ok(found)
+    }
+
+    /// [`Kind::resolve`] for a reference that may be absent.
+    pub fn resolve_optional(
+        &self,
+        conn: &mut Conn,
+        faults: &mut Faults,
+        pointer: impl Into<String>,
+        reference: Option<&Ref>,
+    ) -> Result<Option<i64>> {
+        match reference {
+            Some(reference) => self.resolve(conn, faults, pointer, reference),
+            None => Ok(None),
+        }
+    }
+
+    /// [`Kind::resolve`] for a list in which nothing may stand twice.
+    pub fn resolve_all(
+        &self,
+        conn: &mut Conn,
+        faults: &mut Faults,
+        pointer: &str,
+        references: &[Ref],
+    ) -> Result<Vec<i64>> {
+        let mut ids = Vec::with_capacity(references.len());
+        for (index, reference) in references.iter().enumerate() {
+            let Some(id) = self.resolve(conn, faults, format!("{pointer}/{index}"), reference)? else { continue };
+            if ids.contains(&id) {
+                faults.push(
+                    format!("{pointer}/{index}"),
+                    "repeated",
+                    msg!("“{reference}”重复出现。", "names \"{reference}\" a second time"),
+                );
+            } else {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+}
+
+/// References that a page of records embeds: gathered first, then read with one query a kind.
+#[derive(Default)]
+pub struct References {
+    kinds: BTreeMap<&'static str, (Option<&'static Kind>, BTreeSet<i64>)>,
+    found: BTreeMap<(&'static str, i64), Reference>,
+}
+
+impl References {
+    /// Notes that a record will be named.
+    pub fn want(&mut self, kind: &'static Kind, id: impl Into<Option<i64>>) {
+        if let Some(id) = id.into() {
+            let entry = self.kinds.entry(kind.name).or_default();
+            entry.0 = Some(kind);
+            entry.1.insert(id);
+        }
+    }
+
+    /// Reads all that were wanted.
+    pub fn load(&mut self, conn: &mut Conn) -> Result<()> {
+        for (name, (kind, ids)) in std::mem::take(&mut self.kinds) {
+            let Some(kind) = kind else { continue };
+            let ids: Vec<i64> = ids.into_iter().collect();
+            for chunk in ids.chunks(10_000) {
+                for reference in (kind.references)(conn, chunk)? {
+                    self.found.insert((name, reference.id), reference);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The reference to a record that was wanted; a record that was deleted meanwhile is named by its id alone.
+    pub fn get(&self, kind: &'static Kind, id: i64) -> Reference {
+        self.found.get(&(kind.name, id)).cloned().unwrap_or_else(|| Reference {
+            id,
+            code: None,
+            name: Text { zh: format!("#{id}"), en: None },
+        })
+    }
+
+    /// The references that a list of links gives to one owner, in order.
+    pub fn linked(&self, kind: &'static Kind, links: &[(i64, i64)], owner: i64) -> Vec<Reference> {
+        links.iter().filter(|(from, _)| *from == owner).map(|(_, to)| self.get(kind, *to)).collect()
+    }
+
+    /// [`References::get`] for a column that may be null.
+    pub fn optional(&self, kind: &'static Kind, id: Option<i64>) -> Option<Reference> {
+        id.map(|id| self.get(kind, id))
+    }
+}
+
+/// Defines the [`Kind`] of a resource from its table.
+#[macro_export]
+macro_rules! kind {
+    ($name:literal, $path:literal, $number:literal, $table:ident ($zh:ident, $en:ident),
+     refers to { $($to:literal by $other:ident :: $column:ident),* $(,)? }) => {
+        /// What the rest of the service knows of this kind of record.
+        pub static KIND: $crate::db::reference::Kind = $crate::db::reference::Kind {
+            name: $name,
+            path: $path,
+            number: $number,
+            find_code: |conn, code| {
+                use diesel::prelude::*;
+                use $crate::db::schema::$table::dsl as t;
+                t::$table.filter(t::code.eq(code)).select(t::id).first(conn).optional()
+            },
+            exists: |conn, id| {
+                use diesel::prelude::*;
+                use $crate::db::schema::$table::dsl as t;
+                t::$table.find(id).select(t::id).first::<i64>(conn).optional().map(|found| found.is_some())
+            },
+            references: |conn, ids| {
+                use diesel::prelude::*;
+                use $crate::db::schema::$table::dsl as t;
+                let rows: Vec<(i64, Option<String>, String, Option<String>)> = t::$table
+                    .filter(t::id.eq_any(ids))
+                    .select((t::id, t::code.nullable(), t::$zh, t::$en))
+                    .load(conn)?;
+                Ok(rows
+                    .into_iter()
+                    .map(|(id, code, zh, en)| $crate::db::reference::Reference {
+                        id,
+                        code,
+                        name: $crate::text::Text { zh, en },
+                    })
+                    .collect())
+            },
+            lock: |conn, id| $crate::lock_version!(conn, $table, id),
+            delete: |conn, id| {
+                use diesel::prelude::*;
+                use $crate::db::schema::$table::dsl as t;
+                diesel::delete(t::$table.find(id)).execute(conn)
+            },
+            refers_to: &[$($crate::db::reference::Outgoing {
+                to: $to,
+                count: |conn, id| {
+                    use diesel::prelude::*;
+                    use $crate::db::schema::$other::dsl as t;
+                    t::$other.filter(t::$column.eq(id)).count().get_result(conn)
+                },
+            }),*],
+        };
+    };
+}

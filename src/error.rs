@@ -1,0 +1,218 @@
+//! One error at the edge, and which error goes where.
+//!
+//! A client's mistake is a [`Problem`]: a status, a stable code, words in two languages and, field by field, what is
+//! wrong ([`Fault`]). Whatever else goes wrong is [`Error::Unavailable`] (busy, full, unreachable: 503, try again) or
+//! [`Error::Unexpected`] (a defect: logged whole with the request's id, and shown as that id alone).
+
+use crate::msg;
+use crate::text::Msg;
+
+/// One thing that is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// JSON pointer into the request's body; `/query/name` and `/header/Name` for what is outside it.
+    pub pointer: String,
+    /// Stable and snake_case.
+    pub code: &'static str,
+    pub message: Msg,
+}
+
+/// A refusal that the client can do something about (RFC 9457).
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub status: u16,
+    /// Stable and snake_case; the problem's `type` is derived from it.
+    pub code: &'static str,
+    pub title: Msg,
+    pub detail: Option<Msg>,
+    pub faults: Vec<Fault>,
+}
+
+impl Problem {
+    pub fn new(status: u16, code: &'static str, title: Msg) -> Problem {
+        Problem { status, code, title, detail: None, faults: Vec::new() }
+    }
+
+    pub fn detail(mut self, detail: Msg) -> Problem {
+        self.detail = Some(detail);
+        self
+    }
+
+    pub fn faults(mut self, faults: Vec<Fault>) -> Problem {
+        self.faults = faults;
+        self
+    }
+
+    /// 400: the request cannot be read, or names what does not exist in the contract.
+    pub fn malformed(faults: Vec<Fault>) -> Problem {
+        Problem::new(400, "malformed_request", msg!("请求格式有误", "The request is malformed")).faults(faults)
+    }
+
+    /// 422: the request can be read, and breaks a rule.
+    pub fn invalid(faults: Vec<Fault>) -> Problem {
+        Problem::new(422, "validation_failed", msg!("请求内容不符合规则", "The request breaks a rule")).faults(faults)
+    }
+
+    /// 404 for a path's reference.
+    pub fn not_found(kind: &str, reference: &str) -> Problem {
+        Problem::new(404, "not_found", msg!("未找到", "Not found"))
+            .detail(msg!("没有 {kind} “{reference}”。", "There is no {kind} \"{reference}\"."))
+    }
+
+    pub fn unauthorized(detail: Msg) -> Problem {
+        Problem::new(401, "unauthorized", msg!("需要有效的密钥", "A valid key is needed")).detail(detail)
+    }
+
+    pub fn forbidden(detail: Msg) -> Problem {
+        Problem::new(403, "forbidden", msg!("无权进行此操作", "Not allowed")).detail(detail)
+    }
+
+    pub fn conflict(code: &'static str, detail: Msg) -> Problem {
+        Problem::new(409, code, msg!("与现有数据冲突", "In conflict with what is there")).detail(detail)
+    }
+}
+
+/// Gathers every fault of a request before it is refused.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub fn push(&mut self, pointer: impl Into<String>, code: &'static str, message: Msg) {
+        self.0.push(Fault { pointer: pointer.into(), code, message });
+    }
+
+    pub fn extend(&mut self, faults: Vec<Fault>) {
+        self.0.extend(faults);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Refuses the request (422) when anything is wrong with it.
+    pub fn refuse(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0).into()) }
+    }
+}
+
+/// What a request can end in besides its answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{}", .0.title.en)]
+    Problem(Box<Problem>),
+    /// The store cannot serve now, and may later.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    #[error("unexpected: {0}")]
+    Unexpected(String),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn unexpected(cause: impl std::fmt::Display) -> Error {
+        Error::Unexpected(cause.to_string())
+    }
+
+    /// The problem that a client is told.
+    pub fn problem(&self) -> Problem {
+        match self {
+            Error::Problem(problem) => (**problem).clone(),
+            Error::Unavailable(_) => Problem::new(503, "unavailable", msg!("服务暂不可用", "Unavailable for now"))
+                .detail(msg!("请稍后重试；未写入任何内容。", "Nothing was written; try again shortly.")),
+            Error::Unexpected(_) => Problem::new(500, "internal_error", msg!("服务内部错误", "Internal error")).detail(
+                msg!("请将 request_id 告知管理员。", "Tell the operator the request_id; the log has the rest."),
+            ),
+        }
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Error {
+        Error::Problem(Box::new(problem))
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Error {
+        Error::unexpected(error)
+    }
+}
+
+/// Constraints whose violation a client can mend: the constraint (PostgreSQL) or its columns (SQLite), and the field.
+const UNIQUE: &[(&str, &str, &str)] = &[
+    ("documents_code_key", "documents.code", "/code"),
+    ("programmes_code_key", "programmes.code", "/code"),
+    ("regions_code_key", "regions.code", "/code"),
+    ("regions_division_code_key", "regions.division_code", "/division_code"),
+    ("organizations_code_key", "organizations.code", "/code"),
+    ("sectors_code_key", "sectors.code", "/code"),
+    ("pairings_code_key", "pairings.code", "/code"),
+    ("agreements_code_key", "agreements.code", "/code"),
+    ("milestones_code_key", "milestones.code", "/code"),
+    ("amendments_agreement_number_key", "amendments.agreement_id, amendments.number", "/number"),
+];
+
+impl From<diesel::result::Error> for Error {
+    fn from(error: diesel::result::Error) -> Error {
+        use diesel::result::{DatabaseErrorKind as Kind, Error as Db};
+        match &error {
+            Db::DatabaseError(Kind::UniqueViolation, info) => {
+                let words = format!("{} {}", info.constraint_name().unwrap_or_default(), info.message());
+                match UNIQUE.iter().find(|(name, columns, _)| words.contains(name) || words.ends_with(columns)) {
+                    Some((_, _, pointer)) => {
+                        Problem::conflict("already_exists", msg!("已存在相同的值。", "The value is taken."))
+                            .faults(vec![taken(pointer)])
+                            .into()
+                    }
+                    None => Error::unexpected(error),
+                }
+            }
+            Db::DatabaseError(Kind::SerializationFailure | Kind::ClosedConnection, _)
+            | Db::BrokenTransactionManager => Error::Unavailable(error.to_string()),
+            Db::DatabaseError(_, info) if is_passing(info.message()) => Error::Unavailable(error.to_string()),
+            _ => Error::unexpected(error),
+        }
+    }
+}
+
+/// The fault of a value that another record holds or held.
+pub fn taken(pointer: &str) -> Fault {
+    Fault {
+        pointer: pointer.to_owned(),
+        code: "taken",
+        message: msg!("该值已被使用过。", "is taken, now or in the past"),
+    }
+}
+
+/// Conditions that end by themselves or by an operator's hand, in the words of SQLite and PostgreSQL.
+fn is_passing(message: &str) -> bool {
+    const PASSING: &[&str] = &[
+        "database is locked",
+        "database or disk is full",
+        "disk I/O error",
+        "attempt to write a readonly database",
+        "unable to open database file",
+        "server closed the connection",
+        "connection to server",
+        "could not receive data from server",
+        "terminating connection",
+        "canceling statement",
+        "deadlock detected",
+        "No space left on device",
+        "no connection to the server",
+        "the database system is",
+    ];
+    PASSING.iter().any(|words| message.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_passing_and_a_missing_table_is_not() {
+        assert!(is_passing("database or disk is full"));
+        assert!(!is_passing("no such table: agreements"));
+    }
+}

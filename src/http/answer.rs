@@ -1,0 +1,154 @@
+//! Answers to reads: computed once, kept while the data stays as it is, and not sent again to who has them.
+//!
+//! What a read answers depends on the data, on what was asked and on today's date. So answers are kept by the last two
+//! at a version of the data ([`crate::db::Store::data_version`]), and dropped when it moves.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::Bytes;
+use chrono::NaiveDate;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::Call;
+use crate::access::hex;
+use crate::db::Conn;
+use crate::error::Result;
+
+/// The most bytes of answers that are kept.
+const KEPT_MAX: usize = 32 * 1024 * 1024;
+/// A larger answer is not kept.
+const ANSWER_MAX: usize = 512 * 1024;
+
+/// The answer to a read.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub body: Bytes,
+    /// With its quotes.
+    pub etag: String,
+    /// `Link`, where there is a next page.
+    pub link: Option<String>,
+}
+
+impl Answer {
+    /// A record at a version.
+    pub fn record(value: &impl Serialize, version: i64) -> Result<Answer> {
+        let body = serde_json::to_vec(value)?;
+        Ok(Answer { etag: etag(version, &body), body: body.into(), link: None })
+    }
+
+    /// Anything else that is read.
+    pub fn other(value: &impl Serialize) -> Result<Answer> {
+        let body = serde_json::to_vec(value)?;
+        let digest = hex(&Sha256::digest(&body)[..8]);
+        Ok(Answer { etag: format!("\"{digest}\""), body: body.into(), link: None })
+    }
+}
+
+/// A record's tag: its version, which `If-Match` looks at, and a digest of what was sent, which follows figures that
+/// change without it.
+pub fn etag(version: i64, body: &[u8]) -> String {
+    format!("\"{version}-{}\"", hex(&Sha256::digest(body)[..6]))
+}
+
+/// The answers of the present version of the data.
+#[derive(Default)]
+pub struct Answers(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    version: i64,
+    today: Option<NaiveDate>,
+    bytes: usize,
+    answers: HashMap<String, Arc<Answer>>,
+}
+
+impl Kept {
+    /// Drops everything when the data or the day is another.
+    fn at(&mut self, version: i64, today: NaiveDate) -> bool {
+        if version < self.version {
+            return false;
+        }
+        if version > self.version || self.today != Some(today) {
+            *self = Kept { version, today: Some(today), bytes: 0, answers: HashMap::new() };
+        }
+        true
+    }
+}
+
+impl Answers {
+    fn get(&self, version: i64, today: NaiveDate, asked: &str) -> Option<Arc<Answer>> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.at(version, today) { kept.answers.get(asked).cloned() } else { None }
+    }
+
+    fn put(&self, version: i64, today: NaiveDate, asked: &str, answer: &Arc<Answer>) {
+        let size = answer.body.len() + asked.len() + 200;
+        if size > ANSWER_MAX {
+            return;
+        }
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept.at(version, today) {
+            return;
+        }
+        if kept.bytes + size > KEPT_MAX {
+            kept.answers.clear();
+            kept.bytes = 0;
+        }
+        kept.bytes += size;
+        kept.answers.insert(asked.to_owned(), answer.clone());
+    }
+}
+
+impl Call {
+    /// Answers a read. `prepare` judges the request, and gives back the work that finds the answer in the database;
+    /// neither runs when the answer is kept.
+    pub async fn answer<W>(&self, prepare: impl FnOnce(&Call) -> Result<W>) -> Result<HttpResponse>
+    where
+        W: FnOnce(&mut Conn) -> Result<Answer> + Send + 'static,
+    {
+        self.require_reader().await?;
+        let today = self.today();
+        let asked = self.request.uri().path_and_query().map(|asked| asked.as_str()).unwrap_or_default();
+        let version = self.state.store.data_version();
+        let kept = version.and_then(|version| self.state.answers.get(version, today, asked));
+        let answer = match kept {
+            Some(answer) => answer,
+            None => {
+                let answer = Arc::new(self.state.store.read(prepare(self)?).await?);
+                if let Some(version) = version {
+                    self.state.answers.put(version, today, asked, &answer);
+                }
+                answer
+            }
+        };
+        Ok(self.send(&answer))
+    }
+
+    fn send(&self, answer: &Answer) -> HttpResponse {
+        let mut response =
+            if self.has_already(&answer.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header((header::ETAG, answer.etag.as_str()));
+        if self.request.headers().contains_key(header::AUTHORIZATION) || self.state.settings.private {
+            response.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+        }
+        if let Some(link) = &answer.link {
+            response.insert_header((header::LINK, link.as_str()));
+        }
+        if self.has_already(&answer.etag) {
+            response.finish()
+        } else {
+            response.content_type("application/json").body(answer.body.clone())
+        }
+    }
+
+    /// Whether the client has this very answer (`If-None-Match`, compared weakly as RFC 9110 has it).
+    pub fn has_already(&self, etag: &str) -> bool {
+        self.header(header::IF_NONE_MATCH).is_some_and(|tags| {
+            tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+        })
+    }
+}

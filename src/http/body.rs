@@ -1,0 +1,84 @@
+//! Reading a request's body: within a time, within a size, of the right media type, and JSON judged whole.
+
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::{Bytes, Payload};
+use serde_json::Value;
+
+use super::Call;
+use crate::error::{Error, Fault, Problem, Result};
+use crate::msg;
+
+/// The most bytes of a JSON body.
+pub const JSON_MAX: usize = 256 * 1024;
+/// How long a client may take to send its body.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+impl Call {
+    /// The body's bytes, of at most `limit`.
+    pub async fn bytes(&self, payload: Payload, limit: usize) -> Result<Bytes> {
+        let too_large = || -> Error {
+            Problem::new(413, "too_large", msg!("请求内容过大", "The request is too large"))
+                .detail(msg!("最多 {limit} 字节。", "It may have {limit} bytes at most."))
+                .into()
+        };
+        if self.header(header::CONTENT_LENGTH).and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| n > limit) {
+            return Err(too_large());
+        }
+        match tokio::time::timeout(DEADLINE, payload.to_bytes_limited(limit)).await {
+            Err(_) => {
+                Err(Problem::new(408, "timeout", msg!("请求内容接收超时", "The request's body took too long")).into())
+            }
+            Ok(Err(_)) => Err(too_large()),
+            Ok(Ok(Err(error))) => {
+                let words = error.to_string();
+                Err(Problem::new(
+                    400,
+                    "malformed_request",
+                    msg!("无法读取请求内容", "The request's body cannot be read"),
+                )
+                .detail(msg!("{words}", "{words}"))
+                .into())
+            }
+            Ok(Ok(Ok(bytes))) => Ok(bytes),
+        }
+    }
+
+    /// The body as a JSON object of one of the media types.
+    pub async fn json(&self, payload: Payload, media_types: &[&str]) -> Result<Value> {
+        let given = self.media_type();
+        if !media_types.contains(&given.as_str()) {
+            let wanted = media_types.join(", ");
+            return Err(Problem::new(
+                415,
+                "unsupported_media_type",
+                msg!("不支持此媒体类型", "The media type is not supported"),
+            )
+            .detail(msg!("请使用 {wanted}。", "Use {wanted}."))
+            .into());
+        }
+        let bytes = self.bytes(payload, JSON_MAX).await?;
+        let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            not_json(msg!(
+                "不是有效的 JSON（第 {line} 行第 {column} 列）。",
+                "is not valid JSON (line {line}, column {column})"
+            ))
+        })?;
+        if !value.is_object() {
+            return Err(not_json(msg!("须为 JSON 对象。", "must be a JSON object")));
+        }
+        Ok(value)
+    }
+
+    /// The body's media type without its parameters, in lower case.
+    pub fn media_type(&self) -> String {
+        let value = self.header(header::CONTENT_TYPE).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
+
+fn not_json(message: crate::text::Msg) -> Error {
+    Problem::malformed(vec![Fault { pointer: String::new(), code: "invalid_json", message }]).into()
+}

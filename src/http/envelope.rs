@@ -1,0 +1,234 @@
+//! What every answer wears: a request id, safe headers, and problems in the client's language.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
+use rand::RngExt;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{AppState, language_of};
+use crate::error::{Error, Problem};
+use crate::text::Language;
+use crate::{access, msg};
+
+/// The most bytes of a request's head.
+const HEAD_MAX: usize = 16 * 1024;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names one request in the answer, in the log and in the history.
+#[derive(Clone)]
+pub struct RequestId(pub String);
+
+/// A refusal, as RFC 9457 has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// A URI that names the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(max_length = 200, example = "urn:pairing-tracker:problem:validation_failed")]
+    pub kind: String,
+    /// What is wrong, in the language asked for by `Accept-Language`.
+    #[schema(example = "The request breaks a rule")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599, example = 422)]
+    pub status: i32,
+    /// More about this occurrence.
+    pub detail: Option<String>,
+    /// The kind of problem as a stable word.
+    #[schema(max_length = 100, example = "validation_failed")]
+    pub code: String,
+    /// Names the request in the service's log and history.
+    #[schema(max_length = 100, example = "b8c1f0d2a94e4f7c")]
+    pub request_id: String,
+    /// Everything that is wrong, field by field.
+    pub errors: Vec<FaultBody>,
+}
+
+/// One thing that is wrong with a request.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Fault)]
+pub struct FaultBody {
+    /// JSON pointer into the request's body; `/query/<name>` and `/header/<Name>` for what is outside it.
+    #[schema(example = "/due_on")]
+    pub pointer: String,
+    /// What is wrong as a stable word.
+    #[schema(max_length = 100, example = "required")]
+    pub code: String,
+    /// What is wrong, in the language asked for.
+    #[schema(example = "is required")]
+    pub message: String,
+}
+
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let problem = self.problem();
+        let mut response = HttpResponse::new(self.status_code());
+        match self {
+            Error::Problem(_) => {}
+            Error::Unavailable(cause) => tracing::warn!(%cause, "unavailable"),
+            Error::Unexpected(cause) => tracing::error!(%cause, "unexpected"),
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+/// The middleware around everything.
+pub async fn wrap(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let http = request.request().clone();
+    let head: usize = http.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let mut response = if head + http.uri().to_string().len() > HEAD_MAX {
+        let problem = Problem::new(431, "head_too_large", msg!("请求头过大", "The request's head is too large"));
+        request.into_response(HttpResponse::from_error(Error::from(problem)))
+    } else {
+        match next.call(request).await {
+            Ok(response) => response.map_into_boxed_body(),
+            Err(error) => ServiceResponse::new(http.clone(), error.error_response()),
+        }
+    };
+    if response.status().as_u16() >= 400 {
+        let problem = response.response().extensions().get::<Problem>().cloned();
+        let problem = problem.unwrap_or_else(|| foreign_problem(response.status()));
+        if problem.status >= 500 {
+            tracing::error!(request_id = %id, method = %http.method(), path = http.path(), code = problem.code, "failed");
+        }
+        let rendered = render(&problem, &id, language_of(&http), response.headers().get(header::ALLOW).cloned());
+        response = response.into_response(rendered);
+    }
+    dress(&mut response, &http, &id);
+    Ok(response)
+}
+
+/// Answers what no route takes: 405 with the methods there are, or 404.
+pub async fn no_route(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
+    let mut methods = state.contract.methods_of(request.path());
+    if methods.is_empty() {
+        let path = request.path();
+        let problem = Problem::new(404, "not_found", msg!("未找到", "Not found"))
+            .detail(msg!("没有路径 {path}。", "There is no path {path}."));
+        return HttpResponse::from_error(Error::from(problem));
+    }
+    methods.sort();
+    let allow = methods.join(", ");
+    let problem = Problem::new(405, "method_not_allowed", msg!("不支持此方法", "The method is not supported"))
+        .detail(msg!("可用方法：{allow}。", "There are: {allow}."));
+    let mut response = HttpResponse::from_error(Error::from(problem));
+    if let Ok(value) = HeaderValue::from_str(&allow) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+/// A client's own id is kept when it is a plain one, so that it finds its request in our log.
+fn request_id(request: &ServiceRequest) -> String {
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let plain = |id: &&str| {
+        (1..=100).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    given.filter(plain).map_or_else(|| access::hex(&rand::rng().random::<[u8; 8]>()), str::to_owned)
+}
+
+/// The problem for what the server itself refused.
+fn foreign_problem(status: StatusCode) -> Problem {
+    let words = status.canonical_reason().unwrap_or("Refused");
+    let code = match status.as_u16() {
+        404 => "not_found",
+        405 => "method_not_allowed",
+        408 => "timeout",
+        413 => "too_large",
+        415 => "unsupported_media_type",
+        400..=499 => "malformed_request",
+        _ => "internal_error",
+    };
+    Problem::new(status.as_u16(), code, msg!("请求被拒绝（{words}）", "{words}"))
+}
+
+/// A problem as the client reads it.
+fn render(problem: &Problem, request_id: &str, language: Language, allow: Option<HeaderValue>) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = ProblemBody {
+        kind: format!("urn:pairing-tracker:problem:{}", problem.code),
+        title: problem.title.get(language).to_owned(),
+        status: i32::from(problem.status),
+        detail: problem.detail.as_ref().map(|detail| detail.get(language).to_owned()),
+        code: problem.code.to_owned(),
+        request_id: request_id.to_owned(),
+        errors: problem
+            .faults
+            .iter()
+            .map(|fault| FaultBody {
+                pointer: fault.pointer.clone(),
+                code: fault.code.to_owned(),
+                message: fault.message.get(language).to_owned(),
+            })
+            .collect(),
+    };
+    let mut response: HttpResponseBuilder = HttpResponse::build(status);
+    response
+        .insert_header((header::CONTENT_LANGUAGE, language.tag()))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    if problem.status == 401 {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"pairing-tracker\""));
+    }
+    if problem.status == 503 {
+        response.insert_header((header::RETRY_AFTER, "1"));
+    }
+    if let Some(allow) = allow {
+        response.insert_header((header::ALLOW, allow));
+    }
+    // The one media type of problems; `json()` would overwrite it with its own.
+    let text = serde_json::to_string(&body).unwrap_or_default();
+    response.content_type("application/problem+json").body(text)
+}
+
+/// Headers that every answer has, unless the answer chose its own.
+fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID.clone(), id);
+    }
+    let defaults: [(HeaderName, &'static str); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, content_security_policy(request)),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    for (name, value) in defaults {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if request.method() == Method::GET {
+        headers.append(header::VARY, HeaderValue::from_static("Authorization, Accept-Language"));
+    }
+}
+
+fn content_security_policy(request: &HttpRequest) -> &'static str {
+    let path = request.path();
+    if path.starts_with("/docs") {
+        // The vendored page styles itself in line, and draws its icons from data URLs.
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    } else if path == "/" {
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'"
+    }
+}

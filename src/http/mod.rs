@@ -1,0 +1,210 @@
+//! Between the server and the resources: who calls, what is asked, and how it is answered. The manners that every
+//! operation shares are here, once.
+
+pub mod answer;
+pub mod body;
+pub mod crud;
+pub mod envelope;
+pub mod idempotency;
+pub mod list;
+pub mod patch;
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use chrono::NaiveDate;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::access::{self, Actor};
+use crate::config::Settings;
+use crate::contract::Contract;
+use crate::db::types::Instant;
+use crate::db::{Conn, Store};
+use crate::error::{Error, Fault, Problem, Result};
+use crate::msg;
+use crate::resources::record::{Precondition, Tx, View};
+use crate::text::Language;
+use answer::Answers;
+use envelope::RequestId;
+
+/// What all requests share.
+pub struct AppState {
+    pub store: Store,
+    pub contract: Arc<Contract>,
+    pub settings: Arc<Settings>,
+    pub answers: Answers,
+}
+
+/// One request, as the operations see it.
+pub struct Call {
+    pub state: web::Data<AppState>,
+    pub request: HttpRequest,
+    pub request_id: String,
+}
+
+impl FromRequest for Call {
+    type Error = Error;
+    type Future = Ready<Result<Call>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let Some(state) = request.app_data::<web::Data<AppState>>() else {
+            return ready(Err(Error::unexpected("the service has no state")));
+        };
+        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        ready(Ok(Call { state: state.clone(), request: request.clone(), request_id }))
+    }
+}
+
+impl Call {
+    /// A header's text; a header that is no visible ASCII is none that this service defines a meaning for.
+    pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+
+    /// The language for words about this request.
+    pub fn language(&self) -> Language {
+        language_of(&self.request)
+    }
+
+    /// Today in the service's time zone.
+    pub fn today(&self) -> NaiveDate {
+        self.state.settings.today()
+    }
+
+    /// The query string, read by an operation's parameters.
+    pub fn query(&self, operation: &str) -> Result<Value> {
+        self.state.contract.query(operation, self.request.query_string())
+    }
+
+    /// The view that a query asks for.
+    pub fn view(&self, query: &Value) -> View {
+        let as_of = query["as_of"].as_str().and_then(|date| date.parse().ok());
+        View { as_of: as_of.unwrap_or_else(|| self.today()) }
+    }
+
+    /// Who calls; `None` without a key. A key that is not good is refused wherever it is shown.
+    pub async fn actor(&self) -> Result<Option<Actor>> {
+        let Some(value) = self.request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+        let hash = value
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .and_then(|(_, secret)| access::secret_hash(secret.trim()))
+            .ok_or_else(access::unknown_key)?;
+        let actor = self.state.store.read(move |conn| access::find_actor(conn, &hash)).await?;
+        actor.map(Some).ok_or_else(access::unknown_key)
+    }
+
+    /// Lets a reader pass: anyone, unless the service is private.
+    pub async fn require_reader(&self) -> Result<()> {
+        let actor = self.actor().await?;
+        if self.state.settings.private && actor.is_none() {
+            return Err(Problem::unauthorized(msg!(
+                "本服务只对持有密钥者开放：Authorization: Bearer <密钥>。",
+                "This service is for holders of a key: Authorization: Bearer <key>."
+            ))
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Who writes; refuses who may not.
+    pub async fn require_writer(&self) -> Result<Actor> {
+        let actor = self.actor().await?.ok_or_else(|| {
+            Problem::unauthorized(msg!(
+                "写入需要密钥：Authorization: Bearer <密钥>；用 `pairing-tracker key create` 创建。",
+                "Writing needs a key: Authorization: Bearer <key>; `pairing-tracker key create` makes one."
+            ))
+        })?;
+        actor.require_writer()?;
+        Ok(actor)
+    }
+
+    /// The precondition of a change or a deletion (`If-Match`): 428 without one.
+    pub fn precondition(&self) -> Result<Precondition> {
+        let mut values = self.request.headers().get_all(header::IF_MATCH).peekable();
+        if values.peek().is_none() {
+            return Err(Problem::new(428, "precondition_required", msg!("需要 If-Match", "If-Match is needed"))
+                .detail(msg!(
+                    "请在 If-Match 中给出读取时得到的 ETag，或用 * 覆盖。",
+                    "Give the ETag that the record was read with in If-Match, or * to override."
+                ))
+                .into());
+        }
+        let mut versions = Vec::new();
+        for value in values {
+            let text = value.to_str().map_err(|_| bad_if_match())?;
+            if text.trim() == "*" {
+                return Ok(Precondition::Any);
+            }
+            for tag in text.split(',') {
+                let tag = tag.trim();
+                let inner = tag
+                    .strip_prefix("W/")
+                    .unwrap_or(tag)
+                    .strip_prefix('"')
+                    .and_then(|tag| tag.strip_suffix('"'))
+                    .ok_or_else(bad_if_match)?;
+                versions.extend(inner.split('-').next().and_then(|version| version.parse::<i64>().ok()));
+            }
+        }
+        Ok(Precondition::Versions(versions))
+    }
+
+    /// Runs a write in its transaction.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let contract = self.state.contract.clone();
+        let request_id = self.request_id.clone();
+        let today = self.today();
+        self.state
+            .store
+            .write(move |conn: &mut Conn| {
+                work(&mut Tx {
+                    conn,
+                    actor: &actor,
+                    request_id: &request_id,
+                    contract: &contract,
+                    now: Instant::now(),
+                    today,
+                })
+            })
+            .await
+    }
+}
+
+/// A judged query as the type that its operation declares.
+pub fn typed<T: DeserializeOwned>(query: &Value) -> Result<T> {
+    T::deserialize(query).map_err(|error| {
+        let words = error.to_string();
+        Problem::malformed(vec![Fault {
+            pointer: "/query".to_owned(),
+            code: "invalid",
+            message: msg!("无效：{words}", "is not valid: {words}"),
+        }])
+        .into()
+    })
+}
+
+/// The language that a request asks for.
+pub fn language_of(request: &HttpRequest) -> Language {
+    let header = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::negotiate(header.unwrap_or_default())
+}
+
+fn bad_if_match() -> Error {
+    Problem::malformed(vec![Fault {
+        pointer: "/header/If-Match".to_owned(),
+        code: "format",
+        message: msg!("须为带引号的 ETag 或 *。", "must be quoted ETags or *"),
+    }])
+    .into()
+}

@@ -1,0 +1,74 @@
+//! The schema of a merge patch, derived from what it is applied to: every field optional, what may be cleared nullable.
+
+use utoipa::PartialSchema;
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::{OneOfBuilder, RefOr};
+
+/// Names the merge patch of what is written: `NewAgreement` is patched by `AgreementPatch`.
+pub fn component(new: &str) -> String {
+    format!("{}Patch", new.trim_start_matches("New"))
+}
+
+/// The schema of the merge patch (RFC 7396) of `New`.
+pub fn schema<New: PartialSchema>() -> RefOr<Schema> {
+    let RefOr::T(Schema::Object(mut object)) = New::schema() else { return New::schema() };
+    let required = std::mem::take(&mut object.required);
+    for (name, property) in &mut object.properties {
+        if !required.contains(name) {
+            make_nullable(property);
+        }
+        if let RefOr::T(Schema::Object(property)) = property {
+            property.default = None;
+        }
+    }
+    object.description =
+        Some("JSON Merge Patch (RFC 7396): a field that is absent stays as it is, null clears it.".to_owned());
+    RefOr::T(Schema::Object(object))
+}
+
+/// A name for the merge patch of a type, so that generated clients have one.
+#[macro_export]
+macro_rules! merge_patch {
+    ($patch:ident of $new:ty) => {
+        /// A JSON Merge Patch (RFC 7396): a field that is absent stays as it is, null clears it.
+        pub struct $patch;
+
+        impl utoipa::PartialSchema for $patch {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::http::patch::schema::<$new>()
+            }
+        }
+
+        impl utoipa::ToSchema for $patch {
+            fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
+                <$new as utoipa::ToSchema>::schemas(schemas);
+            }
+        }
+    };
+}
+
+fn make_nullable(property: &mut RefOr<Schema>) {
+    match property {
+        RefOr::T(Schema::Object(object)) => add_null(&mut object.schema_type),
+        RefOr::T(Schema::Array(array)) => add_null(&mut array.schema_type),
+        RefOr::Ref(_) => {
+            let null = utoipa::openapi::ObjectBuilder::new().schema_type(Type::Null);
+            let either = OneOfBuilder::new().item(null).item(property.clone());
+            *property = RefOr::T(Schema::OneOf(either.build()));
+        }
+        // A `oneOf` that came from an optional reference has its null already.
+        RefOr::T(_) => {}
+    }
+}
+
+fn add_null(types: &mut SchemaType) {
+    let mut all = match types {
+        SchemaType::Type(one) => vec![one.clone()],
+        SchemaType::Array(all) => all.clone(),
+        SchemaType::AnyValue => return,
+    };
+    if !all.contains(&Type::Null) {
+        all.push(Type::Null);
+        *types = SchemaType::Array(all);
+    }
+}

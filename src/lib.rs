@@ -1,0 +1,42 @@
+//! A tracker of policy pairings: who supports whom, what was agreed, what is done and what is late.
+//!
+//! A request's way is short and goes one way: the server ([`app`]) → manners that all operations share ([`http`]) → a
+//! resource's `api` → its `store` → the database ([`db`]) → the history ([`history`]), and back.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`app`] | the routes and what is around them |
+//! | [`commands`] | the command line |
+//! | [`config`] | settings from flags, environment and file |
+//! | [`contract`] | requests judged by the published document |
+//! | [`openapi`] | the published document |
+//! | [`http`] | who calls, what is asked, how it is answered: keys, lists, tags, retries, problems |
+//! | [`resources`] | the records, one folder a resource, and what every resource does alike |
+//! | [`figures`] | each figure in one place: progress, overdue, slippage, on-time rate |
+//! | [`reports`] | one read-only question each |
+//! | [`transfer`] | bundles of records in YAML or JSON: read, plan, apply |
+//! | [`db`] | one way to read and to write over SQLite and PostgreSQL |
+//! | [`history`] | who wrote what, in the write's own transaction |
+//! | [`access`] | keys, roles, and the pairings that a key may write |
+//! | [`rules`] | rules across the fields of a request |
+//! | [`error`] | what can go wrong, and how it is told |
+//! | [`text`] | bilingual texts and messages |
+//! | [`web`] | the page for people, and the service's own state |
+
+pub mod access;
+pub mod app;
+pub mod commands;
+pub mod config;
+pub mod contract;
+pub mod db;
+pub mod error;
+pub mod figures;
+pub mod history;
+pub mod http;
+pub mod openapi;
+pub mod reports;
+pub mod resources;
+pub mod rules;
+pub mod text;
+pub mod transfer;
+pub mod web;

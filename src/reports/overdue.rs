@@ -1,0 +1,127 @@
+//! What is overdue on a date: the milestones themselves, the longest overdue first, and who is responsible.
+
+use actix_web::{HttpResponse, get};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::db::Conn;
+use crate::db::reference::Reference;
+use crate::db::types::Ref;
+use crate::error::Result;
+use crate::http::list::{AsOf, PageParams};
+use crate::http::{Call, typed};
+use crate::resources::milestones::api::{Milestone, MilestoneFilter, Sort};
+use crate::resources::milestones::{Milestones, Status};
+use crate::resources::record::Resource;
+
+/// What the report covers.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OverdueFilter {
+    /// Of this programme.
+    pub programme: Option<Ref>,
+    /// Of this pairing.
+    pub pairing: Option<Ref>,
+    /// Of agreements in this field of cooperation.
+    pub sector: Option<Ref>,
+    /// With this organization among the responsible.
+    pub responsible: Option<Ref>,
+}
+
+/// An overdue milestone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OverdueRow {
+    /// The milestone.
+    pub milestone: Reference,
+    /// The agreement that it belongs to.
+    pub agreement: Reference,
+    /// The pairing of that agreement.
+    pub pairing: Reference,
+    /// Who is responsible.
+    pub responsible: Vec<Reference>,
+    /// When it was due.
+    pub due_on: NaiveDate,
+    /// When it was due at first.
+    pub baseline_due_on: NaiveDate,
+    /// When those who are responsible expect it.
+    pub forecast_on: Option<NaiveDate>,
+    /// How it stands.
+    pub status: Status,
+    /// How far it is, in percent.
+    #[schema(minimum = 0, maximum = 100, example = 40)]
+    pub progress: i32,
+    /// How many days overdue.
+    #[schema(minimum = 1, example = 12)]
+    pub days_late: i64,
+    /// How many days the due date has moved.
+    #[schema(example = 30)]
+    pub slippage_days: i64,
+}
+
+/// What is overdue on a date.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OverdueList {
+    /// The date that the report holds for.
+    pub as_of: NaiveDate,
+    /// The overdue milestones of this page, the longest overdue first.
+    pub items: Vec<OverdueRow>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    pub next_cursor: Option<String>,
+    /// How many are overdue; only with `count=true`.
+    #[schema(minimum = 0, example = 2)]
+    pub total: Option<i64>,
+}
+
+impl From<Milestone> for OverdueRow {
+    fn from(milestone: Milestone) -> OverdueRow {
+        OverdueRow {
+            milestone: Reference { id: milestone.id, code: milestone.code.map(|code| code.0), name: milestone.title },
+            agreement: milestone.agreement,
+            pairing: milestone.pairing,
+            responsible: milestone.responsible,
+            due_on: milestone.due_on,
+            baseline_due_on: milestone.baseline_due_on,
+            forecast_on: milestone.forecast_on,
+            status: milestone.status,
+            progress: milestone.progress,
+            days_late: milestone.days_late,
+            slippage_days: milestone.slippage_days,
+        }
+    }
+}
+
+/// Lists what is overdue.
+#[utoipa::path(
+    get, path = "/reports/overdue", operation_id = "listOverdueMilestones", tag = "reports",
+    summary = "List what is overdue · 逾期清单",
+    description = "The milestones that are overdue on `as_of`, the longest overdue first, with who is responsible. 截至某日逾期的里程碑，逾期最久者在前。",
+    params(OverdueFilter, PageParams, AsOf),
+    responses((status = 200, description = "What is overdue.", body = OverdueList))
+)]
+#[get("/reports/overdue")]
+pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
+    call.answer(|call| {
+        let query = call.query("listOverdueMilestones")?;
+        let OverdueFilter { programme, pairing, sector, responsible } = typed(&query)?;
+        let listing = call.listing("listOverdueMilestones", &query)?;
+        let view = call.view(&query);
+        let filter = MilestoneFilter {
+            programme,
+            pairing,
+            sector,
+            responsible,
+            overdue: Some(true),
+            sort: Some(Sort::DueOn),
+            ..MilestoneFilter::default()
+        };
+        Ok(move |conn: &mut Conn| {
+            let page = Milestones::page(conn, &filter, &listing.page, view)?;
+            let items: Vec<OverdueRow> =
+                Milestones::load(conn, &page.ids, view)?.into_iter().map(OverdueRow::from).collect();
+            listing.answer_with(json!({ "as_of": view.as_of, "items": items }), page.next.as_ref(), page.total)
+        })
+    })
+    .await
+}

@@ -1,0 +1,101 @@
+//! What clients see of amendments.
+
+use actix_web::{HttpResponse, get, post};
+use actix_web::web::{Path, Payload};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::store;
+use crate::db::types::{Instant, Ref};
+use crate::error::Result;
+use crate::http::Call;
+use crate::http::idempotency::Posted;
+use crate::http::list::PageParams;
+use crate::text::Text;
+
+/// A numbered, signed change of an agreement.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Amendment {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// Its number within the agreement: 1, 2, 3.
+    #[schema(minimum = 1, example = 1)]
+    pub number: i64,
+    /// The amendment's title.
+    pub title: Text,
+    /// When it was signed.
+    pub signed_on: Option<NaiveDate>,
+    /// Its first day in force.
+    pub effective_on: Option<NaiveDate>,
+    /// What it changes.
+    pub summary: Option<Text>,
+    /// When it was entered.
+    pub created_at: Instant,
+    /// Who entered it.
+    pub created_by: String,
+}
+
+/// An amendment to add.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAmendment {
+    /// The amendment's title.
+    pub title: Text,
+    /// When it was signed; not in the future.
+    #[serde(default)]
+    pub signed_on: Option<NaiveDate>,
+    /// Its first day in force.
+    #[serde(default)]
+    pub effective_on: Option<NaiveDate>,
+    /// What it changes.
+    #[serde(default)]
+    pub summary: Option<Text>,
+}
+
+crate::page_type!(AmendmentList of Amendment);
+
+/// Lists an agreement's amendments.
+#[utoipa::path(
+    get, path = "/agreements/{ref}/amendments", operation_id = "listAgreementAmendments", tag = "agreements",
+    summary = "List an agreement's amendments · 协议变更列表",
+    description = "The amendments of one agreement in the order of their numbers. 按编号列出协议的变更。",
+    params(("ref" = Ref, Path, description = "The agreement's code, or its id."), PageParams),
+    responses((status = 200, description = "A page of amendments.", body = AmendmentList))
+)]
+#[get("/agreements/{ref}/amendments")]
+pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<HttpResponse> {
+    call.answer(|call| {
+        let query = call.query("listAgreementAmendments")?;
+        let listing = call.listing("listAgreementAmendments", &query)?;
+        Ok(move |conn: &mut crate::db::Conn| {
+            let (items, page) = store::page(conn, &Ref(reference.into_inner()), &listing.page)?;
+            listing.answer(json!(items), &page)
+        })
+    })
+    .await
+}
+
+/// Adds an amendment to an agreement.
+#[utoipa::path(
+    post, path = "/agreements/{ref}/amendments", operation_id = "createAgreementAmendment", tag = "agreements",
+    summary = "Add an amendment to an agreement · 新增协议变更",
+    description = "Adds the next amendment; the service numbers it. Only a signed agreement is amended. 新增一条变更，由服务编号。",
+    params(("ref" = Ref, Path, description = "The agreement's code, or its id.")),
+    request_body(content = NewAmendment, description = "The amendment to add."),
+    responses((status = 201, description = "The amendment was added.", body = Amendment))
+)]
+#[post("/agreements/{ref}/amendments")]
+pub async fn create_amendment(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
+    let actor = call.require_writer().await?;
+    let body = call.json(payload, &["application/json"]).await?;
+    call.state.contract.judge("NewAmendment", &body)?;
+    let new: NewAmendment = serde_json::from_value(body.clone())?;
+    call.post(actor, &body, move |tx| {
+        let (agreement, version, amendment) = store::add(tx, &Ref(reference.into_inner()), new)?;
+        Posted::created(format!("/api/v1/agreements/{agreement}/amendments"), version, &amendment)
+    })
+    .await
+}

@@ -1,0 +1,117 @@
+//! What clients see of the history.
+
+use actix_web::{HttpResponse, get};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::store;
+use crate::db::Conn;
+use crate::db::types::Instant;
+use crate::error::Result;
+use crate::history::Action;
+use crate::http::list::PageParams;
+use crate::http::{Call, typed};
+use crate::text_enum;
+
+/// One write: who, when, what stood before and after.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditEvent {
+    /// The event's number; later ones are greater.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// When it was written.
+    pub at: Instant,
+    /// The name of the key that wrote it.
+    #[schema(example = "operator")]
+    pub actor: String,
+    /// What was done.
+    pub action: Action,
+    /// The kind of record.
+    #[schema(max_length = 100, example = "milestone")]
+    pub entity: String,
+    /// The record's id.
+    #[schema(minimum = 1, example = 1)]
+    pub record_id: i64,
+    /// The record's code at that time.
+    #[schema(max_length = 100, example = "xinhui-taishan")]
+    pub record_code: Option<String>,
+    /// The reason that was given.
+    pub reason: Option<String>,
+    /// The record before; null when it was created.
+    #[schema(value_type = Option<Object>, additional_properties = true)]
+    pub before: Option<Value>,
+    /// The record after; null when it was deleted.
+    #[schema(value_type = Option<Object>, additional_properties = true)]
+    pub after: Option<Value>,
+    /// Names the request in the service's log.
+    #[schema(max_length = 100, example = "b8c1f0d2a94e4f7c")]
+    pub request_id: String,
+}
+
+text_enum! {
+    /// The orders of the history.
+    Sort {
+        /// Oldest first.
+        Id => "id",
+        /// Newest first.
+        IdDesc => "-id",
+    }
+}
+
+/// What the history can be narrowed by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditEventFilter {
+    /// Of this kind of record.
+    #[param(max_length = 100, example = "agreement")]
+    pub entity: Option<String>,
+    /// Of the record with this id; needs `entity` to name one record.
+    #[param(minimum = 1)]
+    pub record_id: Option<i64>,
+    /// Written by the key of this name.
+    #[param(max_length = 200, example = "operator")]
+    pub actor: Option<String>,
+    /// Of these actions; several repeat the parameter.
+    #[serde(default)]
+    pub action: Vec<Action>,
+    /// Written at this instant or later.
+    pub at_from: Option<DateTime<Utc>>,
+    /// Written before this instant.
+    pub at_before: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round. Newest first unless given.
+    #[param(inline)]
+    pub sort: Option<Sort>,
+}
+
+crate::page_type!(AuditEventList of AuditEvent);
+
+/// Lists the history of all records.
+#[utoipa::path(
+    get, path = "/audit-events", operation_id = "listAuditEvents", tag = "audit-events",
+    summary = "List the history of all records · 全部变更历史",
+    description = "Every write to every record, newest first unless `sort` says otherwise. 全部记录的写入历史。",
+    params(AuditEventFilter, PageParams),
+    responses((status = 200, description = "A page of the history.", body = AuditEventList))
+)]
+#[get("/audit-events")]
+async fn list(call: Call) -> Result<HttpResponse> {
+    call.answer(|call| {
+        let query = call.query("listAuditEvents")?;
+        let filter: AuditEventFilter = typed(&query)?;
+        let listing = call.listing("listAuditEvents", &query)?;
+        Ok(move |conn: &mut Conn| {
+            let page = store::page(conn, &filter, &listing.page)?;
+            let items = store::load(conn, &page.ids)?;
+            listing.answer(json!(items), &page)
+        })
+    })
+    .await
+}
+
+/// Mounts the operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config.service(list);
+}

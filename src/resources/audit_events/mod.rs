@@ -1,0 +1,4 @@
+//! Audit events: the history of all records, for reading. What writes it is [`crate::history`].
+
+pub mod api;
+pub mod store;

@@ -1,0 +1,194 @@
+//! What clients see of documents.
+
+use actix_web::http::header;
+use actix_web::web::{Path, Payload};
+use actix_web::{HttpResponse, put};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use super::{Documents, Kind, files};
+use crate::db::page::RecordSort;
+use crate::db::types::{Code, Instant, Ref};
+use crate::error::{Problem, Result};
+use crate::http::{Call, answer};
+use crate::msg;
+use crate::resources::citations::{Citation, NewCitation};
+use crate::resources::record::Resource;
+use crate::text::Text;
+
+/// The most bytes of a document's file.
+const FILE_MAX: usize = 20 * 1024 * 1024;
+
+/// A file or a web source that records cite.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Document {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's slug.
+    pub code: Code,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the record was created.
+    pub created_at: Instant,
+    /// When the record was last changed.
+    pub updated_at: Instant,
+    /// The document's title.
+    pub title: Text,
+    /// What the document is; null where unknown.
+    pub kind: Option<Kind>,
+    /// Who published it.
+    #[schema(max_length = 500, example = "羊城晚报")]
+    pub publisher: Option<String>,
+    /// When it was published.
+    pub published_on: Option<NaiveDate>,
+    /// Where it can be read.
+    #[schema(max_length = 2000, example = "https://example.org/report.html")]
+    pub url: Option<String>,
+    /// Its language (BCP 47).
+    #[schema(max_length = 35, example = "zh-CN")]
+    pub language: Option<String>,
+    /// What should be known about it.
+    pub note: Option<String>,
+    /// The file's media type; null while there is no file.
+    #[schema(max_length = 200, example = "application/pdf")]
+    pub media_type: Option<String>,
+    /// The file's size in bytes.
+    #[schema(minimum = 0, example = 48213)]
+    pub byte_size: Option<i64>,
+    /// The file's SHA-256 in hexadecimal digits.
+    #[schema(max_length = 64)]
+    pub sha256: Option<String>,
+    /// What the record itself rests on.
+    pub citations: Vec<Citation>,
+}
+
+/// A document to create.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewDocument {
+    /// The record's slug.
+    pub code: Code,
+    /// The document's title.
+    pub title: Text,
+    /// What the document is.
+    #[serde(default)]
+    pub kind: Option<Kind>,
+    /// Who published it.
+    #[serde(default)]
+    #[schema(max_length = 500, example = "羊城晚报")]
+    pub publisher: Option<String>,
+    /// When it was published.
+    #[serde(default)]
+    pub published_on: Option<NaiveDate>,
+    /// Where it can be read: an http or https address.
+    #[serde(default)]
+    #[schema(max_length = 2000, pattern = "^https?://[!-~]+$", example = "https://example.org/report.html")]
+    pub url: Option<String>,
+    /// Its language (BCP 47).
+    #[serde(default)]
+    #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", example = "zh-CN")]
+    pub language: Option<String>,
+    /// What should be known about it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// What the record itself rests on.
+    #[serde(default)]
+    pub citations: Vec<NewCitation>,
+}
+
+/// What a list of documents can be narrowed by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DocumentFilter {
+    /// Words in title, publisher and note.
+    #[param(max_length = 200, example = "牵手")]
+    pub q: Option<String>,
+    /// What the documents are; several repeat the parameter.
+    #[serde(default)]
+    pub kind: Vec<Kind>,
+    /// Published on this date or later.
+    pub published_from: Option<NaiveDate>,
+    /// Published on this date or earlier.
+    pub published_to: Option<NaiveDate>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round.
+    #[param(inline)]
+    pub sort: Option<RecordSort>,
+}
+
+crate::page_type!(DocumentList of Document);
+
+crate::crud! {
+    Documents, tag "documents", one "document", zh "文件",
+    paths "/documents", "/documents/{ref}", "/documents/{ref}/history",
+    ids "listDocuments", "createDocument", "getDocument", "updateDocument", "deleteDocument", "listDocumentHistory",
+    schemas Document, NewDocument, DocumentPatch, DocumentList, DocumentFilter; also put_content, get_content
+}
+
+/// Attaches the file of a document.
+#[utoipa::path(
+    put, path = "/documents/{ref}/content", operation_id = "putDocumentContent", tag = "documents",
+    summary = "Attach a document's file · 上传文件内容",
+    description = "Sets the file of a document once: the raw body, of at most 20 MiB, with its media type in `Content-Type`. \
+        The same bytes again are no fault; other bytes are a conflict (409). 文件内容只能设置一次。",
+    params(("ref" = Ref, Path, description = "The document's code, or its id.")),
+    request_body(content = String, content_type = "application/octet-stream", description = "The file's bytes; any media type."),
+    responses((status = 200, description = "The document with its file.", body = Document))
+)]
+#[put("/documents/{ref}/content")]
+async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
+    let actor = call.require_writer().await?;
+    let media_type = call.header(header::CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned();
+    if !is_media_type(&media_type) {
+        return Err(Problem::new(415, "unsupported_media_type", msg!("媒体类型无效", "The media type is not valid")).into());
+    }
+    let bytes = call.bytes(payload, FILE_MAX).await?;
+    let place = call.state.settings.files.clone();
+    let document = call
+        .write(actor, move |tx| files::attach(tx, &place, &Ref(reference.into_inner()), &media_type, &bytes))
+        .await?;
+    let (_, version) = Documents::id_and_version(&document);
+    let body = serde_json::to_vec(&document)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::ETAG, answer::etag(version, &body)))
+        .content_type("application/json")
+        .body(body))
+}
+
+/// Reads the file of a document.
+#[utoipa::path(
+    get, path = "/documents/{ref}/content", operation_id = "getDocumentContent", tag = "documents",
+    summary = "Read a document's file · 下载文件内容",
+    description = "The bytes of the document's file, as they were attached, with their own media type; always as a download. 下载文件。",
+    params(("ref" = Ref, Path, description = "The document's code, or its id.")),
+    responses((status = 200, description = "The file's bytes.", body = String, content_type = "application/octet-stream"))
+)]
+#[get("/documents/{ref}/content")]
+async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse> {
+    call.require_reader().await?;
+    call.query("getDocumentContent")?;
+    let place = call.state.settings.files.clone();
+    let file = call.state.store.read(move |conn| files::read(conn, &place, &Ref(reference.into_inner()))).await?;
+    let etag = format!("\"{}\"", file.sha256);
+    let mut response = if call.has_already(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, etag.clone()));
+    if call.has_already(&etag) {
+        return Ok(response.finish());
+    }
+    // A file is somebody else's: it is never shown as a page of this service.
+    Ok(response
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.code)))
+        .content_type(file.media_type)
+        .body(file.bytes))
+}
+
+fn is_media_type(text: &str) -> bool {
+    let token = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
+    text.len() <= 200
+        && text.split(';').next().and_then(|essence| essence.trim().split_once('/')).is_some_and(|(a, b)| token(a) && token(b))
+}

@@ -1,0 +1,107 @@
+//! The files of documents, in the database or in a directory by their SHA-256. A file is immutable: written once,
+//! checked whenever it is read.
+
+use std::io::Write;
+use std::path::Path;
+
+use diesel::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::api::Document;
+use super::{Documents, KIND};
+use crate::access::hex;
+use crate::config::FileStore;
+use crate::db::Conn;
+use crate::db::schema::{document_contents, documents};
+use crate::db::types::Ref;
+use crate::error::{Error, Problem, Result};
+use crate::history::Action;
+use crate::msg;
+use crate::resources::record::{self, Precondition, Resource, Tx, View};
+
+/// A document's file.
+pub struct File {
+    pub code: String,
+    pub media_type: String,
+    pub sha256: String,
+    pub bytes: Vec<u8>,
+}
+
+/// Attaches a file to a document that has none, or the very same one.
+pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &str, bytes: &[u8]) -> Result<Document> {
+    let (id, before) = record::lock::<Documents>(tx, reference, &Precondition::Any)?;
+    let sha256 = hex(&Sha256::digest(bytes));
+    match &before.sha256 {
+        Some(present) if *present == sha256 => return Ok(before),
+        Some(_) => {
+            return Err(Problem::conflict(
+                "content_is_set",
+                msg!("该文件已有内容，内容不可更改；请新建文件记录。", "The document has its file, which never changes; create another document."),
+            )
+            .into());
+        }
+        None => {}
+    }
+    match place {
+        FileStore::Database => {
+            diesel::insert_into(document_contents::table)
+                .values((document_contents::document_id.eq(id), document_contents::content.eq(bytes)))
+                .execute(tx.conn)?;
+        }
+        FileStore::Directory(directory) => write_file(directory, &sha256, bytes)?,
+    }
+    diesel::update(documents::table.find(id))
+        .set((
+            documents::media_type.eq(Some(media_type)),
+            documents::byte_size.eq(Some(i64::try_from(bytes.len()).map_err(Error::unexpected)?)),
+            documents::sha256.eq(Some(&sha256)),
+            documents::version.eq(documents::version + 1),
+            documents::updated_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    let view = View { as_of: tx.today };
+    let after = Documents::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
+    let (old, new) = (record::snapshot::<Documents>(&before)?, record::snapshot::<Documents>(&after)?);
+    record::remember(tx, &KIND, id, Action::Attach, None, Some(&old), Some(&new))?;
+    Ok(after)
+}
+
+/// Reads a document's file and checks that it is what was attached.
+pub fn read(conn: &mut Conn, place: &FileStore, reference: &Ref) -> Result<File> {
+    let no_document = || Problem::not_found(KIND.name, &reference.0);
+    let id = KIND.find(conn, reference)?.ok_or_else(no_document)?;
+    let (code, media_type, sha256): (String, Option<String>, Option<String>) = documents::table
+        .find(id)
+        .select((documents::code, documents::media_type, documents::sha256))
+        .first(conn)
+        .optional()?
+        .ok_or_else(no_document)?;
+    let (Some(media_type), Some(sha256)) = (media_type, sha256) else {
+        return Err(Problem::not_found("content", &reference.0).into());
+    };
+    let stored: Option<Vec<u8>> =
+        document_contents::table.find(id).select(document_contents::content).first(conn).optional()?;
+    let bytes = match (stored, place) {
+        (Some(bytes), _) => bytes,
+        (None, FileStore::Directory(directory)) => std::fs::read(directory.join(&sha256))
+            .map_err(|e| Error::Unavailable(format!("cannot read the file {sha256}: {e}")))?,
+        (None, FileStore::Database) => return Err(Error::Unexpected(format!("the file {sha256} is not in the database"))),
+    };
+    if hex(&Sha256::digest(&bytes)) != sha256 {
+        return Err(Error::Unexpected(format!("the file {sha256} is damaged")));
+    }
+    Ok(File { code, media_type, sha256, bytes })
+}
+
+/// Writes a file whole or not at all. One that is left behind by a write that failed is harmless: it has its own name.
+fn write_file(directory: &Path, sha256: &str, bytes: &[u8]) -> Result<()> {
+    let failed = |e: std::io::Error| Error::Unavailable(format!("cannot write the file {sha256}: {e}"));
+    let (target, draft) = (directory.join(sha256), directory.join(format!("{sha256}.part")));
+    if target.exists() {
+        return Ok(());
+    }
+    let mut file = std::fs::File::create(&draft).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&draft, &target).map_err(failed)?;
+    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+}

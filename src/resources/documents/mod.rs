@@ -1,0 +1,33 @@
+//! Documents (文件): files and web sources. Any record can cite them; that is its provenance.
+//!
+//! A document's file is set once and never changes: its bytes are checked against the SHA-256 that is kept of them,
+//! whenever they are read. Setting the same bytes again is no fault.
+
+pub mod api;
+pub mod files;
+pub mod store;
+
+use crate::{kind, text_enum};
+
+/// The resource.
+pub struct Documents;
+
+kind!("document", "documents", 1, documents(title_zh, title_en), refers to {});
+
+text_enum! {
+    /// What a document is.
+    Kind {
+        /// 新闻报道: a report in the press.
+        NewsReport => "news_report",
+        /// 协议文本: the text of an agreement.
+        AgreementText => "agreement_text",
+        /// 会议纪要: minutes.
+        Minutes => "minutes",
+        /// 照片: a photograph.
+        Photo => "photo",
+        /// 工作报告: a report of an office.
+        Report => "report",
+        /// 其他: anything else.
+        Other => "other",
+    }
+}

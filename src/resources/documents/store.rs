@@ -1,0 +1,153 @@
+//! The rows of documents.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::api::{Document, DocumentFilter, NewDocument};
+use super::{Documents, Kind};
+use crate::access::Scope;
+use crate::db::page::{PageIds, PageRequest};
+use crate::db::schema::documents;
+use crate::db::types::{Code, Instant};
+use crate::db::{Conn, MultiBackend, reference, search};
+use crate::error::Result;
+use crate::resources::citations::{self, NewCitation};
+use crate::resources::record::{Resource, Tx, View};
+use crate::text::Text;
+use crate::{put_row, record_page};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = documents)]
+struct Row {
+    id: i64,
+    code: String,
+    version: i64,
+    created_at: Instant,
+    updated_at: Instant,
+    title_zh: String,
+    title_en: Option<String>,
+    kind: Option<Kind>,
+    publisher: Option<String>,
+    published_on: Option<NaiveDate>,
+    url: Option<String>,
+    language: Option<String>,
+    note: Option<String>,
+    media_type: Option<String>,
+    byte_size: Option<i64>,
+    sha256: Option<String>,
+}
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = documents, treat_none_as_null = true)]
+struct Values {
+    code: String,
+    title_zh: String,
+    title_en: Option<String>,
+    kind: Option<Kind>,
+    publisher: Option<String>,
+    published_on: Option<NaiveDate>,
+    url: Option<String>,
+    language: Option<String>,
+    note: Option<String>,
+}
+
+impl Resource for Documents {
+    type Read = Document;
+    type New = NewDocument;
+    type Filter = DocumentFilter;
+
+    const KIND: &'static reference::Kind = &super::KIND;
+    const NEW: &'static str = "NewDocument";
+
+    fn page(conn: &mut Conn, filter: &DocumentFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+        let filtered = |conn: &mut Conn| -> Result<_> {
+            let DocumentFilter { q, kind, published_from, published_to, updated_since, sort: _ } = filter;
+            let mut query = documents::table.into_boxed::<MultiBackend>();
+            if let Some(q) = q {
+                query = query.filter(search::matches(conn, "documents.id", Self::KIND.name, q));
+            }
+            if !kind.is_empty() {
+                query = query.filter(documents::kind.eq_any(kind));
+            }
+            if let Some(from) = published_from {
+                query = query.filter(documents::published_on.ge(*from));
+            }
+            if let Some(to) = published_to {
+                query = query.filter(documents::published_on.le(*to));
+            }
+            if let Some(since) = updated_since {
+                query = query.filter(documents::updated_at.ge(Instant::from(*since)));
+            }
+            Ok(query)
+        };
+        record_page!(conn, page, filter.sort, filtered, documents)
+    }
+
+    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Document>> {
+        let rows: Vec<Row> = documents::table.filter(documents::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let mut cited = citations::load(conn, Self::KIND, ids)?;
+        Ok(crate::db::page::in_order(ids, rows, |row| row.id)
+            .map(|row| {
+                let Row {
+                    id, code, version, created_at, updated_at, title_zh, title_en, kind, publisher, published_on, url, language,
+                    note, media_type, byte_size, sha256,
+                } = row;
+                Document {
+                    id,
+                    code: Code(code),
+                    version,
+                    created_at,
+                    updated_at,
+                    title: Text { zh: title_zh, en: title_en },
+                    kind,
+                    publisher,
+                    published_on,
+                    url,
+                    language,
+                    note,
+                    media_type,
+                    byte_size,
+                    sha256,
+                    citations: cited.remove(&id).unwrap_or_default(),
+                }
+            })
+            .collect())
+    }
+
+    fn save(tx: &mut Tx<'_>, before: Option<(i64, &Document)>, new: NewDocument) -> Result<i64> {
+        let NewDocument { code, title, kind, publisher, published_on, url, language, note, citations: _ } = new;
+        let values = Values {
+            code: code.0,
+            title_zh: title.zh,
+            title_en: title.en,
+            kind,
+            publisher,
+            published_on,
+            url,
+            language,
+            note,
+        };
+        Ok(put_row!(tx, documents, before.map(|(id, _)| id), values))
+    }
+
+    fn scope(_: &mut Conn, _: i64) -> Result<Scope> {
+        Ok(Scope::Anyone)
+    }
+
+    fn texts(new: &NewDocument) -> Vec<&str> {
+        let texts = [Some(&new.title.zh), new.title.en.as_ref(), new.publisher.as_ref(), new.note.as_ref()];
+        texts.into_iter().flatten().map(String::as_str).collect()
+    }
+
+    fn code(new: &NewDocument) -> Option<&Code> {
+        Some(&new.code)
+    }
+
+    fn citations(new: &NewDocument) -> &[NewCitation] {
+        &new.citations
+    }
+
+    fn id_and_version(read: &Document) -> (i64, i64) {
+        (read.id, read.version)
+    }
+}

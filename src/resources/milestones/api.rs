@@ -1,0 +1,226 @@
+//! What clients see of milestones.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::{Validate, ValidationError};
+
+use super::moves::api::{confirm, list_confirmations, list_revisions};
+use super::{Milestones, Status};
+use crate::db::reference::Reference;
+use crate::db::types::{Code, Instant, Ref};
+use crate::http::list::AsOf;
+use crate::resources::citations::{Citation, NewCitation};
+use crate::text::Text;
+use crate::{msg, rules, text_enum};
+
+/// A dated, checkable point of an agreement.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Milestone {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's slug; null where it has none.
+    pub code: Option<Code>,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the record was created.
+    pub created_at: Instant,
+    /// When the record was last changed.
+    pub updated_at: Instant,
+    /// The agreement that it belongs to.
+    pub agreement: Reference,
+    /// The pairing of that agreement.
+    pub pairing: Reference,
+    /// What is to be reached.
+    pub title: Text,
+    /// What kind of point it is, in the programme's own words.
+    #[schema(max_length = 100, example = "signing")]
+    pub kind: Option<String>,
+    /// When it is due.
+    pub due_on: NaiveDate,
+    /// When it was due at first; set by the service, once.
+    pub baseline_due_on: NaiveDate,
+    /// When those who are responsible expect it.
+    pub forecast_on: Option<NaiveDate>,
+    /// When it was met, wholly or in part.
+    pub met_on: Option<NaiveDate>,
+    /// How it stands.
+    pub status: Status,
+    /// Why it was not met or was cancelled.
+    pub status_reason: Option<String>,
+    /// How far it is, in percent; 100 when met.
+    #[schema(minimum = 0, maximum = 100, example = 40)]
+    pub progress: i32,
+    /// What it counts for among the milestones of its agreement, to three places.
+    #[schema(minimum = 0, maximum = 1_000_000, example = 1.0)]
+    pub weight: f64,
+    /// Who is responsible.
+    pub responsible: Vec<Reference>,
+    /// What must be reached before.
+    pub depends_on: Vec<Reference>,
+    /// What should be known about it.
+    pub note: Option<String>,
+    /// When the supporters' side confirmed that it is met.
+    pub supporter_confirmed_at: Option<Instant>,
+    /// When the recipients' side confirmed that it is met.
+    pub recipient_confirmed_at: Option<Instant>,
+    /// What the record rests on.
+    pub citations: Vec<Citation>,
+    /// Whether it is overdue on `as_of`: past its due date and neither met, met in part nor cancelled.
+    pub overdue: bool,
+    /// How many days overdue on `as_of`; 0 when it is not.
+    #[schema(minimum = 0, example = 12)]
+    pub days_late: i64,
+    /// `due_on` minus `baseline_due_on` in days; negative when it was brought forward.
+    #[schema(example = 30)]
+    pub slippage_days: i64,
+}
+
+/// A milestone to create.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[validate(schema(function = "day_of_meeting"))]
+pub struct NewMilestone {
+    /// The record's slug; it may do without one.
+    #[serde(default)]
+    pub code: Option<Code>,
+    /// The agreement that it belongs to.
+    pub agreement: Ref,
+    /// What is to be reached.
+    pub title: Text,
+    /// What kind of point it is, in the programme's own words.
+    #[serde(default)]
+    #[schema(max_length = 100, example = "signing")]
+    pub kind: Option<String>,
+    /// When it is due. A change that moves it needs a `reason`.
+    pub due_on: NaiveDate,
+    /// When those who are responsible expect it.
+    #[serde(default)]
+    pub forecast_on: Option<NaiveDate>,
+    /// When it was met, wholly or in part: required for `met` and `partially_met`, and for these alone; not in the future.
+    #[serde(default)]
+    pub met_on: Option<NaiveDate>,
+    /// How it stands. `not_met` needs a `reason`, and a due date that has passed.
+    #[serde(default = "scheduled")]
+    pub status: Status,
+    /// How far it is, in percent; met is 100.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 100, default = 0, example = 40)]
+    pub progress: i32,
+    /// What it counts for among the milestones of its agreement; kept to three places.
+    #[serde(default = "one")]
+    #[schema(minimum = 0, maximum = 1_000_000, default = 1.0, example = 1.0)]
+    pub weight: f64,
+    /// Who is responsible.
+    #[serde(default)]
+    pub responsible: Vec<Ref>,
+    /// What must be reached before; never in a circle.
+    #[serde(default)]
+    pub depends_on: Vec<Ref>,
+    /// What should be known about it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Why the due date moves, or why it was not met or is cancelled; goes into the revision and the history.
+    #[serde(default)]
+    #[schema(write_only, example = "汛期停工，顺延一个月")]
+    pub reason: Option<String>,
+    /// What the record rests on.
+    #[serde(default)]
+    pub citations: Vec<NewCitation>,
+}
+
+fn scheduled() -> Status {
+    Status::Scheduled
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn day_of_meeting(new: &NewMilestone) -> Result<(), ValidationError> {
+    let status = new.status;
+    match (status.has_met_on(), new.met_on) {
+        (true, None) => Err(rules::broken(
+            "/met_on",
+            "required",
+            msg!("状态为 {status} 时须给出完成日期。", "is required when the status is {status}"),
+        )),
+        (false, Some(_)) => Err(rules::broken(
+            "/met_on",
+            "not_for_status",
+            msg!("状态为 {status} 时不得有完成日期。", "must be null when the status is {status}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+text_enum! {
+    /// The orders of a list of milestones; ties are ordered by id.
+    Sort {
+        /// Due first.
+        DueOn => "due_on",
+        /// Due last.
+        DueOnDesc => "-due_on",
+        /// In the order of creation.
+        Id => "id",
+        /// Newest first.
+        IdDesc => "-id",
+        /// Least recently changed first.
+        UpdatedAt => "updated_at",
+        /// Most recently changed first.
+        UpdatedAtDesc => "-updated_at",
+    }
+}
+
+/// What a list of milestones can be narrowed by.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MilestoneFilter {
+    /// Words in title and note.
+    #[param(max_length = 200, example = "联席会议")]
+    pub q: Option<String>,
+    /// Of this programme.
+    pub programme: Option<Ref>,
+    /// Of this pairing.
+    pub pairing: Option<Ref>,
+    /// Of this agreement.
+    pub agreement: Option<Ref>,
+    /// Of agreements in this field of cooperation.
+    pub sector: Option<Ref>,
+    /// With this organization among the responsible.
+    pub responsible: Option<Ref>,
+    /// That need this milestone before.
+    pub depends_on: Option<Ref>,
+    /// With one of these statuses; several repeat the parameter.
+    #[serde(default)]
+    pub status: Vec<Status>,
+    /// Of this kind.
+    #[param(max_length = 100)]
+    pub kind: Option<String>,
+    /// Whether they are overdue on `as_of`.
+    pub overdue: Option<bool>,
+    /// Due on this date or later.
+    pub due_from: Option<NaiveDate>,
+    /// Due on this date or earlier.
+    pub due_to: Option<NaiveDate>,
+    /// Met on this date or later.
+    pub met_from: Option<NaiveDate>,
+    /// Met on this date or earlier.
+    pub met_to: Option<NaiveDate>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round. `due_on` unless given.
+    #[param(inline)]
+    pub sort: Option<Sort>,
+}
+
+crate::page_type!(MilestoneList of Milestone);
+
+crate::crud! {
+    Milestones, tag "milestones", one "milestone", zh "里程碑",
+    paths "/milestones", "/milestones/{ref}", "/milestones/{ref}/history",
+    ids "listMilestones", "createMilestone", "getMilestone", "updateMilestone", "deleteMilestone", "listMilestoneHistory",
+    schemas Milestone, NewMilestone, MilestonePatch, MilestoneList, MilestoneFilter, AsOf; also list_revisions, list_confirmations, confirm
+}

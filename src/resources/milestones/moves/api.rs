@@ -1,0 +1,125 @@
+//! What clients see of revisions and confirmations.
+
+use actix_web::{HttpResponse, get, post};
+use actix_web::web::{Path, Payload};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::store;
+use crate::db::Conn;
+use crate::db::types::{Instant, Ref};
+use crate::error::Result;
+use crate::http::Call;
+use crate::http::idempotency::Posted;
+use crate::http::list::PageParams;
+use crate::resources::milestones::Milestones;
+use crate::resources::milestones::api::Milestone;
+use crate::resources::pairings::Role;
+use crate::resources::record::Resource;
+
+/// One move of a due date; never changed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Revision {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// When it was due before.
+    pub old_due_on: NaiveDate,
+    /// When it is due since.
+    pub new_due_on: NaiveDate,
+    /// Why it was moved.
+    #[schema(example = "汛期停工，顺延一个月")]
+    pub reason: String,
+    /// When it was moved.
+    pub revised_at: Instant,
+    /// Who moved it.
+    pub revised_by: String,
+}
+
+/// A side's confirmation that a milestone is met.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Confirmation {
+    /// The side that confirmed.
+    pub side: Role,
+    /// When it confirmed.
+    pub confirmed_at: Instant,
+}
+
+/// A confirmation to give.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewConfirmation {
+    /// The side that confirms.
+    pub side: Role,
+}
+
+crate::page_type!(RevisionList of Revision);
+crate::page_type!(ConfirmationList of Confirmation);
+
+/// Lists the moves of a milestone's due date.
+#[utoipa::path(
+    get, path = "/milestones/{ref}/revisions", operation_id = "listMilestoneRevisions", tag = "milestones",
+    summary = "List the moves of a due date · 到期日调整记录",
+    description = "Every move of one milestone's due date, oldest first: from when to when, why, and by whom. 里程碑到期日的全部调整。",
+    params(("ref" = Ref, Path, description = "The milestone's code, or its id."), PageParams),
+    responses((status = 200, description = "A page of moves.", body = RevisionList))
+)]
+#[get("/milestones/{ref}/revisions")]
+pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpResponse> {
+    call.answer(|call| {
+        let query = call.query("listMilestoneRevisions")?;
+        let listing = call.listing("listMilestoneRevisions", &query)?;
+        Ok(move |conn: &mut Conn| {
+            let (items, page) = store::revisions(conn, &Ref(reference.into_inner()), &listing.page)?;
+            listing.answer(json!(items), &page)
+        })
+    })
+    .await
+}
+
+/// Lists the confirmations of a milestone.
+#[utoipa::path(
+    get, path = "/milestones/{ref}/confirmations", operation_id = "listMilestoneConfirmations", tag = "milestones",
+    summary = "List a milestone's confirmations · 双方确认记录",
+    description = "The sides that confirmed that the milestone is met; two at most. 已确认完成的一方或双方。",
+    params(("ref" = Ref, Path, description = "The milestone's code, or its id."), PageParams),
+    responses((status = 200, description = "The confirmations.", body = ConfirmationList))
+)]
+#[get("/milestones/{ref}/confirmations")]
+pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<HttpResponse> {
+    call.answer(|call| {
+        let query = call.query("listMilestoneConfirmations")?;
+        let listing = call.listing("listMilestoneConfirmations", &query)?;
+        Ok(move |conn: &mut Conn| {
+            let (items, page) = store::confirmations(conn, &Ref(reference.into_inner()), &listing.page)?;
+            listing.answer(json!(items), &page)
+        })
+    })
+    .await
+}
+
+/// Confirms that a milestone is met.
+#[utoipa::path(
+    post, path = "/milestones/{ref}/confirmations", operation_id = "confirmMilestone", tag = "milestones",
+    summary = "Confirm that a milestone is met · 确认里程碑完成",
+    description = "One side confirms a met milestone. A second confirmation by the same side changes nothing; a milestone that \
+        is no longer met is no longer confirmed. 支援方或受援方确认完成。",
+    params(("ref" = Ref, Path, description = "The milestone's code, or its id.")),
+    request_body(content = NewConfirmation, description = "The side that confirms."),
+    responses((status = 200, description = "The milestone with its confirmations.", body = Milestone))
+)]
+#[post("/milestones/{ref}/confirmations")]
+pub async fn confirm(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
+    let actor = call.require_writer().await?;
+    let body = call.json(payload, &["application/json"]).await?;
+    call.state.contract.judge("NewConfirmation", &body)?;
+    let new: NewConfirmation = serde_json::from_value(body.clone())?;
+    call.post(actor, &body, move |tx| {
+        let milestone = store::confirm(tx, &Ref(reference.into_inner()), new.side)?;
+        let (_, version) = Milestones::id_and_version(&milestone);
+        Posted::done(version, &milestone)
+    })
+    .await
+}

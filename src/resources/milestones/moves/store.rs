@@ -1,0 +1,126 @@
+//! The rows of revisions, and the columns of confirmations.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::api::{Confirmation, Revision};
+use crate::db::Conn;
+use crate::db::page::{Key, KeyValue, PageIds, PageRequest, key_value};
+use crate::db::schema::{milestone_revisions, milestones};
+use crate::db::types::{Instant, Ref};
+use crate::error::{Problem, Result};
+use crate::history::Action;
+use crate::msg;
+use crate::resources::milestones::api::Milestone;
+use crate::resources::milestones::{KIND, Milestones, Status};
+use crate::resources::pairings::Role;
+use crate::resources::record::{self, Precondition, Resource, Tx, View};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = milestone_revisions)]
+struct Row {
+    id: i64,
+    old_due_on: NaiveDate,
+    new_due_on: NaiveDate,
+    reason: String,
+    revised_at: Instant,
+    revised_by: String,
+}
+
+impl From<Row> for Revision {
+    fn from(row: Row) -> Revision {
+        let Row { id, old_due_on, new_due_on, reason, revised_at, revised_by } = row;
+        Revision { id, old_due_on, new_due_on, reason, revised_at, revised_by }
+    }
+}
+
+/// Records a move of a due date, in the transaction that moves it.
+pub fn revise(tx: &mut Tx<'_>, id: i64, old: NaiveDate, new: NaiveDate, reason: &str) -> Result<()> {
+    diesel::insert_into(milestone_revisions::table)
+        .values((
+            milestone_revisions::milestone_id.eq(id),
+            milestone_revisions::old_due_on.eq(old),
+            milestone_revisions::new_due_on.eq(new),
+            milestone_revisions::reason.eq(reason),
+            milestone_revisions::revised_at.eq(tx.now),
+            milestone_revisions::revised_by.eq(&tx.actor.name),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// A page of a milestone's revisions, oldest first.
+pub fn revisions(conn: &mut Conn, reference: &Ref, page: &PageRequest) -> Result<(Vec<Revision>, PageIds)> {
+    let milestone = find(conn, reference)?;
+    let of_milestone = milestone_revisions::table.filter(milestone_revisions::milestone_id.eq(milestone));
+    let total = if page.count { Some(of_milestone.count().get_result(conn)?) } else { None };
+    let after = page.after.as_ref().map(key_value::<i64>).transpose()?.unwrap_or(0);
+    let rows: Vec<Row> = of_milestone
+        .filter(milestone_revisions::id.gt(after))
+        .order(milestone_revisions::id)
+        .limit(page.limit + 1)
+        .select(Row::as_select())
+        .load(conn)?;
+    let page = PageIds::cut(rows.iter().map(|row| (row.id, row.id.to_key())).collect(), page.limit, total);
+    Ok((rows.into_iter().take(page.ids.len()).map(Revision::from).collect(), page))
+}
+
+/// The confirmations of a milestone: supporters first.
+pub fn confirmations(conn: &mut Conn, reference: &Ref, page: &PageRequest) -> Result<(Vec<Confirmation>, PageIds)> {
+    let id = find(conn, reference)?;
+    let (supporter, recipient): (Option<Instant>, Option<Instant>) = milestones::table
+        .find(id)
+        .select((milestones::supporter_confirmed_at, milestones::recipient_confirmed_at))
+        .first(conn)?;
+    let all: Vec<(i64, Confirmation)> = [(1, Role::Supporter, supporter), (2, Role::Recipient, recipient)]
+        .into_iter()
+        .filter_map(|(key, side, at)| Some((key, Confirmation { side, confirmed_at: at? })))
+        .collect();
+    let total = page.count.then(|| i64::try_from(all.len()).unwrap_or(i64::MAX));
+    let after = page.after.as_ref().map(|key: &Key| key.id).unwrap_or(0);
+    let rest: Vec<(i64, Confirmation)> = all.into_iter().filter(|(key, _)| *key > after).collect();
+    let ids = PageIds::cut(rest.iter().map(|(key, _)| (*key, key.to_key())).collect(), page.limit, total);
+    let items = rest.into_iter().take(ids.ids.len()).map(|(_, confirmation)| confirmation).collect();
+    Ok((items, ids))
+}
+
+/// Confirms a met milestone for one side.
+pub fn confirm(tx: &mut Tx<'_>, reference: &Ref, side: Role) -> Result<Milestone> {
+    let (id, before) = record::lock::<Milestones>(tx, reference, &Precondition::Any)?;
+    let scope = Milestones::scope(tx.conn, id)?;
+    tx.actor.require_scope(scope)?;
+    if before.status != Status::Met {
+        let status = before.status;
+        return Err(Problem::conflict(
+            "not_met_yet",
+            msg!("状态为 {status}，只有 met 的里程碑可以确认。", "It is {status}; only a milestone that is met can be confirmed."),
+        )
+        .into());
+    }
+    let confirmed = match side {
+        Role::Supporter => before.supporter_confirmed_at,
+        Role::Recipient => before.recipient_confirmed_at,
+    };
+    if confirmed.is_some() {
+        return Ok(before);
+    }
+    let row = milestones::table.find(id);
+    let stamp = (milestones::version.eq(milestones::version + 1), milestones::updated_at.eq(tx.now));
+    match side {
+        Role::Supporter => {
+            diesel::update(row).set((milestones::supporter_confirmed_at.eq(Some(tx.now)), stamp)).execute(tx.conn)?
+        }
+        Role::Recipient => {
+            diesel::update(row).set((milestones::recipient_confirmed_at.eq(Some(tx.now)), stamp)).execute(tx.conn)?
+        }
+    };
+    let view = View { as_of: tx.today };
+    let after = Milestones::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
+    let (old, new) = (record::snapshot::<Milestones>(&before)?, record::snapshot::<Milestones>(&after)?);
+    record::remember(tx, &KIND, id, Action::Confirm, None, Some(&old), Some(&new))?;
+    Ok(after)
+}
+
+fn find(conn: &mut Conn, reference: &Ref) -> Result<i64> {
+    Ok(KIND.find(conn, reference)?.ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?)
+}

@@ -1,0 +1,63 @@
+//! The resources, one line each. A resource is a folder: `mod.rs` says what it is, `api.rs` is what clients see of it,
+//! `store.rs` is what the database sees.
+
+pub mod citations;
+pub mod record;
+
+/// Declares the resources: their modules, their kinds, how they are mounted, and how a bundle's records reach them. A
+/// bundle's kinds are applied in this order, so that what is referred to comes first.
+macro_rules! resources {
+    ($($(#[$doc:meta])* $module:ident => $resource:ident),+ $(,)?) => {
+        $($(#[$doc])* pub mod $module;)+
+        pub mod audit_events;
+
+        /// Every kind of record.
+        pub static KINDS: &[&crate::db::reference::Kind] = &[$(&$module::KIND),+];
+
+        /// Mounts the operations of every resource.
+        pub fn mount(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
+            $($module::api::mount(config);)+
+            audit_events::api::mount(config);
+        }
+
+        /// Creates a bundle's record or makes the one that is there equal to it.
+        pub fn put(
+            tx: &mut record::Tx<'_>,
+            path: &str,
+            code: &str,
+            document: &serde_json::Value,
+        ) -> crate::error::Result<(record::Outcome, Vec<String>)> {
+            match path {
+                $(stringify!($module) => record::put::<$module::$resource>(tx, code, document),)+
+                other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
+            }
+        }
+
+        /// The component that a bundle's record is judged by.
+        pub fn component(path: &str) -> Option<&'static str> {
+            match path {
+                $(stringify!($module) => Some(<$module::$resource as record::Resource>::NEW),)+
+                _ => None,
+            }
+        }
+    };
+}
+
+resources! {
+    /// Documents: files and web sources that records cite.
+    documents => Documents,
+    /// Regions: administrative divisions and functional zones.
+    regions => Regions,
+    /// Organizations: departments, companies, schools, hospitals, parks.
+    organizations => Organizations,
+    /// Sectors: fields of cooperation.
+    sectors => Sectors,
+    /// Programmes: the policies that pair regions.
+    programmes => Programmes,
+    /// Pairings: supporters tied to recipients.
+    pairings => Pairings,
+    /// Agreements: what the sides signed.
+    agreements => Agreements,
+    /// Milestones: dated, checkable points of an agreement.
+    milestones => Milestones,
+}

@@ -1,0 +1,92 @@
+//! What clients see of organizations.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use super::{Organizations, Kind};
+use crate::db::page::RecordSort;
+use crate::db::reference::Reference;
+use crate::db::types::{Code, Instant, Ref};
+use crate::resources::citations::{Citation, NewCitation};
+
+use crate::text::Text;
+
+/// A department, a company, an association, a school, a hospital, a park.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Organization {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's slug.
+    pub code: Code,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the record was created.
+    pub created_at: Instant,
+    /// When the record was last changed.
+    pub updated_at: Instant,
+    /// The organization's name.
+    pub name: Text,
+    /// What it is.
+    pub kind: Kind,
+    /// The region that it belongs to.
+    pub region: Reference,
+    /// The organization that it is part of.
+    pub parent: Option<Reference>,
+    /// What the record rests on.
+    pub citations: Vec<Citation>,
+}
+
+/// An organization to create.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrganization {
+    /// The record's slug.
+    pub code: Code,
+    /// The organization's name.
+    pub name: Text,
+    /// What it is.
+    pub kind: Kind,
+    /// The region that it belongs to.
+    pub region: Ref,
+    /// The organization that it is part of.
+    #[serde(default)]
+    pub parent: Option<Ref>,
+    /// What the record rests on.
+    #[serde(default)]
+    pub citations: Vec<NewCitation>,
+}
+
+
+/// What a list of organizations can be narrowed by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OrganizationFilter {
+    /// Words in name.
+    #[param(max_length = 200, example = "教育")]
+    pub q: Option<String>,
+    /// Of this region.
+    pub region: Option<Ref>,
+    /// Part of this organization, directly.
+    pub parent: Option<Ref>,
+    /// What the organizations are; several repeat the parameter.
+    #[serde(default)]
+    pub kind: Vec<Kind>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round.
+    #[param(inline)]
+    pub sort: Option<RecordSort>,
+}
+
+crate::page_type!(OrganizationList of Organization);
+
+crate::crud! {
+    Organizations, tag "organizations", one "organization", zh "单位",
+    paths "/organizations", "/organizations/{ref}", "/organizations/{ref}/history",
+    ids "listOrganizations", "createOrganization", "getOrganization", "updateOrganization", "deleteOrganization", "listOrganizationHistory",
+    schemas Organization, NewOrganization, OrganizationPatch, OrganizationList, OrganizationFilter
+}

@@ -1,0 +1,29 @@
+//! Pairings (结对关系): the tie between supporters and recipients.
+//!
+//! A pairing has members, each a region with a role and its own dates, so that a supporter may join late, leave, or be
+//! replaced. At any time one supporter at most leads. A pairing that takes another's place names it (`supersedes`).
+
+pub mod api;
+pub mod store;
+
+use crate::{kind, text_enum};
+
+/// The resource.
+pub struct Pairings;
+
+kind!("pairing", "pairings", 6, pairings(name_zh, name_en), refers to {
+    "programme" by pairings::programme_id,
+    "pairing" by pairings::supersedes_id,
+    "region" by pairing_members::region_id,
+    "sector" by pairing_sectors::sector_id,
+});
+
+text_enum! {
+    /// What a member does in a pairing.
+    Role {
+        /// 支援方: the stronger side.
+        Supporter => "supporter",
+        /// 受援方: the weaker side.
+        Recipient => "recipient",
+    }
+}

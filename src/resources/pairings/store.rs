@@ -1,0 +1,267 @@
+//! The rows of pairings.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::api::{Member, NewMember, NewPairing, Pairing, PairingFilter};
+use super::{Pairings, Role};
+use crate::access::Scope;
+use crate::db::page::{self, PageIds, PageRequest};
+use crate::db::reference::References;
+use crate::db::schema::{pairing_members, pairing_sectors, pairings};
+use crate::db::types::{Code, Instant};
+use crate::db::{Conn, MultiBackend, reference, search};
+use crate::error::{Error, Faults, Result};
+use crate::figures::tally;
+use crate::resources::citations::{self, NewCitation};
+use crate::resources::record::{self, Resource, Tx, View};
+use crate::resources::{programmes, regions, sectors};
+use crate::text::Text;
+use crate::{links, put_links, put_row, record_page};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = pairings)]
+struct Row {
+    id: i64,
+    code: String,
+    version: i64,
+    created_at: Instant,
+    updated_at: Instant,
+    programme_id: i64,
+    name_zh: String,
+    name_en: Option<String>,
+    established_on: Option<NaiveDate>,
+    ended_on: Option<NaiveDate>,
+    supersedes_id: Option<i64>,
+    note: Option<String>,
+}
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = pairings, treat_none_as_null = true)]
+struct Values {
+    code: String,
+    programme_id: i64,
+    name_zh: String,
+    name_en: Option<String>,
+    established_on: Option<NaiveDate>,
+    ended_on: Option<NaiveDate>,
+    supersedes_id: Option<i64>,
+    note: Option<String>,
+}
+
+/// A member's row: pairing, region, role, is_lead, from_on, to_on.
+type MemberRow = (i64, i64, Role, bool, Option<NaiveDate>, Option<NaiveDate>);
+
+impl Resource for Pairings {
+    type Read = Pairing;
+    type New = NewPairing;
+    type Filter = PairingFilter;
+
+    const KIND: &'static reference::Kind = &super::KIND;
+    const NEW: &'static str = "NewPairing";
+    const COMPUTED: &'static [&'static str] = &["progress", "progress_counted", "progress_left_out", "milestones", "overdue"];
+    const IS_TREE: bool = true;
+
+    fn page(conn: &mut Conn, filter: &PairingFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+        let filtered = |conn: &mut Conn| -> Result<_> {
+            let PairingFilter {
+                q, programme, region, supporter, recipient, sector, supersedes, active_on, established_from, established_to,
+                updated_since, sort: _,
+            } = filter;
+            let mut faults = Faults::default();
+            let mut query = pairings::table.into_boxed::<MultiBackend>();
+            if let Some(q) = q {
+                query = query.filter(search::matches(conn, "pairings.id", Self::KIND.name, q));
+            }
+            if let Some(programme) = programme {
+                let id = programmes::KIND.resolve(conn, &mut faults, "/query/programme", programme)?;
+                query = query.filter(pairings::programme_id.eq(id.unwrap_or(0)));
+            }
+            let roles = [("region", region, None), ("supporter", supporter, Some(Role::Supporter)), ("recipient", recipient, Some(Role::Recipient))];
+            for (name, member, role) in roles {
+                let Some(member) = member else { continue };
+                let id = regions::KIND.resolve(conn, &mut faults, format!("/query/{name}"), member)?.unwrap_or(0);
+                let members = pairing_members::table.filter(pairing_members::region_id.eq(id));
+                query = match role {
+                    None => query.filter(pairings::id.eq_any(members.select(pairing_members::pairing_id))),
+                    Some(role) => query.filter(
+                        pairings::id.eq_any(members.filter(pairing_members::role.eq(role)).select(pairing_members::pairing_id)),
+                    ),
+                };
+            }
+            if let Some(sector) = sector {
+                let id = sectors::KIND.resolve(conn, &mut faults, "/query/sector", sector)?.unwrap_or(0);
+                let in_sector = pairing_sectors::table.filter(pairing_sectors::sector_id.eq(id));
+                query = query.filter(pairings::id.eq_any(in_sector.select(pairing_sectors::pairing_id)));
+            }
+            if let Some(supersedes) = supersedes {
+                let id = Self::KIND.resolve(conn, &mut faults, "/query/supersedes", supersedes)?;
+                query = query.filter(pairings::supersedes_id.eq(id.unwrap_or(0)));
+            }
+            faults.refuse()?;
+            if let Some(day) = active_on {
+                query = query
+                    .filter(pairings::established_on.is_null().or(pairings::established_on.le(*day).assume_not_null()))
+                    .filter(pairings::ended_on.is_null().or(pairings::ended_on.ge(*day).assume_not_null()));
+            }
+            if let Some(from) = established_from {
+                query = query.filter(pairings::established_on.ge(*from));
+            }
+            if let Some(to) = established_to {
+                query = query.filter(pairings::established_on.le(*to));
+            }
+            if let Some(since) = updated_since {
+                query = query.filter(pairings::updated_at.ge(Instant::from(*since)));
+            }
+            Ok(query)
+        };
+        record_page!(conn, page, filter.sort, filtered, pairings)
+    }
+
+    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Pairing>> {
+        let rows: Vec<Row> = pairings::table.filter(pairings::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let members: Vec<MemberRow> = pairing_members::table
+            .filter(pairing_members::pairing_id.eq_any(ids))
+            .order((pairing_members::pairing_id, pairing_members::position))
+            .select((
+                pairing_members::pairing_id,
+                pairing_members::region_id,
+                pairing_members::role,
+                pairing_members::is_lead,
+                pairing_members::from_on,
+                pairing_members::to_on,
+            ))
+            .load(conn)?;
+        let in_sectors = links!(conn, pairing_sectors, pairing_id in ids, sector_id);
+        let tallies = tally::by_pairing(conn, ids, view.as_of)?;
+
+        let mut references = References::default();
+        for row in &rows {
+            references.want(&programmes::KIND, row.programme_id);
+            references.want(Self::KIND, row.supersedes_id);
+        }
+        members.iter().for_each(|member| references.want(&regions::KIND, member.1));
+        in_sectors.iter().for_each(|(_, sector)| references.want(&sectors::KIND, *sector));
+        references.load(conn)?;
+
+        let mut members_of: HashMap<i64, Vec<Member>> = HashMap::new();
+        for (pairing, region, role, is_lead, from_on, to_on) in members {
+            let region = references.get(&regions::KIND, region);
+            members_of.entry(pairing).or_default().push(Member { region, role, is_lead, from_on, to_on });
+        }
+        let mut cited = citations::load(conn, Self::KIND, ids)?;
+        Ok(page::in_order(ids, rows, |row| row.id)
+            .map(|row| {
+                let Row {
+                    id, code, version, created_at, updated_at, programme_id, name_zh, name_en, established_on, ended_on,
+                    supersedes_id, note,
+                } = row;
+                let tally = tallies.get(&id).cloned().unwrap_or_default();
+                Pairing {
+                    id,
+                    code: Code(code),
+                    version,
+                    created_at,
+                    updated_at,
+                    programme: references.get(&programmes::KIND, programme_id),
+                    name: Text { zh: name_zh, en: name_en },
+                    members: members_of.remove(&id).unwrap_or_default(),
+                    sectors: references.linked(&sectors::KIND, &in_sectors, id),
+                    established_on,
+                    ended_on,
+                    supersedes: references.optional(Self::KIND, supersedes_id),
+                    note,
+                    citations: cited.remove(&id).unwrap_or_default(),
+                    progress: tally.progress(),
+                    progress_counted: tally.counted(),
+                    progress_left_out: tally.counts.cancelled,
+                    milestones: tally.counts,
+                    overdue: tally.overdue,
+                }
+            })
+            .collect())
+    }
+
+    fn save(tx: &mut Tx<'_>, before: Option<(i64, &Pairing)>, new: NewPairing) -> Result<i64> {
+        let NewPairing { code, programme, name, members, sectors, established_on, ended_on, supersedes, note, citations: _ } = new;
+        let mut faults = Faults::default();
+        let programme_id = programmes::KIND.resolve(tx.conn, &mut faults, "/programme", &programme)?;
+        let supersedes_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/supersedes", supersedes.as_ref())?;
+        if let Some((id, _)) = before {
+            record::no_cycle(tx.conn, &mut faults, "/supersedes", id, supersedes_id, |conn, id| {
+                pairings::table.find(id).select(pairings::supersedes_id).first(conn)
+            })?;
+        }
+        let sector_ids = sectors::KIND.resolve_all(tx.conn, &mut faults, "/sectors", &sectors)?;
+        let mut member_ids = Vec::with_capacity(members.len());
+        for (index, member) in members.iter().enumerate() {
+            member_ids.extend(regions::KIND.resolve(tx.conn, &mut faults, format!("/members/{index}/region"), &member.region)?);
+        }
+        faults.refuse()?;
+        let Some(programme_id) = programme_id else { return Err(Error::unexpected("a reference was lost")) };
+        let values = Values {
+            code: code.0,
+            programme_id,
+            name_zh: name.zh,
+            name_en: name.en,
+            established_on,
+            ended_on,
+            supersedes_id,
+            note,
+        };
+        let id = put_row!(tx, pairings, before.map(|(id, _)| id), values);
+        put_links!(tx, pairing_sectors, pairing_id = id, sector_id in sector_ids);
+        put_members(tx.conn, id, members, member_ids)?;
+        Ok(id)
+    }
+
+    fn scope(_: &mut Conn, id: i64) -> Result<Scope> {
+        Ok(Scope::Pairing(id))
+    }
+
+    fn texts(new: &NewPairing) -> Vec<&str> {
+        let texts = [Some(&new.name.zh), new.name.en.as_ref(), new.note.as_ref()];
+        texts.into_iter().flatten().map(String::as_str).collect()
+    }
+
+    fn code(new: &NewPairing) -> Option<&Code> {
+        Some(&new.code)
+    }
+
+    fn citations(new: &NewPairing) -> &[NewCitation] {
+        &new.citations
+    }
+
+    fn id_and_version(read: &Pairing) -> (i64, i64) {
+        (read.id, read.version)
+    }
+}
+
+fn put_members(conn: &mut Conn, pairing: i64, members: Vec<NewMember>, regions: Vec<i64>) -> Result<()> {
+    diesel::delete(pairing_members::table.filter(pairing_members::pairing_id.eq(pairing))).execute(conn)?;
+    for ((position, member), region) in (0_i32..).zip(members).zip(regions) {
+        let NewMember { region: _, role, is_lead, from_on, to_on } = member;
+        diesel::insert_into(pairing_members::table)
+            .values((
+                pairing_members::pairing_id.eq(pairing),
+                pairing_members::position.eq(position),
+                pairing_members::region_id.eq(region),
+                pairing_members::role.eq(role),
+                pairing_members::is_lead.eq(is_lead),
+                pairing_members::from_on.eq(from_on),
+                pairing_members::to_on.eq(to_on),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// The regions of a pairing on one side, whatever their dates.
+pub fn regions_of(conn: &mut Conn, pairing: i64, role: Role) -> Result<Vec<i64>> {
+    Ok(pairing_members::table
+        .filter(pairing_members::pairing_id.eq(pairing).and(pairing_members::role.eq(role)))
+        .select(pairing_members::region_id)
+        .load(conn)?)
+}

@@ -1,0 +1,104 @@
+//! What clients see of programmes.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::{Validate, ValidationError};
+
+use super::Programmes;
+use crate::db::page::RecordSort;
+use crate::db::types::{Code, Instant};
+use crate::resources::citations::{Citation, NewCitation};
+use crate::rules;
+use crate::text::Text;
+
+/// A policy that pairs regions, with a period and a lead body.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Programme {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's slug.
+    pub code: Code,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the record was created.
+    pub created_at: Instant,
+    /// When the record was last changed.
+    pub updated_at: Instant,
+    /// The programme's name.
+    pub name: Text,
+    /// What the programme is for.
+    pub description: Option<Text>,
+    /// Who leads it.
+    #[schema(max_length = 500, example = "中共江门市委、江门市人民政府")]
+    pub lead_body: Option<String>,
+    /// When it begins.
+    pub starts_on: Option<NaiveDate>,
+    /// When it ends.
+    pub ends_on: Option<NaiveDate>,
+    /// The principles that it follows.
+    pub principles: Option<Text>,
+    /// What the record rests on.
+    pub citations: Vec<Citation>,
+}
+
+/// A programme to create.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[validate(schema(function = "period"))]
+pub struct NewProgramme {
+    /// The record's slug.
+    pub code: Code,
+    /// The programme's name.
+    pub name: Text,
+    /// What the programme is for.
+    #[serde(default)]
+    pub description: Option<Text>,
+    /// Who leads it.
+    #[serde(default)]
+    #[schema(max_length = 500, example = "中共江门市委、江门市人民政府")]
+    pub lead_body: Option<String>,
+    /// When it begins.
+    #[serde(default)]
+    pub starts_on: Option<NaiveDate>,
+    /// When it ends.
+    #[serde(default)]
+    pub ends_on: Option<NaiveDate>,
+    /// The principles that it follows.
+    #[serde(default)]
+    pub principles: Option<Text>,
+    /// What the record rests on.
+    #[serde(default)]
+    pub citations: Vec<NewCitation>,
+}
+
+fn period(new: &NewProgramme) -> Result<(), ValidationError> {
+    rules::period(new.starts_on, new.ends_on, "/ends_on", "starts_on")
+}
+
+/// What a list of programmes can be narrowed by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ProgrammeFilter {
+    /// Words in name, description, principles and lead body.
+    #[param(max_length = 200, example = "对口")]
+    pub q: Option<String>,
+    /// Begun by this date and not ended before it; an unknown end is open.
+    pub active_on: Option<NaiveDate>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round.
+    #[param(inline)]
+    pub sort: Option<RecordSort>,
+}
+
+crate::page_type!(ProgrammeList of Programme);
+
+crate::crud! {
+    Programmes, tag "programmes", one "programme", zh "计划",
+    paths "/programmes", "/programmes/{ref}", "/programmes/{ref}/history",
+    ids "listProgrammes", "createProgramme", "getProgramme", "updateProgramme", "deleteProgramme", "listProgrammeHistory",
+    schemas Programme, NewProgramme, ProgrammePatch, ProgrammeList, ProgrammeFilter
+}

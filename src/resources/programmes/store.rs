@@ -1,0 +1,143 @@
+//! The rows of programmes.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::api::{Programme, ProgrammeFilter, NewProgramme};
+use super::Programmes;
+use crate::access::Scope;
+use crate::db::page::{self, PageIds, PageRequest};
+use crate::db::schema::programmes;
+use crate::db::types::{Code, Instant};
+use crate::db::{Conn, MultiBackend, reference, search};
+use crate::error::Result;
+use crate::resources::citations::{self, NewCitation};
+use crate::resources::record::{Resource, Tx, View};
+use crate::text::Text;
+use crate::{put_row, record_page};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = programmes)]
+struct Row {
+    id: i64,
+    code: String,
+    version: i64,
+    created_at: Instant,
+    updated_at: Instant,
+    name_zh: String,
+    name_en: Option<String>,
+    description_zh: Option<String>,
+    description_en: Option<String>,
+    lead_body: Option<String>,
+    starts_on: Option<NaiveDate>,
+    ends_on: Option<NaiveDate>,
+    principles_zh: Option<String>,
+    principles_en: Option<String>,
+}
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = programmes, treat_none_as_null = true)]
+struct Values {
+    code: String,
+    name_zh: String,
+    name_en: Option<String>,
+    description_zh: Option<String>,
+    description_en: Option<String>,
+    lead_body: Option<String>,
+    starts_on: Option<NaiveDate>,
+    ends_on: Option<NaiveDate>,
+    principles_zh: Option<String>,
+    principles_en: Option<String>,
+}
+
+impl Resource for Programmes {
+    type Read = Programme;
+    type New = NewProgramme;
+    type Filter = ProgrammeFilter;
+
+    const KIND: &'static reference::Kind = &super::KIND;
+    const NEW: &'static str = "NewProgramme";
+
+
+    fn page(conn: &mut Conn, filter: &ProgrammeFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+        let filtered = |conn: &mut Conn| -> Result<_> {
+            let ProgrammeFilter { q, active_on, updated_since, sort: _ } = filter;
+            let mut query = programmes::table.into_boxed::<MultiBackend>();
+            if let Some(q) = q {
+                query = query.filter(search::matches(conn, "programmes.id", Self::KIND.name, q));
+            }
+            if let Some(day) = active_on {
+                query = query.filter(programmes::starts_on.le(*day).and(programmes::ends_on.ge(*day).or(programmes::ends_on.is_null())).assume_not_null());
+            }
+            if let Some(since) = updated_since {
+                query = query.filter(programmes::updated_at.ge(Instant::from(*since)));
+            }
+            Ok(query)
+        };
+        record_page!(conn, page, filter.sort, filtered, programmes)
+    }
+
+    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Programme>> {
+        let rows: Vec<Row> = programmes::table.filter(programmes::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let mut cited = citations::load(conn, Self::KIND, ids)?;
+        Ok(page::in_order(ids, rows, |row| row.id)
+            .map(|row| {
+                let Row { id, code, version, created_at, updated_at, name_zh, name_en, description_zh, description_en, lead_body, starts_on, ends_on, principles_zh, principles_en } = row;
+                Programme {
+                    id,
+                    code: Code(code),
+                    version,
+                    created_at,
+                    updated_at,
+                    name: Text { zh: name_zh, en: name_en },
+                    description: Text::optional(description_zh, description_en),
+                    lead_body,
+                    starts_on,
+                    ends_on,
+                    principles: Text::optional(principles_zh, principles_en),
+                    citations: cited.remove(&id).unwrap_or_default(),
+                }
+            })
+            .collect())
+    }
+
+    fn save(tx: &mut Tx<'_>, before: Option<(i64, &Programme)>, new: NewProgramme) -> Result<i64> {
+        let NewProgramme { code, name, description, lead_body, starts_on, ends_on, principles, citations: _ } = new;
+        let (description_zh, description_en) = Text::columns(description.as_ref());
+        let (principles_zh, principles_en) = Text::columns(principles.as_ref());
+        let values = Values {
+            code: code.0,
+            name_zh: name.zh,
+            name_en: name.en,
+            description_zh,
+            description_en,
+            lead_body,
+            starts_on,
+            ends_on,
+            principles_zh,
+            principles_en,
+        };
+        Ok(put_row!(tx, programmes, before.map(|(id, _)| id), values))
+    }
+
+    fn scope(_: &mut Conn, _: i64) -> Result<Scope> {
+        Ok(Scope::Shared)
+    }
+
+    fn texts(new: &NewProgramme) -> Vec<&str> {
+        let texts = [Some(&new.name.zh), new.name.en.as_ref(), new.description.as_ref().map(|text| &text.zh), new.description.as_ref().and_then(|text| text.en.as_ref()), new.lead_body.as_ref(), new.principles.as_ref().map(|text| &text.zh), new.principles.as_ref().and_then(|text| text.en.as_ref())];
+        texts.into_iter().flatten().map(String::as_str).collect()
+    }
+
+    fn code(new: &NewProgramme) -> Option<&Code> {
+        Some(&new.code)
+    }
+
+    fn citations(new: &NewProgramme) -> &[NewCitation] {
+        &new.citations
+    }
+
+    fn id_and_version(read: &Programme) -> (i64, i64) {
+        (read.id, read.version)
+    }
+}

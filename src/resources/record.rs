@@ -1,0 +1,461 @@
+//! What every resource does alike: create, change, delete, and the history of each.
+//!
+//! A resource says what it is ([`Resource`]); the order of things is here, once: find, lock, check the precondition,
+//! merge, judge, save, cite, index, remember.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::citations::{self, NewCitation};
+use crate::access::{Actor, Scope};
+use crate::contract::Contract;
+use crate::db::page::{PageIds, PageRequest};
+use crate::db::reference::Kind;
+use crate::db::schema::record_codes;
+use crate::db::types::{Code, Instant, Ref};
+use crate::db::{Conn, backend, search};
+use crate::error::{Error, Faults, Problem, Result, taken};
+use crate::history::{self, Action, Event};
+use crate::{msg, rules};
+
+/// Whose eyes and which date a record is read with.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// The date that computed figures hold for.
+    pub as_of: NaiveDate,
+}
+
+/// A write's transaction, and who makes it.
+pub struct Tx<'a> {
+    pub conn: &'a mut Conn,
+    pub actor: &'a Actor,
+    pub request_id: &'a str,
+    pub contract: &'a Arc<Contract>,
+    pub now: Instant,
+    /// Today in the service's time zone.
+    pub today: NaiveDate,
+}
+
+impl Tx<'_> {
+    fn view(&self) -> View {
+        View { as_of: self.today }
+    }
+}
+
+/// A kind of record that clients create, read, change and delete.
+pub trait Resource: Sized + 'static {
+    /// What a client reads.
+    type Read: Serialize + ToSchema + Send + 'static;
+    /// What a client writes; a merge patch is applied to the same.
+    type New: Serialize + DeserializeOwned + ToSchema + Validate + Send + 'static;
+    /// What a list can be narrowed by.
+    type Filter: DeserializeOwned + Send + 'static;
+
+    const KIND: &'static Kind;
+    /// The component's name of [`Resource::New`].
+    const NEW: &'static str;
+    /// Fields of [`Resource::Read`] that follow from others or from the date: not part of the record's own state.
+    const COMPUTED: &'static [&'static str] = &[];
+
+    /// The ids of one page of the list.
+    fn page(conn: &mut Conn, filter: &Self::Filter, page: &PageRequest, view: View) -> Result<PageIds>;
+
+    /// Records by id, with what they embed; those that are gone are left out, the order is kept.
+    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Self::Read>>;
+
+    /// Inserts a record or replaces the one that stood `before`; checks the rules that need the database.
+    fn save(tx: &mut Tx<'_>, before: Option<(i64, &Self::Read)>, new: Self::New) -> Result<i64>;
+
+    /// What the record belongs to.
+    fn scope(conn: &mut Conn, id: i64) -> Result<Scope>;
+
+    /// The texts that `q` searches.
+    fn texts(new: &Self::New) -> Vec<&str>;
+
+    fn code(new: &Self::New) -> Option<&Code>;
+    fn citations(new: &Self::New) -> &[NewCitation];
+    fn id_and_version(read: &Self::Read) -> (i64, i64);
+
+    /// Whether trees of this kind must be kept free of cycles, so that changes to them take turns.
+    const IS_TREE: bool = false;
+}
+
+/// What a client asks of a record's version before it is changed (`If-Match`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// `*`: whatever the version is.
+    Any,
+    /// One of these versions.
+    Versions(Vec<i64>),
+}
+
+/// Creates a record.
+pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
+    tx.actor.require_writer()?;
+    let read = write_new::<R>(tx, new)?;
+    let (id, _) = R::id_and_version(&read);
+    let after = snapshot::<R>(&read)?;
+    remember(tx, R::KIND, id, Action::Create, None, None, Some(&after))?;
+    Ok(read)
+}
+
+/// Changes a record by a merge patch (RFC 7396); what changes nothing leaves no trace.
+pub fn update<R: Resource>(
+    tx: &mut Tx<'_>,
+    reference: &Ref,
+    precondition: &Precondition,
+    patch: &Value,
+) -> Result<R::Read> {
+    tx.actor.require_writer()?;
+    let (id, before) = lock::<R>(tx, reference, precondition)?;
+    let old = writable(tx.contract, R::NEW, &serde_json::to_value(&before)?);
+    let mut merged = old.clone();
+    merge(&mut merged, patch);
+    tx.contract.judge(R::NEW, &merged)?;
+    let reason = merged["reason"].as_str().map(str::to_owned);
+    let new: R::New = serde_json::from_value(merged)?;
+    if differences(&old, &serde_json::to_value(&new)?).is_empty() {
+        return Ok(before);
+    }
+    let before_state = snapshot::<R>(&before)?;
+    write_over::<R>(tx, id, &before, new)?;
+    let read = read_back::<R>(tx, id)?;
+    let after = snapshot::<R>(&read)?;
+    remember(tx, R::KIND, id, Action::Update, reason.as_deref(), Some(&before_state), Some(&after))?;
+    Ok(read)
+}
+
+/// Deletes a record that no other refers to.
+pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<()> {
+    tx.actor.require_writer()?;
+    let (id, before) = lock::<R>(tx, reference, precondition)?;
+    let scope = R::scope(tx.conn, id)?;
+    tx.actor.require_scope(scope)?;
+    let mut faults = Faults::default();
+    for kind in super::KINDS {
+        let mut count = 0;
+        for outgoing in kind.refers_to.iter().filter(|outgoing| outgoing.to == R::KIND.name) {
+            count += (outgoing.count)(tx.conn, id)?;
+        }
+        if count > 0 {
+            let path = kind.path;
+            faults.push("", "referred_to", msg!("被 {path} 引用 {count} 次。", "{path} refer to it {count} times"));
+        }
+    }
+    let cited =
+        if R::KIND.name == super::documents::KIND.name { citations::count_of_document(tx.conn, id)? } else { 0 };
+    if cited > 0 {
+        faults.push("", "referred_to", msg!("被 citations 引用 {cited} 次。", "citations refer to it {cited} times"));
+    }
+    if let Err(error) = faults.refuse() {
+        return Err(Problem::conflict(
+            "referred_to",
+            msg!("其他记录引用了此记录。", "Other records refer to this one."),
+        )
+        .faults(error.problem().faults)
+        .into());
+    }
+    citations::replace(tx.conn, R::KIND, id, Vec::new())?;
+    backend::put_search_text(tx.conn, R::KIND.name, R::KIND.number, id, None)?;
+    (R::KIND.delete)(tx.conn, id)?;
+    let before = snapshot::<R>(&before)?;
+    remember(tx, R::KIND, id, Action::Delete, None, Some(&before), None)
+}
+
+/// What became of a record of a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Created,
+    Changed,
+    Left,
+}
+
+/// Creates the record with this code, or makes the one that is there equal to it.
+pub fn put<R: Resource>(tx: &mut Tx<'_>, code: &str, document: &Value) -> Result<(Outcome, Vec<String>)> {
+    let Some(id) = (R::KIND.find_code)(tx.conn, code)? else {
+        create::<R>(tx, serde_json::from_value(document.clone())?)?;
+        return Ok((Outcome::Created, Vec::new()));
+    };
+    let (_, before) = lock::<R>(tx, &Ref(id.to_string()), &Precondition::Any)?;
+    let old = writable(tx.contract, R::NEW, &serde_json::to_value(&before)?);
+    let wanted = serde_json::to_value(serde_json::from_value::<R::New>(document.clone())?)?;
+    let mut changed = differences(&old, &wanted);
+    changed.retain(|name| document.get(name).is_some());
+    if changed.is_empty() {
+        return Ok((Outcome::Left, changed));
+    }
+    update::<R>(tx, &Ref(id.to_string()), &Precondition::Any, document)?;
+    Ok((Outcome::Changed, changed))
+}
+
+/// The fields in which a record would become another. What is only written (a reason) is no field of the record.
+fn differences(old: &Value, new: &Value) -> Vec<String> {
+    let fields = old.as_object().into_iter().flatten();
+    fields.filter(|(name, value)| new.get(name.as_str()) != Some(*value)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Locks a record for a change and refuses a stale precondition.
+pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<(i64, R::Read)> {
+    if R::IS_TREE {
+        backend::lock_kind(tx.conn, R::KIND.name)?;
+    }
+    let not_found = || Problem::not_found(R::KIND.name, &reference.0);
+    let id = R::KIND.find(tx.conn, reference)?.ok_or_else(not_found)?;
+    let version = (R::KIND.lock)(tx.conn, id)?.ok_or_else(not_found)?;
+    if let Precondition::Versions(versions) = precondition
+        && !versions.contains(&version)
+    {
+        return Err(Problem::new(412, "precondition_failed", msg!("记录已被修改", "The record has changed"))
+            .detail(msg!(
+                "当前版本为 {version}；请重新读取后再修改。",
+                "It is at version {version} now; read it again before changing it."
+            ))
+            .into());
+    }
+    Ok((id, read_back::<R>(tx, id)?))
+}
+
+fn write_new<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
+    if R::IS_TREE {
+        backend::lock_kind(tx.conn, R::KIND.name)?;
+    }
+    let id = save_whole::<R>(tx, None, new)?;
+    read_back::<R>(tx, id)
+}
+
+fn write_over<R: Resource>(tx: &mut Tx<'_>, id: i64, before: &R::Read, new: R::New) -> Result<()> {
+    let scope = R::scope(tx.conn, id)?;
+    tx.actor.require_scope(scope)?;
+    save_whole::<R>(tx, Some((id, before)), new).map(drop)
+}
+
+fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new: R::New) -> Result<i64> {
+    let code = R::code(&new).cloned();
+    let body = search::spaced(&R::texts(&new).join(" / "));
+    let mut faults = rules::check(&new);
+    let cited = citations::resolve(tx.conn, &mut faults, R::citations(&new))?;
+    if let Some(code) = &code
+        && faults.is_empty()
+    {
+        refuse_reuse(tx.conn, R::KIND, code, before.map(|(id, _)| id))?;
+    }
+    // What is wrong so far is reported together with what saving finds; the transaction is rolled back for either.
+    let id = match (R::save(tx, before, new), faults.is_empty()) {
+        (saved, true) => saved?,
+        (Err(Error::Problem(mut problem)), false) if problem.status == 422 => {
+            faults.extend(std::mem::take(&mut problem.faults));
+            return Err(faults.refuse().err().unwrap_or(Error::Problem(problem)));
+        }
+        (_, false) => {
+            faults.refuse()?;
+            return Err(Error::unexpected("faults that refuse nothing"));
+        }
+    };
+    let scope = R::scope(tx.conn, id)?;
+    tx.actor.require_scope(scope)?;
+    if let Some(code) = &code {
+        keep_code(tx.conn, R::KIND, code, id)?;
+    }
+    citations::replace(tx.conn, R::KIND, id, cited)?;
+    backend::put_search_text(tx.conn, R::KIND.name, R::KIND.number, id, Some(&body))?;
+    Ok(id)
+}
+
+fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
+    let view = tx.view();
+    R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
+}
+
+/// A code names one record for ever, so that a link in an old report never leads to another record.
+fn refuse_reuse(conn: &mut Conn, kind: &Kind, code: &Code, id: Option<i64>) -> Result<()> {
+    let holder: Option<i64> =
+        record_codes::table.find((kind.name, &code.0)).select(record_codes::record_id).first(conn).optional()?;
+    if holder.is_some() && holder != id {
+        return Err(Problem::conflict(
+            "already_exists",
+            msg!("代码已被使用过。", "The code is taken, now or in the past."),
+        )
+        .faults(vec![taken("/code")])
+        .into());
+    }
+    Ok(())
+}
+
+fn keep_code(conn: &mut Conn, kind: &Kind, code: &Code, id: i64) -> Result<()> {
+    let kept: i64 = record_codes::table.find((kind.name, &code.0)).count().get_result(conn)?;
+    if kept == 0 {
+        diesel::insert_into(record_codes::table)
+            .values((
+                record_codes::entity.eq(kind.name),
+                record_codes::code.eq(&code.0),
+                record_codes::record_id.eq(id),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// A record's own state, as the history keeps it: all but what is computed.
+pub fn snapshot<R: Resource>(read: &R::Read) -> Result<Value> {
+    let mut state = serde_json::to_value(read)?;
+    if let Value::Object(fields) = &mut state {
+        fields.retain(|name, _| !R::COMPUTED.contains(&name.as_str()));
+    }
+    Ok(state)
+}
+
+/// Tells the history of a write.
+pub fn remember(
+    tx: &mut Tx<'_>,
+    kind: &'static Kind,
+    id: i64,
+    action: Action,
+    reason: Option<&str>,
+    before: Option<&Value>,
+    after: Option<&Value>,
+) -> Result<()> {
+    let code = after.or(before).and_then(|state| state["code"].as_str());
+    let event = Event { action, entity: kind.name, record_id: id, record_code: code, reason, before, after };
+    history::record(tx.conn, tx.actor, tx.request_id, tx.now, &event)
+}
+
+/// What a client would send to write what it read: the fields of the request, references as codes.
+pub fn writable(contract: &Contract, component: &str, read: &Value) -> Value {
+    let Some(properties) = contract.properties(component) else { return Value::Null };
+    let mut fields = Map::new();
+    for name in properties.keys() {
+        if let Some(value) = read.get(name) {
+            fields.insert(name.clone(), as_written(value));
+        }
+    }
+    Value::Object(fields)
+}
+
+/// An embedded reference becomes its code, or its id where it has none; null fields of nested objects stay.
+fn as_written(value: &Value) -> Value {
+    match value {
+        Value::Object(fields)
+            if fields.len() == 3 && ["id", "code", "name"].iter().all(|key| fields.contains_key(*key)) =>
+        {
+            match &fields["code"] {
+                Value::String(code) => Value::String(code.clone()),
+                _ => Value::String(fields["id"].to_string()),
+            }
+        }
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), as_written(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(as_written).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Applies a JSON Merge Patch (RFC 7396).
+pub fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(fields) = target else { return };
+    for (name, change) in changes {
+        if change.is_null() {
+            fields.shift_remove(name);
+        } else {
+            merge(fields.entry(name.clone()).or_insert(Value::Null), change);
+        }
+    }
+}
+
+/// Follows a tree upwards from `start`; a fault when `id` is among what is above.
+pub fn no_cycle(
+    conn: &mut Conn,
+    faults: &mut Faults,
+    pointer: &str,
+    id: i64,
+    start: Option<i64>,
+    parent_of: impl Fn(&mut Conn, i64) -> QueryResult<Option<i64>>,
+) -> Result<()> {
+    let mut above = start;
+    while let Some(current) = above {
+        if current == id {
+            faults.push(pointer, "cycle", msg!("会形成循环引用。", "would make the record its own ancestor"));
+            return Ok(());
+        }
+        above = parent_of(conn, current)?;
+    }
+    Ok(())
+}
+
+/// Writes a row: inserts it with version 1, or replaces every column of the one with this id and raises its version.
+#[macro_export]
+macro_rules! put_row {
+    ($tx:expr, $table:ident, $id:expr, $row:expr) => {{
+        use diesel::prelude::*;
+        use $crate::db::schema::$table::dsl as t;
+        match $id {
+            None => diesel::insert_into(t::$table)
+                .values((&$row, t::version.eq(1), t::created_at.eq($tx.now), t::updated_at.eq($tx.now)))
+                .returning(t::id)
+                .get_result::<i64>($tx.conn)?,
+            Some(id) => {
+                diesel::update(t::$table.find(id))
+                    .set((&$row, t::version.eq(t::version + 1), t::updated_at.eq($tx.now)))
+                    .execute($tx.conn)?;
+                id
+            }
+        }
+    }};
+}
+
+/// Puts the ids of a many-to-many list in place of those that are there, in order.
+#[macro_export]
+macro_rules! put_links {
+    ($tx:expr, $table:ident, $owner:ident = $id:expr, $other:ident in $ids:expr) => {{
+        use diesel::prelude::*;
+        use $crate::db::schema::$table::dsl as t;
+        diesel::delete(t::$table.filter(t::$owner.eq($id))).execute($tx.conn)?;
+        for (position, other) in (0_i32..).zip($ids) {
+            diesel::insert_into(t::$table)
+                .values((t::$owner.eq($id), t::$other.eq(other), t::position.eq(position)))
+                .execute($tx.conn)?;
+        }
+    }};
+}
+
+/// Reads the ids of a many-to-many list for a page of owners: pairs of owner and other, in order.
+#[macro_export]
+macro_rules! links {
+    ($conn:expr, $table:ident, $owner:ident in $ids:expr, $other:ident) => {{
+        use diesel::prelude::*;
+        use $crate::db::schema::$table::dsl as t;
+        t::$table
+            .filter(t::$owner.eq_any($ids))
+            .order((t::$owner, t::position))
+            .select((t::$owner, t::$other))
+            .load::<(i64, i64)>($conn)?
+    }};
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn null_clears_and_absent_leaves() {
+        let mut target = json!({ "note": "a", "name": { "zh": "甲", "en": "A" }, "list": [1, 2] });
+        merge(&mut target, &json!({ "note": null, "name": { "en": null }, "list": [3] }));
+        assert_eq!(target, json!({ "name": { "zh": "甲" }, "list": [3] }));
+    }
+}

@@ -1,0 +1,123 @@
+//! What clients see of regions.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::{Validate, ValidationError};
+
+use super::{Regions, Level};
+use crate::db::page::RecordSort;
+use crate::db::reference::Reference;
+use crate::db::types::{Code, Instant, Ref};
+use crate::resources::citations::{Citation, NewCitation};
+use crate::rules;
+use crate::text::Text;
+
+/// An administrative division or a functional zone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Region {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's slug.
+    pub code: Code,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the record was created.
+    pub created_at: Instant,
+    /// When the record was last changed.
+    pub updated_at: Instant,
+    /// Its code in GB/T 2260; null for a zone that has none.
+    #[schema(max_length = 12, pattern = "^[0-9]{2,12}$", example = "440785")]
+    pub division_code: Option<String>,
+    /// The region's name.
+    pub name: Text,
+    /// What it is in the order of administration.
+    pub level: Level,
+    /// The region that it is part of.
+    pub parent: Option<Reference>,
+    /// Degrees north (WGS 84).
+    #[schema(minimum = -90, maximum = 90, example = 22.18)]
+    pub latitude: Option<f64>,
+    /// Degrees east (WGS 84).
+    #[schema(minimum = -180, maximum = 180, example = 112.31)]
+    pub longitude: Option<f64>,
+    /// What should be known about it.
+    pub note: Option<String>,
+    /// What the record rests on.
+    pub citations: Vec<Citation>,
+}
+
+/// A region to create.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[validate(schema(function = "position"))]
+pub struct NewRegion {
+    /// The record's slug.
+    pub code: Code,
+    /// Its code in GB/T 2260; null for a zone that has none.
+    #[serde(default)]
+    #[schema(max_length = 12, pattern = "^[0-9]{2,12}$", example = "440785")]
+    pub division_code: Option<String>,
+    /// The region's name.
+    pub name: Text,
+    /// What it is in the order of administration.
+    pub level: Level,
+    /// The region that it is part of.
+    #[serde(default)]
+    pub parent: Option<Ref>,
+    /// Degrees north (WGS 84).
+    #[serde(default)]
+    #[schema(minimum = -90, maximum = 90, example = 22.18)]
+    pub latitude: Option<f64>,
+    /// Degrees east (WGS 84).
+    #[serde(default)]
+    #[schema(minimum = -180, maximum = 180, example = 112.31)]
+    pub longitude: Option<f64>,
+    /// What should be known about it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// What the record rests on.
+    #[serde(default)]
+    pub citations: Vec<NewCitation>,
+}
+
+fn position(new: &NewRegion) -> Result<(), ValidationError> {
+    if new.latitude.is_some() == new.longitude.is_some() {
+        return Ok(());
+    }
+    let pointer = if new.latitude.is_none() { "/latitude" } else { "/longitude" };
+    Err(rules::broken(pointer, "required", crate::msg!("经纬度须同时给出。", "latitude and longitude go together")))
+}
+
+/// What a list of regions can be narrowed by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct RegionFilter {
+    /// Words in name and note.
+    #[param(max_length = 200, example = "恩平")]
+    pub q: Option<String>,
+    /// Part of this region, directly.
+    pub parent: Option<Ref>,
+    /// What the regions are; several repeat the parameter.
+    #[serde(default)]
+    pub level: Vec<Level>,
+    /// With this code in GB/T 2260.
+    #[param(max_length = 12, example = "440785")]
+    pub division_code: Option<String>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round.
+    #[param(inline)]
+    pub sort: Option<RecordSort>,
+}
+
+crate::page_type!(RegionList of Region);
+
+crate::crud! {
+    Regions, tag "regions", one "region", zh "行政区",
+    paths "/regions", "/regions/{ref}", "/regions/{ref}/history",
+    ids "listRegions", "createRegion", "getRegion", "updateRegion", "deleteRegion", "listRegionHistory",
+    schemas Region, NewRegion, RegionPatch, RegionList, RegionFilter
+}

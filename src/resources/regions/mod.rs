@@ -1,0 +1,29 @@
+//! Regions (行政区): administrative divisions and functional zones, a tree. `division_code` is GB/T 2260.
+
+pub mod api;
+pub mod store;
+
+use crate::{kind, text_enum};
+
+/// The resource.
+pub struct Regions;
+
+kind!("region", "regions", 2, regions(name_zh, name_en), refers to {"region" by regions::parent_id});
+
+text_enum! {
+    /// What a region is in the order of administration.
+    Level {
+        /// 省级.
+        Province => "province",
+        /// 地级.
+        Prefecture => "prefecture",
+        /// 县级: counties, districts and county-level cities.
+        County => "county",
+        /// 乡级: towns, townships and subdistricts.
+        Township => "township",
+        /// 村级.
+        Village => "village",
+        /// 功能区: a development or high-tech zone.
+        FunctionalZone => "functional_zone",
+    }
+}

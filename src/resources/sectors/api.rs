@@ -1,0 +1,94 @@
+//! What clients see of sectors.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use super::Sectors;
+use crate::db::page::RecordSort;
+use crate::db::reference::Reference;
+use crate::db::types::{Code, Instant, Ref};
+use crate::resources::citations::{Citation, NewCitation};
+
+use crate::text::Text;
+
+/// A field of cooperation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Sector {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's slug.
+    pub code: Code,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the record was created.
+    pub created_at: Instant,
+    /// When the record was last changed.
+    pub updated_at: Instant,
+    /// The sector's name.
+    pub name: Text,
+    /// The list of sectors that it is from.
+    #[schema(max_length = 200, example = "jiangmen-2022")]
+    pub vocabulary: Option<String>,
+    /// The wider sector that it is part of.
+    pub parent: Option<Reference>,
+    /// What it covers.
+    pub description: Option<Text>,
+    /// What the record rests on.
+    pub citations: Vec<Citation>,
+}
+
+/// A sector to create.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewSector {
+    /// The record's slug.
+    pub code: Code,
+    /// The sector's name.
+    pub name: Text,
+    /// The list of sectors that it is from.
+    #[serde(default)]
+    #[schema(max_length = 200, example = "jiangmen-2022")]
+    pub vocabulary: Option<String>,
+    /// The wider sector that it is part of.
+    #[serde(default)]
+    pub parent: Option<Ref>,
+    /// What it covers.
+    #[serde(default)]
+    pub description: Option<Text>,
+    /// What the record rests on.
+    #[serde(default)]
+    pub citations: Vec<NewCitation>,
+}
+
+
+/// What a list of sectors can be narrowed by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SectorFilter {
+    /// Words in name and description.
+    #[param(max_length = 200, example = "文旅")]
+    pub q: Option<String>,
+    /// Part of this sector, directly.
+    pub parent: Option<Ref>,
+    /// From this vocabulary.
+    #[param(max_length = 200, example = "jiangmen-2022")]
+    pub vocabulary: Option<String>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round.
+    #[param(inline)]
+    pub sort: Option<RecordSort>,
+}
+
+crate::page_type!(SectorList of Sector);
+
+crate::crud! {
+    Sectors, tag "sectors", one "sector", zh "合作领域",
+    paths "/sectors", "/sectors/{ref}", "/sectors/{ref}/history",
+    ids "listSectors", "createSector", "getSector", "updateSector", "deleteSector", "listSectorHistory",
+    schemas Sector, NewSector, SectorPatch, SectorList, SectorFilter
+}

@@ -1,0 +1,12 @@
+//! Sectors (合作领域): fields of cooperation, a tree; each may name the vocabulary that its code is from.
+
+pub mod api;
+pub mod store;
+
+use crate::kind;
+
+/// The resource.
+pub struct Sectors;
+
+kind!("sector", "sectors", 4, sectors(name_zh, name_en), refers to {"sector" by sectors::parent_id});
+

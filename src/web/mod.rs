@@ -1,0 +1,92 @@
+//! The page for people, and what the service says of itself.
+
+pub mod service;
+
+use actix_web::http::header;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use crate::db::Conn;
+use crate::db::page::PageRequest;
+use crate::error::{Error, Result};
+use crate::http::{AppState, Call};
+use crate::resources::pairings::Pairings;
+use crate::resources::pairings::Role;
+use crate::resources::pairings::api::{Pairing, PairingFilter};
+use crate::resources::record::{Resource, View};
+use crate::text::Language;
+
+/// Pairings on the home page; the API lists them all.
+const SHOWN: i64 = 200;
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home {
+    zh: bool,
+    as_of: String,
+    pairings: Vec<Row>,
+}
+
+struct Row {
+    code: String,
+    name: String,
+    supporters: String,
+    recipients: String,
+    progress: String,
+    milestones: i64,
+    overdue: i64,
+}
+
+/// Mounts the page.
+pub fn mount(config: &mut web::ServiceConfig) {
+    config.configure(service::mount_document).route("/", web::get().to(home)).route("/docs", web::get().to(docs));
+}
+
+async fn docs() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
+}
+
+/// How the pairings stand today, for who opens the address in a browser.
+async fn home(call: Call, state: web::Data<AppState>) -> Result<HttpResponse> {
+    call.require_reader().await?;
+    let language = call.language();
+    let view = View { as_of: call.today() };
+    let pairings = state
+        .store
+        .read(move |conn: &mut Conn| {
+            let filter: PairingFilter = serde_json::from_value(serde_json::json!({}))?;
+            let request = PageRequest { limit: SHOWN, after: None, count: false, list: String::new() };
+            let page = Pairings::page(conn, &filter, &request, view)?;
+            Pairings::load(conn, &page.ids, view)
+        })
+        .await?;
+    let home = Home {
+        zh: language == Language::Zh,
+        as_of: view.as_of.to_string(),
+        pairings: pairings.into_iter().map(|pairing| row(pairing, language)).collect(),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_LANGUAGE, language.tag()))
+        .content_type("text/html; charset=utf-8")
+        .body(home.render().map_err(Error::unexpected)?))
+}
+
+fn row(pairing: Pairing, language: Language) -> Row {
+    let word = |text: &crate::text::Text| match (language, &text.en) {
+        (Language::En, Some(en)) => en.clone(),
+        _ => text.zh.clone(),
+    };
+    let side = |role: Role| {
+        let names = pairing.members.iter().filter(|member| member.role == role).map(|member| word(&member.region.name));
+        names.collect::<Vec<_>>().join(if language == Language::Zh { "、" } else { ", " })
+    };
+    Row {
+        supporters: side(Role::Supporter),
+        recipients: side(Role::Recipient),
+        name: word(&pairing.name),
+        progress: pairing.progress.map_or_else(|| "–".to_owned(), |progress| format!("{progress} %")),
+        milestones: pairing.progress_counted + pairing.progress_left_out,
+        overdue: pairing.overdue,
+        code: pairing.code.0,
+    }
+}

@@ -1,0 +1,83 @@
+//! What the service says of itself: whether it lives, whether it is ready, and the document.
+
+use actix_web::{HttpResponse, get};
+use diesel::prelude::*;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::db::Conn;
+use crate::error::Result;
+use crate::http::Call;
+use crate::openapi;
+
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServiceStatus {
+    /// Always `ok`; a service that is not answers with a problem.
+    #[schema(max_length = 10, example = "ok")]
+    pub status: String,
+    /// The program's version.
+    #[schema(max_length = 50, example = "0.1.0")]
+    pub version: String,
+}
+
+impl ServiceStatus {
+    fn ok() -> ServiceStatus {
+        ServiceStatus { status: "ok".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+}
+
+/// Says that the process lives.
+#[utoipa::path(
+    get, path = "/healthz", operation_id = "getHealth", tag = "service",
+    summary = "Whether the process lives · 存活检查",
+    description = "Answers without asking the database. 不访问数据库。",
+    responses((status = 200, description = "It lives.", body = ServiceStatus))
+)]
+#[get("/healthz")]
+async fn health(call: Call) -> Result<HttpResponse> {
+    call.query("getHealth")?;
+    Ok(HttpResponse::Ok().json(ServiceStatus::ok()))
+}
+
+/// Says whether the database answers.
+#[utoipa::path(
+    get, path = "/readyz", operation_id = "getReadiness", tag = "service",
+    summary = "Whether the service can serve · 就绪检查",
+    description = "Asks the database; 503 when it does not answer. 数据库可用时返回 200。",
+    responses((status = 200, description = "It can serve.", body = ServiceStatus))
+)]
+#[get("/readyz")]
+async fn readiness(call: Call) -> Result<HttpResponse> {
+    call.query("getReadiness")?;
+    call.state
+        .store
+        .read(|conn: &mut Conn| {
+            use crate::db::schema::programmes;
+            programmes::table.select(programmes::id).limit(1).load::<i64>(conn)?;
+            Ok(())
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(ServiceStatus::ok()))
+}
+
+#[get("/openapi.json")]
+async fn document_json(call: Call) -> Result<HttpResponse> {
+    Ok(HttpResponse::Ok().content_type("application/json").body(openapi::json(call.state.contract.document())?))
+}
+
+#[get("/openapi.yaml")]
+async fn document_yaml(call: Call) -> Result<HttpResponse> {
+    Ok(HttpResponse::Ok().content_type("application/yaml").body(openapi::yaml(call.state.contract.document())?))
+}
+
+/// Mounts the operations of the document; the document itself is none.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config.service(health).service(readiness);
+}
+
+/// Mounts the document.
+pub fn mount_document(config: &mut actix_web::web::ServiceConfig) {
+    config.service(document_json).service(document_yaml);
+}
