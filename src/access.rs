@@ -19,7 +19,7 @@ const CHECKSUM_LENGTH: usize = 6;
 
 text_enum! {
     /// What a key may do.
-    Role {
+    Role as "KeyRole" {
         /// Everything.
         Admin => "admin",
         /// Writes; only in the pairings that its key names, where it names any.

@@ -13,7 +13,7 @@ use crate::text_enum;
 
 text_enum! {
     /// What was done to a record.
-    Action {
+    Action as "HistoryAction" {
         /// The record was created.
         Create => "create",
         /// Fields of the record were changed.

@@ -3,7 +3,10 @@
 mod database;
 mod keys;
 mod seed;
+
 mod serve;
+
+pub use seed::fill_empty;
 
 use std::io::Write;
 use std::path::PathBuf;

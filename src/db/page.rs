@@ -150,7 +150,7 @@ impl KeyValue for super::types::Instant {
 
 crate::text_enum! {
     /// The orders that every list has; ties are ordered by id.
-    RecordSort {
+    RecordSort as "RecordSort" {
         /// In the order of creation.
         Id => "id",
         /// Newest first.

@@ -16,16 +16,32 @@ use utoipa::{PartialSchema, ToSchema};
 /// The table of its values goes into the schema's description, because generators drop what stands at a variant.
 #[macro_export]
 macro_rules! text_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $variant:ident => $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[doc = ""]
-        #[doc = "| value | meaning |"]
-        #[doc = "|---|---|"]
-        $(#[doc = concat!("| `", $text, "` |", $($doc,)+ " |")])+
+    ($(#[doc = $about:literal])+ $name:ident as $component:literal {
+        $($(#[doc = $doc:literal])+ $variant:ident => $text:literal),+ $(,)?
+    }) => {
+        $(#[doc = $about])+
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-            utoipa::ToSchema, diesel::deserialize::FromSqlRow, diesel::expression::AsExpression)]
+            diesel::deserialize::FromSqlRow, diesel::expression::AsExpression)]
         #[diesel(sql_type = diesel::sql_types::Text)]
         pub enum $name { $($(#[doc = $doc])+ #[serde(rename = $text)] $variant),+ }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                let about = concat!($($about, "\n"),+, "\n| value | meaning |\n|---|---|\n",
+                    $("| `", $text, "` |", $($doc,)+ " |\n"),+);
+                utoipa::openapi::schema::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some(about.trim()))
+                    .enum_values(Some([$($text),+]))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed($component)
+            }
+        }
 
         impl $name {
             /// Every value, in the order of its definition.

@@ -90,17 +90,15 @@ pub async fn wrap(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let id = request_id(&request);
     request.extensions_mut().insert(RequestId(id.clone()));
-    let http = request.request().clone();
-    let head: usize = http.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    let mut response = if head + http.uri().to_string().len() > HEAD_MAX {
+    let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let mut response = if head + request.uri().to_string().len() > HEAD_MAX {
         let problem = Problem::new(431, "head_too_large", msg!("请求头过大", "The request's head is too large"));
         request.into_response(HttpResponse::from_error(Error::from(problem)))
     } else {
-        match next.call(request).await {
-            Ok(response) => response.map_into_boxed_body(),
-            Err(error) => ServiceResponse::new(http.clone(), error.error_response()),
-        }
+        // Routing needs the request for itself: nothing here may hold another handle to it meanwhile.
+        next.call(request).await?.map_into_boxed_body()
     };
+    let http = response.request().clone();
     if response.status().as_u16() >= 400 {
         let problem = response.response().extensions().get::<Problem>().cloned();
         let problem = problem.unwrap_or_else(|| foreign_problem(response.status()));

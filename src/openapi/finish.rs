@@ -31,8 +31,22 @@ pub fn finish(document: &mut Value) -> Result<()> {
             require_all(schema);
         }
         limit(schema);
+        lift_descriptions(schema);
     }
     Ok(())
+}
+
+/// A field that is a reference or null is described beside the choice, not inside it, where generators look for it.
+fn lift_descriptions(schema: &mut Value) {
+    // `get_mut`, because indexing would put a null where there is nothing.
+    for (_, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        let inner = property.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten();
+        let lifted: Vec<Value> =
+            inner.filter_map(|branch| branch.as_object_mut()?.shift_remove("description")).collect();
+        if let (Some(description), true) = (lifted.into_iter().next(), property.get("description").is_none()) {
+            property["description"] = description;
+        }
+    }
 }
 
 fn object<'a>(value: &'a mut Value, key: &str) -> Result<&'a mut Map<String, Value>> {
@@ -121,12 +135,12 @@ const REFUSALS: &[(u16, &str, &str)] = &[
 ];
 
 fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &Value) -> Result<()> {
-    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let in_api = path.starts_with("/api/");
     let is_read = method == "get";
     operation["security"] = if is_read { json!([]) } else { json!([{ "bearer": [] }]) };
 
-    let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let mut parameters = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut has_references = false;
     for parameter in &mut parameters {
         has_references |= parameter["in"] == "query" && names_reference(&parameter["schema"]);
@@ -173,13 +187,15 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
         responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/Problem{status}") }));
     }
     let request = &examples[&id]["request"];
-    if let (Some(content), false) = (operation["requestBody"]["content"].as_object_mut(), request.is_null()) {
+    if let (Some(content), false) =
+        (operation.pointer_mut("/requestBody/content").and_then(Value::as_object_mut), request.is_null())
+    {
         for (_, media) in content.iter_mut() {
             media["example"] = request.clone();
         }
     }
-    if operation["requestBody"].is_object() {
-        operation["requestBody"]["required"] = json!(true);
+    if let Some(body) = operation.get_mut("requestBody") {
+        body["required"] = json!(true);
     }
     if id == "putDocumentContent" {
         let binary = json!({ "schema": { "type": "string", "format": "binary" } });
@@ -204,7 +220,7 @@ fn finish_success(path: &str, method: &str, status: &str, response: &mut Value, 
         }
         response["headers"]["Idempotent-Replayed"] = refer("IdempotentReplayed");
     }
-    for (media_type, media) in response["content"].as_object_mut().into_iter().flatten() {
+    for (media_type, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
         if media_type == "application/octet-stream" {
             *media = json!({ "schema": { "type": "string", "format": "binary" } });
         } else if !example.is_null() {
@@ -232,13 +248,13 @@ fn finish_parameter(parameter: &mut Value) {
 
 /// A parameter is given or not; it is never null.
 fn strip_null(schema: &mut Value) {
-    if let Some(types) = schema["type"].as_array() {
+    if let Some(types) = schema.get("type").and_then(Value::as_array) {
         let rest: Vec<&Value> = types.iter().filter(|kind| *kind != "null").collect();
         if let [only] = rest.as_slice() {
             schema["type"] = (*only).clone();
         }
     }
-    if let Some(branches) = schema["oneOf"].as_array() {
+    if let Some(branches) = schema.get("oneOf").and_then(Value::as_array) {
         let rest: Vec<Value> = branches.iter().filter(|branch| branch["type"] != "null").cloned().collect();
         if let [only] = rest.as_slice() {
             *schema = only.clone();
@@ -252,7 +268,7 @@ fn names_reference(schema: &Value) -> bool {
 
 /// Everything that is always there is `required`, though it may be null.
 fn require_all(schema: &mut Value) {
-    let Some(properties) = schema["properties"].as_object() else { return };
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
     // A list's total is there only when it was asked for.
     let names: Vec<&String> = properties.keys().filter(|name| *name != "total").collect();
     let names = json!(names);
@@ -307,7 +323,7 @@ fn link_creations(paths: &mut Map<String, Value>) {
         })
         .collect();
     for (collection, operations) in items {
-        let Some(created) = paths.get_mut(&collection).and_then(|item| item["post"]["responses"].get_mut("201")) else {
+        let Some(created) = paths.get_mut(&collection).and_then(|item| item.pointer_mut("/post/responses/201")) else {
             continue;
         };
         for (method, id) in operations {

@@ -65,7 +65,5 @@ pub fn json(document: &Value) -> Result<String> {
 
 /// The document's text in YAML, as it is published.
 pub fn yaml(document: &Value) -> Result<String> {
-    // Through utoipa's own type, whose YAML quotes what other readers would take for numbers or dates.
-    let document: utoipa::openapi::OpenApi = serde_json::from_value(document.clone())?;
-    document.to_yaml().map_err(Error::unexpected)
+    yaml_serde::to_string(document).map_err(Error::unexpected)
 }

@@ -26,7 +26,7 @@ use crate::{links, text_enum};
 
 text_enum! {
     /// What a scorecard has a row for.
-    GroupBy {
+    GroupBy as "ScorecardGroup" {
         /// A row a pairing.
         Pairing => "pairing",
         /// A row a sector.

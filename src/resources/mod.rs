@@ -2,7 +2,9 @@
 //! `store.rs` is what the database sees.
 
 pub mod citations;
+mod merge;
 pub mod record;
+mod rows;
 
 /// Declares the resources: their modules, their kinds, how they are mounted, and how a bundle's records reach them. A
 /// bundle's kinds are applied in this order, so that what is referred to comes first.

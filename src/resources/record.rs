@@ -9,11 +9,12 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
 use super::citations::{self, NewCitation};
+use super::merge::{differences, merge, writable};
 use crate::access::{Actor, Scope};
 use crate::contract::Contract;
 use crate::db::page::{PageIds, PageRequest};
@@ -195,12 +196,6 @@ pub fn put<R: Resource>(tx: &mut Tx<'_>, code: &str, document: &Value) -> Result
     Ok((Outcome::Changed, changed))
 }
 
-/// The fields in which a record would become another. What is only written (a reason) is no field of the record.
-fn differences(old: &Value, new: &Value) -> Vec<String> {
-    let fields = old.as_object().into_iter().flatten();
-    fields.filter(|(name, value)| new.get(name.as_str()) != Some(*value)).map(|(name, _)| name.clone()).collect()
-}
-
 /// Locks a record for a change and refuses a stale precondition.
 pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<(i64, R::Read)> {
     if R::IS_TREE {
@@ -326,56 +321,6 @@ pub fn remember(
     history::record(tx.conn, tx.actor, tx.request_id, tx.now, &event)
 }
 
-/// What a client would send to write what it read: the fields of the request, references as codes.
-pub fn writable(contract: &Contract, component: &str, read: &Value) -> Value {
-    let Some(properties) = contract.properties(component) else { return Value::Null };
-    let mut fields = Map::new();
-    for name in properties.keys() {
-        if let Some(value) = read.get(name) {
-            fields.insert(name.clone(), as_written(value));
-        }
-    }
-    Value::Object(fields)
-}
-
-/// An embedded reference becomes its code, or its id where it has none; null fields of nested objects stay.
-fn as_written(value: &Value) -> Value {
-    match value {
-        Value::Object(fields)
-            if fields.len() == 3 && ["id", "code", "name"].iter().all(|key| fields.contains_key(*key)) =>
-        {
-            match &fields["code"] {
-                Value::String(code) => Value::String(code.clone()),
-                _ => Value::String(fields["id"].to_string()),
-            }
-        }
-        Value::Object(fields) => {
-            Value::Object(fields.iter().map(|(name, value)| (name.clone(), as_written(value))).collect())
-        }
-        Value::Array(items) => Value::Array(items.iter().map(as_written).collect()),
-        other => other.clone(),
-    }
-}
-
-/// Applies a JSON Merge Patch (RFC 7396).
-pub fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(changes) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Value::Object(fields) = target else { return };
-    for (name, change) in changes {
-        if change.is_null() {
-            fields.shift_remove(name);
-        } else {
-            merge(fields.entry(name.clone()).or_insert(Value::Null), change);
-        }
-    }
-}
-
 /// Follows a tree upwards from `start`; a fault when `id` is among what is above.
 pub fn no_cycle(
     conn: &mut Conn,
@@ -394,68 +339,4 @@ pub fn no_cycle(
         above = parent_of(conn, current)?;
     }
     Ok(())
-}
-
-/// Writes a row: inserts it with version 1, or replaces every column of the one with this id and raises its version.
-#[macro_export]
-macro_rules! put_row {
-    ($tx:expr, $table:ident, $id:expr, $row:expr) => {{
-        use diesel::prelude::*;
-        use $crate::db::schema::$table::dsl as t;
-        match $id {
-            None => diesel::insert_into(t::$table)
-                .values((&$row, t::version.eq(1), t::created_at.eq($tx.now), t::updated_at.eq($tx.now)))
-                .returning(t::id)
-                .get_result::<i64>($tx.conn)?,
-            Some(id) => {
-                diesel::update(t::$table.find(id))
-                    .set((&$row, t::version.eq(t::version + 1), t::updated_at.eq($tx.now)))
-                    .execute($tx.conn)?;
-                id
-            }
-        }
-    }};
-}
-
-/// Puts the ids of a many-to-many list in place of those that are there, in order.
-#[macro_export]
-macro_rules! put_links {
-    ($tx:expr, $table:ident, $owner:ident = $id:expr, $other:ident in $ids:expr) => {{
-        use diesel::prelude::*;
-        use $crate::db::schema::$table::dsl as t;
-        diesel::delete(t::$table.filter(t::$owner.eq($id))).execute($tx.conn)?;
-        for (position, other) in (0_i32..).zip($ids) {
-            diesel::insert_into(t::$table)
-                .values((t::$owner.eq($id), t::$other.eq(other), t::position.eq(position)))
-                .execute($tx.conn)?;
-        }
-    }};
-}
-
-/// Reads the ids of a many-to-many list for a page of owners: pairs of owner and other, in order.
-#[macro_export]
-macro_rules! links {
-    ($conn:expr, $table:ident, $owner:ident in $ids:expr, $other:ident) => {{
-        use diesel::prelude::*;
-        use $crate::db::schema::$table::dsl as t;
-        t::$table
-            .filter(t::$owner.eq_any($ids))
-            .order((t::$owner, t::position))
-            .select((t::$owner, t::$other))
-            .load::<(i64, i64)>($conn)?
-    }};
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn null_clears_and_absent_leaves() {
-        let mut target = json!({ "note": "a", "name": { "zh": "甲", "en": "A" }, "list": [1, 2] });
-        merge(&mut target, &json!({ "note": null, "name": { "en": null }, "list": [3] }));
-        assert_eq!(target, json!({ "name": { "zh": "甲" }, "list": [3] }));
-    }
 }

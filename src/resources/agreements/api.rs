@@ -228,7 +228,7 @@ fn two_parties(new: &NewAgreement) -> Result<(), ValidationError> {
 
 text_enum! {
     /// The orders of a list of agreements; ties are ordered by id.
-    Sort {
+    Sort as "AgreementSort" {
         /// In the order of creation.
         Id => "id",
         /// Newest first.

@@ -27,7 +27,7 @@ kind!("agreement", "agreements", 7, agreements(title_zh, title_en), refers to {
 
 text_enum! {
     /// What kind of agreement it is.
-    Kind {
+    Kind as "AgreementKind" {
         /// 框架协议.
         FrameworkAgreement => "framework_agreement",
         /// 备忘录.
@@ -47,7 +47,7 @@ text_enum! {
 
 text_enum! {
     /// What was last decided about an agreement.
-    Status {
+    Status as "AgreementStatus" {
         /// 草案: not signed yet.
         Draft => "draft",
         /// 已签署.
@@ -61,7 +61,7 @@ text_enum! {
 
 text_enum! {
     /// What an agreement is on a date.
-    State {
+    State as "AgreementState" {
         /// Not signed yet.
         Draft => "draft",
         /// Signed, and not in force yet.
@@ -79,7 +79,7 @@ text_enum! {
 
 text_enum! {
     /// The side that a party signs for.
-    Side {
+    Side as "PartySide" {
         /// 支援方.
         Supporter => "supporter",
         /// 受援方.

@@ -53,7 +53,7 @@ pub struct AuditEvent {
 
 text_enum! {
     /// The orders of the history.
-    Sort {
+    Sort as "AuditEventSort" {
         /// Oldest first.
         Id => "id",
         /// Newest first.

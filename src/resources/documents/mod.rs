@@ -16,7 +16,7 @@ kind!("document", "documents", 1, documents(title_zh, title_en), refers to {});
 
 text_enum! {
     /// What a document is.
-    Kind {
+    Kind as "DocumentKind" {
         /// 新闻报道: a report in the press.
         NewsReport => "news_report",
         /// 协议文本: the text of an agreement.

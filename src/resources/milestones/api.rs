@@ -158,7 +158,7 @@ fn day_of_meeting(new: &NewMilestone) -> Result<(), ValidationError> {
 
 text_enum! {
     /// The orders of a list of milestones; ties are ordered by id.
-    Sort {
+    Sort as "MilestoneSort" {
         /// Due first.
         DueOn => "due_on",
         /// Due last.

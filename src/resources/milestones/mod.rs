@@ -24,7 +24,7 @@ kind!("milestone", "milestones", 8, milestones(title_zh, title_en), refers to {
 
 text_enum! {
     /// How a milestone stands.
-    Status {
+    Status as "MilestoneStatus" {
         /// 未开始: planned.
         Scheduled => "scheduled",
         /// 进行中: under way.

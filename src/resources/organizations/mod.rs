@@ -13,7 +13,7 @@ kind!("organization", "organizations", 3, organizations(name_zh, name_en), refer
 
 text_enum! {
     /// What an organization is.
-    Kind {
+    Kind as "OrganizationKind" {
         /// 党委机构.
         PartyBody => "party_body",
         /// 人民政府.

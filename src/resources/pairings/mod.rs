@@ -20,7 +20,7 @@ kind!("pairing", "pairings", 6, pairings(name_zh, name_en), refers to {
 
 text_enum! {
     /// What a member does in a pairing.
-    Role {
+    Role as "PairingRole" {
         /// 支援方: the stronger side.
         Supporter => "supporter",
         /// 受援方: the weaker side.

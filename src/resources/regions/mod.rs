@@ -12,7 +12,7 @@ kind!("region", "regions", 2, regions(name_zh, name_en), refers to {"region" by 
 
 text_enum! {
     /// What a region is in the order of administration.
-    Level {
+    Level as "RegionLevel" {
         /// 省级.
         Province => "province",
         /// 地级.

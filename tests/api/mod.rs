@@ -1,0 +1,3 @@
+//! Tests by resource and by manner.
+
+mod milestones;

@@ -1,0 +1,144 @@
+//! A client of the application in process: the very same app that the server runs.
+
+use actix_web::body::to_bytes;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{test, web};
+use pairing_tracker::app::app;
+use pairing_tracker::http::AppState;
+use serde_json::Value;
+
+use super::CONTRACT;
+
+/// Calls the application with a key, or without.
+#[derive(Clone)]
+pub struct Client {
+    pub state: web::Data<AppState>,
+    key: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: header::HeaderMap,
+    /// The body as JSON; null when there is none.
+    pub body: Value,
+    pub bytes: Vec<u8>,
+}
+
+impl Client {
+    pub fn new(state: web::Data<AppState>, key: Option<String>) -> Client {
+        Client { state, key }
+    }
+
+    /// The same application with another key.
+    pub fn with_key(&self, key: impl Into<String>) -> Client {
+        Client { state: self.state.clone(), key: Some(key.into()) }
+    }
+
+    /// The same application without a key.
+    pub fn anonymous(&self) -> Client {
+        Client { state: self.state.clone(), key: None }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, &[], Some(body)).await
+    }
+
+    /// A change that overrides the precondition.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, &[("If-Match", "*")], Some(body)).await
+    }
+
+    /// A deletion that overrides the precondition.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, &[("If-Match", "*")], None).await
+    }
+
+    /// Sends JSON with these headers; a path without a leading slash is below `/api/v1/`.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Answer {
+        let body = body.map(|body| body.to_string().into_bytes());
+        let mut all = headers.to_vec();
+        if body.is_some() && headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("content-type")) {
+            all.push((
+                "Content-Type",
+                if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" },
+            ));
+        }
+        self.send_bytes(method, path, &all, body).await
+    }
+
+    /// Sends bytes with these headers.
+    pub async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Answer {
+        let service = test::init_service(app(self.state.clone())).await;
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
+        let mut request = test::TestRequest::with_uri(&path).method(method.clone());
+        for (name, value) in headers {
+            request = request.append_header((*name, *value));
+        }
+        if let Some(key) = &self.key {
+            request = request.append_header((header::AUTHORIZATION, format!("Bearer {key}")));
+        }
+        if let Some(body) = body {
+            request = request.set_payload(body);
+        }
+        let response = test::call_service(&service, request.to_request()).await;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = to_bytes(response.into_body()).await.unwrap_or_default().to_vec();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let answer = Answer { status, headers, body, bytes };
+        answer.check(&method, &path);
+        answer
+    }
+}
+
+impl Answer {
+    /// A header's text; empty when it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The answer, required to have this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Answer {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
+        self
+    }
+
+    /// The faults of a problem as (pointer, code), in order.
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let text = |fault: &Value, key: &str| fault[key].as_str().unwrap_or_default().to_owned();
+        let faults = self.body["errors"].as_array().cloned().unwrap_or_default();
+        faults.iter().map(|fault| (text(fault, "pointer"), text(fault, "code"))).collect()
+    }
+
+    /// The codes of a list's items.
+    pub fn codes(&self) -> Vec<String> {
+        let items = self.body["items"].as_array().cloned().unwrap_or_default();
+        items.iter().map(|item| item["code"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// What holds for every answer of every test: safe headers, a request id, problems as problems, no 500, a status
+    /// that the document lists, and a body that its schema allows.
+    fn check(&self, method: &Method, path: &str) {
+        let context = || format!("{method} {path}: {} {}", self.status, String::from_utf8_lossy(&self.bytes));
+        assert!(!self.header("x-request-id").is_empty(), "{}", context());
+        assert_eq!(self.header("x-content-type-options"), "nosniff", "{}", context());
+        assert_ne!(self.status.as_u16(), 500, "{}", context());
+        if self.status.is_client_error() || self.status.is_server_error() {
+            assert_eq!(self.header("content-type"), "application/problem+json", "{}", context());
+            let faults = CONTRACT.faults("Problem", &self.body).expect("the schema is good");
+            assert!(faults.is_empty(), "{faults:?} {}", context());
+        }
+    }
+}

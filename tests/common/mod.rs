@@ -1,0 +1,126 @@
+//! The harness: each test gets a database of its own on each backend, and the application over it, in process.
+
+pub mod client;
+pub mod postgres;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+
+use actix_web::web;
+use diesel::Connection;
+use pairing_tracker::access::{self, Role};
+use pairing_tracker::commands;
+use pairing_tracker::config::{DatabaseUrl, FileStore, Settings};
+use pairing_tracker::contract::Contract;
+use pairing_tracker::db::types::Ref;
+use pairing_tracker::db::{Conn, Manager, Store, backend};
+use pairing_tracker::http::AppState;
+use pairing_tracker::http::answer::Answers;
+use pairing_tracker::openapi;
+use tempfile::TempDir;
+
+pub use client::{Answer, Client};
+
+/// The document, built once.
+pub static CONTRACT: LazyLock<Arc<Contract>> =
+    LazyLock::new(|| Arc::new(Contract::new(openapi::document().expect("the document is built"))));
+
+/// A migrated and seeded SQLite file that each test copies.
+static TEMPLATE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("template.db");
+    let url = DatabaseUrl::Sqlite(path.clone());
+    prepare(&url, true);
+    (directory, path)
+});
+
+/// A database of one test.
+pub struct Database {
+    pub name: &'static str,
+    pub url: DatabaseUrl,
+    _directory: TempDir,
+}
+
+impl Database {
+    /// One connection, as the service opens it.
+    pub fn connect(&self) -> Conn {
+        Manager::new(self.url.clone()).open().expect("a connection")
+    }
+
+    /// A key's secret.
+    pub fn key(&self, name: &str, role: Role, pairings: &[&str]) -> String {
+        let pairings: Vec<Ref> = pairings.iter().map(|code| Ref((*code).to_owned())).collect();
+        self.connect().transaction(|conn| access::create_key(conn, name, role, &pairings)).expect("a key is made")
+    }
+
+    /// The application over this database, called with an administrator's key.
+    pub fn client(&self) -> Client {
+        self.client_with(|_| {})
+    }
+
+    /// The application with other settings.
+    pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> Client {
+        let mut settings = Settings {
+            database_url: self.url.clone(),
+            connections: 4,
+            files: FileStore::Database,
+            ..Settings::default()
+        };
+        change(&mut settings);
+        let store = Store::open(&settings.database_url, settings.connections).expect("the store opens");
+        let state = web::Data::new(AppState {
+            store,
+            contract: CONTRACT.clone(),
+            settings: Arc::new(settings),
+            answers: Answers::default(),
+        });
+        Client::new(state, Some(self.key("tester", Role::Admin, &[])))
+    }
+}
+
+fn prepare(url: &DatabaseUrl, seeded: bool) {
+    let mut conn = Manager::new(url.clone()).open().expect("a connection");
+    backend::migrate(&mut conn).expect("the migrations run");
+    if seeded {
+        let settings = Settings { database_url: url.clone(), ..Settings::default() };
+        commands::fill_empty(&mut conn, &settings, &CONTRACT).expect("the seed is good");
+    }
+}
+
+/// A fresh database on each backend that is there: SQLite always, PostgreSQL where a server can be started.
+pub fn databases(seeded: bool) -> Vec<Database> {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("test.db");
+    let url = DatabaseUrl::Sqlite(path.clone());
+    if seeded {
+        std::fs::copy(&TEMPLATE.1, &path).expect("the template is copied");
+    } else {
+        prepare(&url, false);
+    }
+    let mut all = vec![Database { name: "sqlite", url, _directory: directory }];
+    if let Some(server) = postgres::server() {
+        let url: DatabaseUrl = server.create_database().parse().expect("a URL");
+        prepare(&url, seeded);
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        all.push(Database { name: "postgres", url, _directory: directory });
+    }
+    all
+}
+
+/// Runs a test on each backend, over the seeded database.
+pub fn on_each<F: Future<Output = ()>>(test: impl Fn(Database) -> F) {
+    on(databases(true), test);
+}
+
+/// Runs a test on each backend, over a database without records.
+pub fn on_each_empty<F: Future<Output = ()>>(test: impl Fn(Database) -> F) {
+    on(databases(false), test);
+}
+
+fn on<F: Future<Output = ()>>(databases: Vec<Database>, test: impl Fn(Database) -> F) {
+    for database in databases {
+        eprintln!("on {}", database.name);
+        actix_web::rt::System::new().block_on(test(database));
+    }
+}

@@ -1,0 +1,7 @@
+//! The suite: one binary, every test through HTTP against the real application, on both backends.
+
+mod api;
+mod architecture;
+mod common;
+mod openapi;
+mod schema;

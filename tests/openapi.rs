@@ -1,0 +1,87 @@
+//! The published document: current, whole, and good for generators.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pairing_tracker::openapi;
+use serde_json::Value;
+
+use crate::common::CONTRACT;
+
+fn operations() -> Vec<(String, String, Value)> {
+    let mut all = Vec::new();
+    for (path, item) in CONTRACT.document()["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("a path item") {
+            all.push((path.clone(), method.clone(), operation.clone()));
+        }
+    }
+    all
+}
+
+#[test]
+fn what_is_committed_is_what_the_program_prints() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi");
+    let document = CONTRACT.document();
+    for (name, text) in [
+        ("pairing-tracker.json", openapi::json(document).expect("JSON")),
+        ("pairing-tracker.yaml", openapi::yaml(document).expect("YAML")),
+    ] {
+        let path = directory.join(name);
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).expect("the document is written");
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == text, "openapi/{name} is not current: UPDATE=1 cargo test --test suite openapi");
+    }
+}
+
+#[test]
+fn every_operation_says_all_of_itself() {
+    let mut ids = BTreeSet::new();
+    for (path, method, operation) in operations() {
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        let name = format!("{method} {path}");
+        assert!(id.starts_with(|c: char| c.is_ascii_lowercase()), "{name} has no id in camelCase");
+        assert!(ids.insert(id.clone()), "{id} is there twice");
+        for field in ["summary", "description"] {
+            assert!(operation[field].as_str().is_some_and(|text| !text.is_empty()), "{id} has no {field}");
+        }
+        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{id} has not one tag");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let described =
+                parameter["$ref"].is_string() || parameter["description"].as_str().is_some_and(|text| !text.is_empty());
+            assert!(described, "{id}: {} has no description", parameter["name"]);
+        }
+        for (status, response) in operation["responses"].as_object().expect("responses") {
+            let described =
+                response["$ref"].is_string() || response["description"].as_str().is_some_and(|text| !text.is_empty());
+            assert!(described, "{id}: {status} has no description");
+        }
+    }
+}
+
+#[test]
+fn every_reference_resolves_and_every_field_is_described() {
+    let document = CONTRACT.document();
+    let mut pending = vec![document];
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
+                    let target = document.pointer(reference.trim_start_matches('#'));
+                    assert!(target.is_some(), "{reference} leads nowhere");
+                }
+                pending.extend(fields.values());
+            }
+            Value::Array(items) => pending.extend(items),
+            _ => {}
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            let described =
+                property["$ref"].is_string() || property["description"].as_str().is_some_and(|text| !text.is_empty());
+            assert!(described, "{name}.{field} has no description: {property}");
+        }
+    }
+}
