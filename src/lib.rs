@@ -23,6 +23,8 @@
 //! | [`text`] | bilingual texts and messages |
 //! | [`web`] | the page for people, and the service's own state |
 
+#![deny(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::unwrap_used)]
+
 pub mod access;
 pub mod app;
 pub mod commands;

@@ -31,6 +31,18 @@ impl Text {
     }
 }
 
+/// A change of a text: a language that is absent stays as it is, null clears the English.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextPatch {
+    /// Chinese (简体中文); required of a text that is not there yet.
+    #[schema(nullable = false, min_length = 1, max_length = 4000, example = "新会区—台山市")]
+    pub zh: Option<String>,
+    /// English; null clears it.
+    #[schema(max_length = 4000, example = "Xinhui – Taishan")]
+    pub en: Option<String>,
+}
+
 /// The language of an answer's words, negotiated by `Accept-Language`; English unless Chinese is preferred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Language {

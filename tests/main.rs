@@ -3,5 +3,6 @@
 mod api;
 mod architecture;
 mod common;
+mod examples;
 mod openapi;
 mod schema;

@@ -14,6 +14,7 @@ pub fn schema<New: PartialSchema>() -> RefOr<Schema> {
     let RefOr::T(Schema::Object(mut object)) = New::schema() else { return New::schema() };
     let required = std::mem::take(&mut object.required);
     for (name, property) in &mut object.properties {
+        patch_text(property);
         if !required.contains(name) {
             make_nullable(property);
         }
@@ -24,6 +25,15 @@ pub fn schema<New: PartialSchema>() -> RefOr<Schema> {
     object.description =
         Some("JSON Merge Patch (RFC 7396): a field that is absent stays as it is, null clears it.".to_owned());
     RefOr::T(Schema::Object(object))
+}
+
+/// A text is patched language by language.
+fn patch_text(property: &mut RefOr<Schema>) {
+    match property {
+        RefOr::Ref(reference) if reference.ref_location.ends_with("/Text") => reference.ref_location.push_str("Patch"),
+        RefOr::T(Schema::OneOf(choice)) => choice.items.iter_mut().for_each(patch_text),
+        _ => {}
+    }
 }
 
 /// A name for the merge patch of a type, so that generated clients have one.
@@ -41,7 +51,10 @@ macro_rules! merge_patch {
 
         impl utoipa::ToSchema for $patch {
             fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
-                <$new as utoipa::ToSchema>::schemas(schemas);
+                use utoipa::{PartialSchema, ToSchema};
+                use $crate::text::TextPatch;
+                schemas.push((TextPatch::name().into_owned(), TextPatch::schema()));
+                <$new as ToSchema>::schemas(schemas);
             }
         }
     };

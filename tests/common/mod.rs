@@ -20,7 +20,7 @@ use pairing_tracker::http::answer::Answers;
 use pairing_tracker::openapi;
 use tempfile::TempDir;
 
-pub use client::{Answer, Client};
+pub use client::Client;
 
 /// The document, built once.
 pub static CONTRACT: LazyLock<Arc<Contract>> =

@@ -65,6 +65,7 @@ fn run(mut command: Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+#[expect(clippy::zombie_processes, reason = "the watchdog outlives this process, whose end it waits for")]
 fn start(binaries: &Path) -> Server {
     let directory =
         tempfile::Builder::new().prefix("pairing-tracker-pg").tempdir().expect("a temporary directory").keep();
