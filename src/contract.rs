@@ -67,7 +67,22 @@ impl Contract {
             .map_or_else(Vec::new, |(_, m)| m.clone())
     }
 
-    /// Whether a component's properties include this one.
+    /// The id of the operation that a route serves.
+    pub fn operation(&self, method: &str, pattern: &str) -> Result<&str> {
+        self.document["paths"][pattern][method.to_ascii_lowercase()]["operationId"]
+            .as_str()
+            .ok_or_else(|| Error::unexpected(format!("no operation {method} {pattern}")))
+    }
+
+    /// Every fault of a header's value, judged by a parameter of the document's components.
+    pub fn header_faults(&self, name: &str, component: &str, value: &str) -> Result<Vec<Fault>> {
+        let reference = format!("#/components/parameters/{component}/schema");
+        let validator = self.validator(&reference, || json!({ "$ref": reference }))?;
+        let faults = explain(&validator, &Value::from(value));
+        Ok(faults.into_iter().map(|fault| Fault { pointer: format!("/header/{name}"), ..fault }).collect())
+    }
+
+    /// The properties of a component.
     pub fn properties(&self, component: &str) -> Option<&Map<String, Value>> {
         self.document["components"]["schemas"][component]["properties"].as_object()
     }
@@ -206,6 +221,24 @@ fn typed(schema: &Value, text: String) -> Value {
             _ => json!(text),
         },
         _ => json!(text),
+    }
+}
+
+/// Writes whole numbers without a fraction: to JSON Schema `35.0` is the integer 35, to Rust's types it is not.
+pub fn settle_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            // 2^53: beyond it a float does not name one integer.
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0);
+            if let Some(whole) = whole {
+                #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+                let integer = whole as i64;
+                *value = Value::from(integer);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(settle_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(settle_numbers),
+        _ => {}
     }
 }
 

@@ -107,7 +107,7 @@ fn calls() -> Vec<Call> {
         Method::POST,
         "pairings",
         json!({
-        "code": "xinhui-taishan-next", "programme": "jiangmen-next", "name": { "zh": "新会区—台山市（新一轮）", "en": "Xinhui – Taishan (next round)" },
+        "code": "xinhui-taishan-next", "programme": "jiangmen-east-west", "name": { "zh": "新会区—台山市（新一轮）", "en": "Xinhui – Taishan (next round)" },
         "members": [{ "region": "xinhui", "role": "supporter", "is_lead": true }, { "region": "taishan", "role": "recipient" }],
         "sectors": ["culture-tourism"], "supersedes": "xinhui-taishan" }),
     );
@@ -120,7 +120,7 @@ fn calls() -> Vec<Call> {
         "code": "xinhui-taishan-tourism-memorandum", "pairing": "xinhui-taishan", "kind": "memorandum",
         "title": { "zh": "新会—台山文旅交流合作备忘录", "en": "Xinhui–Taishan memorandum on culture and tourism" },
         "parent": "xinhui-taishan-framework-2022", "status": "signed", "signed_on": "2022-02-18",
-        "parties": [{ "region": "xinhui", "side": "supporter" }, { "organization": "taishan-culture-tourism-bureau", "side": "recipient" }],
+        "parties": [{ "region": "xinhui", "side": "supporter" }, { "region": "taishan", "side": "recipient" }],
         "sectors": ["culture-tourism"], "citations": cited }),
     );
     write(

@@ -111,6 +111,7 @@ impl Call {
         W: FnOnce(&mut Conn) -> Result<Answer> + Send + 'static,
     {
         self.require_reader().await?;
+        self.judge_headers()?;
         let today = self.today();
         let asked = self.request.uri().path_and_query().map(|asked| asked.as_str()).unwrap_or_default();
         let version = self.state.store.data_version();

@@ -7,6 +7,7 @@ use actix_web::web::{Bytes, Payload};
 use serde_json::Value;
 
 use super::Call;
+use crate::contract::settle_numbers;
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
 
@@ -59,7 +60,7 @@ impl Call {
             .into());
         }
         let bytes = self.bytes(payload, JSON_MAX).await?;
-        let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             not_json(msg!(
                 "不是有效的 JSON（第 {line} 行第 {column} 列）。",
@@ -69,6 +70,7 @@ impl Call {
         if !value.is_object() {
             return Err(not_json(msg!("须为 JSON 对象。", "must be a JSON object")));
         }
+        settle_numbers(&mut value);
         Ok(value)
     }
 

@@ -20,6 +20,9 @@ const HEAD_MAX: usize = 16 * 1024;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The most faults that a problem lists.
+const FAULTS_MAX: usize = 1_000;
+
 /// Names one request in the answer, in the log and in the history.
 #[derive(Clone)]
 pub struct RequestId(pub String);
@@ -46,7 +49,7 @@ pub struct ProblemBody {
     /// Names the request in the service's log and history.
     #[schema(max_length = 100, example = "b8c1f0d2a94e4f7c")]
     pub request_id: String,
-    /// Everything that is wrong, field by field.
+    /// Everything that is wrong, field by field; of more than 1,000 the first.
     pub errors: Vec<FaultBody>,
 }
 
@@ -170,6 +173,7 @@ fn render(problem: &Problem, request_id: &str, language: Language, allow: Option
         errors: problem
             .faults
             .iter()
+            .take(FAULTS_MAX)
             .map(|fault| FaultBody {
                 pointer: fault.pointer.clone(),
                 code: fault.code.to_owned(),

@@ -15,7 +15,7 @@ use crate::access::{Actor, hex};
 use crate::db::backend;
 use crate::db::schema::idempotency_keys;
 use crate::db::types::Instant;
-use crate::error::{Error, Fault, Problem, Result};
+use crate::error::{Error, Problem, Result};
 use crate::msg;
 use crate::resources::record::Tx;
 
@@ -72,7 +72,7 @@ impl Call {
         body: &Value,
         work: impl FnOnce(&mut Tx<'_>) -> Result<Posted> + Send + 'static,
     ) -> Result<HttpResponse> {
-        let Some(key) = self.idempotency_key()? else {
+        let Some(key) = self.header("Idempotency-Key").map(str::to_owned) else {
             return Ok(self.write(actor, work).await?.response());
         };
         let request = hex(&Sha256::digest(format!("{} {}\n{body}", self.request.method(), self.request.uri())));
@@ -97,18 +97,6 @@ impl Call {
             })
             .await?;
         Ok(posted.response())
-    }
-
-    fn idempotency_key(&self) -> Result<Option<String>> {
-        let Some(value) = self.request.headers().get("Idempotency-Key") else { return Ok(None) };
-        match value.to_str() {
-            Ok(key) if (1..=255).contains(&key.len()) => Ok(Some(key.to_owned())),
-            _ => Err(Error::from(Problem::malformed(vec![Fault {
-                pointer: "/header/Idempotency-Key".to_owned(),
-                code: "format",
-                message: msg!("须为 1 至 255 个 ASCII 字符。", "must have 1 to 255 ASCII characters"),
-            }]))),
-        }
     }
 }
 

@@ -31,6 +31,10 @@ use crate::text::Language;
 use answer::Answers;
 use envelope::RequestId;
 
+/// Headers with a form of their own, and the document's name for each.
+const JUDGED_HEADERS: &[(&str, &str)] =
+    &[("If-Match", "IfMatch"), ("If-None-Match", "IfNoneMatch"), ("Idempotency-Key", "IdempotencyKey")];
+
 /// What all requests share.
 pub struct AppState {
     pub store: Store,
@@ -122,7 +126,26 @@ impl Call {
             ))
         })?;
         actor.require_writer()?;
+        self.judge_headers()?;
+        // No write takes parameters, so that any is unknown.
+        if !self.request.query_string().is_empty() {
+            let pattern = self.request.match_pattern().unwrap_or_default();
+            let operation = self.state.contract.operation(self.request.method().as_str(), &pattern)?;
+            self.query(operation)?;
+        }
         Ok(actor)
+    }
+
+    /// Refuses headers that are not what the document says of them.
+    pub fn judge_headers(&self) -> Result<()> {
+        let mut faults = Vec::new();
+        for (name, component) in JUDGED_HEADERS {
+            for value in self.request.headers().get_all(*name) {
+                let text = String::from_utf8_lossy(value.as_bytes());
+                faults.extend(self.state.contract.header_faults(name, component, &text)?);
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Problem::malformed(faults).into()) }
     }
 
     /// The precondition of a change or a deletion (`If-Match`): 428 without one.
@@ -144,12 +167,7 @@ impl Call {
             }
             for tag in text.split(',') {
                 let tag = tag.trim();
-                let inner = tag
-                    .strip_prefix("W/")
-                    .unwrap_or(tag)
-                    .strip_prefix('"')
-                    .and_then(|tag| tag.strip_suffix('"'))
-                    .ok_or_else(bad_if_match)?;
+                let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).ok_or_else(bad_if_match)?;
                 versions.extend(inner.split('-').next().and_then(|version| version.parse::<i64>().ok()));
             }
         }

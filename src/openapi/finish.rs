@@ -13,6 +13,9 @@ const TEXT_MAX: u64 = 10_000;
 /// A list in a body without a limit of its own.
 const ITEMS_MAX: u64 = 1_000;
 
+/// The values that a parameter may be repeated with.
+const VALUES_MAX: u64 = 50;
+
 /// Finishes the document.
 pub fn finish(document: &mut Value) -> Result<()> {
     let examples = examples::all()?;
@@ -80,7 +83,7 @@ fn add_components(document: &mut Value) -> Result<()> {
             "schema": { "type": "string", "maxLength": 1000, "pattern": "^(\\*|\"[!#-~]*\"( *, *\"[!#-~]*\")*)$" }, "example": "*" },
         "IfNoneMatch": { "name": "If-None-Match", "in": "header", "required": false,
             "description": "The ETag of an answer that the client has; 304 when it is current.",
-            "schema": { "type": "string", "maxLength": 1000, "pattern": "^(\\*|(W/)?\"[!#-~]*\")$" }, "example": "\"1-5f0c2a9be1d4\"" },
+            "schema": { "type": "string", "maxLength": 1000 }, "example": "\"1-5f0c2a9be1d4\"" },
         "IdempotencyKey": { "name": "Idempotency-Key", "in": "header", "required": false,
             "description": "Makes a retry safe: the same key and body get the first answer again for 24 hours; the same key with another body gets 422.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }, "example": "4f7c1d0e-import-2022-04" },
@@ -220,10 +223,13 @@ fn finish_success(path: &str, method: &str, status: &str, response: &mut Value, 
         }
         response["headers"]["Idempotent-Replayed"] = refer("IdempotentReplayed");
     }
-    for (media_type, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
-        if media_type == "application/octet-stream" {
-            *media = json!({ "schema": { "type": "string", "format": "binary" } });
-        } else if !example.is_null() {
+    if response.pointer("/content/application~1octet-stream").is_some() {
+        // A file comes with the media type that it was attached with.
+        let binary = json!({ "schema": { "type": "string", "format": "binary" } });
+        response["content"] = json!({ "*/*": binary });
+    }
+    for (_, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
+        if !example.is_null() {
             media["example"] = example.clone();
         }
     }
@@ -232,6 +238,9 @@ fn finish_success(path: &str, method: &str, status: &str, response: &mut Value, 
 fn finish_parameter(parameter: &mut Value) {
     let schema = &mut parameter["schema"];
     strip_null(schema);
+    if schema["type"] == "array" && schema["maxItems"].is_null() {
+        schema["maxItems"] = json!(VALUES_MAX);
+    }
     limit(schema);
     if let Some(description) = schema.as_object_mut().and_then(|schema| schema.remove("description")) {
         let has_own = parameter["description"].as_str().is_some_and(|text| !text.is_empty());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Number, Value};
 
-use crate::contract::{Contract, escape};
+use crate::contract::{Contract, escape, settle_numbers};
 use crate::error::{Problem, Result};
 use crate::msg;
 use crate::resources::{self, KINDS};
@@ -205,7 +205,8 @@ fn parse_one(source: &Source, entries: &mut Vec<Entry>, complaints: &mut Vec<Com
             };
             for record in records {
                 let mut lines = BTreeMap::new();
-                let document = to_json(record, String::new(), &mut lines);
+                let mut document = to_json(record, String::new(), &mut lines);
+                settle_numbers(&mut document);
                 let line = record.span.start.line();
                 match document["code"].as_str() {
                     Some(code) => entries.push(Entry {

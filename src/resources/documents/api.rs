@@ -143,9 +143,9 @@ crate::crud! {
 #[put("/documents/{ref}/content")]
 async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.require_writer().await?;
-    let media_type = call.header(header::CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned();
+    let media_type = call.header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
     if !is_media_type(&media_type) {
-        return Err(Problem::new(415, "unsupported_media_type", msg!("媒体类型无效", "The media type is not valid")).into());
+        return Err(Problem::new(415, "unsupported_media_type", msg!("Content-Type 缺失或无效", "Content-Type is absent or not valid")).into());
     }
     let bytes = call.bytes(payload, FILE_MAX).await?;
     let place = call.state.settings.files.clone();
@@ -171,6 +171,7 @@ async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> R
 #[get("/documents/{ref}/content")]
 async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     call.require_reader().await?;
+    call.judge_headers()?;
     call.query("getDocumentContent")?;
     let place = call.state.settings.files.clone();
     let file = call.state.store.read(move |conn| files::read(conn, &place, &Ref(reference.into_inner()))).await?;
