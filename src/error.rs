@@ -168,6 +168,11 @@ impl From<diesel::result::Error> for Error {
                     None => Error::unexpected(error),
                 }
             }
+            // What a delete or a change would leave dangling; the service looks first, another writer may be faster.
+            Db::DatabaseError(Kind::ForeignKeyViolation, _) => {
+                Problem::conflict("referred_to", msg!("其他记录引用了此记录。", "Other records refer to this one."))
+                    .into()
+            }
             Db::DatabaseError(Kind::SerializationFailure | Kind::ClosedConnection, _)
             | Db::BrokenTransactionManager => Error::Unavailable(error.to_string()),
             Db::DatabaseError(_, info) if is_passing(info.message()) => Error::Unavailable(error.to_string()),

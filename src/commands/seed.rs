@@ -11,8 +11,8 @@ use super::{Outcome, open_existing, write_out};
 use crate::access::{self, Actor};
 use crate::config::Settings;
 use crate::contract::Contract;
-use crate::db::Conn;
 use crate::db::schema::audit_events;
+use crate::db::{Conn, backend};
 use crate::openapi;
 use crate::resources::record;
 use crate::text::Language;
@@ -57,8 +57,17 @@ pub fn run(settings: &Settings, paths: &[PathBuf], mode: Mode) -> Outcome {
     write_out(&text)
 }
 
-/// Fills a database that nothing was ever written to; gives the number of records.
+/// Fills a database that nothing was ever written to; gives the number of records. Of processes that start together on
+/// one database, one does it.
 pub fn fill_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>) -> Result<Option<usize>, String> {
+    backend::begin_batch(conn).map_err(|e| e.to_string())?;
+    let filled = fill_if_empty(conn, settings, contract);
+    let ended = if filled.is_ok() { backend::commit_batch(conn) } else { backend::roll_back_batch(conn) };
+    filled.and_then(|count| ended.map(|()| count).map_err(|e| e.to_string()))
+}
+
+fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>) -> Result<Option<usize>, String> {
+    backend::lock_kind(conn, "seed").map_err(|e| e.to_string())?;
     let events: i64 = audit_events::table.count().get_result(conn).map_err(|e| e.to_string())?;
     if events > 0 {
         return Ok(None);

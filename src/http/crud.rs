@@ -101,7 +101,11 @@ pub async fn history<R: Resource>(call: Call, reference: String, operation: &'st
 /// A record by its reference, or 404.
 pub fn find<R: Resource>(conn: &mut Conn, reference: &Ref, view: View) -> Result<R::Read> {
     let not_found = || Problem::not_found(R::KIND.name, &reference.0);
-    let id = R::KIND.find(conn, reference)?.ok_or_else(not_found)?;
+    // A record that is not there loads as nothing, so that an id needs no look-up of its own.
+    let id = match reference.id() {
+        Some(id) => id,
+        None => R::KIND.find(conn, reference)?.ok_or_else(not_found)?,
+    };
     Ok(R::load(conn, &[id], view)?.pop().ok_or_else(not_found)?)
 }
 

@@ -1,5 +1,7 @@
 //! What every answer wears: a request id, safe headers, and problems in the client's language.
 
+use std::time::Instant;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -88,10 +90,15 @@ impl ResponseError for Error {
 
 /// The middleware around everything.
 pub async fn wrap(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let began = Instant::now();
     let id = request_id(&request);
+    if request.method() == Method::HEAD {
+        // A HEAD is routed as the GET whose head it asks for; the server sends no body for it all the same.
+        request.head_mut().method = Method::GET;
+    }
     request.extensions_mut().insert(RequestId(id.clone()));
     let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let mut response = if head + request.uri().to_string().len() > HEAD_MAX {
@@ -112,6 +119,10 @@ pub async fn wrap(
         response = response.into_response(rendered);
     }
     dress(&mut response, &http, &id);
+    if let Some(state) = http.app_data::<web::Data<AppState>>() {
+        let route = http.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+        state.metrics.count(http.method().as_str(), &route, response.status().as_str(), began.elapsed());
+    }
     Ok(response)
 }
 

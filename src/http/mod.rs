@@ -7,6 +7,7 @@ pub mod crud;
 pub mod envelope;
 pub mod idempotency;
 pub mod list;
+pub mod metrics;
 pub mod patch;
 
 use std::future::{Ready, ready};
@@ -41,6 +42,7 @@ pub struct AppState {
     pub contract: Arc<Contract>,
     pub settings: Arc<Settings>,
     pub answers: Answers,
+    pub metrics: metrics::Metrics,
 }
 
 /// One request, as the operations see it.

@@ -83,9 +83,6 @@ pub trait Resource: Sized + 'static {
     fn code(new: &Self::New) -> Option<&Code>;
     fn citations(new: &Self::New) -> &[NewCitation];
     fn id_and_version(read: &Self::Read) -> (i64, i64);
-
-    /// Whether trees of this kind must be kept free of cycles, so that changes to them take turns.
-    const IS_TREE: bool = false;
 }
 
 /// What a client asks of a record's version before it is changed (`If-Match`).
@@ -198,9 +195,6 @@ pub fn put<R: Resource>(tx: &mut Tx<'_>, code: &str, document: &Value) -> Result
 
 /// Locks a record for a change and refuses a stale precondition.
 pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<(i64, R::Read)> {
-    if R::IS_TREE {
-        backend::lock_kind(tx.conn, R::KIND.name)?;
-    }
     let not_found = || Problem::not_found(R::KIND.name, &reference.0);
     let id = R::KIND.find(tx.conn, reference)?.ok_or_else(not_found)?;
     let version = (R::KIND.lock)(tx.conn, id)?.ok_or_else(not_found)?;
@@ -218,9 +212,6 @@ pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precon
 }
 
 fn write_new<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
-    if R::IS_TREE {
-        backend::lock_kind(tx.conn, R::KIND.name)?;
-    }
     let id = save_whole::<R>(tx, None, new)?;
     read_back::<R>(tx, id)
 }
@@ -321,15 +312,20 @@ pub fn remember(
     history::record(tx.conn, tx.actor, tx.request_id, tx.now, &event)
 }
 
-/// Follows a tree upwards from `start`; a fault when `id` is among what is above.
+/// Follows a tree upwards from `start`; a fault when `id` is among what is above. Changes to trees of one kind take turns,
+/// because two of them could close a circle that neither sees.
 pub fn no_cycle(
     conn: &mut Conn,
     faults: &mut Faults,
+    kind: &Kind,
     pointer: &str,
     id: i64,
     start: Option<i64>,
     parent_of: impl Fn(&mut Conn, i64) -> QueryResult<Option<i64>>,
 ) -> Result<()> {
+    if start.is_some() {
+        backend::lock_kind(conn, kind.name)?;
+    }
     let mut above = start;
     while let Some(current) = above {
         if current == id {

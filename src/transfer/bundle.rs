@@ -57,12 +57,6 @@ impl Complaint {
             (false, false) => format!("{file}:{line}: {record} {field}: {message}"),
         }
     }
-
-    /// Whether this is only the echo of a fault that is reported already: a reference to a record that failed.
-    pub fn follows_from(&self, failed: &BTreeSet<(&str, String)>) -> bool {
-        self.fault == "unknown_reference"
-            && failed.iter().any(|(_, code)| !code.is_empty() && self.message.en.ends_with(&format!("\"{code}\"")))
-    }
 }
 
 impl Entry {
@@ -81,6 +75,12 @@ impl Entry {
             return vec![complaint("", problem.code, problem.detail.as_ref().unwrap_or(&problem.title))];
         }
         problem.faults.iter().map(|fault| complaint(&fault.pointer, fault.code, &fault.message)).collect()
+    }
+
+    /// Whether a complaint is only the echo of one that is made already: a reference to a record that failed.
+    pub fn echoes(&self, complaint: &Complaint, failed: &BTreeSet<(&str, String)>) -> bool {
+        let named = self.document.pointer(&complaint.field).and_then(Value::as_str);
+        complaint.fault == "unknown_reference" && failed.iter().any(|(_, code)| Some(code.as_str()) == named)
     }
 
     /// The line of a field, or of the nearest thing around it.

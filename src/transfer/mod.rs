@@ -109,7 +109,8 @@ impl Import<'_> {
                     }
                     Err(Error::Problem(problem)) => {
                         failed.insert((entry.path, entry.code.clone()));
-                        complaints.extend(entry.complaints(&problem).into_iter().filter(|c| !c.follows_from(&failed)));
+                        let own = entry.complaints(&problem).into_iter();
+                        complaints.extend(own.filter(|complaint| !entry.echoes(complaint, &failed)));
                     }
                     Err(error) => return Err(error.into()),
                 }

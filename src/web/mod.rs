@@ -39,7 +39,11 @@ struct Row {
 
 /// Mounts the page.
 pub fn mount(config: &mut web::ServiceConfig) {
-    config.configure(service::mount_document).route("/", web::get().to(home)).route("/docs", web::get().to(docs));
+    config
+        .configure(service::mount_document)
+        .service(crate::http::metrics::print)
+        .route("/", web::get().to(home))
+        .route("/docs", web::get().to(docs));
 }
 
 async fn docs() -> HttpResponse {

@@ -17,6 +17,7 @@ use pairing_tracker::db::types::Ref;
 use pairing_tracker::db::{Conn, Manager, Store, backend};
 use pairing_tracker::http::AppState;
 use pairing_tracker::http::answer::Answers;
+use pairing_tracker::http::metrics::Metrics;
 use pairing_tracker::openapi;
 use tempfile::TempDir;
 
@@ -74,6 +75,7 @@ impl Database {
             contract: CONTRACT.clone(),
             settings: Arc::new(settings),
             answers: Answers::default(),
+            metrics: Metrics::new().expect("the counters are good"),
         });
         Client::new(state, Some(self.key("tester", Role::Admin, &[])))
     }

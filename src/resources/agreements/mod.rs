@@ -23,6 +23,7 @@ kind!("agreement", "agreements", 7, agreements(title_zh, title_en), refers to {
     "region" by agreement_parties::region_id,
     "organization" by agreement_parties::organization_id,
     "sector" by agreement_sectors::sector_id,
+    "agreement" by amendments::agreement_id,
 });
 
 text_enum! {

@@ -77,7 +77,6 @@ impl Resource for Agreements {
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewAgreement";
     const COMPUTED: &'static [&'static str] = &["state", "progress", "progress_counted", "progress_left_out", "overdue"];
-    const IS_TREE: bool = true;
 
     fn page(conn: &mut Conn, filter: &AgreementFilter, page: &PageRequest, view: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| filtered(conn, filter, view);
@@ -171,7 +170,7 @@ impl Resource for Agreements {
         }
         if let Some((id, before)) = before {
             rules::transition(&mut faults, before.status, status, before.status.next());
-            record::no_cycle(tx.conn, &mut faults, "/parent", id, parent_id, |conn, id| {
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/parent", id, parent_id, |conn, id| {
                 agreements::table.find(id).select(agreements::parent_id).first(conn)
             })?;
             if parent_id.is_some() || pairing_id != Some(before.pairing.id) {

@@ -13,7 +13,7 @@ use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::{agreements as agreements_table, milestone_dependencies, milestones};
 use crate::db::types::{Code, Instant};
-use crate::db::{Conn, reference};
+use crate::db::{Conn, backend, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::lateness;
 use crate::resources::citations::{self, NewCitation};
@@ -78,7 +78,6 @@ impl Resource for Milestones {
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewMilestone";
     const COMPUTED: &'static [&'static str] = &["overdue", "days_late", "slippage_days"];
-    const IS_TREE: bool = true;
 
     fn page(conn: &mut Conn, filter: &MilestoneFilter, page: &PageRequest, view: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| filtered(conn, filter, view);
@@ -260,6 +259,10 @@ fn from_thousandths(thousandths: i64) -> f64 {
 
 /// Follows what must be reached before; a fault when the milestone would wait for itself.
 fn no_circle(conn: &mut Conn, faults: &mut Faults, id: i64, before: &[i64]) -> Result<()> {
+    if !before.is_empty() {
+        // Two changes at once could close a circle that neither sees.
+        backend::lock_kind(conn, super::KIND.name)?;
+    }
     let mut seen: BTreeSet<i64> = BTreeSet::new();
     let mut next: Vec<i64> = before.to_vec();
     while !next.is_empty() {

@@ -50,7 +50,6 @@ impl Resource for Organizations {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewOrganization";
-    const IS_TREE: bool = true;
 
     fn page(conn: &mut Conn, filter: &OrganizationFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
@@ -114,7 +113,7 @@ impl Resource for Organizations {
         let region_id = regions::KIND.resolve(tx.conn, &mut faults, "/region", &region)?;
         let parent_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/parent", parent.as_ref())?;
         if let Some((id, _)) = before {
-            record::no_cycle(tx.conn, &mut faults, "/parent", id, parent_id, |conn, id| {
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/parent", id, parent_id, |conn, id| {
                 organizations::table.find(id).select(organizations::parent_id).first(conn)
             })?;
         }

@@ -62,7 +62,6 @@ impl Resource for Pairings {
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewPairing";
     const COMPUTED: &'static [&'static str] = &["progress", "progress_counted", "progress_left_out", "milestones", "overdue"];
-    const IS_TREE: bool = true;
 
     fn page(conn: &mut Conn, filter: &PairingFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
@@ -190,7 +189,7 @@ impl Resource for Pairings {
         let programme_id = programmes::KIND.resolve(tx.conn, &mut faults, "/programme", &programme)?;
         let supersedes_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/supersedes", supersedes.as_ref())?;
         if let Some((id, _)) = before {
-            record::no_cycle(tx.conn, &mut faults, "/supersedes", id, supersedes_id, |conn, id| {
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/supersedes", id, supersedes_id, |conn, id| {
                 pairings::table.find(id).select(pairings::supersedes_id).first(conn)
             })?;
         }

@@ -55,7 +55,6 @@ impl Resource for Regions {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewRegion";
-    const IS_TREE: bool = true;
 
     fn page(conn: &mut Conn, filter: &RegionFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
@@ -119,7 +118,7 @@ impl Resource for Regions {
         let mut faults = Faults::default();
         let parent_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/parent", parent.as_ref())?;
         if let Some((id, _)) = before {
-            record::no_cycle(tx.conn, &mut faults, "/parent", id, parent_id, |conn, id| {
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/parent", id, parent_id, |conn, id| {
                 regions::table.find(id).select(regions::parent_id).first(conn)
             })?;
         }

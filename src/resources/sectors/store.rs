@@ -51,7 +51,6 @@ impl Resource for Sectors {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewSector";
-    const IS_TREE: bool = true;
 
     fn page(conn: &mut Conn, filter: &SectorFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
@@ -109,7 +108,7 @@ impl Resource for Sectors {
         let mut faults = Faults::default();
         let parent_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/parent", parent.as_ref())?;
         if let Some((id, _)) = before {
-            record::no_cycle(tx.conn, &mut faults, "/parent", id, parent_id, |conn, id| {
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/parent", id, parent_id, |conn, id| {
                 sectors::table.find(id).select(sectors::parent_id).first(conn)
             })?;
         }

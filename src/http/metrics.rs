@@ -1,0 +1,53 @@
+//! What the service counts of its requests, for Prometheus.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, get, web};
+use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+
+use super::AppState;
+use crate::error::{Error, Result};
+
+/// Counters of one process.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+}
+
+impl Metrics {
+    pub fn new() -> Result<Metrics> {
+        let requests = IntCounterVec::new(
+            Opts::new("pairing_tracker_requests_total", "Requests answered, by method, route and status."),
+            &["method", "route", "status"],
+        )
+        .map_err(Error::unexpected)?;
+        let durations = HistogramVec::new(
+            HistogramOpts::new(
+                "pairing_tracker_request_duration_seconds",
+                "Seconds from a request's head to its answer's.",
+            ),
+            &["method", "route"],
+        )
+        .map_err(Error::unexpected)?;
+        let registry = Registry::new();
+        registry.register(Box::new(requests.clone())).map_err(Error::unexpected)?;
+        registry.register(Box::new(durations.clone())).map_err(Error::unexpected)?;
+        Ok(Metrics { registry, requests, durations })
+    }
+
+    /// Counts one answer. The route is a pattern, never a path: there are few patterns and no end of paths.
+    pub fn count(&self, method: &str, route: &str, status: &str, took: Duration) {
+        self.requests.with_label_values(&[method, route, status]).inc();
+        self.durations.with_label_values(&[method, route]).observe(took.as_secs_f64());
+    }
+}
+
+/// Prints the counters.
+#[get("/metrics")]
+pub async fn print(state: web::Data<AppState>) -> Result<HttpResponse> {
+    let mut text = Vec::new();
+    let encoder = TextEncoder::new();
+    encoder.encode(&state.metrics.registry.gather(), &mut text).map_err(Error::unexpected)?;
+    Ok(HttpResponse::Ok().content_type(encoder.format_type()).body(text))
+}

@@ -1,0 +1,72 @@
+//! Records that the tests of resources begin with, as their POST bodies, and small comparisons.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Client};
+
+/// The fields of a record, some of them changed or added.
+pub fn with(mut record: Value, changes: Value) -> Value {
+    let fields = record.as_object_mut().expect("a record is an object");
+    fields.extend(changes.as_object().expect("changes are an object").clone());
+    record
+}
+
+/// A pairing of Xinhui and Taishan beside the seeded one.
+pub fn pairing(code: &str) -> Value {
+    json!({
+        "code": code, "programme": "jiangmen-east-west", "name": { "zh": "新会区—台山市(测试)" },
+        "members": [member("xinhui", "supporter"), member("taishan", "recipient")]
+    })
+}
+
+/// A member without dates that does not lead.
+pub fn member(region: &str, role: &str) -> Value {
+    json!({ "region": region, "role": role })
+}
+
+/// A draft of Xinhui and Taishan with a party on each side.
+pub fn agreement(code: &str) -> Value {
+    json!({
+        "code": code, "pairing": "xinhui-taishan", "kind": "memorandum", "title": { "zh": "合作备忘录" },
+        "parties": [party("region", "xinhui", "supporter"), party("region", "taishan", "recipient")]
+    })
+}
+
+/// A party: a `region` or an `organization`.
+pub fn party(what: &str, code: &str, side: &str) -> Value {
+    json!({ what: code, "side": side })
+}
+
+/// A milestone of the seeded framework agreement of Xinhui and Taishan, due on 30 June 2022.
+pub fn milestone(code: &str) -> Value {
+    json!({
+        "code": code, "agreement": "xinhui-taishan-framework-2022", "title": { "zh": "编制线路图" }, "due_on": "2022-06-30"
+    })
+}
+
+/// Creates a record that is good.
+pub async fn create(client: &Client, path: &str, record: Value) -> Answer {
+    client.post(path, record).await.expect(201)
+}
+
+/// A fault as [`Answer::faults`] gives it.
+pub fn fault(pointer: &str, code: &str) -> (String, String) {
+    (pointer.to_owned(), code.to_owned())
+}
+
+/// The English words of the fault at a pointer; empty when there is none.
+pub fn words_at(answer: &Answer, pointer: &str) -> String {
+    let faults = answer.body["errors"].as_array().cloned().unwrap_or_default();
+    let found = faults.iter().find(|fault| fault["pointer"] == pointer);
+    found.and_then(|fault| fault["message"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// The codes of embedded references.
+pub fn codes_of(references: &Value) -> Vec<&str> {
+    references.as_array().into_iter().flatten().filter_map(|reference| reference["code"].as_str()).collect()
+}
+
+/// The codes that a list of `path` holds, in its order.
+pub async fn listed(client: &Client, path: &str, query: &str) -> Vec<String> {
+    client.get(&format!("{path}?limit=1000&{query}")).await.expect(200).codes()
+}
