@@ -34,6 +34,8 @@ text_enum! {
 pub struct Actor {
     /// The name that the history keeps.
     pub name: String,
+    /// The key; `None` for the operator. Names may be shared, keys are not.
+    pub key_id: Option<i64>,
     pub role: Role,
     /// The ids of the pairings that an editor may write; `None`: all.
     pub pairings: Option<Vec<i64>>,
@@ -42,7 +44,7 @@ pub struct Actor {
 impl Actor {
     /// The operator at the command line, who holds the database itself.
     pub fn operator() -> Actor {
-        Actor { name: "operator".to_owned(), role: Role::Admin, pairings: None }
+        Actor { name: "operator".to_owned(), key_id: None, role: Role::Admin, pairings: None }
     }
 
     /// Refuses who may not write at all.
@@ -180,6 +182,11 @@ pub fn revoke_key(conn: &mut Conn, id: i64) -> Result<bool> {
     Ok(changed == 1)
 }
 
+/// How many keys name a pairing.
+pub fn keys_naming(conn: &mut Conn, pairing: i64) -> Result<i64> {
+    Ok(api_key_pairings::table.filter(api_key_pairings::pairing_id.eq(pairing)).count().get_result(conn)?)
+}
+
 /// The hash that is stored of a secret of the right shape; `None` for any other text.
 pub fn secret_hash(secret: &str) -> Option<String> {
     let rest = secret.strip_prefix(PREFIX)?;
@@ -199,7 +206,7 @@ pub fn find_actor(conn: &mut Conn, secret_sha256: &str) -> Result<Option<Actor>>
         .filter(api_key_pairings::api_key_id.eq(id))
         .select(api_key_pairings::pairing_id)
         .load(conn)?;
-    Ok(Some(Actor { name, role, pairings: (!pairings.is_empty()).then_some(pairings) }))
+    Ok(Some(Actor { name, key_id: Some(id), role, pairings: (!pairings.is_empty()).then_some(pairings) }))
 }
 
 /// The refusal of a key that is malformed, unknown or revoked: one answer for all three.

@@ -62,25 +62,22 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
+/// Hides whatever may be a secret: all between the user's name and the last `@`, and every parameter that is a password.
 fn without_password(url: &str) -> String {
-    let (base, query) = url.split_once('?').map_or((url, None), |(base, query)| (base, Some(query)));
-    let base = match base.split_once("//").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
-        Some((scheme, (user, host))) => {
-            let user = user.split_once(':').map_or(user.to_owned(), |(name, _)| format!("{name}:***"));
-            format!("{scheme}//{user}@{host}")
+    let Some((scheme, rest)) = url.split_once("//") else { return url.to_owned() };
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => {
+            (user.split_once(':').map_or_else(|| format!("{user}@"), |(name, _)| format!("{name}:***@")), rest)
         }
-        None => base.to_owned(),
+        None => (String::new(), rest),
     };
-    match query {
-        None => base,
-        Some(query) => {
-            let pairs: Vec<&str> = query
-                .split('&')
-                .map(|pair| if pair.starts_with("password=") { "password=***" } else { pair })
-                .collect();
-            format!("{base}?{}", pairs.join("&"))
-        }
-    }
+    let Some((place, query)) = rest.split_once('?') else { return format!("{scheme}//{user}{rest}") };
+    let hide = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if name.contains("password") => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    let pairs: Vec<String> = query.split('&').map(hide).collect();
+    format!("{scheme}//{user}{place}?{}", pairs.join("&"))
 }
 
 /// Where the files of documents are kept.

@@ -139,35 +139,28 @@ impl From<serde_json::Error> for Error {
     }
 }
 
-/// Constraints whose violation a client can mend: the constraint (PostgreSQL) or its columns (SQLite), and the field.
-const UNIQUE: &[(&str, &str, &str)] = &[
-    ("documents_code_key", "documents.code", "/code"),
-    ("programmes_code_key", "programmes.code", "/code"),
-    ("regions_code_key", "regions.code", "/code"),
-    ("regions_division_code_key", "regions.division_code", "/division_code"),
-    ("organizations_code_key", "organizations.code", "/code"),
-    ("sectors_code_key", "sectors.code", "/code"),
-    ("pairings_code_key", "pairings.code", "/code"),
-    ("agreements_code_key", "agreements.code", "/code"),
-    ("milestones_code_key", "milestones.code", "/code"),
-    ("amendments_agreement_number_key", "amendments.agreement_id, amendments.number", "/number"),
-];
+/// The field whose value another record has: PostgreSQL names the constraint (`regions_division_code_key`), SQLite the
+/// columns (`regions.division_code`). Constraints are named `<table>_<columns>_key` for this.
+fn taken_field(info: &dyn diesel::result::DatabaseErrorInformation) -> Option<String> {
+    if let (Some(table), Some(constraint)) = (info.table_name(), info.constraint_name()) {
+        let field = constraint.strip_prefix(table)?.strip_prefix('_')?.strip_suffix("_key")?;
+        return Some(format!("/{field}"));
+    }
+    let (_, columns) = info.message().split_once("UNIQUE constraint failed: ")?;
+    let (_, field) = columns.rsplit_once('.')?;
+    Some(format!("/{field}"))
+}
 
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Error {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Db};
         match &error {
-            Db::DatabaseError(Kind::UniqueViolation, info) => {
-                let words = format!("{} {}", info.constraint_name().unwrap_or_default(), info.message());
-                match UNIQUE.iter().find(|(name, columns, _)| words.contains(name) || words.ends_with(columns)) {
-                    Some((_, _, pointer)) => {
-                        Problem::conflict("already_exists", msg!("已存在相同的值。", "The value is taken."))
-                            .faults(vec![taken(pointer)])
-                            .into()
-                    }
-                    None => Error::unexpected(error),
-                }
-            }
+            Db::DatabaseError(Kind::UniqueViolation, info) => match taken_field(&**info) {
+                Some(field) => Problem::conflict("already_exists", msg!("已存在相同的值。", "The value is taken."))
+                    .faults(vec![taken(&field)])
+                    .into(),
+                None => Error::unexpected(error),
+            },
             // What a delete or a change would leave dangling; the service looks first, another writer may be faster.
             Db::DatabaseError(Kind::ForeignKeyViolation, _) => {
                 Problem::conflict("referred_to", msg!("其他记录引用了此记录。", "Other records refer to this one."))

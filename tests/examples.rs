@@ -41,8 +41,6 @@ fn calls() -> Vec<Call> {
     get("getAgreement", "agreements/xinhui-taishan-framework-2022?as_of=2022-12-31");
     get("listAgreementHistory", "agreements/xinhui-taishan-framework-2022/history?limit=1");
     get("getScorecard", "reports/scorecard?as_of=2022-12-31&limit=2");
-    let cited =
-        json!([{ "document": "ycwb-2022-jiangmen-east-west", "field": null, "locator": "第10段", "note": null }]);
     let mut write = |operation, method, path, body| calls.push((operation, method, path, Some(body)));
     write(
         "createDocument",
@@ -119,15 +117,15 @@ fn calls() -> Vec<Call> {
         json!({
         "code": "xinhui-taishan-tourism-memorandum", "pairing": "xinhui-taishan", "kind": "memorandum",
         "title": { "zh": "新会—台山文旅交流合作备忘录", "en": "Xinhui–Taishan memorandum on culture and tourism" },
-        "parent": "xinhui-taishan-framework-2022", "status": "signed", "signed_on": "2022-02-18",
+        "parent": "xinhui-taishan-framework-2022", "status": "draft",
         "parties": [{ "region": "xinhui", "side": "supporter" }, { "region": "taishan", "side": "recipient" }],
-        "sectors": ["culture-tourism"], "citations": cited }),
+        "sectors": ["culture-tourism"] }),
     );
     write(
         "updateAgreement",
         Method::PATCH,
         "agreements/xinhui-taishan-tourism-memorandum",
-        json!({ "effective_on": "2022-03-01" }),
+        json!({ "status": "signed", "expires_on": "2026-12-31" }),
     );
     write(
         "createAgreementAmendment",

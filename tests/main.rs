@@ -2,7 +2,9 @@
 
 mod api;
 mod architecture;
+mod cli;
 mod common;
 mod examples;
 mod openapi;
+mod plans;
 mod schema;

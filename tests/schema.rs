@@ -81,6 +81,27 @@ fn both_backends_have_the_same_tables() {
     }
 }
 
+/// The columns of `src/db/schema.rs`, as its text has them.
+fn declared() -> BTreeMap<String, String> {
+    let text = include_str!("../src/db/schema.rs");
+    let mut columns = BTreeMap::new();
+    for block in text.split("diesel::table! {").skip(1) {
+        let table = block.split_whitespace().next().unwrap_or_default();
+        for (column, kind) in block.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(" -> ")) {
+            let nullable = if kind.starts_with("Nullable<") { "YES" } else { "NO" };
+            columns.insert(format!("{table}.{column}"), nullable.to_owned());
+        }
+    }
+    columns
+}
+
+#[test]
+fn the_declared_columns_are_those_of_the_migrations() {
+    for database in databases(false) {
+        assert_eq!(declared(), columns(&mut database.connect()), "{}", database.name);
+    }
+}
+
 #[test]
 fn every_down_undoes_its_up() {
     for database in databases(true) {

@@ -52,7 +52,7 @@ pub fn explain(error: &Error) -> String {
         return problem.title.en.clone();
     }
     let line = |fault: &crate::error::Fault| {
-        format!("{} {}", fault.pointer.trim_start_matches('/').replace('/', " "), fault.message.get(Language::En))
+        format!("{}: {}", fault.pointer.trim_start_matches('/').replace('/', " "), fault.message.get(Language::En))
     };
     problem.faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }

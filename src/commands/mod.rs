@@ -8,7 +8,7 @@ mod serve;
 
 pub use seed::fill_empty;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -83,7 +83,7 @@ enum Command {
     },
 }
 
-#[derive(Args, Default)]
+#[derive(Args)]
 struct ServeArgs {
     /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "PAIRING_TRACKER_LISTEN", value_name = "ADDR")]
@@ -170,11 +170,15 @@ pub fn run() -> ExitCode {
             tracing_subscriber::EnvFilter::try_from_default_env()
                 .unwrap_or_else(|_| "warn,pairing_tracker=info".into()),
         )
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    let Cli { database, command } = Cli::parse();
-    // Bare `pairing-tracker` is for a first look: it comes with data.
-    let command = command.unwrap_or(Command::Serve(ServeArgs { seed: true, ..ServeArgs::default() }));
+    let mut cli = Cli::parse();
+    if cli.command.is_none() {
+        // Bare `pairing-tracker` is for a first look: it comes with data. Parsed anew, for what the environment says.
+        cli = Cli::parse_from(std::env::args_os().chain(["serve".into(), "--seed".into()]));
+    }
+    let Cli { database, command: Some(command) } = cli else { return ExitCode::FAILURE };
     let outcome = match command {
         Command::Serve(args) => settings(&database, args.into()).and_then(|(settings, print)| {
             if print { write_out(&settings.to_string()) } else { serve::serve(settings) }

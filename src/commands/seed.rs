@@ -113,5 +113,6 @@ fn bring_in(
 fn tell(complaints: &mut [Complaint]) -> String {
     complaints.sort_by(|a, b| (&a.file, a.line, &a.field).cmp(&(&b.file, b.line, &b.field)));
     let lines: Vec<String> = complaints.iter().map(|complaint| complaint.line(Language::En)).collect();
-    format!("{}\n{} faults; nothing was written", lines.join("\n"), lines.len())
+    let count = if lines.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", lines.len()) };
+    format!("{}\n{count}; nothing was written", lines.join("\n"))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
 
 use super::{Outcome, database, seed};
@@ -43,18 +44,49 @@ pub fn serve(settings: Settings) -> Outcome {
         });
         let server = HttpServer::new(move || app(state.clone()))
             .shutdown_timeout(STOP_TIMEOUT)
+            .disable_signals()
             .client_request_timeout(std::time::Duration::from_secs(10))
             .bind(&listen)
             .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
-        for address in server.addrs() {
+        let addresses = server.addrs();
+        let running = server.run();
+        // Before the announcement: whoever reads it may stop the service at once.
+        stop_on_signal(&running.handle())?;
+        for address in addresses {
             eprintln!(
                 "Serving {url}\n  page  http://{address}/\n  docs  http://{address}/docs/\n  API   http://{address}/api/v1/pairings\n\
                  To write, make a key: pairing-tracker key create --name me --role admin"
             );
         }
-        // The server ends what is in flight on SIGINT and SIGTERM, and then returns.
-        server.run().await.map_err(|e| format!("the server failed: {e}"))?;
+        running.await.map_err(|e| format!("the server failed: {e}"))?;
         eprintln!("Stopped.");
         Ok(())
     })
+}
+
+/// Stops the server on SIGTERM or SIGINT, once what is in flight has ended.
+#[cfg(unix)]
+fn stop_on_signal(server: &ServerHandle) -> Outcome {
+    use tokio::signal::unix::{SignalKind, signal};
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(|e| format!("cannot listen for signals: {e}"))?;
+        let server = server.clone();
+        actix_web::rt::spawn(async move {
+            signals.recv().await;
+            server.stop(true).await;
+        });
+    }
+    Ok(())
+}
+
+/// Stops the server on Ctrl-C, once what is in flight has ended.
+#[cfg(not(unix))]
+fn stop_on_signal(server: &ServerHandle) -> Outcome {
+    let server = server.clone();
+    actix_web::rt::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            server.stop(true).await;
+        }
+    });
+    Ok(())
 }

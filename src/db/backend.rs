@@ -129,7 +129,7 @@ pub fn roll_back_batch(conn: &mut Conn) -> QueryResult<()> {
 }
 
 /// The row's version, with the row locked until the transaction ends. SQLite has one writer and needs no lock;
-/// `FOR UPDATE` has no place in the DSL that both backends share.
+/// A lock that leaves others free to refer to the row has no place in the DSL that both backends share.
 #[macro_export]
 macro_rules! lock_version {
     ($conn:expr, $table:ident, $id:expr) => {{
@@ -138,7 +138,7 @@ macro_rules! lock_version {
         match $conn {
             $crate::db::Conn::Sqlite(conn) => dsl::$table.find($id).select(dsl::version).first::<i64>(conn).optional(),
             $crate::db::Conn::Postgres(conn) => {
-                dsl::$table.find($id).select(dsl::version).for_update().first::<i64>(conn).optional()
+                dsl::$table.find($id).select(dsl::version).for_no_key_update().first::<i64>(conn).optional()
             }
         }
     }};
@@ -253,18 +253,22 @@ fn prefix_query(phrase: &str) -> String {
 
 /// Brings the schema up to date; one process at a time. Refuses a database that a newer version has migrated.
 pub fn migrate(conn: &mut Conn) -> Result<usize> {
-    refuse_newer(conn)?;
-    match conn {
-        Conn::Sqlite(conn) => conn.run_pending_migrations(SQLITE_MIGRATIONS).map(|done| done.len()),
-        Conn::Postgres(conn) => {
-            conn.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
-            diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
-            let done = conn.run_pending_migrations(POSTGRES_MIGRATIONS).map(|done| done.len());
-            diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
-            done
-        }
+    // Held from the first look on: looking makes the table in which the migrations are kept.
+    if let Conn::Postgres(conn) = conn {
+        conn.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
+        diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
     }
-    .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))
+    let done = refuse_newer(conn).and_then(|()| {
+        match conn {
+            Conn::Sqlite(conn) => conn.run_pending_migrations(SQLITE_MIGRATIONS).map(|done| done.len()),
+            Conn::Postgres(conn) => conn.run_pending_migrations(POSTGRES_MIGRATIONS).map(|done| done.len()),
+        }
+        .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))
+    });
+    if let Conn::Postgres(conn) = conn {
+        diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
+    }
+    done
 }
 
 /// The migrations that the database lacks, by name.

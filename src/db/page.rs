@@ -189,7 +189,7 @@ macro_rules! record_page {
 /// ```
 #[macro_export]
 macro_rules! keyset {
-    ($conn:expr, $page:expr, $sort:expr, $filtered:expr, $table:ident, { $($order:path => $way:ident $column:ident: $ty:ty),+ $(,)? }) => {{
+    ($conn:expr, $page:expr, $sort:expr, $filtered:expr, $table:ident, { $($order:pat => $way:ident $column:ident: $ty:ty),+ $(,)? }) => {{
         use diesel::prelude::*;
         use $crate::db::page::{KeyValue, PageIds};
         use $crate::db::schema::$table::dsl as t;

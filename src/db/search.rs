@@ -10,6 +10,9 @@ use diesel::sql_types::{Bool, Text};
 
 use super::backend::{self, Conn, MultiBackend};
 
+/// Stands between texts. Long enough that nobody writes it, and a word to both backends.
+const BETWEEN: &str = "endoftextendoftext";
+
 /// The text as it is indexed: words in lower case, every CJK character a word of its own.
 pub fn spaced(text: &str) -> String {
     let mut words = String::with_capacity(text.len() * 2);
@@ -25,6 +28,11 @@ pub fn spaced(text: &str) -> String {
         }
     }
     words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Several texts as they are indexed, with a word between them that no query holds: a phrase is found within one text.
+pub fn spaced_apart(texts: &[&str]) -> String {
+    texts.iter().map(|text| spaced(text)).collect::<Vec<_>>().join(&format!(" {BETWEEN} "))
 }
 
 /// The phrases of a query: what stands between spaces belongs together. None when nothing can be searched for.

@@ -78,7 +78,7 @@ impl Call {
         let request = hex(&Sha256::digest(format!("{} {}\n{body}", self.request.method(), self.request.uri())));
         let posted = self
             .write(actor, move |tx| {
-                if !backend::try_lock_key(tx.conn, &format!("{}\n{key}", tx.actor.name))? {
+                if !backend::try_lock_key(tx.conn, &format!("{}\n{key}", holder(tx)))? {
                     return Err(Problem::conflict(
                         "request_in_progress",
                         msg!(
@@ -100,12 +100,17 @@ impl Call {
     }
 }
 
+/// Whose retries a key of a request is for: an API key's, whatever its name.
+fn holder(tx: &Tx<'_>) -> String {
+    tx.actor.key_id.map_or_else(|| tx.actor.name.clone(), |id| id.to_string())
+}
+
 fn find(tx: &mut Tx<'_>, key: &str, request: &str) -> Result<Option<Posted>> {
     let oldest = Instant::from(tx.now.utc() - kept_for());
     diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.lt(oldest))).execute(tx.conn)?;
     type Row = (String, i32, Option<String>, Option<String>, String);
     let found: Option<Row> = idempotency_keys::table
-        .find((&tx.actor.name, key))
+        .find((holder(tx), key))
         .select((
             idempotency_keys::request_sha256,
             idempotency_keys::status,
@@ -132,7 +137,7 @@ fn find(tx: &mut Tx<'_>, key: &str, request: &str) -> Result<Option<Posted>> {
 fn keep(tx: &mut Tx<'_>, key: &str, request: &str, posted: &Posted) -> Result<()> {
     diesel::insert_into(idempotency_keys::table)
         .values((
-            idempotency_keys::actor.eq(&tx.actor.name),
+            idempotency_keys::actor.eq(holder(tx)),
             idempotency_keys::idempotency_key.eq(key),
             idempotency_keys::request_sha256.eq(request),
             idempotency_keys::status.eq(i32::from(posted.status)),

@@ -15,7 +15,7 @@ use validator::Validate;
 
 use super::citations::{self, NewCitation};
 use super::merge::{differences, merge, writable};
-use crate::access::{Actor, Scope};
+use crate::access::{self, Actor, Scope};
 use crate::contract::Contract;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
@@ -74,8 +74,14 @@ pub trait Resource: Sized + 'static {
     /// Inserts a record or replaces the one that stood `before`; checks the rules that need the database.
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Self::Read)>, new: Self::New) -> Result<i64>;
 
+    /// Takes out of a patched record what does not follow from a patch that leaves it unsaid.
+    fn settle_patch(_merged: &mut Value, _before: &Value, _patch: &Value) {}
+
     /// What the record belongs to.
     fn scope(conn: &mut Conn, id: i64) -> Result<Scope>;
+
+    /// What a record that is not there yet will belong to; `None` where its reference leads nowhere.
+    fn scope_of_new(conn: &mut Conn, new: &Self::New) -> Result<Option<Scope>>;
 
     /// The texts that `q` searches.
     fn texts(new: &Self::New) -> Vec<&str>;
@@ -97,6 +103,10 @@ pub enum Precondition {
 /// Creates a record.
 pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
     tx.actor.require_writer()?;
+    // Before anything is said of the record: whether a code is taken is no business of who may not write here.
+    if let Some(scope) = R::scope_of_new(tx.conn, &new)? {
+        tx.actor.require_scope(scope)?;
+    }
     let read = write_new::<R>(tx, new)?;
     let (id, _) = R::id_and_version(&read);
     let after = snapshot::<R>(&read)?;
@@ -116,6 +126,7 @@ pub fn update<R: Resource>(
     let old = writable(tx.contract, R::NEW, &serde_json::to_value(&before)?);
     let mut merged = old.clone();
     merge(&mut merged, patch);
+    R::settle_patch(&mut merged, &old, patch);
     tx.contract.judge(R::NEW, &merged)?;
     let reason = merged["reason"].as_str().map(str::to_owned);
     let new: R::New = serde_json::from_value(merged)?;
@@ -151,6 +162,10 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
         if R::KIND.name == super::documents::KIND.name { citations::count_of_document(tx.conn, id)? } else { 0 };
     if cited > 0 {
         faults.push("", "referred_to", msg!("被 citations 引用 {cited} 次。", "citations refer to it {cited} times"));
+    }
+    let keys = if R::KIND.name == super::pairings::KIND.name { access::keys_naming(tx.conn, id)? } else { 0 };
+    if keys > 0 {
+        faults.push("", "referred_to", msg!("有 {keys} 个密钥限定于此。", "api-keys refer to it {keys} times"));
     }
     if let Err(error) = faults.refuse() {
         return Err(Problem::conflict(
@@ -224,7 +239,7 @@ fn write_over<R: Resource>(tx: &mut Tx<'_>, id: i64, before: &R::Read, new: R::N
 
 fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new: R::New) -> Result<i64> {
     let code = R::code(&new).cloned();
-    let body = search::spaced(&R::texts(&new).join(" / "));
+    let body = search::spaced_apart(&R::texts(&new));
     let mut faults = rules::check(&new);
     let cited = citations::resolve(tx.conn, &mut faults, R::citations(&new))?;
     if let Some(code) = &code

@@ -1,6 +1,14 @@
 //! A client of the application in process: the very same app that the server runs.
 
+use std::cell::RefCell;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
 use actix_web::body::to_bytes;
+use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{test, web};
 use pairing_tracker::app::app;
@@ -24,6 +32,46 @@ pub struct Answer {
     /// The body as JSON; null when there is none.
     pub body: Value,
     pub bytes: Vec<u8>,
+}
+
+/// The application as a function of a request.
+type Service = Rc<dyn Fn(test::TestRequest) -> Pin<Box<dyn Future<Output = ServiceResponse>>>>;
+
+type Last = ManuallyDrop<(Arc<AppState>, Service)>;
+
+thread_local! {
+    /// The application that this thread called last. Building it costs more than most requests, and it is bound to its
+    /// thread; a client is bound to none. It cannot be dropped when the thread ends: [`Session`] does so before.
+    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+}
+
+/// For as long as it lives, clients on this thread keep the application that they called last.
+pub struct Session;
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        LAST.take().map(ManuallyDrop::into_inner);
+    }
+}
+
+/// The application over a state, built once for as long as a thread stays with it.
+async fn service(state: &web::Data<AppState>) -> Service {
+    let state = state.clone();
+    let known = LAST.with_borrow(|last| {
+        let (of, service) = &**last.as_ref()?;
+        Arc::ptr_eq(of, &state).then(|| service.clone())
+    });
+    if let Some(service) = known {
+        return service;
+    }
+    let built = Rc::new(test::init_service(app(state.clone())).await);
+    let service: Service = Rc::new(move |request| {
+        let built = built.clone();
+        Box::pin(async move { test::call_service(&*built, request.to_request()).await.map_into_boxed_body() })
+    });
+    drop(Session);
+    LAST.set(Some(ManuallyDrop::new((state.into_inner(), service.clone()))));
+    service
 }
 
 impl Client {
@@ -80,7 +128,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
     ) -> Answer {
-        let service = test::init_service(app(self.state.clone())).await;
+        let service = service(&self.state).await;
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
         let mut request = test::TestRequest::with_uri(&path).method(method.clone());
         for (name, value) in headers {
@@ -92,7 +140,7 @@ impl Client {
         if let Some(body) = body {
             request = request.set_payload(body);
         }
-        let response = test::call_service(&service, request.to_request()).await;
+        let response = service(request).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body()).await.unwrap_or_default().to_vec();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);

@@ -1,7 +1,10 @@
 //! The harness: each test gets a database of its own on each backend, and the application over it, in process.
 
+pub mod builders;
 pub mod client;
 pub mod postgres;
+pub mod program;
+pub mod records;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -21,7 +24,7 @@ use pairing_tracker::http::metrics::Metrics;
 use pairing_tracker::openapi;
 use tempfile::TempDir;
 
-pub use client::Client;
+pub use client::{Client, Session};
 
 /// The document, built once.
 pub static CONTRACT: LazyLock<Arc<Contract>> =
@@ -123,6 +126,9 @@ pub fn on_each_empty<F: Future<Output = ()>>(test: impl Fn(Database) -> F) {
 fn on<F: Future<Output = ()>>(databases: Vec<Database>, test: impl Fn(Database) -> F) {
     for database in databases {
         eprintln!("on {}", database.name);
-        actix_web::rt::System::new().block_on(test(database));
+        actix_web::rt::System::new().block_on(async {
+            let _session = Session;
+            test(database).await;
+        });
     }
 }

@@ -1,8 +1,10 @@
 //! Records that the tests of resources begin with, as their POST bodies, and small comparisons.
 
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::{Answer, Client};
+use super::Client;
+use super::client::Answer;
 
 /// The fields of a record, some of them changed or added.
 pub fn with(mut record: Value, changes: Value) -> Value {
@@ -66,7 +68,8 @@ pub fn codes_of(references: &Value) -> Vec<&str> {
     references.as_array().into_iter().flatten().filter_map(|reference| reference["code"].as_str()).collect()
 }
 
-/// The codes that a list of `path` holds, in its order.
+/// The codes that a list of `path` holds, in its order; the query may hold Chinese as it is.
 pub async fn listed(client: &Client, path: &str, query: &str) -> Vec<String> {
+    let query = utf8_percent_encode(query, CONTROLS);
     client.get(&format!("{path}?limit=1000&{query}")).await.expect(200).codes()
 }

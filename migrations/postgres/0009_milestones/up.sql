@@ -38,9 +38,11 @@ CREATE INDEX milestones_pairing_open_due ON milestones (pairing_id, is_open, due
 CREATE INDEX milestones_pairing_status_due ON milestones (pairing_id, status, due_on, id);
 CREATE INDEX milestones_pairing_updated ON milestones (pairing_id, updated_at, id);
 CREATE INDEX milestones_agreement_due ON milestones (agreement_id, due_on, id);
-CREATE INDEX milestones_agreement_id ON milestones (agreement_id, pairing_id, id);
+CREATE INDEX milestones_agreement_id ON milestones (agreement_id, id);
+CREATE INDEX milestones_agreement_updated ON milestones (agreement_id, updated_at, id);
 CREATE INDEX milestones_open_due ON milestones (is_open, due_on, id);
 CREATE INDEX milestones_status_due ON milestones (status, due_on, id);
+CREATE INDEX milestones_status_id ON milestones (status, id);
 
 CREATE TABLE milestone_responsible (
     milestone_id BIGINT NOT NULL REFERENCES milestones (id) ON DELETE CASCADE,

@@ -36,8 +36,10 @@ CREATE TABLE audit_events (
     CHECK (before_json IS NOT NULL OR after_json IS NOT NULL)
 );
 CREATE INDEX audit_events_record ON audit_events (entity, record_id, id);
+CREATE INDEX audit_events_record_at ON audit_events (entity, record_id, at, id);
+CREATE INDEX audit_events_entity ON audit_events (entity, at, id);
 CREATE INDEX audit_events_at ON audit_events (at, id);
-CREATE INDEX audit_events_actor ON audit_events (actor, id);
+CREATE INDEX audit_events_actor ON audit_events (actor, at, id);
 
 CREATE TABLE idempotency_keys (
     actor TEXT NOT NULL,

@@ -30,11 +30,16 @@ CREATE TABLE agreements (
     CHECK (expires_on >= effective_on),
     CHECK (status NOT IN ('suspended', 'terminated') OR (status_on IS NOT NULL AND status_reason IS NOT NULL))
 );
+CREATE INDEX agreements_code ON agreements (code, id);
 CREATE INDEX agreements_pairing_id ON agreements (pairing_id, id);
 CREATE INDEX agreements_pairing_signed ON agreements (pairing_id, signed_order, id);
 CREATE INDEX agreements_pairing_updated ON agreements (pairing_id, updated_at, id);
 CREATE INDEX agreements_parent_id ON agreements (parent_id, pairing_id, id);
+CREATE INDEX agreements_pairing_code ON agreements (pairing_id, code, id);
 CREATE INDEX agreements_status ON agreements (status, id);
+CREATE INDEX agreements_status_code ON agreements (status, code, id);
+CREATE INDEX agreements_status_signed ON agreements (status, signed_order, id);
+CREATE INDEX agreements_status_updated ON agreements (status, updated_at, id);
 CREATE INDEX agreements_kind ON agreements (kind, id);
 CREATE INDEX agreements_signed ON agreements (signed_order, id);
 CREATE INDEX agreements_expires_on ON agreements (expires_on, id);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde_json::Value;
 
 use super::api::{Agreement, AgreementFilter, NewAgreement, Party, Sort};
 use super::{Agreements, Kind, State, Status, parties, state};
@@ -180,14 +181,9 @@ impl Resource for Agreements {
         faults.refuse()?;
         let Some(pairing_id) = pairing_id else { return Err(Error::unexpected("a reference was lost")) };
 
-        let is_new_status = before.is_none_or(|(_, before)| before.status != status);
-        let same_date = before.is_some_and(|(_, before)| before.status_on == status_on);
-        let status_on = match status_on {
-            // A change of status that names no date of its own is of today.
-            None if status.needs_reason() => Some(tx.today),
-            Some(_) if is_new_status && same_date => Some(tx.today),
-            given => given,
-        };
+        let has_changed = before.is_some_and(|(_, before)| before.status != status);
+        // A change of status that names no date is of today.
+        let status_on = status_on.or_else(|| (has_changed || status.needs_reason()).then_some(tx.today));
         let (summary_zh, summary_en) = Text::columns(summary.as_ref());
         let values = Values {
             code: code.0,
@@ -213,9 +209,23 @@ impl Resource for Agreements {
         Ok(id)
     }
 
+    fn settle_patch(merged: &mut Value, before: &Value, patch: &Value) {
+        // Date and reason are of the status that was; a new one has its own, or none.
+        let Some(fields) = merged.as_object_mut().filter(|fields| fields.get("status") != before.get("status")) else { return };
+        for name in ["status_on", "status_reason"] {
+            if patch.get(name).is_none() {
+                fields.shift_remove(name);
+            }
+        }
+    }
+
     fn scope(conn: &mut Conn, id: i64) -> Result<Scope> {
         let pairing: i64 = agreements::table.find(id).select(agreements::pairing_id).first(conn)?;
         Ok(Scope::Pairing(pairing))
+    }
+
+    fn scope_of_new(conn: &mut Conn, new: &NewAgreement) -> Result<Option<Scope>> {
+        Ok(pairings::KIND.find(conn, &new.pairing)?.map(Scope::Pairing))
     }
 
     fn texts(new: &NewAgreement) -> Vec<&str> {
@@ -311,17 +321,20 @@ fn filtered<'a>(conn: &mut Conn, filter: &'a AgreementFilter, view: View) -> Res
     if !kind.is_empty() {
         query = query.filter(agreements::kind.eq_any(kind));
     }
-    if !status.is_empty() {
-        query = query.filter(agreements::status.eq_any(status));
+    match status.as_slice() {
+        [] => {}
+        // An equality keeps the order of an index, a list of values does not.
+        [only] => query = query.filter(agreements::status.eq(*only)),
+        several => query = query.filter(agreements::status.eq_any(several)),
     }
     if !state.is_empty() {
         query = in_states(query, state, view.as_of);
     }
     if let Some(from) = signed_from {
-        query = query.filter(agreements::signed_on.ge(*from));
+        query = query.filter(agreements::signed_order.ge(*from).and(agreements::signed_on.is_not_null()));
     }
     if let Some(to) = signed_to {
-        query = query.filter(agreements::signed_on.le(*to));
+        query = query.filter(agreements::signed_order.le(*to).and(agreements::signed_on.is_not_null()));
     }
     if let Some(from) = expires_from {
         query = query.filter(agreements::expires_on.ge(*from));

@@ -55,9 +55,9 @@ text_enum! {
     /// The orders of the history.
     Sort as "AuditEventSort" {
         /// Oldest first.
-        Id => "id",
+        At => "at",
         /// Newest first.
-        IdDesc => "-id",
+        AtDesc => "-at",
     }
 }
 

@@ -54,9 +54,9 @@ pub fn page(conn: &mut Conn, filter: &AuditEventFilter, page: &PageRequest) -> R
         }
         Ok(query)
     };
-    keyset!(conn, page, filter.sort.unwrap_or(Sort::IdDesc), filtered, audit_events, {
-        Sort::Id => asc id: i64,
-        Sort::IdDesc => desc id: i64,
+    keyset!(conn, page, filter.sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
+        Sort::At => asc at: Instant,
+        Sort::AtDesc => desc at: Instant,
     })
 }
 
@@ -66,7 +66,7 @@ pub fn history(conn: &mut Conn, kind: &'static Kind, id: i64, page: &PageRequest
         let of_record = audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id));
         Ok(audit_events::table.into_boxed::<MultiBackend>().filter(of_record))
     };
-    keyset!(conn, page, Sort::Id, filtered, audit_events, { Sort::Id => asc id: i64, Sort::IdDesc => desc id: i64 })
+    keyset!(conn, page, (), filtered, audit_events, { () => asc id: i64 })
 }
 
 /// Events by id, in order.

@@ -134,6 +134,10 @@ impl Resource for Documents {
         Ok(Scope::Anyone)
     }
 
+    fn scope_of_new(_: &mut Conn, _: &NewDocument) -> Result<Option<Scope>> {
+        Ok(Some(Scope::Anyone))
+    }
+
     fn texts(new: &NewDocument) -> Vec<&str> {
         let texts = [Some(&new.title.zh), new.title.en.as_ref(), new.publisher.as_ref(), new.note.as_ref()];
         texts.into_iter().flatten().map(String::as_str).collect()

@@ -1,9 +1,11 @@
 //! The conditions of a list of milestones.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 
 use super::KIND;
-use super::api::MilestoneFilter;
+use super::api::{MilestoneFilter, Sort};
 use crate::db::schema::{agreement_sectors, milestone_dependencies, milestone_responsible, milestones, pairings as pairings_table};
 use crate::db::types::Instant;
 use crate::db::{Conn, MultiBackend, search};
@@ -18,7 +20,7 @@ pub type Query<'a> = milestones::BoxedQuery<'a, MultiBackend>;
 pub fn filtered<'a>(conn: &mut Conn, filter: &'a MilestoneFilter, view: View) -> Result<Query<'a>> {
     let MilestoneFilter {
         q, programme, pairing, agreement, sector, responsible, depends_on, status, kind, overdue, due_from, due_to, met_from,
-        met_to, updated_since, sort: _,
+        met_to, updated_since, sort,
     } = filter;
     let mut faults = Faults::default();
     let mut query = milestones::table.into_boxed::<MultiBackend>();
@@ -54,11 +56,19 @@ pub fn filtered<'a>(conn: &mut Conn, filter: &'a MilestoneFilter, view: View) ->
         query = query.filter(milestones::id.eq_any(after.select(milestone_dependencies::milestone_id)));
     }
     faults.refuse()?;
-    match status.as_slice() {
-        [] => {}
-        // One status is an equality, so that its index serves the order, too.
-        [only] => query = query.filter(milestones::status.eq(*only)),
-        several => query = query.filter(milestones::status.eq_any(several)),
+    match (status.as_slice(), sort) {
+        ([], _) => {}
+        // One status has an index in the order of due dates; over all agreements in that of ids, too.
+        ([only], None | Some(Sort::DueOn | Sort::DueOnDesc)) => query = query.filter(milestones::status.eq(*only)),
+        ([only], Some(Sort::Id | Sort::IdDesc)) if pairing.is_none() && agreement.is_none() => {
+            query = query.filter(milestones::status.eq(*only));
+        }
+        // In other orders, and for several, it has none. As an expression, which no index knows, the condition leaves
+        // the planner to read in the order that is asked for.
+        (some, _) => {
+            let names: Vec<&str> = some.iter().map(|status| status.as_str()).collect();
+            query = query.filter(sql::<Text>("(milestones.status || '')").eq_any(names));
+        }
     }
     if let Some(kind) = kind {
         query = query.filter(milestones::kind.eq(kind));

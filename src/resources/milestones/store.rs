@@ -226,6 +226,11 @@ impl Resource for Milestones {
         Ok(Scope::Pairing(pairing))
     }
 
+    fn scope_of_new(conn: &mut Conn, new: &NewMilestone) -> Result<Option<Scope>> {
+        let agreement = agreements::KIND.find(conn, &new.agreement)?;
+        agreement.map(|id| agreements::Agreements::scope(conn, id)).transpose()
+    }
+
     fn texts(new: &NewMilestone) -> Vec<&str> {
         let texts = [Some(&new.title.zh), new.title.en.as_ref(), new.note.as_ref()];
         texts.into_iter().flatten().map(String::as_str).collect()

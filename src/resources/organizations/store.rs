@@ -134,6 +134,10 @@ impl Resource for Organizations {
         Ok(Scope::Shared)
     }
 
+    fn scope_of_new(_: &mut Conn, _: &NewOrganization) -> Result<Option<Scope>> {
+        Ok(Some(Scope::Shared))
+    }
+
     fn texts(new: &NewOrganization) -> Vec<&str> {
         let texts = [Some(&new.name.zh), new.name.en.as_ref()];
         texts.into_iter().flatten().map(String::as_str).collect()

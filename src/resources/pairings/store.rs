@@ -19,7 +19,7 @@ use crate::resources::citations::{self, NewCitation};
 use crate::resources::record::{self, Resource, Tx, View};
 use crate::resources::{programmes, regions, sectors};
 use crate::text::Text;
-use crate::{links, put_links, put_row, record_page};
+use crate::{links, msg, put_links, put_row, record_page};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = pairings)]
@@ -194,9 +194,15 @@ impl Resource for Pairings {
             })?;
         }
         let sector_ids = sectors::KIND.resolve_all(tx.conn, &mut faults, "/sectors", &sectors)?;
-        let mut member_ids = Vec::with_capacity(members.len());
+        let mut member_ids: Vec<i64> = Vec::with_capacity(members.len());
         for (index, member) in members.iter().enumerate() {
-            member_ids.extend(regions::KIND.resolve(tx.conn, &mut faults, format!("/members/{index}/region"), &member.region)?);
+            let pointer = format!("/members/{index}/region");
+            let region = regions::KIND.resolve(tx.conn, &mut faults, &*pointer, &member.region)?.unwrap_or(0);
+            let mut earlier = members.iter().zip(&member_ids);
+            if region != 0 && earlier.any(|(other, id)| *id == region && other.overlaps(member)) {
+                faults.push(pointer, "repeated", msg!("同一时间内重复的成员。", "is a member at that time already"));
+            }
+            member_ids.push(region);
         }
         faults.refuse()?;
         let Some(programme_id) = programme_id else { return Err(Error::unexpected("a reference was lost")) };
@@ -218,6 +224,10 @@ impl Resource for Pairings {
 
     fn scope(_: &mut Conn, id: i64) -> Result<Scope> {
         Ok(Scope::Pairing(id))
+    }
+
+    fn scope_of_new(_: &mut Conn, _: &NewPairing) -> Result<Option<Scope>> {
+        Ok(Some(Scope::Shared))
     }
 
     fn texts(new: &NewPairing) -> Vec<&str> {

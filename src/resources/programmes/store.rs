@@ -124,6 +124,10 @@ impl Resource for Programmes {
         Ok(Scope::Shared)
     }
 
+    fn scope_of_new(_: &mut Conn, _: &NewProgramme) -> Result<Option<Scope>> {
+        Ok(Some(Scope::Shared))
+    }
+
     fn texts(new: &NewProgramme) -> Vec<&str> {
         let texts = [Some(&new.name.zh), new.name.en.as_ref(), new.description.as_ref().map(|text| &text.zh), new.description.as_ref().and_then(|text| text.en.as_ref()), new.lead_body.as_ref(), new.principles.as_ref().map(|text| &text.zh), new.principles.as_ref().and_then(|text| text.en.as_ref())];
         texts.into_iter().flatten().map(String::as_str).collect()

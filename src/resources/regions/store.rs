@@ -141,6 +141,10 @@ impl Resource for Regions {
         Ok(Scope::Shared)
     }
 
+    fn scope_of_new(_: &mut Conn, _: &NewRegion) -> Result<Option<Scope>> {
+        Ok(Some(Scope::Shared))
+    }
+
     fn texts(new: &NewRegion) -> Vec<&str> {
         let texts = [Some(&new.name.zh), new.name.en.as_ref(), new.note.as_ref()];
         texts.into_iter().flatten().map(String::as_str).collect()

@@ -130,6 +130,10 @@ impl Resource for Sectors {
         Ok(Scope::Shared)
     }
 
+    fn scope_of_new(_: &mut Conn, _: &NewSector) -> Result<Option<Scope>> {
+        Ok(Some(Scope::Shared))
+    }
+
     fn texts(new: &NewSector) -> Vec<&str> {
         let texts = [Some(&new.name.zh), new.name.en.as_ref(), new.description.as_ref().map(|text| &text.zh), new.description.as_ref().and_then(|text| text.en.as_ref())];
         texts.into_iter().flatten().map(String::as_str).collect()

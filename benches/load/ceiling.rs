@@ -1,0 +1,54 @@
+//! The machine's ceiling: the same kind of server, in a process of its own, answering a fixed body.
+
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+
+use super::generator::Load;
+use super::process::{Process, free_address};
+use super::works::Name;
+use super::{Outcome, http, service};
+
+const BODY_LENGTH: usize = 2048;
+
+/// The bare server, in a process of its own.
+pub struct Bare {
+    pub address: SocketAddr,
+    _process: Process,
+}
+
+/// Starts this program as the bare server.
+pub async fn start() -> Outcome<Bare> {
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let address = free_address()?;
+    let mut command = Command::new(program);
+    command.args(["--ceiling", &address.to_string()]).stdin(Stdio::null());
+    let mut process = Process::start(&mut command, "TERM")?;
+    service::await_answer(&mut process, address, "/").await?;
+    Ok(Bare { address, _process: process })
+}
+
+/// Is the bare server; it has as many workers as the service has, which leaves their number to actix-web, too.
+pub fn serve(address: SocketAddr) -> Outcome<()> {
+    let (before, after) = ("{\"text\":\"", "\"}");
+    let filling = "x".repeat(BODY_LENGTH - before.len() - after.len());
+    let body = web::Bytes::from(format!("{before}{filling}{after}"));
+    let server = HttpServer::new(move || {
+        let body = body.clone();
+        let answer = move || {
+            let body = body.clone();
+            async { HttpResponse::Ok().content_type("application/json").body(body) }
+        };
+        App::new().route("/", web::get().to(answer))
+    });
+    let server = server.bind(address).map_err(|e| format!("cannot listen on {address}: {e}"))?;
+    actix_web::rt::System::new().block_on(server.run()).map_err(|e| e.to_string())
+}
+
+/// What the bare server is asked.
+pub fn load(connections: usize) -> Load {
+    let request = http::get("/").into_bytes();
+    Load { name: Name::Ceiling, connections, requests: Rc::new(move |_| request.clone()), status: 200 }
+}

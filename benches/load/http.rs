@@ -1,0 +1,104 @@
+//! Just enough of HTTP/1.1 for a load generator: one request after another on one connection that is kept.
+
+use std::io::{Error, ErrorKind, Result};
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use actix_web::rt::net::TcpStream;
+
+/// The text of a read.
+pub fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: load\r\n\r\n")
+}
+
+/// A connection, and the last answer that came over it.
+pub struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+    head: Range<usize>,
+    body: Range<usize>,
+}
+
+impl Connection {
+    pub async fn open(address: SocketAddr) -> Result<Connection> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, received: Vec::with_capacity(64 * 1024), head: 0..0, body: 0..0 })
+    }
+
+    /// Sends a request and receives its whole answer; gives back the status.
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
+        self.send(request).await?;
+        self.received.clear();
+        let head_end = loop {
+            let seen = self.received.len().saturating_sub(3);
+            self.receive().await?;
+            if let Some(end) = find(&self.received[seen..], b"\r\n\r\n") {
+                break seen + end + 4;
+            }
+        };
+        self.head = 0..head_end;
+        let status = std::str::from_utf8(self.received.get(9..12).unwrap_or_default())
+            .ok()
+            .and_then(|status| status.parse().ok())
+            .ok_or_else(|| invalid("an answer without a status"))?;
+        let length = match self.header("content-length") {
+            Some(length) => length.parse().map_err(|_| invalid("a Content-Length that is no number"))?,
+            None if matches!(status, 204 | 304) => 0,
+            None => return Err(invalid("an answer without a Content-Length")),
+        };
+        self.body = head_end..head_end + if status == 304 { 0 } else { length };
+        while self.received.len() < self.body.end {
+            self.receive().await?;
+        }
+        if self.received.len() > self.body.end {
+            return Err(invalid("more than one answer to a request"));
+        }
+        Ok(status)
+    }
+
+    /// A header of the last answer.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let head = std::str::from_utf8(&self.received[self.head.clone()]).ok()?;
+        head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// The body of the last answer.
+    pub fn body(&self) -> &[u8] {
+        &self.received[self.body.clone()]
+    }
+
+    async fn send(&self, mut request: &[u8]) -> Result<()> {
+        while !request.is_empty() {
+            match self.stream.try_write(request) {
+                Ok(sent) => request = &request[sent..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.stream.writable().await?,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self) -> Result<()> {
+        loop {
+            self.stream.readable().await?;
+            match self.stream.try_read_buf(&mut self.received) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}
+
+fn invalid(words: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidData, words)
+}

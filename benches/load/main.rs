@@ -1,0 +1,167 @@
+//! The load bench: what the service does a second beside what a bare server does, on a data set skewed as life is.
+//!
+//! ```text
+//! cargo bench --bench load -- [--milestones N] [--seconds S] [--connections C] [--only sqlite|postgres] [--keep DIR]
+//! ```
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`dataset`] | the records, written straight into the database |
+//! | [`service`] | the program under test: migrated, started, looked at, stopped |
+//! | [`postgres`] | a PostgreSQL server of the bench's own |
+//! | [`ceiling`] | the bare server that everything is compared with |
+//! | [`http`], [`generator`] | a closed-loop load generator over connections that are kept |
+//! | [`works`] | what is measured |
+//! | [`report`] | the table and the goals |
+//!
+//! Rates depend on the machine, and the generator runs on the same one; the shares of the ceiling are what can be
+//! compared. The ceiling is measured before each work and once more at the end, and its median counts.
+
+mod ceiling;
+mod dataset;
+mod generator;
+mod http;
+mod postgres;
+mod process;
+mod report;
+mod service;
+mod works;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use dataset::Facts;
+use generator::drive;
+use pairing_tracker::config::DatabaseUrl;
+use report::Report;
+use service::Program;
+
+/// What goes wrong, in words for who runs the bench.
+type Outcome<T> = Result<T, String>;
+
+/// Measures what the service does a second, as shares of what a bare server does.
+#[derive(Parser)]
+#[command(name = "load")]
+struct Args {
+    /// How many milestones the data set has
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(i64).range(1_000..=1_000_000))]
+    milestones: i64,
+    /// How long each work is measured
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// How many connections ask at the same time
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1_000))]
+    connections: u16,
+    /// Measure one backend alone
+    #[arg(long, value_enum)]
+    only: Option<Backend>,
+    /// Keep the databases in this directory
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Given by `cargo bench`; without it (`cargo test --all-targets`) nothing is measured
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Be the bare server on this address
+    #[arg(long, hide = true)]
+    ceiling: Option<SocketAddr>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = match args.ceiling {
+        Some(address) => ceiling::serve(address),
+        None if args.bench => bench(&args),
+        None => {
+            println!("The load bench runs by `cargo bench --bench load`.");
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("load: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(args: &Args) -> Outcome<()> {
+    if cfg!(debug_assertions) {
+        println!("This build is not optimized: what follows says nothing about speed.");
+    }
+    let temporary = tempfile::tempdir().map_err(|e| format!("no temporary directory: {e}"))?;
+    let directory = args.keep.as_deref().unwrap_or(temporary.path());
+    std::fs::create_dir_all(directory).map_err(|e| format!("cannot make {}: {e}", directory.display()))?;
+    if args.only != Some(Backend::Postgres) {
+        let path = directory.join("load.db");
+        if path.exists() {
+            return Err(format!("{} is there already", path.display()));
+        }
+        measure("SQLite", DatabaseUrl::Sqlite(path), args)?;
+    }
+    if args.only != Some(Backend::Sqlite) {
+        match postgres::binaries() {
+            Some(binaries) => {
+                let server = postgres::Server::start(&binaries, args.keep.as_deref())?;
+                measure("PostgreSQL", server.url()?, args)?;
+            }
+            None => println!("PostgreSQL is skipped: its server is not installed."),
+        }
+    }
+    Ok(())
+}
+
+fn measure(name: &'static str, url: DatabaseUrl, args: &Args) -> Outcome<()> {
+    let program = Program::new(url.clone());
+    program.run(&["migrate"])?;
+    eprintln!("{name}: filling the database with {} milestones", args.milestones);
+    let facts = dataset::fill(&url, args.milestones)?;
+    let key = program.run(&["key", "create", "--name", "load", "--role", "admin"])?;
+    let report = actix_web::rt::System::new().block_on(run_all(name, &program, &facts, key.trim(), args))?;
+    println!("{report}");
+    Ok(())
+}
+
+async fn run_all(name: &'static str, program: &Program, facts: &Facts, key: &str, args: &Args) -> Outcome<Report> {
+    let mut starts = Vec::new();
+    for _ in 0..5 {
+        starts.push(program.start().await?.first_answer);
+    }
+    let bare = ceiling::start().await?;
+    let service = program.start().await?;
+    actix_web::rt::time::sleep(Duration::from_millis(500)).await;
+    let idle = service.memory();
+    let mut busy = idle;
+
+    let duration = Duration::from_secs(args.seconds);
+    let connections = usize::from(args.connections);
+    let mut ceilings = Vec::new();
+    let mut rows = Vec::new();
+    for work in works::all(service.address, facts, key, connections).await? {
+        eprintln!("{name}: {}", work.loads[0].name);
+        ceilings.extend(drive(bare.address, vec![ceiling::load(connections)], duration / 2).await?);
+        rows.extend(drive(service.address, work.loads, duration).await?);
+        busy = service::greater(busy, service.memory());
+    }
+    ceilings.extend(drive(bare.address, vec![ceiling::load(connections)], duration / 2).await?);
+    Ok(Report {
+        backend: name,
+        facts: *facts,
+        connections,
+        starts,
+        idle,
+        busy,
+        binary: service::binary_size(),
+        ceilings,
+        rows,
+    })
+}

@@ -1,0 +1,132 @@
+//! A PostgreSQL server of the bench's own, with its safe defaults: `fsync` and `synchronous_commit` are on.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use diesel::{Connection, PgConnection};
+use pairing_tracker::config::DatabaseUrl;
+use tempfile::TempDir;
+
+use super::Outcome;
+use super::process::Process;
+
+/// How long the server may take to come up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server, which ends with this handle.
+pub struct Server {
+    // Dropped in this order: the server stops before its directory goes.
+    process: Process,
+    directory: TempDir,
+}
+
+/// Where the server's programs are, the newest version first.
+pub fn binaries() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut candidates: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
+        let mut versions: Vec<PathBuf> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
+        versions.sort();
+        candidates.extend(versions.into_iter().rev());
+    }
+    candidates.into_iter().find(|directory| directory.join("initdb").exists() && directory.join("postgres").exists())
+}
+
+impl Server {
+    /// Makes a cluster, in `keep` where that is given, and starts it.
+    pub fn start(binaries: &Path, keep: Option<&Path>) -> Outcome<Server> {
+        let failed = |e: std::io::Error| format!("cannot prepare PostgreSQL: {e}");
+        // The socket's path must be short, so that it is never in a directory that is kept.
+        let directory = tempfile::Builder::new().prefix("pairing-tracker-load").tempdir().map_err(failed)?;
+        let data = keep.map_or_else(|| directory.path().join("data"), |keep| keep.join("postgres"));
+        if data.exists() {
+            return Err(format!("{} is there already", data.display()));
+        }
+        std::fs::create_dir(&data).map_err(failed)?;
+        // Whoever the server runs as must be able to write here.
+        for directory in [directory.path(), &data] {
+            std::fs::set_permissions(directory, PermissionsExt::from_mode(0o777)).map_err(failed)?;
+        }
+        let user = other_user();
+        if let Some(User { id, .. }) = &user {
+            let owned = Command::new("chown").arg(id).arg(&data).status().map_err(failed)?;
+            if !owned.success() {
+                return Err(format!("cannot give {} to user {id}", data.display()));
+            }
+        }
+        let output = command(&binaries.join("initdb"), user.as_ref())
+            .arg("-D")
+            .arg(&data)
+            .args(["-U", "load", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"])
+            .output()
+            .map_err(failed)?;
+        if !output.status.success() {
+            return Err(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        let socket = format!("unix_socket_directories={}", directory.path().display());
+        let mut server = command(&binaries.join("postgres"), user.as_ref());
+        server.arg("-D").arg(&data).args(["-c", "listen_addresses=", "-c", &socket]);
+        // INT is its fast stop; TERM would wait for clients.
+        let process = Process::start(server.stdout(Stdio::null()).stderr(Stdio::null()), "INT")?;
+        let mut server = Server { process, directory };
+        server.await_ready()?;
+        Ok(server)
+    }
+
+    fn await_ready(&mut self) -> Outcome<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match PgConnection::establish(&self.address()) {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() > deadline => return Err(format!("PostgreSQL does not answer: {error}")),
+                Err(_) => self.process.require_running()?,
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn address(&self) -> String {
+        format!("postgres://load@/postgres?host={}", self.directory.path().display())
+    }
+
+    /// The URL of its one database.
+    pub fn url(&self) -> Outcome<DatabaseUrl> {
+        self.address().parse()
+    }
+}
+
+/// Numbers of a user of this machine.
+struct User {
+    id: String,
+    group: String,
+}
+
+/// Who the server runs as where this is root, as whom it refuses to run.
+fn other_user() -> Option<User> {
+    let number = |arguments: &[&str]| {
+        let output = Command::new("id").args(arguments).stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    if number(&["-u"])? != "0" {
+        return None;
+    }
+    ["postgres", "nobody"]
+        .into_iter()
+        .find_map(|name| Some(User { id: number(&["-u", name])?, group: number(&["-g", name])? }))
+}
+
+fn command(program: &Path, user: Option<&User>) -> Command {
+    let mut command = match user {
+        Some(User { id, group }) => {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", id, "--regid", group, "--clear-groups"]).arg(program);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.current_dir("/").stdin(Stdio::null());
+    command
+}

@@ -1,0 +1,122 @@
+//! The program under test, as cargo built it for this bench: its commands, its process, its memory and its size.
+
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use actix_web::rt::time::sleep;
+use pairing_tracker::config::DatabaseUrl;
+
+use super::Outcome;
+use super::http::{self, Connection};
+use super::process::{Process, free_address};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_pairing-tracker");
+/// How long a server may take to its first answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program over one database.
+pub struct Program {
+    url: String,
+}
+
+/// The program, serving.
+pub struct Service {
+    pub address: SocketAddr,
+    /// From the start of the process to its first answer out of the database.
+    pub first_answer: Duration,
+    process: Process,
+}
+
+/// Resident memory in bytes.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    pub resident: u64,
+    /// The part of it that maps files: the program itself, and SQLite's database.
+    pub mapped: u64,
+}
+
+impl Program {
+    pub fn new(url: DatabaseUrl) -> Program {
+        let url = match url {
+            DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => url,
+        };
+        Program { url }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(BINARY);
+        // What the one who runs the bench has set for a service of his own is not meant for this one.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PAIRING_TRACKER_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("DATABASE_URL", &self.url).env("RUST_LOG", "error").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end and gives back what it printed.
+    pub fn run(&self, arguments: &[&str]) -> Outcome<String> {
+        let output = self.command().args(arguments).output().map_err(|e| format!("cannot run {BINARY}: {e}"))?;
+        if output.status.success() {
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        } else {
+            Err(format!("{arguments:?} failed: {}", String::from_utf8_lossy(&output.stderr)))
+        }
+    }
+
+    /// Serves on a free port, and waits for the first answer.
+    pub async fn start(&self) -> Outcome<Service> {
+        let address = free_address()?;
+        let mut command = self.command();
+        command.args(["serve", "--listen", &address.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+        let started = Instant::now();
+        let mut process = Process::start(&mut command, "TERM")?;
+        await_answer(&mut process, address, "/api/v1/milestones/1").await?;
+        let first_answer = started.elapsed();
+        await_answer(&mut process, address, "/readyz").await?;
+        Ok(Service { address, first_answer, process })
+    }
+}
+
+impl Service {
+    /// What the process holds now; only Linux says so.
+    pub fn memory(&self) -> Option<Memory> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+        };
+        Some(Memory { resident: bytes("VmRSS")?, mapped: bytes("RssFile")? })
+    }
+}
+
+/// The one that holds more.
+pub fn greater(a: Option<Memory>, b: Option<Memory>) -> Option<Memory> {
+    a.into_iter().chain(b).max_by_key(|memory| memory.resident)
+}
+
+/// Asks a server that comes up until it answers 200.
+pub async fn await_answer(process: &mut Process, address: SocketAddr, target: &str) -> Outcome<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let request = http::get(target);
+    loop {
+        if let Ok(mut connection) = Connection::open(address).await
+            && let Ok(200) = connection.exchange(request.as_bytes()).await
+        {
+            return Ok(());
+        }
+        process.require_running()?;
+        if Instant::now() > deadline {
+            return Err(format!("{target} is not answered in time"));
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// The size of the program's file in bytes.
+pub fn binary_size() -> Option<u64> {
+    std::fs::metadata(BINARY).ok().map(|file| file.len())
+}

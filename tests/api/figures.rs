@@ -1,0 +1,219 @@
+//! Figures: random milestones give, through the API, what a slow and obvious computation gives.
+
+use chrono::NaiveDate;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+
+use crate::common::records::create;
+use crate::common::{Client, on_each_empty};
+
+/// Agreement, its pairing, its sectors. One has no milestone; one sector has no agreement.
+const AGREEMENTS: [(&str, &str, &[&str]); 5] = [
+    ("a-roads", "a", &["roads"]),
+    ("a-both", "a", &["roads", "schools"]),
+    ("a-plain", "a", &[]),
+    ("b-schools", "b", &["schools"]),
+    ("b-both", "b", &["schools", "roads"]),
+];
+const STATUSES: [&str; 6] = ["scheduled", "in_progress", "met", "partially_met", "not_met", "cancelled"];
+
+/// A milestone as the slow computation sees it; days count from 1 January 2022.
+#[derive(Clone, Debug)]
+struct One {
+    agreement: usize,
+    status: &'static str,
+    thousandths: u32,
+    progress: u32,
+    baseline: u64,
+    due: u64,
+    met: u64,
+}
+
+fn day(number: u64) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2022, 1, 1)
+        .and_then(|first| first.checked_add_days(chrono::Days::new(number)))
+        .expect("a day")
+}
+
+fn one() -> impl Strategy<Value = One> {
+    let thousandths = prop_oneof![Just(0_u32), Just(1000), 1..5_000_u32, Just(999_999_999)];
+    let due = prop_oneof![2 => Just(None), 1 => (0..365_u64).prop_map(Some)];
+    (0..AGREEMENTS.len(), select(&STATUSES[..]), thousandths, 0..=100_u32, 0..365_u64, due, 0..365_u64).prop_map(
+        |(agreement, status, thousandths, progress, baseline, due, met)| One {
+            agreement,
+            status,
+            thousandths,
+            progress,
+            baseline,
+            due: due.unwrap_or(baseline),
+            met,
+        },
+    )
+}
+
+async fn build(client: &Client, all: &[One]) {
+    create(client, "programmes", json!({ "code": "all", "name": { "zh": "计划" } })).await;
+    for code in ["strong", "weak"] {
+        create(client, "regions", json!({ "code": code, "name": { "zh": code }, "level": "county" })).await;
+    }
+    for code in ["roads", "schools", "unused"] {
+        create(client, "sectors", json!({ "code": code, "name": { "zh": code } })).await;
+    }
+    let members =
+        [json!({ "region": "strong", "role": "supporter" }), json!({ "region": "weak", "role": "recipient" })];
+    for code in ["a", "b", "idle"] {
+        let pairing = json!({ "code": code, "programme": "all", "name": { "zh": code }, "members": members });
+        create(client, "pairings", pairing).await;
+    }
+    for (code, pairing, sectors) in AGREEMENTS {
+        let agreement =
+            json!({ "code": code, "pairing": pairing, "kind": "other", "title": { "zh": code }, "sectors": sectors });
+        create(client, "agreements", agreement).await;
+    }
+    for one in all {
+        let met = one.status == "met" || one.status == "partially_met";
+        let milestone = json!({
+            "agreement": AGREEMENTS[one.agreement].0, "title": { "zh": "节点" }, "due_on": day(one.baseline),
+            "status": one.status, "weight": f64::from(one.thousandths) / 1000.0, "progress": one.progress,
+            "met_on": met.then(|| day(one.met)), "reason": "资金未到位"
+        });
+        let made = create(client, "milestones", milestone).await;
+        if one.due != one.baseline {
+            let path = format!("milestones/{}", made.body["id"]);
+            client.patch(&path, json!({ "due_on": day(one.due), "reason": "汛期" })).await.expect(200);
+        }
+    }
+}
+
+/// The figures of a scorecard's row, the obvious way; progress and rate are compared on their own.
+fn slow(all: &[&One], as_of: NaiveDate) -> (Value, Option<f64>, Option<f64>) {
+    let live: Vec<&&One> = all.iter().filter(|one| one.status != "cancelled").collect();
+    let weight: f64 = live.iter().map(|one| f64::from(one.thousandths)).sum();
+    let done: f64 = live
+        .iter()
+        .map(|one| f64::from(one.thousandths) * if one.status == "met" { 100.0 } else { f64::from(one.progress) })
+        .sum();
+    let late: Vec<i64> = all
+        .iter()
+        .filter(|one| ["scheduled", "in_progress", "not_met"].contains(&one.status) && as_of > day(one.due))
+        .map(|one| (as_of - day(one.due)).num_days())
+        .collect();
+    let due: Vec<&&One> = all.iter().filter(|one| day(one.baseline) <= as_of).collect();
+    let on_time = due.iter().filter(|one| one.status == "met" && one.met <= one.baseline).count();
+    let counts: serde_json::Map<String, Value> = STATUSES
+        .iter()
+        .map(|status| ((*status).to_owned(), json!(all.iter().filter(|one| one.status == *status).count())))
+        .collect();
+    let figures = json!({
+        "counted": live.len(), "left_out": all.len() - live.len(), "milestones": counts, "overdue": late.len(),
+        "days_late": late.iter().max().copied().unwrap_or(0), "baseline_due": due.len(), "on_time": on_time
+    });
+    let percent = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
+    (figures, percent(done, weight), percent(on_time as f64 * 100.0, due.len() as f64))
+}
+
+fn near(what: &str, given: &Value, wanted: Option<f64>) {
+    match wanted {
+        None => assert!(given.is_null(), "{what}: {given} instead of null"),
+        Some(wanted) => {
+            let given = given.as_f64().unwrap_or(f64::NAN);
+            assert!((given - wanted).abs() <= 0.005 + 1e-6, "{what}: {given} instead of {wanted}");
+        }
+    }
+}
+
+fn compare(what: &str, given: &Value, all: &[&One], as_of: NaiveDate) {
+    let (figures, progress, rate) = slow(all, as_of);
+    near(&format!("progress of {what}"), &given["progress"], progress);
+    near(&format!("on-time rate of {what}"), &given["on_time_rate"], rate);
+    for (name, wanted) in figures.as_object().expect("an object") {
+        assert_eq!(&given[name], wanted, "{name} of {what} on {as_of}");
+    }
+}
+
+/// A record's own figures, which are fewer.
+fn compare_record(what: &str, record: &Value, all: &[&One], as_of: NaiveDate) {
+    let (figures, progress, _) = slow(all, as_of);
+    near(&format!("progress of {what}"), &record["progress"], progress);
+    assert_eq!(record["progress_counted"], figures["counted"], "{what}");
+    assert_eq!(record["progress_left_out"], figures["left_out"], "{what}");
+    assert_eq!(record["overdue"], figures["overdue"], "{what} on {as_of}");
+}
+
+async fn check(client: &Client, all: &[One], as_of: NaiveDate) {
+    let within = |fits: &dyn Fn(usize) -> bool| all.iter().filter(|one| fits(one.agreement)).collect::<Vec<_>>();
+    let scorecard =
+        async |query: String| client.get(&format!("reports/scorecard?as_of={as_of}{query}")).await.expect(200).body;
+    let row = |card: &Value, of: &str, code: &str| {
+        let rows = card["items"].as_array().cloned().unwrap_or_default();
+        rows.into_iter().find(|row| row[of]["code"] == code).map(|row| row["figures"].clone())
+    };
+    let everything = within(&|_| true);
+
+    let by_agreement = scorecard("&group_by=agreement".to_owned()).await;
+    compare("all", &by_agreement["overall"], &everything, as_of);
+    for (index, (code, _, _)) in AGREEMENTS.iter().enumerate() {
+        let own = within(&|agreement| agreement == index);
+        compare(code, &row(&by_agreement, "agreement", code).expect("a row"), &own, as_of);
+        let read = client.get(&format!("agreements/{code}?as_of={as_of}")).await.expect(200).body;
+        compare_record(code, &read, &own, as_of);
+    }
+    let by_pairing = scorecard("&group_by=pairing".to_owned()).await;
+    compare("all by pairing", &by_pairing["overall"], &everything, as_of);
+    for code in ["a", "b", "idle"] {
+        let own = within(&|agreement| AGREEMENTS[agreement].1 == code);
+        compare(code, &row(&by_pairing, "pairing", code).expect("a row"), &own, as_of);
+        compare(code, &scorecard(format!("&pairing={code}")).await["overall"], &own, as_of);
+        let read = client.get(&format!("pairings/{code}?as_of={as_of}")).await.expect(200).body;
+        compare_record(code, &read, &own, as_of);
+        assert_eq!(read["milestones"], slow(&own, as_of).0["milestones"]);
+    }
+    let by_sector = scorecard("&group_by=sector".to_owned()).await;
+    compare("all by sector", &by_sector["overall"], &everything, as_of);
+    assert_eq!(row(&by_sector, "sector", "unused"), None);
+    for code in ["roads", "schools"] {
+        let own = within(&|agreement| AGREEMENTS[agreement].2.contains(&code));
+        compare(code, &row(&by_sector, "sector", code).expect("a row"), &own, as_of);
+        compare(code, &scorecard(format!("&sector={code}")).await["overall"], &own, as_of);
+    }
+}
+
+#[test]
+fn every_figure_is_what_a_slow_computation_gives() {
+    let config = Config { cases: 4, max_shrink_iters: 12, failure_persistence: None, ..Config::default() };
+    let milestones = proptest::collection::vec(one(), 0..40);
+    let result = TestRunner::new(config).run(&(milestones, 0..500_u64), |(all, as_of)| {
+        let mut days = vec![day(as_of), day(181), day(700)];
+        days.extend(all.first().map(|one| day(one.due)));
+        on_each_empty(|database| {
+            let (all, days) = (all.clone(), days.clone());
+            async move {
+                let client = database.client();
+                build(&client, &all).await;
+                for as_of in days {
+                    check(&client, &all, as_of).await;
+                }
+            }
+        });
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn weights_that_are_all_nothing_give_no_progress() {
+    on_each_empty(|database| async move {
+        let client = database.client();
+        let one =
+            |status, progress| One { agreement: 0, status, thousandths: 0, progress, baseline: 0, due: 0, met: 0 };
+        let all = [one("met", 100), one("in_progress", 50)];
+        build(&client, &all).await;
+        let read = client.get("agreements/a-roads").await.expect(200).body;
+        assert_eq!((&read["progress"], &read["progress_counted"]), (&json!(null), &json!(2)));
+        check(&client, &all, day(1)).await;
+    });
+}

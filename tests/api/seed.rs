@@ -1,0 +1,324 @@
+//! Bundles: the committed seed, faults told with file, line and field, and what a second time changes.
+
+use std::path::Path;
+
+use diesel::{QueryDsl, RunQueryDsl};
+use pairing_tracker::access::Actor;
+use pairing_tracker::db::schema::audit_events;
+use pairing_tracker::resources::KINDS;
+use pairing_tracker::resources::record::Outcome;
+use pairing_tracker::transfer::bundle::{self, Complaint, Source};
+use pairing_tracker::transfer::{Import, Line, Refusal};
+use serde_json::json;
+
+use crate::common::records::listed;
+use crate::common::{CONTRACT, Database, on_each, on_each_empty};
+
+fn committed() -> Vec<Source> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("seed");
+    bundle::read_files(&[directory]).expect("the seed is there")
+}
+
+fn source(name: &str, text: &str) -> Source {
+    Source { name: name.to_owned(), text: text.to_owned() }
+}
+
+/// Plans or applies bundles; the complaints of reading them and of trying them.
+fn bring(database: &Database, sources: &[Source], apply: bool) -> Result<Vec<Line>, Vec<Complaint>> {
+    let (entries, mut complaints) = bundle::parse(sources);
+    let actor = Actor::operator();
+    let today = "2026-01-01".parse().expect("a day");
+    let import = Import { actor: &actor, request_id: "seed", contract: &CONTRACT, today };
+    let mut conn = database.connect();
+    let done = if apply { import.apply(&mut conn, &entries) } else { import.plan(&mut conn, &entries) };
+    match done {
+        Ok(lines) if complaints.is_empty() => Ok(lines),
+        Ok(_) => Err(complaints),
+        Err(Refusal::Complaints(more)) => {
+            complaints.extend(more);
+            Err(complaints)
+        }
+        Err(Refusal::Failed(error)) => panic!("{error}"),
+    }
+}
+
+fn outcomes(lines: &[Line], outcome: Outcome) -> usize {
+    lines.iter().filter(|line| line.outcome == outcome).count()
+}
+
+/// File, line, field, fault; in order.
+fn told(complaints: &[Complaint]) -> Vec<(&str, usize, &str, &str)> {
+    let mut told: Vec<_> = complaints.iter().map(|c| (c.file.as_str(), c.line, c.field.as_str(), c.fault)).collect();
+    told.sort_unstable();
+    told
+}
+
+/// How many writes the history holds.
+fn events(database: &Database) -> i64 {
+    audit_events::table.count().get_result(&mut database.connect()).expect("a count")
+}
+
+#[test]
+fn the_committed_seed_creates_all_and_then_leaves_all() {
+    on_each_empty(|database| async move {
+        let sources = committed();
+        let lines = bring(&database, &sources, true).expect("the seed is good");
+        assert_eq!(outcomes(&lines, Outcome::Created), lines.len());
+        let (client, count) = (database.client(), lines.len());
+        for kind in KINDS {
+            let total = client.get(&format!("{}?count=true", kind.path)).await.expect(200).body["total"].clone();
+            assert_eq!(total, lines.iter().filter(|line| line.path == kind.path).count(), "{}", kind.path);
+            assert_ne!(total, 0, "{}", kind.path);
+        }
+        assert_eq!(events(&database), i64::try_from(count).expect("few"));
+
+        for apply in [false, true] {
+            let again = bring(&database, &sources, apply).expect("the seed is good");
+            assert_eq!((outcomes(&again, Outcome::Left), again.len()), (count, count), "{again:?}");
+        }
+        assert_eq!(events(&database), i64::try_from(count).expect("few"), "nothing new in the history");
+    });
+}
+
+#[test]
+fn the_built_in_seed_is_the_committed_one() {
+    on_each(|database| async move {
+        let lines = bring(&database, &committed(), false).expect("the seed is good");
+        assert_eq!(outcomes(&lines, Outcome::Left), lines.len(), "{lines:?}");
+    });
+}
+
+#[test]
+fn a_plan_changes_nothing() {
+    on_each_empty(|database| async move {
+        let planned = bring(&database, &committed(), false).expect("the seed is good");
+        let client = database.client();
+        assert_eq!(events(&database), 0);
+        for kind in KINDS {
+            assert_eq!(listed(&client, kind.path, "").await, Vec::<String>::new());
+        }
+        let applied = bring(&database, &committed(), true).expect("the seed is good");
+        assert_eq!(applied, planned, "the plan said what was done");
+    });
+}
+
+#[test]
+fn every_fault_is_told_with_file_line_and_field_and_nothing_is_written() {
+    let first = "\
+regions:
+  - code: good
+    name: {zh: 某地}
+    level: county
+  - code: here
+    name: {zh: 某地}
+    level: planet
+    colour: red
+sectors:
+  - code: unnamed
+    name:
+      en: Nameless
+    parent: unheard-of
+milestones:
+  - code: step
+    title: {zh: 节点}
+    agreement: unheard-of
+    status: met
+    due_on: \"2022-06-30\"
+";
+    let second = "\
+planets: []
+regions:
+  - name: {zh: 无代码}
+    level: county
+  - code: good
+    name: {zh: 重复}
+    level: county
+pairings: none
+";
+    on_each(|database| async move {
+        let client = database.client();
+        let before = events(&database);
+        let sources = [source("a.yaml", first), source("b.yaml", second), source("c.yaml", "regions: [")];
+        for apply in [false, true] {
+            let complaints = bring(&database, &sources, apply).expect_err("it is bad");
+            let mut told = told(&complaints);
+            let syntax = told.pop().expect("a complaint");
+            assert_eq!((syntax.0, syntax.3), ("c.yaml", "syntax"));
+            assert_eq!(
+                told,
+                [
+                    ("a.yaml", 7, "/level", "enum"),
+                    ("a.yaml", 8, "/colour", "unknown_field"),
+                    ("a.yaml", 11, "/name/zh", "required"),
+                    ("a.yaml", 15, "/met_on", "required"),
+                    ("a.yaml", 17, "/agreement", "unknown_reference"),
+                    ("b.yaml", 1, "", "unknown_field"),
+                    ("b.yaml", 3, "/code", "required"),
+                    ("b.yaml", 5, "/code", "repeated"),
+                    ("b.yaml", 8, "", "type"),
+                ]
+            );
+            if !apply {
+                continue;
+            }
+            let line = complaints.iter().find(|complaint| complaint.line == 7).expect("told above");
+            let words = line.line(pairing_tracker::text::Language::En);
+            assert!(words.starts_with("a.yaml:7: regions/here /level: must be one of "), "{words}");
+        }
+        // Without what cannot be read at all, the same: a good record beside a bad one is not written.
+        bring(&database, &[source("a.yaml", first)], true).expect_err("it is bad");
+        client.get("regions/good").await.expect(404);
+        assert_eq!(events(&database), before);
+    });
+}
+
+#[test]
+fn a_reference_to_a_record_that_failed_is_not_a_fault_of_its_own() {
+    let text = "\
+organizations:
+  - {code: bureau, name: {zh: 某局}, kind: department, region: here}
+regions:
+  - {code: here, name: {zh: 某地}, level: planet}
+";
+    on_each_empty(|database| async move {
+        let complaints = bring(&database, &[source("a.yaml", text)], true).expect_err("it is bad");
+        assert_eq!(told(&complaints), [("a.yaml", 4, "/level", "enum")]);
+    });
+}
+
+#[test]
+fn a_changed_field_is_named_and_the_rest_is_left() {
+    on_each(|database| async move {
+        let client = database.client();
+        let before = events(&database);
+        let text = "\
+programmes:
+  - code: jiangmen-east-west
+    name: {zh: 江门东西部区域平衡发展对口协作, en: Jiangmen East–West Paired Cooperation for Balanced Regional Development}
+    lead_body: 江门市人民政府
+milestones:
+  - code: pengjiang-enping-framework-signed
+    agreement: pengjiang-enping-framework-2022
+    title: {zh: 蓬江—恩平框架协议签署, en: Signed}
+    due_on: \"2022-03-31\"
+    met_on: \"2022-03-31\"
+    status: met
+    weight: 0.5
+";
+        let sources = [source("a.yaml", text)];
+        for apply in [false, true] {
+            let mut lines = bring(&database, &sources, apply).expect("it is good");
+            lines.iter_mut().for_each(|line| line.fields.sort());
+            let fields: Vec<_> = lines.iter().map(|line| (line.path, line.outcome, line.fields.clone())).collect();
+            let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            assert_eq!(
+                fields,
+                [
+                    ("programmes", Outcome::Changed, named(&["lead_body"])),
+                    ("milestones", Outcome::Changed, named(&["title", "weight"]))
+                ]
+            );
+        }
+        assert_eq!(events(&database), before + 2);
+        let programme = client.get("programmes/jiangmen-east-west").await.expect(200).body;
+        assert_eq!(programme["lead_body"], "江门市人民政府");
+        assert!(
+            programme["principles"]["zh"].is_string() && programme["citations"][0].is_object(),
+            "what is not said stays"
+        );
+        let again = bring(&database, &sources, true).expect("it is good");
+        assert_eq!(outcomes(&again, Outcome::Left), 2);
+        assert_eq!(events(&database), before + 2);
+    });
+}
+
+#[test]
+fn a_bundle_moves_a_due_date_with_a_reason_alone() {
+    let text = |due_on: &str, reason: &str| {
+        format!(
+            "milestones:\n  - code: step\n    agreement: xinhui-taishan-framework-2022\n    title: {{zh: 节点}}\n    due_on: \"{due_on}\"\n{reason}"
+        )
+    };
+    on_each(|database| async move {
+        bring(&database, &[source("a.yaml", &text("2022-06-30", ""))], true).expect("it is good");
+        let complaints = bring(&database, &[source("a.yaml", &text("2022-07-31", ""))], true).expect_err("it is bad");
+        assert_eq!(told(&complaints), [("a.yaml", 2, "/reason", "required")]);
+        let reasoned = [source("a.yaml", &text("2022-07-31", "    reason: 汛期\n"))];
+        let moved = bring(&database, &reasoned, true).expect("it is good");
+        assert_eq!(moved[0].fields, ["due_on"]);
+        assert_eq!(outcomes(&bring(&database, &reasoned, true).expect("it is good"), Outcome::Left), 1);
+        let revisions = database.client().get("milestones/step/revisions?count=true").await.expect(200);
+        assert_eq!((&revisions.body["total"], &revisions.body["items"][0]["reason"]), (&json!(1), &json!("汛期")));
+    });
+}
+
+#[test]
+fn records_may_stand_in_any_order() {
+    on_each_empty(|database| async move {
+        let (mut entries, complaints) = bundle::parse(&committed());
+        assert!(complaints.is_empty());
+        entries.reverse();
+        let actor = Actor::operator();
+        let today = "2026-01-01".parse().expect("a day");
+        let import = Import { actor: &actor, request_id: "seed", contract: &CONTRACT, today };
+        let lines = import.plan(&mut database.connect(), &entries).expect("the order is no matter");
+        assert_eq!(outcomes(&lines, Outcome::Created), entries.len());
+
+        let child = "organizations:\n  - {code: bureau, name: {zh: 局}, kind: department, region: town, parent: office}\nregions:\n  - {code: town, name: {zh: 镇}, level: township, parent: county}\n";
+        let parent = "regions:\n  - {code: county, name: {zh: 县}, level: county}\norganizations:\n  - {code: office, name: {zh: 办}, kind: department, region: county}\n";
+        bring(&database, &[source("a.yaml", child), source("b.yaml", parent)], true).expect("the order is no matter");
+        let read = database.client().get("organizations/bureau").await.expect(200);
+        assert_eq!((&read.body["parent"]["code"], &read.body["region"]["code"]), (&json!("office"), &json!("town")));
+    });
+}
+
+#[test]
+fn a_bundle_may_be_json() {
+    on_each_empty(|database| async move {
+        let records = json!({ "regions": [{ "code": "here", "name": { "zh": "某地", "en": null }, "level": "county", "latitude": 22.5, "longitude": 112 }] });
+        let sources = [source("a.json", &serde_json::to_string_pretty(&records).expect("it is JSON"))];
+        assert_eq!(outcomes(&bring(&database, &sources, true).expect("it is good"), Outcome::Created), 1);
+        let read = database.client().get("regions/here").await.expect(200).body;
+        assert_eq!(
+            (&read["name"]["zh"], &read["latitude"], &read["longitude"]),
+            (&json!("某地"), &json!(22.5), &json!(112.0))
+        );
+        assert_eq!(outcomes(&bring(&database, &sources, true).expect("it is good"), Outcome::Left), 1);
+    });
+}
+
+#[test]
+fn every_seeded_record_but_a_document_cites_one() {
+    on_each(|database| async move {
+        let client = database.client();
+        for kind in KINDS.iter().filter(|kind| kind.path != "documents") {
+            let all = client.get(&format!("{}?limit=1000", kind.path)).await.expect(200).body;
+            assert_eq!(all["next_cursor"], json!(null));
+            for record in all["items"].as_array().expect("a list") {
+                assert!(record["citations"][0]["document"]["code"].is_string(), "{} {}", kind.path, record["code"]);
+            }
+        }
+    });
+}
+
+#[test]
+fn every_fact_is_carried_by_a_record_that_exists() {
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("seed/README.md")).expect("it is there");
+    let carriers = readme.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit(" | ").next());
+    let quoted = carriers.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let mut named: Vec<&str> = quoted.filter(|words| words.contains('/')).collect();
+    named.sort_unstable();
+    named.dedup();
+    assert!(named.len() > 40, "{named:?}");
+    on_each(|database| {
+        let named = named.clone();
+        async move {
+            let client = database.client();
+            for record in named {
+                let read = client.get(record).await;
+                assert_eq!(read.status.as_u16(), 200, "{record}");
+            }
+        }
+    });
+}

@@ -1,0 +1,288 @@
+//! The command line, run as an operator runs it.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use diesel::connection::SimpleConnection;
+use pairing_tracker::config::DatabaseUrl;
+use pairing_tracker::db::{Conn, Manager};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::program::{SQLITE, Service, databases, finish, on, program, run};
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).expect("the directory is there");
+    entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn every_command_has_help() {
+    let directory = directory();
+    for (args, words) in [
+        (&["--help"][..], "Examples:"),
+        (&["serve", "--help"], "--print-config"),
+        (&["migrate", "--help"], "--check"),
+        (&["seed", "--help"], "plan"),
+        (&["seed", "plan", "--help"], "<PATH>"),
+        (&["seed", "apply", "--help"], "<PATH>"),
+        (&["openapi", "--help"], "--format"),
+        (&["key", "--help"], "revoke"),
+        (&["key", "create", "--help"], "--pairing"),
+        (&["key", "list", "--help"], "--database-url"),
+        (&["key", "revoke", "--help"], "<ID>"),
+        (&["completions", "--help"], "bash"),
+    ] {
+        let help = run(directory.path(), args).good();
+        assert!(help.contains(words) && help.contains("Usage: pairing-tracker"), "{args:?}: {help}");
+    }
+    let unknown = run(directory.path(), &["sever"]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert!(unknown.err.contains("serve"), "{unknown:?}");
+    assert!(names(directory.path()).is_empty(), "help makes no files");
+}
+
+#[test]
+fn the_document_is_printed_in_both_formats() {
+    let directory = directory();
+    let json: Value = serde_json::from_str(&run(directory.path(), &["openapi"]).good()).expect("JSON");
+    assert_eq!(json["openapi"].as_str().map(|version| &version[..2]), Some("3."));
+    let same = run(directory.path(), &["openapi", "--format", "json"]).good();
+    assert_eq!(serde_json::from_str::<Value>(&same).expect("JSON"), json);
+    let yaml: Value =
+        yaml_serde::from_str(&run(directory.path(), &["openapi", "--format", "yaml"]).good()).expect("YAML");
+    assert_eq!(yaml, json);
+}
+
+#[test]
+fn a_mistyped_database_is_refused_in_one_line() {
+    let directory = directory();
+    for (url, words) in [
+        ("mysql://db/tracker", "unknown database scheme \"mysql\""),
+        ("test.db", "\"test.db\" is no database URL"),
+        ("sqlite:", "names a file"),
+        ("sqlite:nowhere/test.db", "there is no directory nowhere"),
+    ] {
+        for args in [&["migrate"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+            let refused = on(directory.path(), url, args).refused();
+            assert!(refused.contains(words), "{refused}");
+        }
+    }
+    assert!(names(directory.path()).is_empty(), "nothing was made");
+}
+
+#[test]
+fn only_serving_and_migrating_make_a_database() {
+    let directory = directory();
+    std::fs::write(directory.path().join("a.yaml"), "regions: []\n").expect("a bundle");
+    for args in [
+        &["key", "create", "--name", "office", "--role", "admin"][..],
+        &["key", "list"],
+        &["key", "revoke", "1"],
+        &["seed", "plan", "a.yaml"],
+        &["seed", "apply", "a.yaml"],
+        &["migrate", "--check"],
+    ] {
+        let refused = on(directory.path(), SQLITE, args).refused();
+        assert!(refused.starts_with("there is no database test.db"), "{refused}");
+    }
+    assert_eq!(names(directory.path()), ["a.yaml"], "nothing was made");
+}
+
+#[test]
+fn a_database_is_migrated_once_and_checked() {
+    for url in databases() {
+        let directory = directory();
+        if url != SQLITE {
+            let behind = on(directory.path(), &url, &["migrate", "--check"]).refused();
+            assert!(behind.contains("lacks"), "{behind}");
+            let refused = on(directory.path(), &url, &["key", "list"]).refused();
+            assert!(refused.contains("pairing-tracker migrate"), "{refused}");
+        }
+        let first = on(directory.path(), &url, &["migrate"]);
+        assert_eq!(first.err.contains("Creating the database"), url == SQLITE, "{first:?}");
+        assert!(!first.good().contains(" 0 migrations applied"));
+        let second = on(directory.path(), &url, &["migrate"]);
+        assert_eq!(second.err, "");
+        assert!(second.good().contains(" 0 migrations applied"));
+        assert!(on(directory.path(), &url, &["migrate", "--check"]).good().contains("is up to date"));
+    }
+}
+
+#[test]
+fn a_database_of_a_later_program_is_refused() {
+    for url in databases() {
+        let directory = directory();
+        on(directory.path(), &url, &["migrate"]).good();
+        let path = match url.as_str() {
+            SQLITE => DatabaseUrl::Sqlite(directory.path().join("test.db")),
+            other => other.parse().expect("a URL"),
+        };
+        let later = "INSERT INTO __diesel_schema_migrations (version, run_on) VALUES ('9999', CURRENT_TIMESTAMP)";
+        match &mut Manager::new(path).open().expect("a connection") {
+            Conn::Sqlite(conn) => conn.batch_execute(later),
+            Conn::Postgres(conn) => conn.batch_execute(later),
+        }
+        .expect("the row is written");
+        for args in [&["migrate"][..], &["migrate", "--check"], &["key", "list"], &["serve", "--listen", "127.0.0.1:0"]]
+        {
+            let refused = on(directory.path(), &url, args).refused();
+            assert!(refused.contains("newer than this program") && refused.contains("9999"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn bundles_are_planned_and_applied() {
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("seed");
+    let seed = seed.to_str().expect("UTF-8");
+    for url in databases() {
+        let directory = directory();
+        on(directory.path(), &url, &["migrate"]).good();
+        let planned = on(directory.path(), &url, &["seed", "plan", seed]).good();
+        let count = planned.lines().filter(|line| line.starts_with("create  ")).count();
+        assert!(planned.ends_with(&format!("Would create {count}, change 0 and leave 0.\n")), "{planned}");
+        assert!(planned.contains("\ncreate  pairings/xinhui-taishan\n"), "{planned}");
+        let applied = on(directory.path(), &url, &["seed", "apply", seed]).good();
+        assert!(applied.ends_with(&format!("Created {count}, changed 0, left 0.\n")), "{applied}");
+        let again = on(directory.path(), &url, &["seed", "apply", seed]).good();
+        assert_eq!(again, format!("Created 0, changed 0, left {count}.\n"));
+
+        let bundle = directory.path().join("a.yaml");
+        let text = "regions:\n  - {code: taishan, name: {zh: 台山市, en: Taishan}, level: county}\n";
+        std::fs::write(&bundle, text).expect("a bundle");
+        let planned = on(directory.path(), &url, &["seed", "plan", "a.yaml"]).good();
+        assert_eq!(planned, "change  regions/taishan (name)\nWould create 0, change 1 and leave 0.\n");
+
+        std::fs::write(&bundle, text.replace("county", "planet").replace("zh: 台山市, ", "")).expect("a bundle");
+        for verb in ["plan", "apply"] {
+            let refused = on(directory.path(), &url, &["seed", verb, "a.yaml"]);
+            assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
+            let lines: Vec<&str> = refused.err.lines().collect();
+            assert_eq!(lines.len(), 3, "{refused:?}");
+            assert!(
+                lines[0].starts_with("pairing-tracker: a.yaml:2: regions/taishan /level: must be one of"),
+                "{lines:?}"
+            );
+            assert!(
+                lines[1].starts_with("pairing-tracker: a.yaml:2: regions/taishan /name/zh: is required"),
+                "{lines:?}"
+            );
+            assert!(lines[2].contains('2') && lines[2].ends_with("nothing was written"), "{lines:?}");
+        }
+        assert!(on(directory.path(), &url, &["seed", "plan", "nowhere.yaml"]).refused().starts_with("nowhere.yaml: "));
+    }
+}
+
+#[test]
+fn settings_come_from_flags_environment_and_file_and_show_no_password() {
+    let directory = directory();
+    let toml = "database_url = \"postgres://u:hush@h/d\"\ntime_zone = \"Asia/Urumqi\"\nconnections = 3\nlisten = \"127.0.0.1:1\"\n";
+    std::fs::write(directory.path().join("pairing-tracker.toml"), toml).expect("the settings");
+    let print = |change: &dyn Fn(&mut Command)| {
+        let mut command = program(directory.path(), &["serve", "--print-config"]);
+        change(&mut command);
+        let done = finish(command);
+        assert!(!format!("{done:?}").contains("hush"), "{done:?}");
+        toml::from_str::<toml::Table>(&done.good()).expect("what is printed is a settings file")
+    };
+    let file = print(&|_| {});
+    assert_eq!(file["database_url"].as_str(), Some("postgres://u:***@h/d"));
+    assert_eq!((file["time_zone"].as_str(), file["connections"].as_integer()), (Some("Asia/Urumqi"), Some(3)));
+    let environment = print(&|command| {
+        command.env("PAIRING_TRACKER_LISTEN", "127.0.0.1:2").env("DATABASE_URL", "postgres://h/d?user=u&password=hush");
+    });
+    assert_eq!(environment["listen"].as_str(), Some("127.0.0.1:2"));
+    assert_eq!(environment["database_url"].as_str(), Some("postgres://h/d?user=u&password=***"));
+    let flags = print(&|command| {
+        command.env("PAIRING_TRACKER_LISTEN", "127.0.0.1:2").args(["--listen", "127.0.0.1:3", "--private"]);
+    });
+    assert_eq!((flags["listen"].as_str(), flags["private"].as_bool()), (Some("127.0.0.1:3"), Some(true)));
+    for secret in
+        ["postgres://u:hu@sh:hush@h/d", "postgres://u:hush@h/d?sslkey=k&sslpassword=hush", "postgres://u:a?hush@h/d"]
+    {
+        print(&|command| {
+            command.env("DATABASE_URL", secret);
+        });
+    }
+    std::fs::write(directory.path().join("bad.toml"), "colour = 1\n").expect("settings");
+    let refused = run(directory.path(), &["serve", "--print-config", "--config", "bad.toml"]);
+    assert!(
+        refused.code == Some(1) && refused.err.contains("bad.toml") && refused.err.contains("colour"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn serving_announces_a_new_database_and_ends_well_when_asked() {
+    let directory = directory();
+    let service = Service::start(directory.path(), &["--database-url", SQLITE]);
+    assert!(service.told.iter().any(|line| line == "Creating the database test.db"), "{:?}", service.told);
+    let (status, body) = service.ask("GET /healthz", None);
+    assert_eq!((status, serde_json::from_str::<Value>(&body).expect("JSON")["status"].as_str()), (200, Some("ok")));
+    assert_eq!(service.ask("GET /readyz", None).0, 200);
+    assert!(service.ask("GET /api/v1/pairings", None).1.contains("\"items\":[]"), "nothing is seeded unasked");
+    let (code, told) = service.stop();
+    assert_eq!((code, told.last().map(String::as_str)), (Some(0), Some("Stopped.")), "{told:?}");
+
+    let again = Service::start(directory.path(), &["--database-url", SQLITE]);
+    assert!(!again.told.iter().any(|line| line.contains("Creating")), "{:?}", again.told);
+    assert_eq!(again.ask("GET /healthz", None).0, 200);
+    assert_eq!(again.stop().0, Some(0));
+}
+
+#[test]
+fn a_service_that_has_just_announced_itself_ends_well_too() {
+    let directory = directory();
+    on(directory.path(), SQLITE, &["migrate"]).good();
+    for _ in 0..3 {
+        let (code, told) = Service::start(directory.path(), &["--database-url", SQLITE]).stop();
+        assert_eq!((code, told.last().map(String::as_str)), (Some(0), Some("Stopped.")), "{told:?}");
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_is_refused() {
+    let directory = directory();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    on(directory.path(), SQLITE, &["migrate"]).good();
+    let refused = on(directory.path(), SQLITE, &["serve", "--listen", &address]).refused();
+    assert!(refused.starts_with(&format!("cannot listen on {address}")), "{refused}");
+}
+
+#[test]
+fn keys_are_made_listed_and_revoked_while_it_serves() {
+    for url in databases() {
+        let directory = directory();
+        let service = Service::start(directory.path(), &["--database-url", &url]);
+        let made = on(directory.path(), &url, &["key", "create", "--name", "office", "--role", "viewer"]);
+        assert_eq!(made.err, "");
+        let made = made.good();
+        let secret = made.trim_end();
+        assert!(
+            made == format!("{secret}\n") && secret.starts_with("ptk_") && !secret.contains(char::is_whitespace),
+            "{made:?}"
+        );
+
+        let listed = on(directory.path(), &url, &["key", "list"]).good();
+        assert!(!listed.contains(secret), "the secret is shown once");
+        let row: Vec<&str> = listed.lines().nth(1).unwrap_or_default().split('\t').collect();
+        assert_eq!((row[0], row[1], row[2], row[5], row[6]), ("1", "office", "viewer", "-", "all"), "{listed}");
+
+        let ask = || service.ask("GET /api/v1/pairings", Some(secret)).0;
+        assert_eq!(ask(), 200);
+        assert_eq!(on(directory.path(), &url, &["key", "revoke", "1"]).good(), "Key 1 is revoked.\n");
+        assert!((0..200).any(|_| ask() == 401), "a revoked key is still good");
+        assert!(on(directory.path(), &url, &["key", "revoke", "1"]).refused().contains("no key 1 that is still good"));
+        let unknown =
+            on(directory.path(), &url, &["key", "create", "--name", "x", "--role", "editor", "--pairing", "none"]);
+        assert!(unknown.refused().contains("\"none\""));
+        assert_eq!(service.stop().0, Some(0));
+    }
+}

@@ -1,0 +1,143 @@
+//! The program itself, run as a process in a directory of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use super::postgres;
+
+/// How long one waits for a line or an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A file in the directory that the program runs in.
+pub const SQLITE: &str = "sqlite:test.db";
+
+/// What a run ended with.
+#[derive(Debug)]
+pub struct Done {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Done {
+    /// The standard output of a run that went well.
+    #[track_caller]
+    pub fn good(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// The complaint of a run that was refused, without the program's name.
+    #[track_caller]
+    pub fn refused(self) -> String {
+        assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
+        let [line] = self.err.lines().collect::<Vec<_>>()[..] else { panic!("one line: {self:?}") };
+        line.strip_prefix("pairing-tracker: ").unwrap_or_else(|| panic!("{self:?}")).to_owned()
+    }
+}
+
+/// The program with these arguments and none of the environment's settings.
+pub fn program(directory: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pairing-tracker"));
+    for (name, _) in std::env::vars_os() {
+        let words = name.to_string_lossy().into_owned();
+        if words.starts_with("PAIRING_TRACKER_") || words == "DATABASE_URL" || words == "RUST_LOG" {
+            command.env_remove(name);
+        }
+    }
+    command.args(args).current_dir(directory).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+pub fn finish(mut command: Command) -> Done {
+    let output = command.output().expect("the program starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Runs the program to its end.
+pub fn run(directory: &Path, args: &[&str]) -> Done {
+    finish(program(directory, args))
+}
+
+/// Runs a command on a database.
+pub fn on(directory: &Path, url: &str, args: &[&str]) -> Done {
+    run(directory, &[&["--database-url", url], args].concat())
+}
+
+/// A database that is not migrated yet, on each backend that is there.
+pub fn databases() -> Vec<String> {
+    let server = postgres::server().map(postgres::Server::create_database);
+    std::iter::once(SQLITE.to_owned()).chain(server).collect()
+}
+
+/// A service that is running; ended when the test is.
+pub struct Service {
+    child: Child,
+    lines: Receiver<String>,
+    /// What it has said so far.
+    pub told: Vec<String>,
+    address: String,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Service {
+    /// Starts it on a free port, and waits until it listens.
+    pub fn start(directory: &Path, args: &[&str]) -> Service {
+        let mut command = program(directory, &[args, &["serve", "--listen", "127.0.0.1:0"]].concat());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let (sender, lines) = channel();
+        let errors = BufReader::new(child.stderr.take().expect("a pipe"));
+        std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut service = Service { child, lines, told: Vec::new(), address: String::new() };
+        while service.address.is_empty() {
+            let line = service.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("it does not serve: {:?}", service.told));
+            if let Some((_, rest)) = line.split_once("page  http://") {
+                service.address = rest.trim_end_matches('/').to_owned();
+            }
+            service.told.push(line);
+        }
+        service
+    }
+
+    /// The status and body of an answer.
+    pub fn ask(&self, request: &str, key: Option<&str>) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
+        let head = format!("{request} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{key}\r\n", self.address);
+        stream.write_all(head.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn stop(mut self) -> (Option<i32>, Vec<String>) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill starts").success());
+        // Its standard error is closed when it ends.
+        let error = loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.told.push(line),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error, RecvTimeoutError::Disconnected, "it does not end: {:?}", self.told);
+        let ended = self.child.wait().expect("it can be waited for");
+        (ended.code(), std::mem::take(&mut self.told))
+    }
+}
