@@ -117,7 +117,7 @@ fn calls() -> Vec<Call> {
         json!({
         "code": "xinhui-taishan-tourism-memorandum", "pairing": "xinhui-taishan", "kind": "memorandum",
         "title": { "zh": "新会—台山文旅交流合作备忘录", "en": "Xinhui–Taishan memorandum on culture and tourism" },
-        "parent": "xinhui-taishan-framework-2022", "status": "draft",
+        "parent": "xinhui-taishan-framework-2022", "status": "signed",
         "parties": [{ "region": "xinhui", "side": "supporter" }, { "region": "taishan", "side": "recipient" }],
         "sectors": ["culture-tourism"] }),
     );
@@ -125,7 +125,7 @@ fn calls() -> Vec<Call> {
         "updateAgreement",
         Method::PATCH,
         "agreements/xinhui-taishan-tourism-memorandum",
-        json!({ "status": "signed", "expires_on": "2026-12-31" }),
+        json!({ "expires_on": "2026-12-31" }),
     );
     write(
         "createAgreementAmendment",
