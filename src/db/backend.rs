@@ -53,10 +53,10 @@ impl Manager {
             DatabaseUrl::Sqlite(path) => {
                 let path = path.to_string_lossy();
                 let mut conn = SqliteConnection::establish(&path).map_err(|e| unavailable(&e))?;
+                // Eight megabytes of pages a connection, and no mapped file: every connection would map it for itself.
                 conn.batch_execute(
                     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
-                     PRAGMA mmap_size = 268435456;",
+                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;",
                 )
                 .map_err(|e| unavailable(&e))?;
                 Ok(Conn::Sqlite(conn))
