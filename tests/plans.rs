@@ -44,62 +44,43 @@ fn instant(offset: i64) -> Instant {
 
 /// Agreements, milestones and events over some years, most of them of one pairing.
 fn fill(conn: &mut Conn) -> QueryResult<()> {
+    use agreements::dsl as a;
+    use audit_events::dsl as e;
+    use milestones::dsl as m;
     let pairing_of = |number: i64| if number % 10 < 6 { 1 } else { 2 + number % 2 };
     for number in 0..AGREEMENTS {
-        diesel::insert_into(agreements::table)
+        diesel::insert_into(a::agreements)
             .values((
-                agreements::code.eq(format!("agreement-{number}")),
+                (a::version.eq(1), a::created_at.eq(instant(0)), a::updated_at.eq(instant(number))),
                 (
-                    agreements::version.eq(1),
-                    agreements::created_at.eq(instant(0)),
-                    agreements::updated_at.eq(instant(number)),
+                    a::code.eq(format!("agreement-{number}")),
+                    a::pairing_id.eq(pairing_of(number)),
+                    a::title_zh.eq("协议"),
                 ),
-                (agreements::pairing_id.eq(pairing_of(number)), agreements::title_zh.eq("协议")),
-                (
-                    agreements::kind.eq("memorandum".into_sql::<Text>()),
-                    agreements::status.eq("draft".into_sql::<Text>()),
-                ),
-                agreements::signed_on.eq((number % 3 > 0).then(|| day(number))),
+                (a::kind.eq("memorandum".into_sql::<Text>()), a::status.eq("draft".into_sql::<Text>())),
+                a::signed_on.eq((number % 3 > 0).then(|| day(number))),
             ))
             .execute(conn)?;
     }
-    let first: i64 = agreements::table.filter(agreements::code.eq("agreement-0")).select(agreements::id).first(conn)?;
-    let statuses = ["scheduled", "in_progress", "cancelled"];
-    for number in 0..MILESTONES {
+    let first: i64 = a::agreements.filter(a::code.eq("agreement-0")).select(a::id).first(conn)?;
+    for (number, status) in (0..MILESTONES).zip(["scheduled", "in_progress", "cancelled"].into_iter().cycle()) {
         let agreement = number % AGREEMENTS;
-        let status = statuses[usize::try_from(number).unwrap_or_default() % statuses.len()];
-        diesel::insert_into(milestones::table)
+        diesel::insert_into(m::milestones)
             .values((
-                (
-                    milestones::version.eq(1),
-                    milestones::created_at.eq(instant(0)),
-                    milestones::updated_at.eq(instant(number)),
-                ),
-                (milestones::pairing_id.eq(pairing_of(agreement)), milestones::agreement_id.eq(first + agreement)),
-                (
-                    milestones::title_zh.eq("里程碑"),
-                    milestones::progress.eq(0),
-                    milestones::weight_thousandths.eq(1000),
-                ),
-                (milestones::due_on.eq(day(number)), milestones::baseline_due_on.eq(day(number))),
-                milestones::status.eq(status.into_sql::<Text>()),
+                (m::version.eq(1), m::created_at.eq(instant(0)), m::updated_at.eq(instant(number))),
+                (m::pairing_id.eq(pairing_of(agreement)), m::agreement_id.eq(first + agreement)),
+                (m::title_zh.eq("里程碑"), m::progress.eq(0), m::weight_thousandths.eq(1000)),
+                (m::due_on.eq(day(number)), m::baseline_due_on.eq(day(number))),
+                m::status.eq(status.into_sql::<Text>()),
             ))
             .execute(conn)?;
     }
     for number in 0..EVENTS {
-        diesel::insert_into(audit_events::table)
+        diesel::insert_into(e::audit_events)
             .values((
-                (
-                    audit_events::at.eq(instant(number)),
-                    audit_events::actor.eq("filler"),
-                    audit_events::action.eq(Action::Update),
-                ),
-                (
-                    audit_events::entity.eq("milestone"),
-                    audit_events::record_id.eq(number % 100),
-                    audit_events::after_json.eq("{}"),
-                ),
-                audit_events::request_id.eq("filler"),
+                (e::at.eq(instant(number)), e::actor.eq("filler"), e::request_id.eq("filler")),
+                (e::entity.eq("milestone"), e::record_id.eq(number % 100), e::action.eq(Action::Update)),
+                e::after_json.eq("{}"),
             ))
             .execute(conn)?;
     }
@@ -146,6 +127,7 @@ fn page_of<R: Resource>(conn: &mut Conn, filter: Value, page: &PageRequest) -> R
 
 fn cases() -> Vec<Case> {
     let since = "2026-01-01T00:00:00Z";
+    let spring = json!({ "signed_from": "2022-03-01", "signed_to": "2022-06-30" });
     let year = json!({ "due_from": "2023-01-01", "due_to": "2023-12-31" });
     vec![
         Case {
@@ -178,12 +160,7 @@ fn cases() -> Vec<Case> {
                 all("status", json!({ "status": ["draft"] })),
                 one("pairing_id", "pairing", json!({ "pairing": "1" })),
                 one("pairing_id", "pairing and status", json!({ "pairing": "1", "status": ["draft"] })),
-                range(
-                    "signed_on",
-                    "signed_order",
-                    "signed range",
-                    json!({ "signed_from": "2022-03-01", "signed_to": "2022-06-30" }),
-                ),
+                range("signed_on", "signed_order", "signed range", spring),
                 range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
             ],
             sorts: &["id", "-id", "code", "-code", "signed_on", "-signed_on", "updated_at", "-updated_at"],
