@@ -1,13 +1,15 @@
-//! Who may write: keys with a role, and for an editor the pairings that the key names.
+//! Who may write, and who sees personal data: keys with a role, and the pairings that a key names.
 //!
 //! A key is `ptk_`, 32 random letters and digits, and a checksum of six hexadecimal digits, so that a mistyped key is refused before
 //! any look-up. Only its SHA-256 is stored: 190 random bits need no slow hash.
 
 use diesel::prelude::*;
 use rand::RngExt;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::db::Conn;
+use crate::db::reference::Kind;
 use crate::db::schema::{api_key_pairings, api_keys};
 use crate::db::types::{Instant, Ref};
 use crate::error::{Error, Faults, Problem, Result};
@@ -24,7 +26,7 @@ text_enum! {
         Admin => "admin",
         /// Writes; only in the pairings that its key names, where it names any.
         Editor => "editor",
-        /// Reads.
+        /// Reads; personal data only in the pairings that its key names.
         Viewer => "viewer",
     }
 }
@@ -37,14 +39,58 @@ pub struct Actor {
     /// The key; `None` for the operator. Names may be shared, keys are not.
     pub key_id: Option<i64>,
     pub role: Role,
-    /// The ids of the pairings that an editor may write; `None`: all.
+    /// The ids of the pairings that the key names; `None`: an editor may write in all.
     pub pairings: Option<Vec<i64>>,
+}
+
+/// Whose personal data a reader sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// Nobody's: a reader without a key, or with a viewer's key that names no pairing.
+    Nothing,
+    /// That of these pairings.
+    Pairings(Vec<i64>),
+    Everything,
+}
+
+impl Sight {
+    /// Puts null in the place of personal data that the reader may not see: in a record, in a list of records, or in
+    /// what a history kept of one.
+    pub fn veil(&self, kind: &Kind, value: &mut Value) {
+        if kind.private.is_empty() || *self == Sight::Everything {
+            return;
+        }
+        match value {
+            Value::Array(records) => records.iter_mut().for_each(|record| self.veil(kind, record)),
+            Value::Object(fields) => {
+                let pairing = fields.get("pairing").and_then(|pairing| pairing["id"].as_i64());
+                if matches!((self, pairing), (Sight::Pairings(seen), Some(pairing)) if seen.contains(&pairing)) {
+                    return;
+                }
+                for name in kind.private {
+                    if let Some(field) = fields.get_mut(*name) {
+                        *field = Value::Null;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl Actor {
     /// The operator at the command line, who holds the database itself.
     pub fn operator() -> Actor {
         Actor { name: "operator".to_owned(), key_id: None, role: Role::Admin, pairings: None }
+    }
+
+    /// Whose personal data the holder sees.
+    pub fn sight(&self) -> Sight {
+        match (&self.pairings, self.role) {
+            (Some(pairings), _) => Sight::Pairings(pairings.clone()),
+            (None, Role::Admin | Role::Editor) => Sight::Everything,
+            (None, Role::Viewer) => Sight::Nothing,
+        }
     }
 
     /// Refuses who may not write at all.
@@ -108,11 +154,11 @@ pub fn create_key(conn: &mut Conn, name: &str, role: Role, pairings: &[Ref]) -> 
     if name.trim().is_empty() || name.chars().count() > 200 {
         faults.push("/name", "length", msg!("名称须为 1 至 200 个字符。", "must have 1 to 200 characters"));
     }
-    if role != Role::Editor && !pairings.is_empty() {
+    if role == Role::Admin && !pairings.is_empty() {
         faults.push(
             "/pairings",
             "not_for_role",
-            msg!("只有 editor 密钥可限定结对关系。", "only an editor's key names pairings"),
+            msg!("admin 密钥不限定结对关系。", "an administrator's key names no pairings"),
         );
     }
     let ids = resources::pairings::KIND.resolve_all(conn, &mut faults, "/pairings", pairings)?;

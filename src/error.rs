@@ -147,8 +147,8 @@ fn taken_field(info: &dyn diesel::result::DatabaseErrorInformation) -> Option<St
         return Some(format!("/{field}"));
     }
     let (_, columns) = info.message().split_once("UNIQUE constraint failed: ")?;
-    let (_, field) = columns.rsplit_once('.')?;
-    Some(format!("/{field}"))
+    let (_, column) = columns.rsplit_once('.')?;
+    Some(format!("/{}", column.strip_suffix("_id").unwrap_or(column)))
 }
 
 impl From<diesel::result::Error> for Error {

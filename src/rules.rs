@@ -77,6 +77,18 @@ pub fn not_in_future(faults: &mut Faults, pointer: &str, date: Option<NaiveDate>
     }
 }
 
+/// The currency of amounts that name none.
+pub fn yuan() -> String {
+    "CNY".to_owned()
+}
+
+/// What a record refers to is of the same pairing as the record; the database holds the same by a composite key.
+pub fn same_pairing(faults: &mut Faults, pointer: &str, of_other: i64, pairing: i64) {
+    if of_other != pairing {
+        faults.push(pointer, "other_pairing", msg!("须属于同一结对关系。", "must belong to the same pairing"));
+    }
+}
+
 /// A status that may not follow another: refused with those that may.
 pub fn transition<S: Copy + PartialEq + std::fmt::Display>(faults: &mut Faults, from: S, to: S, allowed: &[S]) {
     if from == to || allowed.contains(&to) {

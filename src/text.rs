@@ -22,6 +22,11 @@ impl Text {
         zh.map(|zh| Text { zh, en })
     }
 
+    /// What a text that may be absent says, in each language that it has.
+    pub fn all(text: Option<&Text>) -> impl Iterator<Item = &str> {
+        text.into_iter().flat_map(|text| std::iter::once(text.zh.as_str()).chain(text.en.as_deref()))
+    }
+
     /// The two columns of a text that may be absent.
     pub fn columns(text: Option<&Text>) -> (Option<String>, Option<String>) {
         match text {

@@ -273,7 +273,7 @@ fn keys_are_made_listed_and_revoked_while_it_serves() {
         let listed = on(directory.path(), &url, &["key", "list"]).good();
         assert!(!listed.contains(secret), "the secret is shown once");
         let row: Vec<&str> = listed.lines().nth(1).unwrap_or_default().split('\t').collect();
-        assert_eq!((row[0], row[1], row[2], row[5], row[6]), ("1", "office", "viewer", "-", "all"), "{listed}");
+        assert_eq!((row[0], row[1], row[2], row[5], row[6]), ("1", "office", "viewer", "-", "-"), "{listed}");
 
         let ask = || service.ask("GET /api/v1/pairings", Some(secret)).0;
         assert_eq!(ask(), 200);

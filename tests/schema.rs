@@ -1,9 +1,10 @@
 //! The migrations of both backends make the same tables, and every `down` works.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Integer, Text};
 use pairing_tracker::db::{Conn, backend};
 
 use crate::common::databases;
@@ -81,25 +82,77 @@ fn both_backends_have_the_same_tables() {
     }
 }
 
-/// The columns of `src/db/schema.rs`, as its text has them.
-fn declared() -> BTreeMap<String, String> {
-    let text = include_str!("../src/db/schema.rs");
-    let mut columns = BTreeMap::new();
-    for block in text.split("diesel::table! {").skip(1) {
-        let table = block.split_whitespace().next().unwrap_or_default();
-        for (column, kind) in block.lines().filter_map(|line| line.trim().trim_end_matches(',').split_once(" -> ")) {
-            let nullable = if kind.starts_with("Nullable<") { "YES" } else { "NO" };
-            columns.insert(format!("{table}.{column}"), nullable.to_owned());
-        }
+#[derive(QueryableByName)]
+struct Declared {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    column_name: String,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Bool)]
+    is_required: bool,
+    /// From 1 among the columns of the primary key; 0 for the others.
+    #[diesel(sql_type = Integer)]
+    key: i32,
+}
+
+const DECLARED: &str = "SELECT m.name AS table_name, c.name AS column_name, c.type AS kind, c.\"notnull\" AS is_required, c.pk AS key \
+    FROM sqlite_master m, pragma_table_xinfo(m.name) c \
+    WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE 'search_texts%' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' \
+    ORDER BY m.rowid, c.cid";
+
+/// A column's type in Diesel's words.
+fn diesel_type(column: &Declared, key: &[&str]) -> String {
+    let kind = match column.kind.trim_end_matches(" GENERATED ALWAYS") {
+        "INTEGER" if key == [column.column_name.as_str()] => "BigInt",
+        "BIGINT" => "BigInt",
+        "INTEGER" => "Integer",
+        "TEXT" => "Text",
+        "DATE" => "Date",
+        "TIMESTAMP" => "Timestamp",
+        "BOOLEAN" => "Bool",
+        "DOUBLE PRECISION" | "DOUBLE" | "REAL" => "Double",
+        "BLOB" => "Binary",
+        other => panic!("{}.{} is {other}, which has no name here", column.table_name, column.column_name),
+    };
+    if column.is_required || column.key > 0 { kind.to_owned() } else { format!("Nullable<{kind}>") }
+}
+
+/// `src/db/schema.rs`, from the tables that the migrations make on SQLite.
+fn declarations(conn: &mut Conn) -> String {
+    let columns: Vec<Declared> = match conn {
+        Conn::Sqlite(conn) => diesel::sql_query(DECLARED).load(conn).expect("the catalogue answers"),
+        Conn::Postgres(_) => panic!("the declarations are made from SQLite"),
+    };
+    let mut text =
+        "// The tables of both backends, one for both: see `migrations/`. Written by `UPDATE=1 cargo test schema`.\n"
+            .to_owned();
+    let mut tables = Vec::new();
+    for of_table in columns.chunk_by(|a, b| a.table_name == b.table_name) {
+        let table = &of_table[0].table_name;
+        let mut key: Vec<&Declared> = of_table.iter().filter(|column| column.key > 0).collect();
+        key.sort_by_key(|column| column.key);
+        let key: Vec<&str> = key.iter().map(|column| column.column_name.as_str()).collect();
+        let lines: String = of_table
+            .iter()
+            .map(|column| format!("        {} -> {},\n", column.column_name, diesel_type(column, &key)))
+            .collect();
+        text += &format!("\ndiesel::table! {{\n    {table} ({}) {{\n{lines}    }}\n}}\n", key.join(", "));
+        tables.push(format!("    {table},\n"));
     }
-    columns
+    text + &format!("\ndiesel::allow_tables_to_appear_in_same_query!(\n{});\n", tables.concat())
 }
 
 #[test]
-fn the_declared_columns_are_those_of_the_migrations() {
-    for database in databases(false) {
-        assert_eq!(declared(), columns(&mut database.connect()), "{}", database.name);
+fn the_declared_tables_are_those_of_the_migrations() {
+    let made = declarations(&mut databases(false).swap_remove(0).connect());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/db/schema.rs");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &made).expect("the declarations are written");
     }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == made, "the declarations are not current: UPDATE=1 cargo test schema");
 }
 
 #[test]

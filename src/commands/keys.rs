@@ -3,7 +3,7 @@
 use diesel::Connection;
 
 use super::{KeyCommand, Outcome, open_existing, write_out};
-use crate::access;
+use crate::access::{self, Role};
 use crate::config::Settings;
 use crate::db::types::Ref;
 use crate::error::Error;
@@ -25,7 +25,11 @@ pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
             for key in keys {
                 let day = |at: crate::db::types::Instant| at.utc().format("%Y-%m-%dT%H:%M:%SZ").to_string();
                 let revoked = key.revoked_at.map_or_else(|| "-".to_owned(), day);
-                let pairings = if key.pairings.is_empty() { "all".to_owned() } else { key.pairings.join(",") };
+                let pairings = match (key.pairings.as_slice(), key.role) {
+                    ([], Role::Viewer) => "-".to_owned(),
+                    ([], Role::Admin | Role::Editor) => "all".to_owned(),
+                    (some, _) => some.join(","),
+                };
                 text += &format!(
                     "{}\t{}\t{}\t{}…\t{}\t{revoked}\t{pairings}\n",
                     key.id,

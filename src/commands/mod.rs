@@ -134,7 +134,8 @@ enum KeyCommand {
         /// What it may do
         #[arg(long, value_enum)]
         role: Role,
-        /// A pairing that an editor may write, by code or id; repeat for several; none: all
+        /// A pairing of the key, by code or id; repeat for several. An editor writes in these alone (none: in all), a viewer
+        /// sees their personal data (none: nobody's)
         #[arg(long = "pairing", value_name = "CODE")]
         pairings: Vec<String>,
     },

@@ -5,6 +5,7 @@
 //! for a bounded time in a bounded line; beyond either he is told to come back (503).
 
 pub mod backend;
+pub mod decimal;
 pub mod page;
 pub mod reference;
 pub mod schema;

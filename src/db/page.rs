@@ -23,7 +23,7 @@ pub struct PageRequest {
 }
 
 /// The position of an item in an order: the value that the list is sorted by, as text, and the id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     pub value: String,
     pub id: i64,
@@ -55,6 +55,17 @@ impl PageIds {
         };
         PageIds { ids: rows.into_iter().map(|(id, _)| id).collect(), next, total }
     }
+}
+
+/// One page of rows that were computed as a whole and stand in the order of their keys: the rows, the next page's key, and
+/// the count of all where it is asked for.
+pub fn cut_computed<T>(rows: Vec<(Key, T)>, page: &PageRequest) -> (Vec<T>, Option<Key>, Option<i64>) {
+    let total = page.count.then(|| i64::try_from(rows.len()).unwrap_or(i64::MAX));
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let mut rest = rows.into_iter().filter(|(key, _)| page.after.as_ref().is_none_or(|after| key > after)).peekable();
+    let taken: Vec<(Key, T)> = rest.by_ref().take(limit).collect();
+    let next = rest.peek().and_then(|_| taken.last()).map(|(key, _)| key.clone());
+    (taken.into_iter().map(|(_, row)| row).collect(), next, total)
 }
 
 /// Rows in the order of a page's ids; ids whose rows are gone are left out.

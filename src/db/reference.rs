@@ -50,6 +50,12 @@ pub struct Kind {
     pub lock: fn(&mut Conn, i64) -> QueryResult<Option<i64>>,
     pub delete: fn(&mut Conn, i64) -> QueryResult<usize>,
     pub refers_to: &'static [Outgoing],
+    /// What it is, in English and Chinese: the description of its tag in the document.
+    pub about: &'static str,
+    /// Fields that name other records of this kind, which a bundle therefore brings in first.
+    pub after: &'static [&'static str],
+    /// Fields with personal data, shown only to keys of the record's pairing.
+    pub private: &'static [&'static str],
 }
 
 /// A column of a kind's rows that names a record of another kind.
@@ -179,11 +185,33 @@ impl References {
     }
 }
 
-/// Defines the [`Kind`] of a resource from its table.
+/// How the records of a kind are named: by a text in two columns of its table.
+#[macro_export]
+macro_rules! named {
+    ($table:ident by $zh:ident, $en:ident) => {
+        |conn, ids| {
+            use diesel::prelude::*;
+            use $crate::db::schema::$table::dsl as t;
+            let rows: Vec<(i64, Option<String>, String, Option<String>)> =
+                t::$table.filter(t::id.eq_any(ids)).select((t::id, t::code.nullable(), t::$zh, t::$en)).load(conn)?;
+            Ok(rows
+                .into_iter()
+                .map(|(id, code, zh, en)| $crate::db::reference::Reference {
+                    id,
+                    code,
+                    name: $crate::text::Text { zh, en },
+                })
+                .collect())
+        }
+    };
+}
+
+/// Defines the [`Kind`] of a resource from its table. `references` says how its records are named: see [`named!`].
 #[macro_export]
 macro_rules! kind {
-    ($name:literal, $path:literal, $number:literal, $table:ident ($zh:ident, $en:ident),
-     refers to { $($to:literal by $other:ident :: $column:ident),* $(,)? }) => {
+    ($name:literal, $path:literal, $number:literal, $table:ident, $references:expr, $about:literal,
+     refers to { $($to:literal by $other:ident :: $column:ident),* $(,)? }
+     $(, after $after:expr)? $(, private $private:expr)?) => {
         /// What the rest of the service knows of this kind of record.
         pub static KIND: $crate::db::reference::Kind = $crate::db::reference::Kind {
             name: $name,
@@ -199,22 +227,7 @@ macro_rules! kind {
                 use $crate::db::schema::$table::dsl as t;
                 t::$table.find(id).select(t::id).first::<i64>(conn).optional().map(|found| found.is_some())
             },
-            references: |conn, ids| {
-                use diesel::prelude::*;
-                use $crate::db::schema::$table::dsl as t;
-                let rows: Vec<(i64, Option<String>, String, Option<String>)> = t::$table
-                    .filter(t::id.eq_any(ids))
-                    .select((t::id, t::code.nullable(), t::$zh, t::$en))
-                    .load(conn)?;
-                Ok(rows
-                    .into_iter()
-                    .map(|(id, code, zh, en)| $crate::db::reference::Reference {
-                        id,
-                        code,
-                        name: $crate::text::Text { zh, en },
-                    })
-                    .collect())
-            },
+            references: $references,
             lock: |conn, id| $crate::lock_version!(conn, $table, id),
             delete: |conn, id| {
                 use diesel::prelude::*;
@@ -229,6 +242,11 @@ macro_rules! kind {
                     t::$other.filter(t::$column.eq(id)).count().get_result(conn)
                 },
             }),*],
+            about: $about,
+            after: $crate::kind!(@or_none $($after)?),
+            private: $crate::kind!(@or_none $($private)?),
         };
     };
+    (@or_none) => { &[] };
+    (@or_none $some:expr) => { $some };
 }

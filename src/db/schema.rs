@@ -1,4 +1,4 @@
-// The tables of both backends, one for both: see `migrations/`. A test compares it with what the migrations make.
+// The tables of both backends, one for both: see `migrations/`. Written by `UPDATE=1 cargo test schema`.
 
 diesel::table! {
     record_codes (entity, code) {
@@ -204,6 +204,40 @@ diesel::table! {
 }
 
 diesel::table! {
+    conferences (id) {
+        id -> BigInt,
+        code -> Text,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        kind -> Text,
+        sequence_number -> Nullable<BigInt>,
+        title_zh -> Nullable<Text>,
+        title_en -> Nullable<Text>,
+        status -> Text,
+        held_on -> Nullable<Date>,
+        host_region_id -> Nullable<BigInt>,
+        venue -> Nullable<Text>,
+        summary -> Nullable<Text>,
+        note -> Nullable<Text>,
+        held_order -> Date,
+    }
+}
+
+diesel::table! {
+    conference_participants (id) {
+        id -> BigInt,
+        conference_id -> BigInt,
+        position -> Integer,
+        name -> Nullable<Text>,
+        title -> Nullable<Text>,
+        organization_id -> Nullable<BigInt>,
+        region_id -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     agreements (id) {
         id -> BigInt,
         code -> Text,
@@ -216,6 +250,7 @@ diesel::table! {
         title_en -> Nullable<Text>,
         number -> Nullable<Text>,
         parent_id -> Nullable<BigInt>,
+        conference_id -> Nullable<BigInt>,
         status -> Text,
         status_on -> Nullable<Date>,
         status_reason -> Nullable<Text>,
@@ -268,7 +303,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    milestones (id) {
+    commitments (id) {
         id -> BigInt,
         code -> Nullable<Text>,
         version -> BigInt,
@@ -276,6 +311,108 @@ diesel::table! {
         updated_at -> Timestamp,
         pairing_id -> BigInt,
         agreement_id -> BigInt,
+        clause -> Nullable<Text>,
+        text_zh -> Text,
+        text_en -> Nullable<Text>,
+        sector_id -> Nullable<BigInt>,
+        starts_on -> Nullable<Date>,
+        due_on -> Nullable<Date>,
+        indicator_name -> Nullable<Text>,
+        indicator_unit -> Nullable<Text>,
+        indicator_baseline -> Nullable<BigInt>,
+        indicator_target -> Nullable<BigInt>,
+        indicator_direction -> Nullable<Text>,
+        indicator_accumulation -> Nullable<Text>,
+        note -> Nullable<Text>,
+        due_order -> Date,
+    }
+}
+
+diesel::table! {
+    commitment_responsible (commitment_id, organization_id) {
+        commitment_id -> BigInt,
+        organization_id -> BigInt,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
+    progress_reports (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        commitment_id -> BigInt,
+        period_start_on -> Date,
+        period_end_on -> Date,
+        value -> Nullable<BigInt>,
+        narrative -> Nullable<Text>,
+        status -> Text,
+        return_note -> Nullable<Text>,
+        supersedes_id -> Nullable<BigInt>,
+        submitted_at -> Nullable<Timestamp>,
+        submitted_by -> Nullable<Text>,
+        reviewed_at -> Nullable<Timestamp>,
+        reviewed_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    projects (id) {
+        id -> BigInt,
+        code -> Text,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        agreement_id -> Nullable<BigInt>,
+        title_zh -> Text,
+        title_en -> Nullable<Text>,
+        description_zh -> Nullable<Text>,
+        description_en -> Nullable<Text>,
+        location_id -> Nullable<BigInt>,
+        status -> Text,
+        planned_start_on -> Nullable<Date>,
+        planned_end_on -> Nullable<Date>,
+        actual_start_on -> Nullable<Date>,
+        actual_end_on -> Nullable<Date>,
+        investment -> Nullable<BigInt>,
+        currency -> Text,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    project_sectors (project_id, sector_id) {
+        project_id -> BigInt,
+        sector_id -> BigInt,
+        position -> Integer,
+        share -> BigInt,
+    }
+}
+
+diesel::table! {
+    project_organizations (id) {
+        id -> BigInt,
+        project_id -> BigInt,
+        position -> Integer,
+        organization_id -> BigInt,
+        role -> Text,
+    }
+}
+
+diesel::table! {
+    milestones (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        agreement_id -> Nullable<BigInt>,
+        project_id -> Nullable<BigInt>,
         title_zh -> Text,
         title_en -> Nullable<Text>,
         kind -> Nullable<Text>,
@@ -322,6 +459,175 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    resolutions (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        conference_id -> BigInt,
+        text_zh -> Text,
+        text_en -> Nullable<Text>,
+        due_on -> Nullable<Date>,
+        status -> Text,
+        done_on -> Nullable<Date>,
+        commitment_id -> Nullable<BigInt>,
+        milestone_id -> Nullable<BigInt>,
+        note -> Nullable<Text>,
+        due_order -> Date,
+    }
+}
+
+diesel::table! {
+    resolution_responsible (resolution_id, organization_id) {
+        resolution_id -> BigInt,
+        organization_id -> BigInt,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
+    liaisons (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        name -> Nullable<Text>,
+        title -> Nullable<Text>,
+        body -> Nullable<Text>,
+        organization_id -> Nullable<BigInt>,
+        from_on -> Nullable<Date>,
+        to_on -> Nullable<Date>,
+        contact -> Nullable<Text>,
+        note -> Nullable<Text>,
+        from_order -> Date,
+    }
+}
+
+diesel::table! {
+    exchanges (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        profession -> Text,
+        direction -> Text,
+        headcount -> Nullable<BigInt>,
+        sending_id -> Nullable<BigInt>,
+        hosting_id -> Nullable<BigInt>,
+        planned_start_on -> Nullable<Date>,
+        planned_end_on -> Nullable<Date>,
+        actual_start_on -> Nullable<Date>,
+        actual_end_on -> Nullable<Date>,
+        status -> Text,
+        note -> Nullable<Text>,
+        planned_start_order -> Date,
+        actual_start_order -> Date,
+    }
+}
+
+diesel::table! {
+    exchange_names (exchange_id, position) {
+        exchange_id -> BigInt,
+        position -> Integer,
+        name -> Text,
+    }
+}
+
+diesel::table! {
+    twinnings (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        supporter_organization_id -> BigInt,
+        recipient_organization_id -> BigInt,
+        sector_id -> Nullable<BigInt>,
+        from_on -> Nullable<Date>,
+        to_on -> Nullable<Date>,
+        note -> Nullable<Text>,
+        from_order -> Date,
+    }
+}
+
+diesel::table! {
+    funds (id) {
+        id -> BigInt,
+        code -> Text,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        programme_id -> BigInt,
+        name_zh -> Text,
+        name_en -> Nullable<Text>,
+        starts_on -> Nullable<Date>,
+        ends_on -> Nullable<Date>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    fund_sectors (fund_id, sector_id) {
+        fund_id -> BigInt,
+        sector_id -> BigInt,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
+    fund_source_kinds (fund_id, kind) {
+        fund_id -> BigInt,
+        kind -> Text,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
+    transactions (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        kind -> Text,
+        amount -> BigInt,
+        currency -> Text,
+        value_on -> Date,
+        fund_id -> Nullable<BigInt>,
+        pairing_id -> Nullable<BigInt>,
+        project_id -> Nullable<BigInt>,
+        provider_id -> Nullable<BigInt>,
+        receiver_id -> Nullable<BigInt>,
+        reverses_id -> Nullable<BigInt>,
+        pass_through -> Bool,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    assets (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        region_id -> BigInt,
+        name_zh -> Text,
+        name_en -> Nullable<Text>,
+        kind -> Nullable<Text>,
+        designation -> Nullable<Text>,
+        note -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     record_codes,
     api_keys,
@@ -338,12 +644,31 @@ diesel::allow_tables_to_appear_in_same_query!(
     pairing_members,
     pairing_sectors,
     api_key_pairings,
+    conferences,
+    conference_participants,
     agreements,
     agreement_parties,
     agreement_sectors,
     amendments,
+    commitments,
+    commitment_responsible,
+    progress_reports,
+    projects,
+    project_sectors,
+    project_organizations,
     milestones,
     milestone_responsible,
     milestone_dependencies,
     milestone_revisions,
+    resolutions,
+    resolution_responsible,
+    liaisons,
+    exchanges,
+    exchange_names,
+    twinnings,
+    funds,
+    fund_sectors,
+    fund_source_kinds,
+    transactions,
+    assets,
 );

@@ -12,8 +12,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db::Conn;
+use crate::db::decimal::percent;
 use crate::db::schema::milestones;
 use crate::error::Result;
+use crate::figures::lateness;
 use crate::resources::milestones::Status;
 
 /// What is summed over milestones, for one date.
@@ -69,37 +71,6 @@ impl StatusCounts {
     }
 }
 
-/// Figures over a set of milestones.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Figures {
-    /// Σ(weight·progress)/Σ(weight) over the milestones that are not cancelled, in percent; null where Σ(weight) is 0.
-    #[schema(minimum = 0, maximum = 100, example = 62.5)]
-    pub progress: Option<f64>,
-    /// How many milestones the progress counts.
-    #[schema(minimum = 0, example = 10)]
-    pub counted: i64,
-    /// How many it leaves out: the cancelled.
-    #[schema(minimum = 0, example = 0)]
-    pub left_out: i64,
-    /// How many milestones have each status.
-    pub milestones: StatusCounts,
-    /// How many are overdue.
-    #[schema(minimum = 0, example = 2)]
-    pub overdue: i64,
-    /// Days that the most overdue one is late; 0 when none is.
-    #[schema(minimum = 0, example = 45)]
-    pub days_late: i64,
-    /// How many had their baseline due by the date.
-    #[schema(minimum = 0, example = 6)]
-    pub baseline_due: i64,
-    /// How many of those were met on or before the baseline.
-    #[schema(minimum = 0, example = 3)]
-    pub on_time: i64,
-    /// on_time / baseline_due, in percent; null when nothing was due.
-    #[schema(minimum = 0, maximum = 100, example = 50.0)]
-    pub on_time_rate: Option<f64>,
-}
-
 impl AddAssign<&Tally> for Tally {
     fn add_assign(&mut self, other: &Tally) {
         let Tally { counts, weight, weighted_progress, overdue, oldest_due_on, baseline_due, on_time } = other;
@@ -119,7 +90,7 @@ impl AddAssign<&Tally> for Tally {
 impl Tally {
     /// Progress in percent; `None` where there is no weight.
     pub fn progress(&self) -> Option<f64> {
-        percent(self.weighted_progress, self.weight.checked_mul(100)?)
+        percent(self.weighted_progress.into(), i128::from(self.weight) * 100)
     }
 
     /// How many milestones the progress counts.
@@ -127,91 +98,158 @@ impl Tally {
         let StatusCounts { scheduled, in_progress, met, partially_met, not_met, cancelled: _ } = self.counts;
         scheduled + in_progress + met + partially_met + not_met
     }
-
-    pub fn figures(&self, as_of: NaiveDate) -> Figures {
-        Figures {
-            progress: self.progress(),
-            counted: self.counted(),
-            left_out: self.counts.cancelled,
-            milestones: self.counts,
-            overdue: self.overdue,
-            days_late: self.oldest_due_on.map_or(0, |due_on| (as_of - due_on).num_days()),
-            baseline_due: self.baseline_due,
-            on_time: self.on_time,
-            on_time_rate: percent(self.on_time, self.baseline_due),
-        }
-    }
 }
 
-/// `part` of `whole` in percent, to two places; `None` of nothing.
-fn percent(part: i64, whole: i64) -> Option<f64> {
-    // Counts and sums stay far below 2^53, so that the division is as exact as its two places need.
-    #[expect(clippy::cast_precision_loss, reason = "two decimal places are kept of at least fifteen")]
-    (whole > 0).then(|| (part as f64 * 10_000.0 / whole as f64).round() / 100.0)
+/// The sums over the milestones that fit a condition, by owner and status, in one query.
+macro_rules! tallies {
+    ($conn:expr, $as_of:expr, $condition:expr, by $owner:expr => $type:ty) => {{
+        type Row = ($type, Status, i64, i64, i64, i64, Option<NaiveDate>, i64, i64);
+        let rows: Vec<Row> = milestones::table
+            .filter($condition)
+            .group_by(($owner, milestones::status))
+            // SUM of a bigint is a numeric on PostgreSQL, which the shared DSL cannot read; sums of counts and weights fit a
+            // bigint.
+            .select((
+                $owner,
+                milestones::status,
+                diesel::dsl::count_star(),
+                sql::<BigInt>("CAST(SUM(weight_thousandths) AS BIGINT)"),
+                sql::<BigInt>("CAST(SUM(weight_thousandths * progress) AS BIGINT)"),
+                sql::<BigInt>("COUNT(CASE WHEN is_open AND due_on < ").bind::<Date, _>($as_of).sql(" THEN 1 END)"),
+                sql::<Nullable<Date>>("MIN(CASE WHEN is_open AND due_on < ")
+                    .bind::<Date, _>($as_of)
+                    .sql(" THEN due_on END)"),
+                sql::<BigInt>("COUNT(CASE WHEN baseline_due_on <= ").bind::<Date, _>($as_of).sql(" THEN 1 END)"),
+                sql::<BigInt>("COUNT(CASE WHEN status = 'met' AND met_on <= baseline_due_on AND baseline_due_on <= ")
+                    .bind::<Date, _>($as_of)
+                    .sql(" THEN 1 END)"),
+            ))
+            .load($conn)?;
+        rows.into_iter().map(
+            |(owner, status, count, weight, weighted_progress, overdue, oldest_due_on, baseline_due, on_time)| {
+                let cancelled = status == Status::Cancelled;
+                let mut counts = StatusCounts::default();
+                *counts.of(status) = count;
+                let tally = Tally {
+                    counts,
+                    weight: if cancelled { 0 } else { weight },
+                    weighted_progress: if cancelled { 0 } else { weighted_progress },
+                    overdue,
+                    oldest_due_on,
+                    baseline_due,
+                    on_time,
+                };
+                (owner, tally)
+            },
+        )
+    }};
 }
 
-type Row = (i64, Status, i64, i64, i64, i64, Option<NaiveDate>, i64, i64);
-
-/// The sums by one column (`pairing_id` or `agreement_id`) for the owners named, in one query.
+/// The sums by one column for the owners named.
 macro_rules! tally_by {
-    ($name:ident, $column:ident, $doc:literal) => {
+    ($name:ident by $column:ident => $type:ty, $doc:literal) => {
         #[doc = $doc]
         pub fn $name(conn: &mut Conn, ids: &[i64], as_of: NaiveDate) -> Result<HashMap<i64, Tally>> {
-            let mut tallies = HashMap::new();
+            let mut sums: HashMap<i64, Tally> = HashMap::new();
             for chunk in ids.chunks(10_000) {
-                let rows: Vec<Row> = milestones::table
-                    .filter(milestones::$column.eq_any(chunk))
-                    .group_by((milestones::$column, milestones::status))
-                    // SUM of a bigint is a numeric on PostgreSQL, which the shared DSL cannot read; sums of counts and
-                    // weights fit a bigint.
-                    .select((
-                        milestones::$column,
-                        milestones::status,
-                        diesel::dsl::count_star(),
-                        sql::<BigInt>("CAST(SUM(weight_thousandths) AS BIGINT)"),
-                        sql::<BigInt>("CAST(SUM(weight_thousandths * progress) AS BIGINT)"),
-                        sql::<BigInt>("COUNT(CASE WHEN is_open AND due_on < ")
-                            .bind::<Date, _>(as_of)
-                            .sql(" THEN 1 END)"),
-                        sql::<Nullable<Date>>("MIN(CASE WHEN is_open AND due_on < ")
-                            .bind::<Date, _>(as_of)
-                            .sql(" THEN due_on END)"),
-                        sql::<BigInt>("COUNT(CASE WHEN baseline_due_on <= ").bind::<Date, _>(as_of).sql(" THEN 1 END)"),
-                        sql::<BigInt>(
-                            "COUNT(CASE WHEN status = 'met' AND met_on <= baseline_due_on AND baseline_due_on <= ",
-                        )
-                        .bind::<Date, _>(as_of)
-                        .sql(" THEN 1 END)"),
-                    ))
-                    .load(conn)?;
-                for (owner, status, count, weight, weighted_progress, overdue, oldest_due_on, baseline_due, on_time) in
-                    rows
-                {
-                    let cancelled = status == Status::Cancelled;
-                    let mut counts = StatusCounts::default();
-                    *counts.of(status) = count;
-                    *tallies.entry(owner).or_insert_with(Tally::default) += &Tally {
-                        counts,
-                        weight: if cancelled { 0 } else { weight },
-                        weighted_progress: if cancelled { 0 } else { weighted_progress },
-                        overdue,
-                        oldest_due_on,
-                        baseline_due,
-                        on_time,
-                    };
+                let condition = milestones::$column.eq_any(chunk);
+                for (owner, tally) in tallies!(conn, as_of, condition, by milestones::$column => $type) {
+                    Option::<i64>::from(owner)
+                        .into_iter()
+                        .for_each(|owner| *sums.entry(owner).or_default() += &tally);
                 }
             }
-            Ok(tallies)
+            Ok(sums)
         }
     };
 }
 
-tally_by!(by_pairing, pairing_id, "The sums over all milestones of each pairing.");
+tally_by!(by_pairing by pairing_id => i64, "The sums over all milestones of each pairing.");
 tally_by!(
-    by_agreement,
-    agreement_id,
-    "The sums over the milestones of each agreement, without those of agreements under it."
+    by_agreement by agreement_id => Option<i64>,
+    "The sums over the milestones of each agreement and of its projects, without those of agreements under it."
 );
+tally_by!(by_project by project_id => Option<i64>, "The sums over the milestones of each project.");
+
+/// What milestones belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub pairing: i64,
+    /// Their own, or that of their project.
+    pub agreement: Option<i64>,
+    pub project: Option<i64>,
+    /// The day on which they are due, where the sums are by day.
+    pub due_on: Option<NaiveDate>,
+}
+
+/// The sums over the milestones of pairings by what they belong to, and by the day on which they are due where that is
+/// asked for.
+pub fn by_owner(conn: &mut Conn, pairings: &[i64], by_day: bool, as_of: NaiveDate) -> Result<Vec<(Owner, Tally)>> {
+    use milestones::dsl as m;
+    let mut sums = Vec::new();
+    for chunk in pairings.chunks(10_000) {
+        let condition = m::pairing_id.eq_any(chunk);
+        if by_day {
+            let found = tallies!(conn, as_of, condition,
+                by (m::pairing_id, m::agreement_id, m::project_id, m::due_on) => (i64, Option<i64>, Option<i64>, NaiveDate));
+            sums.extend(found.map(|((pairing, agreement, project, due_on), tally)| {
+                (Owner { pairing, agreement, project, due_on: Some(due_on) }, tally)
+            }));
+        } else {
+            let found = tallies!(conn, as_of, condition,
+                by (m::pairing_id, m::agreement_id, m::project_id) => (i64, Option<i64>, Option<i64>));
+            sums.extend(found.map(|((pairing, agreement, project), tally)| {
+                (Owner { pairing, agreement, project, due_on: None }, tally)
+            }));
+        }
+    }
+    Ok(sums)
+}
+
+/// A milestone as its figures see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Fact {
+    pub status: Status,
+    /// In thousandths.
+    pub weight: i64,
+    /// In percent; 100 when met.
+    pub progress: i64,
+    pub due_on: NaiveDate,
+    pub baseline_due_on: NaiveDate,
+    pub met_on: Option<NaiveDate>,
+}
+
+impl Tally {
+    /// The sums over one milestone: what the queries above compute over many, the obvious way.
+    pub fn of(fact: &Fact, as_of: NaiveDate) -> Tally {
+        let mut counts = StatusCounts::default();
+        *counts.of(fact.status) = 1;
+        let weight = if fact.status == Status::Cancelled { 0 } else { fact.weight };
+        let is_overdue = lateness::is_overdue(fact.status, fact.due_on, as_of);
+        let was_due = fact.baseline_due_on <= as_of;
+        let is_on_time =
+            was_due && fact.status == Status::Met && fact.met_on.is_some_and(|met_on| met_on <= fact.baseline_due_on);
+        Tally {
+            counts,
+            weight,
+            weighted_progress: weight * fact.progress,
+            overdue: is_overdue.into(),
+            oldest_due_on: is_overdue.then_some(fact.due_on),
+            baseline_due: was_due.into(),
+            on_time: is_on_time.into(),
+        }
+    }
+
+    /// Days that the most overdue milestone is late; 0 when none is.
+    pub fn days_late(&self, as_of: NaiveDate) -> i64 {
+        self.oldest_due_on.map_or(0, |due_on| (as_of - due_on).num_days())
+    }
+
+    /// The share that was met on or before the baseline of what was due by it, in percent; `None` when nothing was due.
+    pub fn on_time_rate(&self) -> Option<f64> {
+        percent(self.on_time.into(), self.baseline_due.into())
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -219,46 +257,29 @@ mod tests {
 
     use super::*;
 
-    /// A milestone as the slow way sees it.
-    #[derive(Clone, Debug)]
-    struct One {
-        status: Status,
-        weight: i64,
-        progress: i64,
-    }
-
-    fn tally_of(one: &One) -> Tally {
-        let mut counts = StatusCounts::default();
-        *counts.of(one.status) = 1;
-        let cancelled = one.status == Status::Cancelled;
-        Tally {
-            counts,
-            weight: if cancelled { 0 } else { one.weight },
-            weighted_progress: if cancelled { 0 } else { one.weight * one.progress },
-            ..Tally::default()
-        }
-    }
-
-    fn one() -> impl Strategy<Value = One> {
-        (proptest::sample::select(Status::ALL), 0..5_000_i64, 0..=100_i64).prop_map(|(status, weight, progress)| One {
+    fn fact() -> impl Strategy<Value = Fact> {
+        (proptest::sample::select(Status::ALL), 0..5_000_i64, 0..=100_i64).prop_map(|(status, weight, progress)| Fact {
             status,
             weight,
             progress: if status == Status::Met { 100 } else { progress },
+            due_on: NaiveDate::default(),
+            baseline_due_on: NaiveDate::default(),
+            met_on: None,
         })
     }
 
     proptest! {
         #[test]
-        fn any_grouping_rolls_up_to_the_weighted_mean(all in proptest::collection::vec(one(), 0..60), groups in 1..7_usize) {
+        fn any_grouping_rolls_up_to_the_weighted_mean(all in proptest::collection::vec(fact(), 0..60), groups in 1..7_usize) {
             let mut parts = vec![Tally::default(); groups];
             for (index, one) in all.iter().enumerate() {
-                parts[index % groups] += &tally_of(one);
+                parts[index % groups] += &Tally::of(one, NaiveDate::default());
             }
             let mut total = Tally::default();
             for part in &parts {
                 total += part;
             }
-            let counted: Vec<&One> = all.iter().filter(|one| one.status != Status::Cancelled).collect();
+            let counted: Vec<&Fact> = all.iter().filter(|one| one.status != Status::Cancelled).collect();
             let weight: i64 = counted.iter().map(|one| one.weight).sum();
             let slow = (weight > 0).then(|| {
                 counted.iter().map(|one| one.weight as f64 * one.progress as f64).sum::<f64>() / weight as f64

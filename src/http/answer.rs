@@ -3,6 +3,7 @@
 //! What a read answers depends on the data, on what was asked and on today's date. So answers are kept by the last two
 //! at a version of the data ([`crate::db::Store::data_version`]), and dropped when it moves.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::Call;
-use crate::access::hex;
+use crate::access::{Sight, hex};
 use crate::db::Conn;
 use crate::error::Result;
 
@@ -104,24 +105,29 @@ impl Answers {
 }
 
 impl Call {
-    /// Answers a read. `prepare` judges the request, and gives back the work that finds the answer in the database;
-    /// neither runs when the answer is kept.
-    pub async fn answer<W>(&self, prepare: impl FnOnce(&Call) -> Result<W>) -> Result<HttpResponse>
+    /// Answers a read. `prepare` judges the request, and gives back the work that finds the answer in the database, for
+    /// who sees this much; neither runs when the answer is kept.
+    pub async fn answer<W>(&self, prepare: impl FnOnce(&Call, Sight) -> Result<W>) -> Result<HttpResponse>
     where
         W: FnOnce(&mut Conn) -> Result<Answer> + Send + 'static,
     {
-        self.require_reader().await?;
+        let sight = self.require_reader().await?;
         self.judge_headers()?;
         let today = self.today();
         let asked = self.request.uri().path_and_query().map(|asked| asked.as_str()).unwrap_or_default();
+        // An answer is kept for those who see as much as who asked for it.
+        let asked = match &sight {
+            Sight::Nothing => Cow::Borrowed(asked),
+            more => Cow::Owned(format!("{asked} {more:?}")),
+        };
         let version = self.state.store.data_version();
-        let kept = version.and_then(|version| self.state.answers.get(version, today, asked));
+        let kept = version.and_then(|version| self.state.answers.get(version, today, &asked));
         let answer = match kept {
             Some(answer) => answer,
             None => {
-                let answer = Arc::new(self.state.store.read(prepare(self)?).await?);
+                let answer = Arc::new(self.state.store.read(prepare(self, sight)?).await?);
                 if let Some(version) = version {
-                    self.state.answers.put(version, today, asked, &answer);
+                    self.state.answers.put(version, today, &asked, &answer);
                 }
                 answer
             }

@@ -74,6 +74,16 @@ impl Call {
         Ok(value)
     }
 
+    /// Refuses a body where an operation takes none.
+    pub async fn require_no_body(&self, payload: Payload) -> Result<()> {
+        let bytes = self.bytes(payload, JSON_MAX).await?;
+        if bytes.is_empty() || serde_json::from_slice::<Value>(&bytes).is_ok_and(|body| body == serde_json::json!({})) {
+            return Ok(());
+        }
+        let message = msg!("此操作没有请求内容。", "must be empty: this operation takes no body");
+        Err(Problem::malformed(vec![Fault { pointer: String::new(), code: "unexpected_body", message }]).into())
+    }
+
     /// The body's media type without its parameters, in lower case.
     pub fn media_type(&self) -> String {
         let value = self.header(header::CONTENT_TYPE).unwrap_or_default();

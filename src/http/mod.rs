@@ -8,6 +8,7 @@ pub mod envelope;
 pub mod idempotency;
 pub mod list;
 pub mod metrics;
+mod operations;
 pub mod patch;
 
 use std::future::{Ready, ready};
@@ -20,7 +21,7 @@ use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::access::{self, Actor};
+use crate::access::{self, Actor, Sight};
 use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::types::Instant;
@@ -106,8 +107,8 @@ impl Call {
         actor.map(Some).ok_or_else(access::unknown_key)
     }
 
-    /// Lets a reader pass: anyone, unless the service is private.
-    pub async fn require_reader(&self) -> Result<()> {
+    /// Lets a reader pass: anyone, unless the service is private. Says whose personal data the reader sees.
+    pub async fn require_reader(&self) -> Result<Sight> {
         let actor = self.actor().await?;
         if self.state.settings.private && actor.is_none() {
             return Err(Problem::unauthorized(msg!(
@@ -116,7 +117,7 @@ impl Call {
             ))
             .into());
         }
-        Ok(())
+        Ok(actor.map_or(Sight::Nothing, |actor| actor.sight()))
     }
 
     /// Who writes; refuses who may not.

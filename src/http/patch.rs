@@ -27,6 +27,14 @@ pub fn schema<New: PartialSchema>() -> RefOr<Schema> {
     RefOr::T(Schema::Object(object))
 }
 
+/// The schema of `New` without one field, which a path gives instead.
+pub fn without<New: PartialSchema>(field: &str) -> RefOr<Schema> {
+    let RefOr::T(Schema::Object(mut object)) = New::schema() else { return New::schema() };
+    object.properties.shift_remove(field);
+    object.required.retain(|name| name != field);
+    RefOr::T(Schema::Object(object))
+}
+
 /// A text is patched language by language.
 fn patch_text(property: &mut RefOr<Schema>) {
     match property {

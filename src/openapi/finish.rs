@@ -145,6 +145,7 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
 
     let mut parameters = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut has_references = false;
+    let has_pages = parameters.iter().any(|parameter| parameter["name"] == "cursor");
     for parameter in &mut parameters {
         has_references |= parameter["in"] == "query" && names_reference(&parameter["schema"]);
         finish_parameter(parameter);
@@ -181,7 +182,7 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     refusals.sort_unstable();
     let responses = object(operation, "responses")?;
     for (status, response) in responses.iter_mut() {
-        finish_success(path, method, status, response, &examples[&id]["responses"][status.as_str()]);
+        finish_success(path, method, status, has_pages, response, &examples[&id]["responses"][status.as_str()]);
     }
     if is_read && in_api {
         responses.insert("304".to_owned(), json!({ "$ref": "#/components/responses/NotModified" }));
@@ -207,14 +208,13 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     Ok(())
 }
 
-fn finish_success(path: &str, method: &str, status: &str, response: &mut Value, example: &Value) {
+fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, response: &mut Value, example: &Value) {
     let refer = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
-    let is_list = path.starts_with("/api/") && method == "get" && response.to_string().contains("List\"");
     response["headers"]["X-Request-Id"] = refer("XRequestId");
     if path.starts_with("/api/") && status != "204" {
         response["headers"]["ETag"] = refer("ETag");
     }
-    if is_list {
+    if has_pages {
         response["headers"]["Link"] = refer("Link");
     }
     if method == "post" {

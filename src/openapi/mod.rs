@@ -8,10 +8,12 @@ mod finish;
 use actix_web::App;
 use serde_json::Value;
 use utoipa::OpenApi;
+use utoipa::openapi::tag::TagBuilder;
 use utoipa_actix_web::AppExt;
 
 use crate::error::{Error, Result};
 use crate::http::envelope::{FaultBody, ProblemBody};
+use crate::resources::KINDS;
 
 /// What free text may hold: anything but NUL, which PostgreSQL cannot keep.
 pub const NO_NUL: &str = "^[^\\u0000]*$";
@@ -33,14 +35,6 @@ pub const NO_NUL: &str = "^[^\\u0000]*$";
     ),
     servers((url = "/", description = "The server that serves this document.")),
     tags(
-        (name = "programmes", description = "Policies that pair regions. 计划：结对政策。"),
-        (name = "regions", description = "Administrative divisions and functional zones. 行政区与功能区。"),
-        (name = "organizations", description = "Departments, companies, schools, hospitals. 单位。"),
-        (name = "sectors", description = "Fields of cooperation. 合作领域。"),
-        (name = "pairings", description = "Supporters tied to recipients. 结对关系。"),
-        (name = "agreements", description = "What the sides signed, and its amendments. 协议及其变更。"),
-        (name = "milestones", description = "Dated, checkable points. 里程碑。"),
-        (name = "documents", description = "Files and web sources that records cite. 文件与出处。"),
         (name = "reports", description = "What the office above asks for. 报表。"),
         (name = "audit-events", description = "Who wrote what, when. 变更历史。"),
         (name = "service", description = "The service itself. 服务状态。")
@@ -51,8 +45,10 @@ struct Document;
 
 /// The document as JSON.
 pub fn document() -> Result<Value> {
-    let (_, document) =
-        App::new().into_utoipa_app().openapi(Document::openapi()).configure(crate::app::operations).split_for_parts();
+    let mut own = Document::openapi();
+    let of_kinds = KINDS.iter().map(|kind| TagBuilder::new().name(kind.path).description(Some(kind.about)).build());
+    own.tags = Some(of_kinds.chain(own.tags.into_iter().flatten()).collect());
+    let (_, document) = App::new().into_utoipa_app().openapi(own).configure(crate::app::operations).split_for_parts();
     let mut document = serde_json::to_value(document)?;
     finish::finish(&mut document)?;
     Ok(document)

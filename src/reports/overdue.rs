@@ -24,7 +24,7 @@ pub struct OverdueFilter {
     pub programme: Option<Ref>,
     /// Of this pairing.
     pub pairing: Option<Ref>,
-    /// Of agreements in this field of cooperation.
+    /// In this field of cooperation: one of its project's, or one of its agreement's where the project has none.
     pub sector: Option<Ref>,
     /// With this organization among the responsible.
     pub responsible: Option<Ref>,
@@ -35,9 +35,11 @@ pub struct OverdueFilter {
 pub struct OverdueRow {
     /// The milestone.
     pub milestone: Reference,
-    /// The agreement that it belongs to.
-    pub agreement: Reference,
-    /// The pairing of that agreement.
+    /// The agreement that it belongs to; null where it belongs to a project.
+    pub agreement: Option<Reference>,
+    /// The project that it belongs to; null where it belongs to an agreement.
+    pub project: Option<Reference>,
+    /// The pairing of that agreement or project.
     pub pairing: Reference,
     /// Who is responsible.
     pub responsible: Vec<Reference>,
@@ -79,6 +81,7 @@ impl From<Milestone> for OverdueRow {
         OverdueRow {
             milestone: Reference { id: milestone.id, code: milestone.code.map(|code| code.0), name: milestone.title },
             agreement: milestone.agreement,
+            project: milestone.project,
             pairing: milestone.pairing,
             responsible: milestone.responsible,
             due_on: milestone.due_on,
@@ -102,7 +105,7 @@ impl From<Milestone> for OverdueRow {
 )]
 #[get("/reports/overdue")]
 pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
-    call.answer(|call| {
+    call.answer(|call, _| {
         let query = call.query("listOverdueMilestones")?;
         let OverdueFilter { programme, pairing, sector, responsible } = typed(&query)?;
         let listing = call.listing("listOverdueMilestones", &query)?;

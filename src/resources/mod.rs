@@ -30,7 +30,7 @@ macro_rules! resources {
             document: &serde_json::Value,
         ) -> crate::error::Result<(record::Outcome, Vec<String>)> {
             match path {
-                $(stringify!($module) => record::put::<$module::$resource>(tx, code, document),)+
+                $(path if path == $module::KIND.path => record::put::<$module::$resource>(tx, code, document),)+
                 other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
             }
         }
@@ -38,7 +38,7 @@ macro_rules! resources {
         /// The component that a bundle's record is judged by.
         pub fn component(path: &str) -> Option<&'static str> {
             match path {
-                $(stringify!($module) => Some(<$module::$resource as record::Resource>::NEW),)+
+                $(path if path == $module::KIND.path => Some(<$module::$resource as record::Resource>::NEW),)+
                 _ => None,
             }
         }
@@ -58,8 +58,30 @@ resources! {
     programmes => Programmes,
     /// Pairings: supporters tied to recipients.
     pairings => Pairings,
+    /// Conferences: joint conferences and other meetings of a pairing.
+    conferences => Conferences,
     /// Agreements: what the sides signed.
     agreements => Agreements,
-    /// Milestones: dated, checkable points of an agreement.
+    /// Commitments: clauses turned into something checkable.
+    commitments => Commitments,
+    /// Progress reports: what is reported on a commitment for a period.
+    progress_reports => ProgressReports,
+    /// Projects: work under a pairing, usually under an agreement.
+    projects => Projects,
+    /// Milestones: dated, checkable points of an agreement or a project.
     milestones => Milestones,
+    /// Resolutions: what a conference decided.
+    resolutions => Resolutions,
+    /// Liaisons: leaders and departments assigned to a pairing.
+    liaisons => Liaisons,
+    /// Exchanges: secondments from one side of a pairing to the other.
+    exchanges => Exchanges,
+    /// Twinnings: two organizations tied under a pairing.
+    twinnings => Twinnings,
+    /// Funds: pots of money with a purpose.
+    funds => Funds,
+    /// Transactions: the ledger of pledges, commitments, disbursements, expenditures and reversals.
+    transactions => Transactions,
+    /// Assets: what a region brings.
+    assets => Assets,
 }

@@ -77,6 +77,16 @@ pub trait Resource: Sized + 'static {
     /// Takes out of a patched record what does not follow from a patch that leaves it unsaid.
     fn settle_patch(_merged: &mut Value, _before: &Value, _patch: &Value) {}
 
+    /// Refuses a change that the record's state forbids; `changed` are the names of its fields that would change.
+    fn refuse_change(_before: &Self::Read, _changed: &[String]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses a deletion that the record's state forbids.
+    fn refuse_deletion(_before: &Self::Read) -> Result<()> {
+        Ok(())
+    }
+
     /// What the record belongs to.
     fn scope(conn: &mut Conn, id: i64) -> Result<Scope>;
 
@@ -107,8 +117,8 @@ pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
     if let Some(scope) = R::scope_of_new(tx.conn, &new)? {
         tx.actor.require_scope(scope)?;
     }
-    let read = write_new::<R>(tx, new)?;
-    let (id, _) = R::id_and_version(&read);
+    let id = save_whole::<R>(tx, None, new)?;
+    let read = read_back::<R>(tx, id)?;
     let after = snapshot::<R>(&read)?;
     remember(tx, R::KIND, id, Action::Create, None, None, Some(&after))?;
     Ok(read)
@@ -123,6 +133,9 @@ pub fn update<R: Resource>(
 ) -> Result<R::Read> {
     tx.actor.require_writer()?;
     let (id, before) = lock::<R>(tx, reference, precondition)?;
+    // Before anything is said of the record: a patch that changes nothing is answered with it, personal data and all.
+    let scope = R::scope(tx.conn, id)?;
+    tx.actor.require_scope(scope)?;
     let old = writable(tx.contract, R::NEW, &serde_json::to_value(&before)?);
     let mut merged = old.clone();
     merge(&mut merged, patch);
@@ -130,11 +143,13 @@ pub fn update<R: Resource>(
     tx.contract.judge(R::NEW, &merged)?;
     let reason = merged["reason"].as_str().map(str::to_owned);
     let new: R::New = serde_json::from_value(merged)?;
-    if differences(&old, &serde_json::to_value(&new)?).is_empty() {
+    let changed = differences(&old, &serde_json::to_value(&new)?);
+    if changed.is_empty() {
         return Ok(before);
     }
+    R::refuse_change(&before, &changed)?;
     let before_state = snapshot::<R>(&before)?;
-    write_over::<R>(tx, id, &before, new)?;
+    save_whole::<R>(tx, Some((id, &before)), new)?;
     let read = read_back::<R>(tx, id)?;
     let after = snapshot::<R>(&read)?;
     remember(tx, R::KIND, id, Action::Update, reason.as_deref(), Some(&before_state), Some(&after))?;
@@ -147,6 +162,7 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
     let (id, before) = lock::<R>(tx, reference, precondition)?;
     let scope = R::scope(tx.conn, id)?;
     tx.actor.require_scope(scope)?;
+    R::refuse_deletion(&before)?;
     let mut faults = Faults::default();
     for kind in super::KINDS {
         let mut count = 0;
@@ -208,6 +224,21 @@ pub fn put<R: Resource>(tx: &mut Tx<'_>, code: &str, document: &Value) -> Result
     Ok((Outcome::Changed, changed))
 }
 
+/// Every record that a filter covers; read page by page, so that the filter asks for the order of ids.
+pub fn load_all<R: Resource>(conn: &mut Conn, filter: &R::Filter, view: View) -> Result<Vec<R::Read>> {
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let request = PageRequest { limit: 1_000, after, count: false, list: String::new() };
+        let page = R::page(conn, filter, &request, view)?;
+        all.extend(R::load(conn, &page.ids, view)?);
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
 /// Locks a record for a change and refuses a stale precondition.
 pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<(i64, R::Read)> {
     let not_found = || Problem::not_found(R::KIND.name, &reference.0);
@@ -224,17 +255,6 @@ pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precon
             .into());
     }
     Ok((id, read_back::<R>(tx, id)?))
-}
-
-fn write_new<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
-    let id = save_whole::<R>(tx, None, new)?;
-    read_back::<R>(tx, id)
-}
-
-fn write_over<R: Resource>(tx: &mut Tx<'_>, id: i64, before: &R::Read, new: R::New) -> Result<()> {
-    let scope = R::scope(tx.conn, id)?;
-    tx.actor.require_scope(scope)?;
-    save_whole::<R>(tx, Some((id, before)), new).map(drop)
 }
 
 fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new: R::New) -> Result<i64> {

@@ -87,7 +87,7 @@ impl Import<'_> {
             complaints.iter().map(|complaint| (complaint.path, complaint.code.clone())).collect();
         for kind in KINDS {
             let of_kind: Vec<&Entry> = entries.iter().filter(|entry| entry.path == kind.path).collect();
-            for entry in in_order(&of_kind) {
+            for entry in in_order(&of_kind, kind.after) {
                 if failed.contains(&(entry.path, entry.code.clone())) {
                     continue;
                 }
@@ -121,18 +121,19 @@ impl Import<'_> {
 }
 
 /// The records of one kind with what they refer to first, otherwise as they stand in the files.
-fn in_order<'a>(entries: &[&'a Entry]) -> Vec<&'a Entry> {
+fn in_order<'a>(entries: &[&'a Entry], after: &[&str]) -> Vec<&'a Entry> {
     let by_code: BTreeMap<&str, &Entry> = entries.iter().map(|entry| (entry.code.as_str(), *entry)).collect();
     let mut done: BTreeSet<&str> = BTreeSet::new();
     let mut ordered = Vec::with_capacity(entries.len());
     for entry in entries {
-        visit(entry, &by_code, &mut done, &mut ordered);
+        visit(entry, after, &by_code, &mut done, &mut ordered);
     }
     ordered
 }
 
 fn visit<'a>(
     entry: &'a Entry,
+    after: &[&str],
     by_code: &BTreeMap<&str, &'a Entry>,
     done: &mut BTreeSet<&'a str>,
     ordered: &mut Vec<&'a Entry>,
@@ -140,15 +141,15 @@ fn visit<'a>(
     if !done.insert(&entry.code) {
         return;
     }
-    for field in ["parent", "supersedes", "depends_on"] {
-        let named: Vec<&str> = match &entry.document[field] {
+    for field in after {
+        let named: Vec<&str> = match &entry.document[*field] {
             Value::String(code) => vec![code],
             Value::Array(codes) => codes.iter().filter_map(Value::as_str).collect(),
             _ => Vec::new(),
         };
         for code in named {
             if let Some(before) = by_code.get(code) {
-                visit(before, by_code, done, ordered);
+                visit(before, after, by_code, done, ordered);
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::error::{Error, Result};
 use crate::http::{AppState, Call};
+use crate::reports::scorecard::{self, Figures};
 use crate::resources::pairings::Pairings;
 use crate::resources::pairings::Role;
 use crate::resources::pairings::api::{Pairing, PairingFilter};
@@ -35,6 +36,10 @@ struct Row {
     progress: String,
     milestones: i64,
     overdue: i64,
+    /// Commitments behind their pace.
+    behind: i64,
+    /// Resolutions past their due date.
+    resolutions_overdue: i64,
 }
 
 /// Mounts the page.
@@ -61,13 +66,15 @@ async fn home(call: Call, state: web::Data<AppState>) -> Result<HttpResponse> {
             let filter: PairingFilter = serde_json::from_value(serde_json::json!({}))?;
             let request = PageRequest { limit: SHOWN, after: None, count: false, list: String::new() };
             let page = Pairings::page(conn, &filter, &request, view)?;
-            Pairings::load(conn, &page.ids, view)
+            let figures = scorecard::of_pairings(conn, view.as_of)?;
+            let pairings = Pairings::load(conn, &page.ids, view)?;
+            Ok(pairings.into_iter().map(|pairing| (figures.get(&pairing.id).cloned(), pairing)).collect::<Vec<_>>())
         })
         .await?;
     let home = Home {
         zh: language == Language::Zh,
         as_of: view.as_of.to_string(),
-        pairings: pairings.into_iter().map(|pairing| row(pairing, language)).collect(),
+        pairings: pairings.into_iter().map(|(figures, pairing)| row(pairing, figures.as_ref(), language)).collect(),
     };
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_LANGUAGE, language.tag()))
@@ -75,7 +82,7 @@ async fn home(call: Call, state: web::Data<AppState>) -> Result<HttpResponse> {
         .body(home.render().map_err(Error::unexpected)?))
 }
 
-fn row(pairing: Pairing, language: Language) -> Row {
+fn row(pairing: Pairing, figures: Option<&Figures>, language: Language) -> Row {
     let word = |text: &crate::text::Text| match (language, &text.en) {
         (Language::En, Some(en)) => en.clone(),
         _ => text.zh.clone(),
@@ -91,6 +98,8 @@ fn row(pairing: Pairing, language: Language) -> Row {
         progress: pairing.progress.map_or_else(|| "–".to_owned(), |progress| format!("{progress} %")),
         milestones: pairing.progress_counted + pairing.progress_left_out,
         overdue: pairing.overdue,
+        behind: figures.map_or(0, |figures| figures.commitments.behind),
+        resolutions_overdue: figures.map_or(0, |figures| figures.resolutions.overdue),
         code: pairing.code.0,
     }
 }

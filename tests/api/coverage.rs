@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::common::builders::{Operation, example, operations, writes};
 use crate::common::client::Answer;
 use crate::common::{CONTRACT, on_each};
+use crate::examples::gather;
 
 /// The answer's status is one that the document lists for the operation.
 fn listed(operation: &Operation, answer: Answer) -> Answer {
@@ -33,12 +34,14 @@ fn is_json(media_type: &str) -> bool {
 #[test]
 fn every_write_needs_a_key() {
     on_each(|database| async move {
-        let anonymous = database.client().anonymous();
+        let client = database.client();
+        gather(&client).await;
+        let anonymous = client.anonymous();
         let operations = writes();
         assert!(operations.len() > 20, "the document has its writes");
         for operation in operations {
-            for reference in [operation.seeded(), "no-such-record"] {
-                let answer = listed(&operation, operation.send(&anonymous, reference).await).expect(401);
+            for reference in [operation.some_record(&client).await, "no-such-record".to_owned()] {
+                let answer = listed(&operation, operation.send(&anonymous, &reference).await).expect(401);
                 assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", operation.id);
             }
         }
@@ -64,11 +67,13 @@ fn every_operation_on_one_record_answers_404_for_an_unknown_one() {
 fn every_read_answers_what_its_schema_says() {
     on_each(|database| async move {
         let client = database.client();
+        gather(&client).await;
         for operation in operations().iter().filter(|operation| operation.method == Method::GET) {
             if operation.id == "getDocumentContent" {
                 continue;
             }
-            let answer = operation.send(&client, operation.seeded()).await.expect(200);
+            let reference = operation.some_record(&client).await;
+            let answer = operation.send(&client, &reference).await.expect(200);
             let media = &operation.document["responses"]["200"]["content"]["application/json"];
             assert_eq!(faults(media, &answer.body), Vec::<String>::new(), "{}", operation.id);
         }

@@ -1,17 +1,3 @@
-//! Tests by resource and by manner.
+//! Tests by resource and by manner: every file of this folder.
 
-mod access;
-mod agreement_lists;
-mod agreements;
-mod concurrency;
-mod coverage;
-mod documents;
-mod figures;
-mod manners;
-mod milestone_lists;
-mod milestones;
-mod paging;
-mod pairings;
-mod registers;
-mod reports;
-mod seed;
+automod::dir!("tests/api");

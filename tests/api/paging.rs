@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::common::builders::{alone, bare_agreement, ids, lists, on_each_alone, walk, with_query};
 use crate::common::records::{create, fault, listed, milestone, with};
 use crate::common::{Client, on_each};
+use crate::examples::gather;
 
 /// Gives each list that hangs on one record more than one item, and gives orders by date ties and gaps.
 async fn fill(client: &Client) {
@@ -48,11 +49,12 @@ fn key(item: &Value, field: &str) -> (bool, String, i64) {
 fn every_list_is_walked_whole_in_every_order() {
     on_each(|database| async move {
         let client = database.client();
+        gather(&client).await;
         fill(&client).await;
         let lists = lists();
         assert!(lists.len() >= 20, "the document has its lists");
         for list in lists {
-            let path = list.path(list.seeded());
+            let path = list.path(&list.some_record(&client).await);
             let plain = walk(&client, &path, "", 1000).await;
             assert!(!plain.is_empty(), "{path} has items to walk over");
             for sort in list.sorts() {
@@ -77,9 +79,10 @@ fn every_list_is_walked_whole_in_every_order() {
 fn every_list_counts_itself_when_asked_and_only_then() {
     on_each(|database| async move {
         let client = database.client();
+        gather(&client).await;
         fill(&client).await;
         for list in lists() {
-            let path = list.path(list.seeded());
+            let path = list.path(&list.some_record(&client).await);
             let items = walk(&client, &path, "", 1000).await;
             for uncounted in ["limit=1", "limit=1&count=false"] {
                 let page = client.get(&with_query(&path, &[uncounted])).await.expect(200);
@@ -103,6 +106,7 @@ fn every_list_counts_itself_when_asked_and_only_then() {
 fn the_link_header_leads_to_the_next_page() {
     on_each(|database| async move {
         let client = database.client();
+        gather(&client).await;
         fill(&client).await;
         for start in [
             "/api/v1/regions?sort=-code&limit=3",
@@ -131,6 +135,7 @@ fn the_link_header_leads_to_the_next_page() {
 fn a_cursor_is_good_for_its_own_list_alone() {
     on_each(|database| async move {
         let client = database.client();
+        gather(&client).await;
         fill(&client).await;
         let own = "pairing=xinhui-taishan&sort=due_on";
         let page = client.get(&format!("milestones?{own}&limit=1")).await.expect(200);

@@ -60,10 +60,10 @@ fn what_others_refer_to_is_not_deleted() {
     on_each(|database| async move {
         let client = database.client();
         for (path, by) in [
-            ("regions/jiangmen", &["regions", "organizations"][..]),
-            ("regions/xinhui", &["pairings", "agreements"]),
+            ("regions/jiangmen", &["regions", "organizations", "assets"][..]),
+            ("regions/xinhui", &["pairings", "conferences", "agreements"]),
             ("sectors/education", &["sectors", "pairings", "agreements"]),
-            ("programmes/jiangmen-east-west", &["pairings"]),
+            ("programmes/jiangmen-east-west", &["pairings", "funds"]),
         ] {
             let refused = client.delete(path).await.expect(409);
             let words: Vec<&str> =

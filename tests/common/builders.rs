@@ -79,23 +79,22 @@ impl Operation {
         if sorts.is_empty() { vec![String::new()] } else { sorts }
     }
 
-    /// A record of the seed that the operation can be asked for; nothing where it takes no reference.
-    pub fn seeded(&self) -> &'static str {
-        if !self.takes_reference() {
-            return "";
+    /// A record that the operation can be asked for: the first of its list, and of a list below it the first that has
+    /// items. Nothing where it takes no reference.
+    pub async fn some_record(&self, client: &Client) -> String {
+        let Some((collection, _)) = self.template.split_once("/{ref}") else { return String::new() };
+        let page = client.get(&format!("{collection}?limit=1000")).await.expect(200);
+        let all = ids(page.body["items"].as_array().expect("items"));
+        let first = all.first().unwrap_or_else(|| panic!("{collection} is empty: make the examples first"));
+        if self.parameters().iter().any(|name| name == "cursor") {
+            for id in &all {
+                let list = client.get(&self.path(&id.to_string())).await.expect(200);
+                if list.body["items"] != json!([]) {
+                    return id.to_string();
+                }
+            }
         }
-        let resource = self.template.trim_start_matches("/api/v1/").split('/').next().unwrap_or_default();
-        match resource {
-            "documents" => "gb-t-2260",
-            "regions" => "enping",
-            "organizations" => "jiangmen-polytechnic",
-            "sectors" => "culture-tourism",
-            "programmes" => "jiangmen-east-west",
-            "pairings" => "xinhui-taishan",
-            "agreements" => "xinhui-taishan-framework-2022",
-            "milestones" => "heshan-kaiping-first-joint-conference-held",
-            other => panic!("name a record of the seed for {other}"),
-        }
+        first.to_string()
     }
 
     /// Sends the operation's own example, with `If-Match: *` where it needs a precondition.

@@ -3,6 +3,7 @@
 pub mod builders;
 pub mod client;
 pub mod postgres;
+pub mod privacy;
 pub mod program;
 pub mod records;
 

@@ -1,10 +1,11 @@
 //! Records that the tests of resources begin with, as their POST bodies, and small comparisons.
 
+use pairing_tracker::db::reference::Kind;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::Client;
 use super::client::Answer;
+use super::{Client, Database};
 
 /// The fields of a record, some of them changed or added.
 pub fn with(mut record: Value, changes: Value) -> Value {
@@ -46,6 +47,34 @@ pub fn milestone(code: &str) -> Value {
     })
 }
 
+/// A planned joint conference of Xinhui and Taishan without a number.
+pub fn conference(code: &str) -> Value {
+    json!({ "code": code, "pairing": "xinhui-taishan" })
+}
+
+/// A commitment of the seeded framework agreement of Xinhui and Taishan: 100 people over the year 2022.
+pub fn commitment(code: &str) -> Value {
+    json!({
+        "code": code, "agreement": "xinhui-taishan-framework-2022", "text": { "zh": "选派教师跟岗" },
+        "starts_on": "2022-01-01", "due_on": "2022-12-31", "indicator": { "unit": "人", "target": "100" }
+    })
+}
+
+/// A draft of a report on a commitment, for the days from `start` to `end`.
+pub fn report(commitment: &str, start: &str, end: &str, value: &str) -> Value {
+    json!({ "commitment": commitment, "period_start_on": start, "period_end_on": end, "value": value })
+}
+
+/// A report that was approved elsewhere: it counts at once.
+pub fn approved(commitment: &str, start: &str, end: &str, value: &str) -> Value {
+    with(report(commitment, start, end, value), json!({ "status": "approved" }))
+}
+
+/// A proposed project of Xinhui and Taishan under no agreement.
+pub fn project(code: &str) -> Value {
+    json!({ "code": code, "pairing": "xinhui-taishan", "title": { "zh": "共建园区" } })
+}
+
 /// Creates a record that is good.
 pub async fn create(client: &Client, path: &str, record: Value) -> Answer {
     client.post(path, record).await.expect(201)
@@ -68,8 +97,30 @@ pub fn codes_of(references: &Value) -> Vec<&str> {
     references.as_array().into_iter().flatten().filter_map(|reference| reference["code"].as_str()).collect()
 }
 
+/// A column of a list's or a report's rows.
+pub fn column(list: &Answer, pointer: &str) -> Vec<Value> {
+    let rows = list.body["items"].as_array().expect("rows");
+    rows.iter().map(|row| row.pointer(pointer).cloned().unwrap_or_default()).collect()
+}
+
 /// The codes that a list of `path` holds, in its order; the query may hold Chinese as it is.
 pub async fn listed(client: &Client, path: &str, query: &str) -> Vec<String> {
     let query = utf8_percent_encode(query, CONTROLS);
     client.get(&format!("{path}?limit=1000&{query}")).await.expect(200).codes()
+}
+
+/// [`listed`], but of these codes alone, whatever the seed brings besides.
+pub async fn listed_of(client: &Client, path: &str, query: &str, codes: &[&str]) -> Vec<String> {
+    let mut found = listed(client, path, query).await;
+    found.retain(|code| codes.contains(&code.as_str()));
+    found
+}
+
+/// How a record is named where others refer to it, in Chinese and English.
+pub fn named(database: &Database, kind: &Kind, record: &Answer) -> (String, Option<String>) {
+    let id = record.body["id"].as_i64().expect("an id");
+    let found = (kind.references)(&mut database.connect(), &[id]).expect("the record is read");
+    let [reference] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(json!([reference.id, reference.code]), json!([id, record.body["code"]]));
+    (reference.name.zh.clone(), reference.name.en.clone())
 }

@@ -40,6 +40,8 @@ pub struct Agreement {
     pub number: Option<String>,
     /// The agreement that it hangs under.
     pub parent: Option<Reference>,
+    /// The conference at which it was signed.
+    pub conference: Option<Reference>,
     /// What was last decided about it.
     pub status: Status,
     /// Since when it has this status.
@@ -100,12 +102,7 @@ pub struct Party {
 /// An agreement to create.
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
-#[validate(
-    schema(function = "period"),
-    schema(function = "party_is_one"),
-    schema(function = "reason_and_date"),
-    schema(function = "two_parties")
-)]
+#[validate(schema(function = "period"), schema(function = "reason_and_date"), schema(function = "two_parties"))]
 pub struct NewAgreement {
     /// The record's slug.
     pub code: Code,
@@ -122,6 +119,9 @@ pub struct NewAgreement {
     /// The agreement of the same pairing that it hangs under.
     #[serde(default)]
     pub parent: Option<Ref>,
+    /// The conference of the same pairing at which it was signed.
+    #[serde(default)]
+    pub conference: Option<Ref>,
     /// What was decided about it. From `draft` to `signed`; from `signed` to `suspended` or `terminated`; from
     /// `suspended` to `signed` or `terminated`.
     #[serde(default = "draft")]
@@ -192,17 +192,6 @@ fn period(new: &NewAgreement) -> Result<(), ValidationError> {
     rules::period(new.effective_on, new.expires_on, "/expires_on", "effective_on")
 }
 
-fn party_is_one(new: &NewAgreement) -> Result<(), ValidationError> {
-    match new.parties.iter().position(|party| party.region.is_some() == party.organization.is_some()) {
-        None => Ok(()),
-        Some(index) => Err(rules::broken(
-            &format!("/parties/{index}"),
-            "one_of",
-            msg!("须且只须给出 region 或 organization。", "must have either region or organization"),
-        )),
-    }
-}
-
 fn reason_and_date(new: &NewAgreement) -> Result<(), ValidationError> {
     if new.status.needs_reason() && new.status_reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
         let status = new.status;
@@ -261,6 +250,8 @@ pub struct AgreementFilter {
     pub pairing: Option<Ref>,
     /// Hanging under this agreement.
     pub parent: Option<Ref>,
+    /// Signed at this conference.
+    pub conference: Option<Ref>,
     /// Of these kinds; several repeat the parameter.
     #[serde(default)]
     pub kind: Vec<Kind>,

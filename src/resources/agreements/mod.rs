@@ -7,24 +7,29 @@
 
 pub mod amendments;
 pub mod api;
-mod parties;
+pub mod parties;
 pub mod store;
 
 use chrono::NaiveDate;
 
-use crate::{kind, text_enum};
+use crate::{kind, named, text_enum};
 
 /// The resource.
 pub struct Agreements;
 
-kind!("agreement", "agreements", 7, agreements(title_zh, title_en), refers to {
-    "pairing" by agreements::pairing_id,
-    "agreement" by agreements::parent_id,
-    "region" by agreement_parties::region_id,
-    "organization" by agreement_parties::organization_id,
-    "sector" by agreement_sectors::sector_id,
-    "agreement" by amendments::agreement_id,
-});
+kind!(
+    "agreement", "agreements", 7, agreements, named!(agreements by title_zh, title_en), "What the sides signed, and its amendments. 协议及其变更。",
+    refers to {
+        "pairing" by agreements::pairing_id,
+        "agreement" by agreements::parent_id,
+        "conference" by agreements::conference_id,
+        "region" by agreement_parties::region_id,
+        "organization" by agreement_parties::organization_id,
+        "sector" by agreement_sectors::sector_id,
+        "agreement" by amendments::agreement_id,
+    },
+    after &["parent"]
+);
 
 text_enum! {
     /// What kind of agreement it is.

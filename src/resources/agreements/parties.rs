@@ -1,6 +1,6 @@
 //! Who signs an agreement, and whether both sides of the pairing do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::prelude::*;
 
@@ -10,6 +10,7 @@ use crate::db::Conn;
 use crate::db::reference::References;
 use crate::db::schema::{agreement_parties, organizations, regions as regions_table};
 use crate::error::{Faults, Result};
+use crate::figures::members::Places;
 use crate::msg;
 use crate::resources::{organizations as org, pairings, regions};
 
@@ -32,13 +33,21 @@ pub struct Row {
     signed_on: Option<chrono::NaiveDate>,
 }
 
-/// Finds the parties' regions and organizations; a fault for each that is unknown.
+/// Finds the parties' regions and organizations; a fault for each that is unknown, and for each party that is not one.
 pub fn resolve(conn: &mut Conn, faults: &mut Faults, parties: &[NewParty]) -> Result<Vec<Signed>> {
     let mut signed = Vec::with_capacity(parties.len());
     for (index, party) in parties.iter().enumerate() {
         let at = |field: &str| format!("/parties/{index}/{field}");
+        if party.region.is_some() == party.organization.is_some() {
+            faults.push(
+                format!("/parties/{index}"),
+                "one_of",
+                msg!("须且只须给出 region 或 organization。", "must have either region or organization"),
+            );
+        }
         let region_id = regions::KIND.resolve_optional(conn, faults, at("region"), party.region.as_ref())?;
-        let organization_id = org::KIND.resolve_optional(conn, faults, at("organization"), party.organization.as_ref())?;
+        let organization_id =
+            org::KIND.resolve_optional(conn, faults, at("organization"), party.organization.as_ref())?;
         signed.push(Signed { region_id, organization_id, party: party.clone() });
     }
     Ok(signed)
@@ -66,7 +75,10 @@ pub fn require_both_sides(conn: &mut Conn, faults: &mut Faults, pairing: i64, pa
             faults.push(
                 "/parties",
                 "side_missing",
-                msg!("签署方中缺少结对关系的 {role} 一方。", "must include the {role} side of the pairing, or an organization of it"),
+                msg!(
+                    "签署方中缺少结对关系的 {role} 一方。",
+                    "must include the {role} side of the pairing, or an organization of it"
+                ),
             );
         }
     }
@@ -101,6 +113,19 @@ pub fn load(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Row>> {
         .order((agreement_parties::agreement_id, agreement_parties::position))
         .select(Row::as_select())
         .load(conn)?)
+}
+
+/// The regions that sign each agreement, themselves or by an organization of theirs, with all that are around them.
+pub fn named_regions(conn: &mut Conn, ids: &[i64], places: &Places) -> Result<HashMap<i64, BTreeSet<i64>>> {
+    let mut named: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+    for chunk in ids.chunks(10_000) {
+        for party in load(conn, chunk)? {
+            let regions = named.entry(party.agreement_id).or_default();
+            party.region_id.into_iter().for_each(|region| places.add_region(regions, region));
+            party.organization_id.into_iter().for_each(|id| places.add_organization(regions, id));
+        }
+    }
+    Ok(named)
 }
 
 impl Row {

@@ -11,31 +11,40 @@ use super::{Agreements, Kind, State, Status, parties, state};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
-use crate::db::schema::{agreement_parties, agreement_sectors, agreements, pairings as pairings_table};
+use crate::db::schema::{agreements, conferences as conferences_table};
 use crate::db::types::{Code, Instant};
-use crate::db::{Conn, MultiBackend, reference, search};
+use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::tally;
-use crate::resources::citations::{self, NewCitation};
+use crate::resources::citations;
 use crate::resources::record::{self, Resource, Tx, View};
-use crate::resources::{organizations, pairings, programmes, regions, sectors};
+use crate::resources::{conferences, pairings, sectors};
 use crate::text::Text;
-use crate::{keyset, links, msg, put_links, put_row, rules};
+use crate::{keyset, links, msg, narrow, put_links, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = agreements)]
 struct Row {
     id: i64,
-    code: String,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
+    #[diesel(embed)]
+    values: Values,
+}
+
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = agreements, treat_none_as_null = true)]
+struct Values {
+    code: String,
     pairing_id: i64,
     kind: Kind,
     title_zh: String,
     title_en: Option<String>,
     number: Option<String>,
     parent_id: Option<i64>,
+    conference_id: Option<i64>,
     status: Status,
     status_on: Option<NaiveDate>,
     status_reason: Option<String>,
@@ -47,25 +56,16 @@ struct Row {
     note: Option<String>,
 }
 
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = agreements, treat_none_as_null = true)]
-struct Values {
-    code: String,
-    pairing_id: i64,
-    kind: Kind,
-    title_zh: String,
-    title_en: Option<String>,
-    number: Option<String>,
-    parent_id: Option<i64>,
-    status: Status,
-    status_on: Option<NaiveDate>,
-    status_reason: Option<String>,
-    signed_on: Option<NaiveDate>,
-    effective_on: Option<NaiveDate>,
-    expires_on: Option<NaiveDate>,
-    summary_zh: Option<String>,
-    summary_en: Option<String>,
-    note: Option<String>,
+impl Row {
+    fn state(&self, as_of: NaiveDate) -> State {
+        state(
+            self.values.status,
+            self.values.status_on,
+            self.values.effective_on.or(self.values.signed_on),
+            self.values.expires_on,
+            as_of,
+        )
+    }
 }
 
 type Query<'a> = agreements::BoxedQuery<'a, MultiBackend>;
@@ -77,7 +77,8 @@ impl Resource for Agreements {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewAgreement";
-    const COMPUTED: &'static [&'static str] = &["state", "progress", "progress_counted", "progress_left_out", "overdue"];
+    const COMPUTED: &'static [&'static str] =
+        &["state", "progress", "progress_counted", "progress_left_out", "overdue"];
 
     fn page(conn: &mut Conn, filter: &AgreementFilter, page: &PageRequest, view: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| filtered(conn, filter, view);
@@ -94,15 +95,17 @@ impl Resource for Agreements {
     }
 
     fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Agreement>> {
-        let rows: Vec<Row> = agreements::table.filter(agreements::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let rows: Vec<Row> =
+            agreements::table.filter(agreements::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let signed = parties::load(conn, ids)?;
         let in_sectors = links!(conn, agreement_sectors, agreement_id in ids, sector_id);
         let tallies = tally::by_agreement(conn, ids, view.as_of)?;
 
         let mut references = References::default();
         for row in &rows {
-            references.want(&pairings::KIND, row.pairing_id);
-            references.want(Self::KIND, row.parent_id);
+            references.want(&pairings::KIND, row.values.pairing_id);
+            references.want(Self::KIND, row.values.parent_id);
+            references.want(&conferences::KIND, row.values.conference_id);
         }
         signed.iter().for_each(|party| party.want(&mut references));
         in_sectors.iter().for_each(|(_, sector)| references.want(&sectors::KIND, *sector));
@@ -115,34 +118,31 @@ impl Resource for Agreements {
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(page::in_order(ids, rows, |row| row.id)
             .map(|row| {
-                let Row {
-                    id, code, version, created_at, updated_at, pairing_id, kind, title_zh, title_en, number, parent_id, status,
-                    status_on, status_reason, signed_on, effective_on, expires_on, summary_zh, summary_en, note,
-                } = row;
-                let tally = tallies.get(&id).cloned().unwrap_or_default();
+                let tally = tallies.get(&row.id).cloned().unwrap_or_default();
                 Agreement {
-                    id,
-                    code: Code(code),
-                    version,
-                    created_at,
-                    updated_at,
-                    pairing: references.get(&pairings::KIND, pairing_id),
-                    kind,
-                    title: Text { zh: title_zh, en: title_en },
-                    number,
-                    parent: references.optional(Self::KIND, parent_id),
-                    status,
-                    status_on,
-                    status_reason,
-                    signed_on,
-                    effective_on,
-                    expires_on,
-                    parties: parties_of.remove(&id).unwrap_or_default(),
-                    sectors: references.linked(&sectors::KIND, &in_sectors, id),
-                    summary: Text::optional(summary_zh, summary_en),
-                    note,
-                    citations: cited.remove(&id).unwrap_or_default(),
-                    state: state(status, status_on, effective_on.or(signed_on), expires_on, view.as_of),
+                    pairing: references.get(&pairings::KIND, row.values.pairing_id),
+                    parent: references.optional(Self::KIND, row.values.parent_id),
+                    conference: references.optional(&conferences::KIND, row.values.conference_id),
+                    parties: parties_of.remove(&row.id).unwrap_or_default(),
+                    sectors: references.linked(&sectors::KIND, &in_sectors, row.id),
+                    citations: cited.remove(&row.id).unwrap_or_default(),
+                    state: row.state(view.as_of),
+                    id: row.id,
+                    code: Code(row.values.code),
+                    version: row.version,
+                    created_at: row.created_at,
+                    updated_at: row.updated_at,
+                    kind: row.values.kind,
+                    title: Text { zh: row.values.title_zh, en: row.values.title_en },
+                    number: row.values.number,
+                    status: row.values.status,
+                    status_on: row.values.status_on,
+                    status_reason: row.values.status_reason,
+                    signed_on: row.values.signed_on,
+                    effective_on: row.values.effective_on,
+                    expires_on: row.values.expires_on,
+                    summary: Text::optional(row.values.summary_zh, row.values.summary_en),
+                    note: row.values.note,
                     progress: tally.progress(),
                     progress_counted: tally.counted(),
                     progress_left_out: tally.counts.cancelled,
@@ -154,17 +154,41 @@ impl Resource for Agreements {
 
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Agreement)>, new: NewAgreement) -> Result<i64> {
         let NewAgreement {
-            code, pairing, kind, title, number, parent, status, status_on, status_reason, signed_on, effective_on, expires_on,
-            parties, sectors, summary, note, citations: _,
+            code,
+            pairing,
+            kind,
+            title,
+            number,
+            parent,
+            conference,
+            status,
+            status_on,
+            status_reason,
+            signed_on,
+            effective_on,
+            expires_on,
+            parties,
+            sectors,
+            summary,
+            note,
+            citations: _,
         } = new;
         let mut faults = Faults::default();
         let pairing_id = pairings::KIND.resolve(tx.conn, &mut faults, "/pairing", &pairing)?;
         let parent_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/parent", parent.as_ref())?;
+        let conference_id =
+            conferences::KIND.resolve_optional(tx.conn, &mut faults, "/conference", conference.as_ref())?;
         let sector_ids = sectors::KIND.resolve_all(tx.conn, &mut faults, "/sectors", &sectors)?;
         let signed = parties::resolve(tx.conn, &mut faults, &parties)?;
         rules::not_in_future(&mut faults, "/signed_on", signed_on, tx.today);
         if let (Some(parent), Some(pairing)) = (parent_id, pairing_id) {
-            require_same_pairing(tx.conn, &mut faults, parent, pairing)?;
+            let of_parent = agreements::table.find(parent).select(agreements::pairing_id).first(tx.conn)?;
+            rules::same_pairing(&mut faults, "/parent", of_parent, pairing);
+        }
+        if let (Some(conference), Some(pairing)) = (conference_id, pairing_id) {
+            let of_conference =
+                conferences_table::table.find(conference).select(conferences_table::pairing_id).first(tx.conn)?;
+            rules::same_pairing(&mut faults, "/conference", of_conference, pairing);
         }
         if let (true, Some(pairing)) = (status != Status::Draft, pairing_id) {
             parties::require_both_sides(tx.conn, &mut faults, pairing, &signed)?;
@@ -193,6 +217,7 @@ impl Resource for Agreements {
             title_en: title.en,
             number,
             parent_id,
+            conference_id,
             status,
             status_on,
             status_reason: if status.needs_reason() { status_reason } else { None },
@@ -211,7 +236,9 @@ impl Resource for Agreements {
 
     fn settle_patch(merged: &mut Value, before: &Value, patch: &Value) {
         // Date and reason are of the status that was; a new one has its own, or none.
-        let Some(fields) = merged.as_object_mut().filter(|fields| fields.get("status") != before.get("status")) else { return };
+        let Some(fields) = merged.as_object_mut().filter(|fields| fields.get("status") != before.get("status")) else {
+            return;
+        };
         for name in ["status_on", "status_reason"] {
             if patch.get(name).is_none() {
                 fields.shift_remove(name);
@@ -229,38 +256,12 @@ impl Resource for Agreements {
     }
 
     fn texts(new: &NewAgreement) -> Vec<&str> {
-        let summary = new.summary.as_ref();
-        let texts = [
-            Some(&new.title.zh),
-            new.title.en.as_ref(),
-            new.number.as_ref(),
-            summary.map(|text| &text.zh),
-            summary.and_then(|text| text.en.as_ref()),
-            new.note.as_ref(),
-        ];
-        texts.into_iter().flatten().map(String::as_str).collect()
+        let texts = [new.number.as_ref(), new.note.as_ref()];
+        let texts = texts.into_iter().flatten().map(String::as_str);
+        Text::all(Some(&new.title)).chain(Text::all(new.summary.as_ref())).chain(texts).collect()
     }
 
-    fn code(new: &NewAgreement) -> Option<&Code> {
-        Some(&new.code)
-    }
-
-    fn citations(new: &NewAgreement) -> &[NewCitation] {
-        &new.citations
-    }
-
-    fn id_and_version(read: &Agreement) -> (i64, i64) {
-        (read.id, read.version)
-    }
-}
-
-/// A parent is of the same pairing; the database holds the same by a composite key.
-fn require_same_pairing(conn: &mut Conn, faults: &mut Faults, parent: i64, pairing: i64) -> Result<()> {
-    let of_parent: i64 = agreements::table.find(parent).select(agreements::pairing_id).first(conn)?;
-    if of_parent != pairing {
-        faults.push("/parent", "other_pairing", msg!("上级协议须属于同一结对关系。", "must be an agreement of the same pairing"));
-    }
-    Ok(())
+    record_parts!(Agreement, NewAgreement, code required);
 }
 
 /// An agreement that others hang under does not leave their pairing.
@@ -273,7 +274,10 @@ fn require_no_children_elsewhere(conn: &mut Conn, faults: &mut Faults, id: i64, 
         faults.push(
             "/pairing",
             "has_children",
-            msg!("其下有 {elsewhere} 个协议属于原结对关系。", "{elsewhere} agreements of the present pairing hang under it"),
+            msg!(
+                "其下有 {elsewhere} 个协议属于原结对关系。",
+                "{elsewhere} agreements of the present pairing hang under it"
+            ),
         );
     }
     Ok(())
@@ -281,69 +285,49 @@ fn require_no_children_elsewhere(conn: &mut Conn, faults: &mut Faults, id: i64, 
 
 fn filtered<'a>(conn: &mut Conn, filter: &'a AgreementFilter, view: View) -> Result<Query<'a>> {
     let AgreementFilter {
-        q, programme, pairing, parent, kind, status, state, sector, region, organization, signed_from, signed_to, expires_from,
-        expires_to, updated_since, sort: _,
+        q,
+        programme,
+        pairing,
+        parent,
+        conference,
+        kind,
+        status,
+        state,
+        sector,
+        region,
+        organization,
+        signed_from,
+        signed_to,
+        expires_from,
+        expires_to,
+        updated_since,
+        sort: _,
     } = filter;
     let mut faults = Faults::default();
     let mut query = agreements::table.into_boxed::<MultiBackend>();
-    if let Some(q) = q {
-        query = query.filter(search::matches(conn, "agreements.id", super::KIND.name, q));
-    }
-    if let Some(programme) = programme {
-        let id = programmes::KIND.resolve(conn, &mut faults, "/query/programme", programme)?.unwrap_or(0);
-        let of_programme = pairings_table::table.filter(pairings_table::programme_id.eq(id)).select(pairings_table::id);
-        query = query.filter(agreements::pairing_id.eq_any(of_programme));
-    }
-    if let Some(pairing) = pairing {
-        let id = pairings::KIND.resolve(conn, &mut faults, "/query/pairing", pairing)?;
-        query = query.filter(agreements::pairing_id.eq(id.unwrap_or(0)));
-    }
-    if let Some(parent) = parent {
-        let id = super::KIND.resolve(conn, &mut faults, "/query/parent", parent)?;
-        query = query.filter(agreements::parent_id.eq(id.unwrap_or(0)));
-    }
-    if let Some(sector) = sector {
-        let id = sectors::KIND.resolve(conn, &mut faults, "/query/sector", sector)?.unwrap_or(0);
-        let in_sector = agreement_sectors::table.filter(agreement_sectors::sector_id.eq(id));
-        query = query.filter(agreements::id.eq_any(in_sector.select(agreement_sectors::agreement_id)));
-    }
-    if let Some(region) = region {
-        let id = regions::KIND.resolve(conn, &mut faults, "/query/region", region)?.unwrap_or(0);
-        let by_region = agreement_parties::table.filter(agreement_parties::region_id.eq(id));
-        query = query.filter(agreements::id.eq_any(by_region.select(agreement_parties::agreement_id)));
-    }
-    if let Some(organization) = organization {
-        let id = organizations::KIND.resolve(conn, &mut faults, "/query/organization", organization)?.unwrap_or(0);
-        let by_organization = agreement_parties::table.filter(agreement_parties::organization_id.eq(id));
-        query = query.filter(agreements::id.eq_any(by_organization.select(agreement_parties::agreement_id)));
-    }
+    narrow!(query, conn, faults, agreements:
+        text(q),
+        programme(programme),
+        reference(pairing => pairings.pairing_id),
+        reference(parent => agreements.parent_id),
+        reference(conference => conferences.conference_id),
+        linked(sector => sectors in agreement_sectors(agreement_id, sector_id)),
+        linked(region => regions in agreement_parties(agreement_id, region_id)),
+        linked(organization => organizations in agreement_parties(agreement_id, organization_id)),
+        among(kind => kind),
+        among(status => status),
+        from(signed_from => signed_order),
+        to(signed_to => signed_order),
+        from(expires_from => expires_on),
+        to(expires_to => expires_on),
+        since(updated_since),
+    );
     faults.refuse()?;
-    if !kind.is_empty() {
-        query = query.filter(agreements::kind.eq_any(kind));
-    }
-    match status.as_slice() {
-        [] => {}
-        // An equality keeps the order of an index, a list of values does not.
-        [only] => query = query.filter(agreements::status.eq(*only)),
-        several => query = query.filter(agreements::status.eq_any(several)),
+    if signed_from.is_some() || signed_to.is_some() {
+        query = query.filter(agreements::signed_on.is_not_null());
     }
     if !state.is_empty() {
         query = in_states(query, state, view.as_of);
-    }
-    if let Some(from) = signed_from {
-        query = query.filter(agreements::signed_order.ge(*from).and(agreements::signed_on.is_not_null()));
-    }
-    if let Some(to) = signed_to {
-        query = query.filter(agreements::signed_order.le(*to).and(agreements::signed_on.is_not_null()));
-    }
-    if let Some(from) = expires_from {
-        query = query.filter(agreements::expires_on.ge(*from));
-    }
-    if let Some(to) = expires_to {
-        query = query.filter(agreements::expires_on.le(*to));
-    }
-    if let Some(since) = updated_since {
-        query = query.filter(agreements::updated_at.ge(Instant::from(*since)));
     }
     Ok(query)
 }

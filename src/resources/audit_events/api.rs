@@ -88,6 +88,32 @@ pub struct AuditEventFilter {
 
 crate::page_type!(AuditEventList of AuditEvent);
 
+/// Up to when a record's history is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryParams {
+    /// Only what was written at this instant or earlier; the answer's `record` is the record as it stood then.
+    #[param(example = "2022-04-11T01:30:00Z")]
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// A page of one record's history, and the record as it stood.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecordHistory {
+    /// The events of this page.
+    #[schema(max_items = 1000)]
+    pub items: Vec<AuditEvent>,
+    /// The record as it stood at `at`, without what is computed; null where `at` was not asked for, and where the record
+    /// was not there yet or not there any more.
+    #[schema(value_type = Option<Object>, additional_properties = true)]
+    pub record: Option<Value>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    pub next_cursor: Option<String>,
+    /// How many events there are; only with `count=true`.
+    #[schema(minimum = 0)]
+    pub total: Option<i64>,
+}
+
 /// Lists the history of all records.
 #[utoipa::path(
     get, path = "/audit-events", operation_id = "listAuditEvents", tag = "audit-events",
@@ -98,13 +124,13 @@ crate::page_type!(AuditEventList of AuditEvent);
 )]
 #[get("/audit-events")]
 async fn list(call: Call) -> Result<HttpResponse> {
-    call.answer(|call| {
+    call.answer(|call, sight| {
         let query = call.query("listAuditEvents")?;
         let filter: AuditEventFilter = typed(&query)?;
         let listing = call.listing("listAuditEvents", &query)?;
         Ok(move |conn: &mut Conn| {
             let page = store::page(conn, &filter, &listing.page)?;
-            let items = store::load(conn, &page.ids)?;
+            let items = store::load(conn, &page.ids, &sight)?;
             listing.answer(json!(items), &page)
         })
     })

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use serde_json::Value;
 
 use super::api::{AuditEvent, AuditEventFilter, Sort};
+use crate::access::Sight;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::{audit_events, record_codes};
@@ -11,7 +12,7 @@ use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::history::Action;
-use crate::keyset;
+use crate::{keyset, resources};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit_events)]
@@ -60,25 +61,89 @@ pub fn page(conn: &mut Conn, filter: &AuditEventFilter, page: &PageRequest) -> R
     })
 }
 
-/// A page of one record's history, oldest first.
-pub fn history(conn: &mut Conn, kind: &'static Kind, id: i64, page: &PageRequest) -> Result<PageIds> {
+/// A page of one record's history, oldest first; up to an instant, where one is given.
+pub fn history(
+    conn: &mut Conn,
+    kind: &'static Kind,
+    id: i64,
+    at: Option<Instant>,
+    page: &PageRequest,
+) -> Result<PageIds> {
     let filtered = |_: &mut Conn| -> Result<_> {
         let of_record = audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id));
-        Ok(audit_events::table.into_boxed::<MultiBackend>().filter(of_record))
+        let query = audit_events::table.into_boxed::<MultiBackend>().filter(of_record);
+        Ok(match at {
+            Some(at) => query.filter(audit_events::at.le(at)),
+            None => query,
+        })
     };
     keyset!(conn, page, (), filtered, audit_events, { () => asc id: i64 })
 }
 
-/// Events by id, in order.
-pub fn load(conn: &mut Conn, ids: &[i64]) -> Result<Vec<AuditEvent>> {
-    let rows: Vec<Row> = audit_events::table.filter(audit_events::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+/// A record as it stood at an instant; `None` where it was not there.
+pub fn as_it_stood(conn: &mut Conn, kind: &'static Kind, id: i64, at: Instant) -> Result<Option<Value>> {
+    let state: Option<Option<String>> = audit_events::table
+        .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id)))
+        .filter(audit_events::at.le(at))
+        // What an amendment leaves in the history is the amendment.
+        .filter(audit_events::action.ne(Action::Amend))
+        .order(audit_events::id.desc())
+        .select(audit_events::after_json)
+        .first(conn)
+        .optional()?;
+    Ok(state.flatten().map(|text| serde_json::from_str(&text)).transpose()?)
+}
+
+/// All records of a kind as they stood at an instant, by id.
+pub fn all_as_they_stood(conn: &mut Conn, kind: &'static Kind, at: Instant) -> Result<Vec<(i64, Value)>> {
+    let last = audit_events::table
+        .filter(audit_events::entity.eq(kind.name).and(audit_events::at.le(at)))
+        .filter(audit_events::action.ne(Action::Amend))
+        .group_by(audit_events::record_id)
+        .select(diesel::dsl::max(audit_events::id).assume_not_null());
+    let ids: Vec<i64> = last.load(conn)?;
+    let mut records = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(10_000) {
+        let rows: Vec<(i64, Option<String>)> = audit_events::table
+            .filter(audit_events::id.eq_any(chunk))
+            .order(audit_events::record_id)
+            .select((audit_events::record_id, audit_events::after_json))
+            .load(conn)?;
+        for (id, state) in rows {
+            if let Some(state) = state {
+                records.push((id, serde_json::from_str(&state)?));
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// Events by id, in order, for who sees this much.
+pub fn load(conn: &mut Conn, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEvent>> {
+    let rows: Vec<Row> =
+        audit_events::table.filter(audit_events::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
     page::in_order(ids, rows, |row| row.id)
         .map(|row| {
-            let Row { id, at, actor, action, entity, record_id, record_code, reason, before_json, after_json, request_id } = row;
+            let Row {
+                id,
+                at,
+                actor,
+                action,
+                entity,
+                record_id,
+                record_code,
+                reason,
+                before_json,
+                after_json,
+                request_id,
+            } = row;
             let json = |text: Option<String>| -> Result<Option<Value>> {
                 Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
             };
-            let (before, after) = (json(before_json)?, json(after_json)?);
+            let (mut before, mut after) = (json(before_json)?, json(after_json)?);
+            if let Some(kind) = resources::KINDS.iter().find(|kind| kind.name == entity) {
+                [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.veil(kind, state));
+            }
             Ok(AuditEvent { id, at, actor, action, entity, record_id, record_code, reason, before, after, request_id })
         })
         .collect()
@@ -88,7 +153,11 @@ pub fn load(conn: &mut Conn, ids: &[i64]) -> Result<Vec<AuditEvent>> {
 pub fn id_of(conn: &mut Conn, kind: &'static Kind, reference: &Ref) -> Result<Option<i64>> {
     let Some(id) = reference.id() else {
         let code = &reference.0;
-        return Ok(record_codes::table.find((kind.name, code)).select(record_codes::record_id).first(conn).optional()?);
+        return Ok(record_codes::table
+            .find((kind.name, code))
+            .select(record_codes::record_id)
+            .first(conn)
+            .optional()?);
     };
     let written: Option<i64> = audit_events::table
         .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id)))

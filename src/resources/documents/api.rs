@@ -145,7 +145,12 @@ async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> R
     let actor = call.require_writer().await?;
     let media_type = call.header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
     if !is_media_type(&media_type) {
-        return Err(Problem::new(415, "unsupported_media_type", msg!("Content-Type 缺失或无效", "Content-Type is absent or not valid")).into());
+        return Err(Problem::new(
+            415,
+            "unsupported_media_type",
+            msg!("Content-Type 缺失或无效", "Content-Type is absent or not valid"),
+        )
+        .into());
     }
     let bytes = call.bytes(payload, FILE_MAX).await?;
     let place = call.state.settings.files.clone();
@@ -189,7 +194,12 @@ async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse
 }
 
 fn is_media_type(text: &str) -> bool {
-    let token = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
+    let token =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
     text.len() <= 200
-        && text.split(';').next().and_then(|essence| essence.trim().split_once('/')).is_some_and(|(a, b)| token(a) && token(b))
+        && text
+            .split(';')
+            .next()
+            .and_then(|essence| essence.trim().split_once('/'))
+            .is_some_and(|(a, b)| token(a) && token(b))
 }

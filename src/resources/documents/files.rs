@@ -36,7 +36,10 @@ pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &
         Some(_) => {
             return Err(Problem::conflict(
                 "content_is_set",
-                msg!("该文件已有内容，内容不可更改；请新建文件记录。", "The document has its file, which never changes; create another document."),
+                msg!(
+                    "该文件已有内容，内容不可更改；请新建文件记录。",
+                    "The document has its file, which never changes; create another document."
+                ),
             )
             .into());
         }
@@ -60,7 +63,8 @@ pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &
         ))
         .execute(tx.conn)?;
     let view = View { as_of: tx.today };
-    let after = Documents::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
+    let after =
+        Documents::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
     let (old, new) = (record::snapshot::<Documents>(&before)?, record::snapshot::<Documents>(&after)?);
     record::remember(tx, &KIND, id, Action::Attach, None, Some(&old), Some(&new))?;
     Ok(after)
@@ -85,7 +89,9 @@ pub fn read(conn: &mut Conn, place: &FileStore, reference: &Ref) -> Result<File>
         (Some(bytes), _) => bytes,
         (None, FileStore::Directory(directory)) => std::fs::read(directory.join(&sha256))
             .map_err(|e| Error::Unavailable(format!("cannot read the file {sha256}: {e}")))?,
-        (None, FileStore::Database) => return Err(Error::Unexpected(format!("the file {sha256} is not in the database"))),
+        (None, FileStore::Database) => {
+            return Err(Error::Unexpected(format!("the file {sha256} is not in the database")));
+        }
     };
     if hex(&Sha256::digest(&bytes)) != sha256 {
         return Err(Error::Unexpected(format!("the file {sha256} is damaged")));

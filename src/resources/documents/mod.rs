@@ -7,12 +7,15 @@ pub mod api;
 pub mod files;
 pub mod store;
 
-use crate::{kind, text_enum};
+use crate::{kind, named, text_enum};
 
 /// The resource.
 pub struct Documents;
 
-kind!("document", "documents", 1, documents(title_zh, title_en), refers to {});
+kind!(
+    "document", "documents", 1, documents, named!(documents by title_zh, title_en), "Files and web sources that records cite. 文件与出处。",
+    refers to {}
+);
 
 text_enum! {
     /// What a document is.

@@ -9,35 +9,29 @@ use crate::access::Scope;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::schema::documents;
 use crate::db::types::{Code, Instant};
-use crate::db::{Conn, MultiBackend, reference, search};
-use crate::error::Result;
-use crate::resources::citations::{self, NewCitation};
+use crate::db::{Conn, MultiBackend, reference};
+use crate::error::{Faults, Result};
+use crate::resources::citations;
 use crate::resources::record::{Resource, Tx, View};
 use crate::text::Text;
-use crate::{put_row, record_page};
+use crate::{narrow, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = documents)]
 struct Row {
     id: i64,
-    code: String,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    title_zh: String,
-    title_en: Option<String>,
-    kind: Option<Kind>,
-    publisher: Option<String>,
-    published_on: Option<NaiveDate>,
-    url: Option<String>,
-    language: Option<String>,
-    note: Option<String>,
     media_type: Option<String>,
     byte_size: Option<i64>,
     sha256: Option<String>,
+    #[diesel(embed)]
+    values: Values,
 }
 
-#[derive(Insertable, AsChangeset)]
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = documents, treat_none_as_null = true)]
 struct Values {
     code: String,
@@ -62,22 +56,16 @@ impl Resource for Documents {
     fn page(conn: &mut Conn, filter: &DocumentFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let DocumentFilter { q, kind, published_from, published_to, updated_since, sort: _ } = filter;
+            let faults = Faults::default();
             let mut query = documents::table.into_boxed::<MultiBackend>();
-            if let Some(q) = q {
-                query = query.filter(search::matches(conn, "documents.id", Self::KIND.name, q));
-            }
-            if !kind.is_empty() {
-                query = query.filter(documents::kind.eq_any(kind));
-            }
-            if let Some(from) = published_from {
-                query = query.filter(documents::published_on.ge(*from));
-            }
-            if let Some(to) = published_to {
-                query = query.filter(documents::published_on.le(*to));
-            }
-            if let Some(since) = updated_since {
-                query = query.filter(documents::updated_at.ge(Instant::from(*since)));
-            }
+            narrow!(query, conn, faults, documents:
+                text(q),
+                among(kind => kind),
+                from(published_from => published_on),
+                to(published_to => published_on),
+                since(updated_since),
+            );
+            faults.refuse()?;
             Ok(query)
         };
         record_page!(conn, page, filter.sort, filtered, documents)
@@ -87,29 +75,23 @@ impl Resource for Documents {
         let rows: Vec<Row> = documents::table.filter(documents::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(crate::db::page::in_order(ids, rows, |row| row.id)
-            .map(|row| {
-                let Row {
-                    id, code, version, created_at, updated_at, title_zh, title_en, kind, publisher, published_on, url, language,
-                    note, media_type, byte_size, sha256,
-                } = row;
-                Document {
-                    id,
-                    code: Code(code),
-                    version,
-                    created_at,
-                    updated_at,
-                    title: Text { zh: title_zh, en: title_en },
-                    kind,
-                    publisher,
-                    published_on,
-                    url,
-                    language,
-                    note,
-                    media_type,
-                    byte_size,
-                    sha256,
-                    citations: cited.remove(&id).unwrap_or_default(),
-                }
+            .map(|row| Document {
+                id: row.id,
+                code: Code(row.values.code),
+                version: row.version,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                title: Text { zh: row.values.title_zh, en: row.values.title_en },
+                kind: row.values.kind,
+                publisher: row.values.publisher,
+                published_on: row.values.published_on,
+                url: row.values.url,
+                language: row.values.language,
+                note: row.values.note,
+                media_type: row.media_type,
+                byte_size: row.byte_size,
+                sha256: row.sha256,
+                citations: cited.remove(&row.id).unwrap_or_default(),
             })
             .collect())
     }
@@ -143,15 +125,5 @@ impl Resource for Documents {
         texts.into_iter().flatten().map(String::as_str).collect()
     }
 
-    fn code(new: &NewDocument) -> Option<&Code> {
-        Some(&new.code)
-    }
-
-    fn citations(new: &NewDocument) -> &[NewCitation] {
-        &new.citations
-    }
-
-    fn id_and_version(read: &Document) -> (i64, i64) {
-        (read.id, read.version)
-    }
+    record_parts!(Document, NewDocument, code required);
 }

@@ -14,7 +14,7 @@ use crate::resources::citations::{Citation, NewCitation};
 use crate::text::Text;
 use crate::{msg, rules, text_enum};
 
-/// A dated, checkable point of an agreement.
+/// A dated, checkable point of an agreement or of a project.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Milestone {
     /// The record's number, for ever.
@@ -29,9 +29,11 @@ pub struct Milestone {
     pub created_at: Instant,
     /// When the record was last changed.
     pub updated_at: Instant,
-    /// The agreement that it belongs to.
-    pub agreement: Reference,
-    /// The pairing of that agreement.
+    /// The agreement that it belongs to; null where it belongs to a project.
+    pub agreement: Option<Reference>,
+    /// The project that it belongs to; null where it belongs to an agreement.
+    pub project: Option<Reference>,
+    /// The pairing of that agreement or project.
     pub pairing: Reference,
     /// What is to be reached.
     pub title: Text,
@@ -53,7 +55,7 @@ pub struct Milestone {
     /// How far it is, in percent; 100 when met.
     #[schema(minimum = 0, maximum = 100, example = 40)]
     pub progress: i32,
-    /// What it counts for among the milestones of its agreement, to three places.
+    /// What it counts for among the milestones of its agreement or project, to three places.
     #[schema(minimum = 0, maximum = 1_000_000, example = 1.0)]
     pub weight: f64,
     /// Who is responsible.
@@ -81,13 +83,17 @@ pub struct Milestone {
 /// A milestone to create.
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
-#[validate(schema(function = "day_of_meeting"))]
+#[validate(schema(function = "day_of_meeting"), schema(function = "belongs_to_one"))]
 pub struct NewMilestone {
     /// The record's slug; it may do without one.
     #[serde(default)]
     pub code: Option<Code>,
-    /// The agreement that it belongs to.
-    pub agreement: Ref,
+    /// The agreement that it belongs to; absent where it belongs to a project.
+    #[serde(default)]
+    pub agreement: Option<Ref>,
+    /// The project that it belongs to; absent where it belongs to an agreement.
+    #[serde(default)]
+    pub project: Option<Ref>,
     /// What is to be reached.
     pub title: Text,
     /// What kind of point it is, in the programme's own words.
@@ -109,7 +115,7 @@ pub struct NewMilestone {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 100, default = 0, example = 40)]
     pub progress: i32,
-    /// What it counts for among the milestones of its agreement; kept to three places.
+    /// What it counts for among the milestones of its agreement or project; kept to three places.
     #[serde(default = "one")]
     #[schema(minimum = 0, maximum = 1_000_000, default = 1.0, example = 1.0)]
     pub weight: f64,
@@ -156,6 +162,22 @@ fn day_of_meeting(new: &NewMilestone) -> Result<(), ValidationError> {
     }
 }
 
+fn belongs_to_one(new: &NewMilestone) -> Result<(), ValidationError> {
+    match (&new.agreement, &new.project) {
+        (None, None) => Err(rules::broken(
+            "/agreement",
+            "required",
+            msg!("须给出 agreement 或 project。", "is required unless it belongs to a project"),
+        )),
+        (Some(_), Some(_)) => Err(rules::broken(
+            "/project",
+            "one_of",
+            msg!("agreement 与 project 只能给出一个。", "must be absent when the milestone belongs to an agreement"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 text_enum! {
     /// The orders of a list of milestones; ties are ordered by id.
     Sort as "MilestoneSort" {
@@ -185,9 +207,11 @@ pub struct MilestoneFilter {
     pub programme: Option<Ref>,
     /// Of this pairing.
     pub pairing: Option<Ref>,
-    /// Of this agreement.
+    /// Of this agreement, and of the projects under it.
     pub agreement: Option<Ref>,
-    /// Of agreements in this field of cooperation.
+    /// Of this project.
+    pub project: Option<Ref>,
+    /// In this field of cooperation: one of its project's, or one of its agreement's where the project has none.
     pub sector: Option<Ref>,
     /// With this organization among the responsible.
     pub responsible: Option<Ref>,

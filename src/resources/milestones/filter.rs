@@ -4,14 +4,13 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use super::KIND;
 use super::api::{MilestoneFilter, Sort};
-use crate::db::schema::{agreement_sectors, milestone_dependencies, milestone_responsible, milestones, pairings as pairings_table};
-use crate::db::types::Instant;
-use crate::db::{Conn, MultiBackend, search};
+use crate::db::schema::{agreement_sectors, milestones, project_sectors};
+use crate::db::{Conn, MultiBackend};
 use crate::error::{Faults, Result};
+use crate::narrow;
 use crate::resources::record::View;
-use crate::resources::{agreements, organizations, pairings, programmes, sectors};
+use crate::resources::sectors;
 
 /// A query over milestones, narrowed.
 pub type Query<'a> = milestones::BoxedQuery<'a, MultiBackend>;
@@ -19,41 +18,55 @@ pub type Query<'a> = milestones::BoxedQuery<'a, MultiBackend>;
 /// All milestones that fit a filter; a reference that names nothing is a fault.
 pub fn filtered<'a>(conn: &mut Conn, filter: &'a MilestoneFilter, view: View) -> Result<Query<'a>> {
     let MilestoneFilter {
-        q, programme, pairing, agreement, sector, responsible, depends_on, status, kind, overdue, due_from, due_to, met_from,
-        met_to, updated_since, sort,
+        q,
+        programme,
+        pairing,
+        agreement,
+        project,
+        sector,
+        responsible,
+        depends_on,
+        status,
+        kind,
+        overdue,
+        due_from,
+        due_to,
+        met_from,
+        met_to,
+        updated_since,
+        sort,
     } = filter;
     let mut faults = Faults::default();
     let mut query = milestones::table.into_boxed::<MultiBackend>();
-    if let Some(q) = q {
-        query = query.filter(search::matches(conn, "milestones.id", KIND.name, q));
-    }
-    if let Some(programme) = programme {
-        let id = programmes::KIND.resolve(conn, &mut faults, "/query/programme", programme)?.unwrap_or(0);
-        let of_programme = pairings_table::table.filter(pairings_table::programme_id.eq(id)).select(pairings_table::id);
-        query = query.filter(milestones::pairing_id.eq_any(of_programme));
-    }
-    if let Some(pairing) = pairing {
-        let id = pairings::KIND.resolve(conn, &mut faults, "/query/pairing", pairing)?;
-        query = query.filter(milestones::pairing_id.eq(id.unwrap_or(0)));
-    }
-    if let Some(agreement) = agreement {
-        let id = agreements::KIND.resolve(conn, &mut faults, "/query/agreement", agreement)?;
-        query = query.filter(milestones::agreement_id.eq(id.unwrap_or(0)));
-    }
+    narrow!(query, conn, faults, milestones:
+        text(q),
+        programme(programme),
+        reference(pairing => pairings.pairing_id),
+        reference(agreement => agreements.agreement_id),
+        reference(project => projects.project_id),
+        linked(responsible => organizations in milestone_responsible(milestone_id, organization_id)),
+        linked(depends_on => milestones in milestone_dependencies(milestone_id, depends_on_id)),
+        from(due_from => due_on),
+        to(due_to => due_on),
+        from(met_from => met_on),
+        to(met_to => met_on),
+        since(updated_since),
+    );
     if let Some(sector) = sector {
         let id = sectors::KIND.resolve(conn, &mut faults, "/query/sector", sector)?.unwrap_or(0);
-        let in_sector = agreement_sectors::table.filter(agreement_sectors::sector_id.eq(id));
-        query = query.filter(milestones::agreement_id.eq_any(in_sector.select(agreement_sectors::agreement_id)));
-    }
-    if let Some(responsible) = responsible {
-        let id = organizations::KIND.resolve(conn, &mut faults, "/query/responsible", responsible)?.unwrap_or(0);
-        let theirs = milestone_responsible::table.filter(milestone_responsible::organization_id.eq(id));
-        query = query.filter(milestones::id.eq_any(theirs.select(milestone_responsible::milestone_id)));
-    }
-    if let Some(depends_on) = depends_on {
-        let id = KIND.resolve(conn, &mut faults, "/query/depends_on", depends_on)?.unwrap_or(0);
-        let after = milestone_dependencies::table.filter(milestone_dependencies::depends_on_id.eq(id));
-        query = query.filter(milestones::id.eq_any(after.select(milestone_dependencies::milestone_id)));
+        let of_agreements = agreement_sectors::table.filter(agreement_sectors::sector_id.eq(id));
+        let of_projects = project_sectors::table.filter(project_sectors::sector_id.eq(id));
+        // The same rule as in a scorecard; a test compares the two.
+        let in_none = milestones::project_id
+            .ne_all(project_sectors::table.select(project_sectors::project_id.nullable()))
+            .or(milestones::project_id.is_null().nullable());
+        query = query.filter(
+            milestones::project_id.eq_any(of_projects.select(project_sectors::project_id.nullable())).or(
+                milestones::agreement_id
+                    .eq_any(of_agreements.select(agreement_sectors::agreement_id.nullable()))
+                    .and(in_none),
+            ),
+        );
     }
     faults.refuse()?;
     match (status.as_slice(), sort) {
@@ -78,21 +91,6 @@ pub fn filtered<'a>(conn: &mut Conn, filter: &'a MilestoneFilter, view: View) ->
         Some(true) => query = query.filter(milestones::is_open.eq(true)).filter(milestones::due_on.lt(view.as_of)),
         Some(false) => query = query.filter(milestones::is_open.eq(false).or(milestones::due_on.ge(view.as_of))),
         None => {}
-    }
-    if let Some(from) = due_from {
-        query = query.filter(milestones::due_on.ge(*from));
-    }
-    if let Some(to) = due_to {
-        query = query.filter(milestones::due_on.le(*to));
-    }
-    if let Some(from) = met_from {
-        query = query.filter(milestones::met_on.ge(*from));
-    }
-    if let Some(to) = met_to {
-        query = query.filter(milestones::met_on.le(*to));
-    }
-    if let Some(since) = updated_since {
-        query = query.filter(milestones::updated_at.ge(Instant::from(*since)));
     }
     Ok(query)
 }

@@ -11,49 +11,38 @@ use super::{Milestones, Status, moves};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
-use crate::db::schema::{agreements as agreements_table, milestone_dependencies, milestones};
+use crate::db::schema::{
+    agreements as agreements_table, milestone_dependencies, milestones, projects as projects_table,
+};
 use crate::db::types::{Code, Instant};
 use crate::db::{Conn, backend, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::lateness;
-use crate::resources::citations::{self, NewCitation};
+use crate::resources::citations;
 use crate::resources::record::{Resource, Tx, View};
-use crate::resources::{agreements, organizations, pairings};
+use crate::resources::{agreements, organizations, pairings, projects};
 use crate::text::Text;
-use crate::{keyset, links, msg, put_links, put_row, rules};
+use crate::{keyset, links, msg, put_links, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = milestones)]
 struct Row {
     id: i64,
-    code: Option<String>,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    pairing_id: i64,
-    agreement_id: i64,
-    title_zh: String,
-    title_en: Option<String>,
-    kind: Option<String>,
-    due_on: NaiveDate,
-    baseline_due_on: NaiveDate,
-    forecast_on: Option<NaiveDate>,
-    met_on: Option<NaiveDate>,
-    status: Status,
-    status_reason: Option<String>,
-    progress: i32,
-    weight_thousandths: i64,
-    note: Option<String>,
-    supporter_confirmed_at: Option<Instant>,
-    recipient_confirmed_at: Option<Instant>,
+    #[diesel(embed)]
+    values: Values,
 }
 
-#[derive(Insertable, AsChangeset)]
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = milestones, treat_none_as_null = true)]
 struct Values {
     code: Option<String>,
     pairing_id: i64,
-    agreement_id: i64,
+    agreement_id: Option<i64>,
+    project_id: Option<i64>,
     title_zh: String,
     title_en: Option<String>,
     kind: Option<String>,
@@ -92,14 +81,16 @@ impl Resource for Milestones {
     }
 
     fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Milestone>> {
-        let rows: Vec<Row> = milestones::table.filter(milestones::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let rows: Vec<Row> =
+            milestones::table.filter(milestones::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let responsible = links!(conn, milestone_responsible, milestone_id in ids, organization_id);
         let depends_on = links!(conn, milestone_dependencies, milestone_id in ids, depends_on_id);
 
         let mut references = References::default();
         for row in &rows {
-            references.want(&pairings::KIND, row.pairing_id);
-            references.want(&agreements::KIND, row.agreement_id);
+            references.want(&pairings::KIND, row.values.pairing_id);
+            references.want(&agreements::KIND, row.own_agreement());
+            references.want(&projects::KIND, row.values.project_id);
         }
         responsible.iter().for_each(|(_, id)| references.want(&organizations::KIND, *id));
         depends_on.iter().for_each(|(_, id)| references.want(Self::KIND, *id));
@@ -107,55 +98,65 @@ impl Resource for Milestones {
 
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(page::in_order(ids, rows, |row| row.id)
-            .map(|row| {
-                let Row {
-                    id, code, version, created_at, updated_at, pairing_id, agreement_id, title_zh, title_en, kind, due_on,
-                    baseline_due_on, forecast_on, met_on, status, status_reason, progress, weight_thousandths, note,
-                    supporter_confirmed_at, recipient_confirmed_at,
-                } = row;
-                Milestone {
-                    id,
-                    code: code.map(Code),
-                    version,
-                    created_at,
-                    updated_at,
-                    agreement: references.get(&agreements::KIND, agreement_id),
-                    pairing: references.get(&pairings::KIND, pairing_id),
-                    title: Text { zh: title_zh, en: title_en },
-                    kind,
-                    due_on,
-                    baseline_due_on,
-                    forecast_on,
-                    met_on,
-                    status,
-                    status_reason,
-                    progress,
-                    weight: from_thousandths(weight_thousandths),
-                    responsible: references.linked(&organizations::KIND, &responsible, id),
-                    depends_on: references.linked(Self::KIND, &depends_on, id),
-                    note,
-                    supporter_confirmed_at,
-                    recipient_confirmed_at,
-                    citations: cited.remove(&id).unwrap_or_default(),
-                    overdue: lateness::is_overdue(status, due_on, view.as_of),
-                    days_late: lateness::days_late(status, due_on, view.as_of),
-                    slippage_days: lateness::slippage_days(due_on, baseline_due_on),
-                }
+            .map(|row| Milestone {
+                agreement: references.optional(&agreements::KIND, row.own_agreement()),
+                project: references.optional(&projects::KIND, row.values.project_id),
+                pairing: references.get(&pairings::KIND, row.values.pairing_id),
+                weight: from_thousandths(row.values.weight_thousandths),
+                responsible: references.linked(&organizations::KIND, &responsible, row.id),
+                depends_on: references.linked(Self::KIND, &depends_on, row.id),
+                citations: cited.remove(&row.id).unwrap_or_default(),
+                overdue: lateness::is_overdue(row.values.status, row.values.due_on, view.as_of),
+                days_late: lateness::days_late(row.values.status, row.values.due_on, view.as_of),
+                slippage_days: lateness::slippage_days(row.values.due_on, row.values.baseline_due_on),
+                id: row.id,
+                code: row.values.code.map(Code),
+                version: row.version,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                title: Text { zh: row.values.title_zh, en: row.values.title_en },
+                kind: row.values.kind,
+                due_on: row.values.due_on,
+                baseline_due_on: row.values.baseline_due_on,
+                forecast_on: row.values.forecast_on,
+                met_on: row.values.met_on,
+                status: row.values.status,
+                status_reason: row.values.status_reason,
+                progress: row.values.progress,
+                note: row.values.note,
+                supporter_confirmed_at: row.values.supporter_confirmed_at,
+                recipient_confirmed_at: row.values.recipient_confirmed_at,
             })
             .collect())
     }
 
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Milestone)>, new: NewMilestone) -> Result<i64> {
         let NewMilestone {
-            code, agreement, title, kind, due_on, forecast_on, met_on, status, progress, weight, responsible, depends_on, note,
-            reason, citations: _,
+            code,
+            agreement,
+            project,
+            title,
+            kind,
+            due_on,
+            forecast_on,
+            met_on,
+            status,
+            progress,
+            weight,
+            responsible,
+            depends_on,
+            note,
+            reason,
+            citations: _,
         } = new;
         let reason = reason.filter(|reason| !reason.trim().is_empty());
         let before_record = before.map(|(_, record)| record);
         let id = before.map(|(id, _)| id);
 
         let mut faults = Faults::default();
-        let agreement_id = agreements::KIND.resolve(tx.conn, &mut faults, "/agreement", &agreement)?;
+        let own_agreement =
+            agreements::KIND.resolve_optional(tx.conn, &mut faults, "/agreement", agreement.as_ref())?;
+        let project_id = projects::KIND.resolve_optional(tx.conn, &mut faults, "/project", project.as_ref())?;
         let responsible_ids = organizations::KIND.resolve_all(tx.conn, &mut faults, "/responsible", &responsible)?;
         let before_ids = Self::KIND.resolve_all(tx.conn, &mut faults, "/depends_on", &depends_on)?;
         rules::not_in_future(&mut faults, "/met_on", met_on, tx.today);
@@ -169,13 +170,20 @@ impl Resource for Milestones {
         }
         if status == Status::NotMet && status_is_new {
             if reason.is_none() {
-                faults.push("/reason", "required", msg!("状态为 not_met 时须说明原因。", "is required when the status becomes not_met"));
+                faults.push(
+                    "/reason",
+                    "required",
+                    msg!("状态为 not_met 时须说明原因。", "is required when the status becomes not_met"),
+                );
             }
             if tx.today <= due_on {
                 faults.push(
                     "/status",
                     "too_early",
-                    msg!("到期日（{due_on}）之后才能记为 not_met。", "cannot be not_met before its due date ({due_on}) has passed"),
+                    msg!(
+                        "到期日（{due_on}）之后才能记为 not_met。",
+                        "cannot be not_met before its due date ({due_on}) has passed"
+                    ),
                 );
             }
         }
@@ -183,10 +191,7 @@ impl Resource for Milestones {
             no_circle(tx.conn, &mut faults, id, &before_ids)?;
         }
         faults.refuse()?;
-        let Some(agreement_id) = agreement_id else { return Err(Error::unexpected("a reference was lost")) };
-
-        let pairing_id: i64 =
-            agreements_table::table.find(agreement_id).select(agreements_table::pairing_id).first(tx.conn)?;
+        let (pairing_id, agreement_id) = belongs_to(tx.conn, own_agreement, project_id)?;
         let status_reason = match status {
             Status::NotMet | Status::Cancelled if status_is_new => reason.clone(),
             Status::NotMet | Status::Cancelled => before_record.and_then(|record| record.status_reason.clone()),
@@ -197,6 +202,7 @@ impl Resource for Milestones {
             code: code.map(|code| code.0),
             pairing_id,
             agreement_id,
+            project_id,
             title_zh: title.zh,
             title_en: title.en,
             kind,
@@ -227,30 +233,50 @@ impl Resource for Milestones {
     }
 
     fn scope_of_new(conn: &mut Conn, new: &NewMilestone) -> Result<Option<Scope>> {
-        let agreement = agreements::KIND.find(conn, &new.agreement)?;
-        agreement.map(|id| agreements::Agreements::scope(conn, id)).transpose()
+        match (&new.agreement, &new.project) {
+            (Some(agreement), _) => {
+                let id = agreements::KIND.find(conn, agreement)?;
+                id.map(|id| agreements::Agreements::scope(conn, id)).transpose()
+            }
+            (None, Some(project)) => {
+                let id = projects::KIND.find(conn, project)?;
+                id.map(|id| projects::Projects::scope(conn, id)).transpose()
+            }
+            (None, None) => Ok(None),
+        }
     }
 
     fn texts(new: &NewMilestone) -> Vec<&str> {
-        let texts = [Some(&new.title.zh), new.title.en.as_ref(), new.note.as_ref()];
-        texts.into_iter().flatten().map(String::as_str).collect()
+        Text::all(Some(&new.title)).chain(new.note.as_deref()).collect()
     }
 
-    fn code(new: &NewMilestone) -> Option<&Code> {
-        new.code.as_ref()
-    }
+    record_parts!(Milestone, NewMilestone, code optional);
+}
 
-    fn citations(new: &NewMilestone) -> &[NewCitation] {
-        &new.citations
+impl Row {
+    /// The agreement that the milestone belongs to itself, not by its project.
+    fn own_agreement(&self) -> Option<i64> {
+        self.values.agreement_id.filter(|_| self.values.project_id.is_none())
     }
+}
 
-    fn id_and_version(read: &Milestone) -> (i64, i64) {
-        (read.id, read.version)
+/// The pairing of what a milestone belongs to, and the agreement that it counts for.
+fn belongs_to(conn: &mut Conn, agreement: Option<i64>, project: Option<i64>) -> Result<(i64, Option<i64>)> {
+    match (agreement, project) {
+        (Some(id), _) => {
+            let pairing = agreements_table::table.find(id).select(agreements_table::pairing_id).first(conn)?;
+            Ok((pairing, Some(id)))
+        }
+        (None, Some(id)) => {
+            let of_project = projects_table::table.find(id);
+            Ok(of_project.select((projects_table::pairing_id, projects_table::agreement_id)).first(conn)?)
+        }
+        (None, None) => Err(Error::unexpected("a reference was lost")),
     }
 }
 
 /// A weight as it is stored. The schema bounds it, so that the product fits.
-fn to_thousandths(weight: f64) -> i64 {
+pub fn to_thousandths(weight: f64) -> i64 {
     #[expect(clippy::cast_possible_truncation, reason = "0 to 1,000,000 by the schema, rounded")]
     let thousandths = (weight * 1000.0).round() as i64;
     thousandths

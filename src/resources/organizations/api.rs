@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use super::{Organizations, Kind};
+use super::{Kind, Organizations};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::db::types::{Code, Instant, Ref};
@@ -59,7 +59,6 @@ pub struct NewOrganization {
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
-
 
 /// What a list of organizations can be narrowed by.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -4,12 +4,18 @@
 pub mod api;
 pub mod store;
 
-use crate::{kind, text_enum};
+use crate::{kind, named, text_enum};
 
 /// The resource.
 pub struct Organizations;
 
-kind!("organization", "organizations", 3, organizations(name_zh, name_en), refers to {"region" by organizations::region_id, "organization" by organizations::parent_id});
+kind!(
+    "organization", "organizations", 3, organizations, named!(organizations by name_zh, name_en), "Departments, companies, schools, hospitals. 单位。",
+    refers to {
+        "region" by organizations::region_id, "organization" by organizations::parent_id,
+    },
+    after &["parent"]
+);
 
 text_enum! {
     /// What an organization is.

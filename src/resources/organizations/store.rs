@@ -2,37 +2,34 @@
 
 use diesel::prelude::*;
 
-use super::api::{Organization, OrganizationFilter, NewOrganization};
-use super::{Organizations, Kind};
+use super::api::{NewOrganization, Organization, OrganizationFilter};
+use super::{Kind, Organizations};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::organizations;
 use crate::db::types::{Code, Instant};
-use crate::db::{Conn, MultiBackend, reference, search};
+use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Error, Faults, Result};
-use crate::resources::{regions};
-use crate::resources::citations::{self, NewCitation};
+use crate::resources::citations;
 use crate::resources::record::{self, Resource, Tx, View};
+use crate::resources::regions;
 use crate::text::Text;
-use crate::{put_row, record_page};
+use crate::{narrow, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = organizations)]
 struct Row {
     id: i64,
-    code: String,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    name_zh: String,
-    name_en: Option<String>,
-    kind: Kind,
-    region_id: i64,
-    parent_id: Option<i64>,
+    #[diesel(embed)]
+    values: Values,
 }
 
-#[derive(Insertable, AsChangeset)]
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = organizations, treat_none_as_null = true)]
 struct Values {
     code: String,
@@ -54,55 +51,43 @@ impl Resource for Organizations {
     fn page(conn: &mut Conn, filter: &OrganizationFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let OrganizationFilter { q, region, parent, kind, updated_since, sort: _ } = filter;
-            let mut query = organizations::table.into_boxed::<MultiBackend>();
-            if let Some(q) = q {
-                query = query.filter(search::matches(conn, "organizations.id", Self::KIND.name, q));
-            }
             let mut faults = Faults::default();
-            if let Some(region) = region {
-                let id = regions::KIND.resolve(conn, &mut faults, "/query/region", region)?;
-                query = query.filter(organizations::region_id.eq(id.unwrap_or(0)));
-            }
-            if let Some(parent) = parent {
-                let id = Self::KIND.resolve(conn, &mut faults, "/query/parent", parent)?;
-                query = query.filter(organizations::parent_id.eq(id.unwrap_or(0)));
-            }
-            if !kind.is_empty() {
-                query = query.filter(organizations::kind.eq_any(kind));
-            }
+            let mut query = organizations::table.into_boxed::<MultiBackend>();
+            narrow!(query, conn, faults, organizations:
+                text(q),
+                reference(region => regions.region_id),
+                reference(parent => organizations.parent_id),
+                among(kind => kind),
+                since(updated_since),
+            );
             faults.refuse()?;
-            if let Some(since) = updated_since {
-                query = query.filter(organizations::updated_at.ge(Instant::from(*since)));
-            }
             Ok(query)
         };
         record_page!(conn, page, filter.sort, filtered, organizations)
     }
 
     fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Organization>> {
-        let rows: Vec<Row> = organizations::table.filter(organizations::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let rows: Vec<Row> =
+            organizations::table.filter(organizations::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
         for row in &rows {
-            references.want(&regions::KIND, row.region_id);
-            references.want(Self::KIND, row.parent_id);
+            references.want(&regions::KIND, row.values.region_id);
+            references.want(Self::KIND, row.values.parent_id);
         }
         references.load(conn)?;
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(page::in_order(ids, rows, |row| row.id)
-            .map(|row| {
-                let Row { id, code, version, created_at, updated_at, name_zh, name_en, kind, region_id, parent_id } = row;
-                Organization {
-                    id,
-                    code: Code(code),
-                    version,
-                    created_at,
-                    updated_at,
-                    name: Text { zh: name_zh, en: name_en },
-                    kind,
-                    region: references.get(&regions::KIND, region_id),
-                    parent: references.optional(Self::KIND, parent_id),
-                    citations: cited.remove(&id).unwrap_or_default(),
-                }
+            .map(|row| Organization {
+                id: row.id,
+                code: Code(row.values.code),
+                version: row.version,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                name: Text { zh: row.values.name_zh, en: row.values.name_en },
+                kind: row.values.kind,
+                region: references.get(&regions::KIND, row.values.region_id),
+                parent: references.optional(Self::KIND, row.values.parent_id),
+                citations: cited.remove(&row.id).unwrap_or_default(),
             })
             .collect())
     }
@@ -119,14 +104,7 @@ impl Resource for Organizations {
         }
         faults.refuse()?;
         let Some(region_id) = region_id else { return Err(Error::unexpected("a reference was lost")) };
-        let values = Values {
-            code: code.0,
-            name_zh: name.zh,
-            name_en: name.en,
-            kind,
-            region_id,
-            parent_id,
-        };
+        let values = Values { code: code.0, name_zh: name.zh, name_en: name.en, kind, region_id, parent_id };
         Ok(put_row!(tx, organizations, before.map(|(id, _)| id), values))
     }
 
@@ -143,15 +121,5 @@ impl Resource for Organizations {
         texts.into_iter().flatten().map(String::as_str).collect()
     }
 
-    fn code(new: &NewOrganization) -> Option<&Code> {
-        Some(&new.code)
-    }
-
-    fn citations(new: &NewOrganization) -> &[NewCitation] {
-        &new.citations
-    }
-
-    fn id_and_version(read: &Organization) -> (i64, i64) {
-        (read.id, read.version)
-    }
+    record_parts!(Organization, NewOrganization, code required);
 }

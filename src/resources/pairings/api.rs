@@ -82,7 +82,7 @@ pub struct Member {
 /// A pairing to create.
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
-#[validate(schema(function = "period"), schema(function = "both_sides"), schema(function = "one_lead"))]
+#[validate(schema(function = "period"), schema(function = "both_sides"))]
 pub struct NewPairing {
     /// The record's slug.
     pub code: Code,
@@ -145,9 +145,6 @@ impl NewMember {
 }
 
 fn period(new: &NewPairing) -> Result<(), ValidationError> {
-    for (index, member) in new.members.iter().enumerate() {
-        rules::period(member.from_on, member.to_on, &format!("/members/{index}/to_on"), "from_on")?;
-    }
     rules::period(new.established_on, new.ended_on, "/ended_on", "established_on")
 }
 
@@ -160,19 +157,6 @@ fn both_sides(new: &NewPairing) -> Result<(), ValidationError> {
             msg!("缺少角色为 {role} 的成员。", "must have a member with the role {role}"),
         )),
     }
-}
-
-fn one_lead(new: &NewPairing) -> Result<(), ValidationError> {
-    for (index, member) in new.members.iter().enumerate().filter(|(_, member)| member.is_lead) {
-        let pointer = format!("/members/{index}/is_lead");
-        if member.role != Role::Supporter {
-            return Err(rules::broken(&pointer, "not_a_supporter", msg!("只有支援方可以牵头。", "only a supporter leads")));
-        }
-        if new.members[..index].iter().any(|other| other.is_lead && other.overlaps(member)) {
-            return Err(rules::broken(&pointer, "second_lead", msg!("同一时间只能有一个牵头方。", "one supporter leads at a time")));
-        }
-    }
-    Ok(())
 }
 
 /// What a list of pairings can be narrowed by.

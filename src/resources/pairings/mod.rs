@@ -6,17 +6,21 @@
 pub mod api;
 pub mod store;
 
-use crate::{kind, text_enum};
+use crate::{kind, named, text_enum};
 
 /// The resource.
 pub struct Pairings;
 
-kind!("pairing", "pairings", 6, pairings(name_zh, name_en), refers to {
-    "programme" by pairings::programme_id,
-    "pairing" by pairings::supersedes_id,
-    "region" by pairing_members::region_id,
-    "sector" by pairing_sectors::sector_id,
-});
+kind!(
+    "pairing", "pairings", 6, pairings, named!(pairings by name_zh, name_en), "Supporters tied to recipients. 结对关系。",
+    refers to {
+        "programme" by pairings::programme_id,
+        "pairing" by pairings::supersedes_id,
+        "region" by pairing_members::region_id,
+        "sector" by pairing_sectors::sector_id,
+    },
+    after &["supersedes"]
+);
 
 text_enum! {
     /// What a member does in a pairing.

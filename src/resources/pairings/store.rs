@@ -10,35 +10,30 @@ use super::{Pairings, Role};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
-use crate::db::schema::{pairing_members, pairing_sectors, pairings};
+use crate::db::schema::{pairing_members, pairings};
 use crate::db::types::{Code, Instant};
-use crate::db::{Conn, MultiBackend, reference, search};
+use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::tally;
-use crate::resources::citations::{self, NewCitation};
+use crate::resources::citations;
 use crate::resources::record::{self, Resource, Tx, View};
 use crate::resources::{programmes, regions, sectors};
 use crate::text::Text;
-use crate::{links, msg, put_links, put_row, record_page};
+use crate::{links, msg, narrow, put_links, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = pairings)]
 struct Row {
     id: i64,
-    code: String,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    programme_id: i64,
-    name_zh: String,
-    name_en: Option<String>,
-    established_on: Option<NaiveDate>,
-    ended_on: Option<NaiveDate>,
-    supersedes_id: Option<i64>,
-    note: Option<String>,
+    #[diesel(embed)]
+    values: Values,
 }
 
-#[derive(Insertable, AsChangeset)]
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = pairings, treat_none_as_null = true)]
 struct Values {
     code: String,
@@ -61,59 +56,49 @@ impl Resource for Pairings {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewPairing";
-    const COMPUTED: &'static [&'static str] = &["progress", "progress_counted", "progress_left_out", "milestones", "overdue"];
+    const COMPUTED: &'static [&'static str] =
+        &["progress", "progress_counted", "progress_left_out", "milestones", "overdue"];
 
     fn page(conn: &mut Conn, filter: &PairingFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let PairingFilter {
-                q, programme, region, supporter, recipient, sector, supersedes, active_on, established_from, established_to,
-                updated_since, sort: _,
+                q,
+                programme,
+                region,
+                supporter,
+                recipient,
+                sector,
+                supersedes,
+                active_on,
+                established_from,
+                established_to,
+                updated_since,
+                sort: _,
             } = filter;
             let mut faults = Faults::default();
             let mut query = pairings::table.into_boxed::<MultiBackend>();
-            if let Some(q) = q {
-                query = query.filter(search::matches(conn, "pairings.id", Self::KIND.name, q));
-            }
-            if let Some(programme) = programme {
-                let id = programmes::KIND.resolve(conn, &mut faults, "/query/programme", programme)?;
-                query = query.filter(pairings::programme_id.eq(id.unwrap_or(0)));
-            }
-            let roles = [("region", region, None), ("supporter", supporter, Some(Role::Supporter)), ("recipient", recipient, Some(Role::Recipient))];
-            for (name, member, role) in roles {
+            narrow!(query, conn, faults, pairings:
+                text(q),
+                reference(programme => programmes.programme_id),
+                linked(region => regions in pairing_members(pairing_id, region_id)),
+                linked(sector => sectors in pairing_sectors(pairing_id, sector_id)),
+                reference(supersedes => pairings.supersedes_id),
+                active(active_on => established_on, ended_on),
+                from(established_from => established_on),
+                to(established_to => established_on),
+                since(updated_since),
+            );
+            for (name, member, role) in
+                [("supporter", supporter, Role::Supporter), ("recipient", recipient, Role::Recipient)]
+            {
                 let Some(member) = member else { continue };
                 let id = regions::KIND.resolve(conn, &mut faults, format!("/query/{name}"), member)?.unwrap_or(0);
-                let members = pairing_members::table.filter(pairing_members::region_id.eq(id));
-                query = match role {
-                    None => query.filter(pairings::id.eq_any(members.select(pairing_members::pairing_id))),
-                    Some(role) => query.filter(
-                        pairings::id.eq_any(members.filter(pairing_members::role.eq(role)).select(pairing_members::pairing_id)),
-                    ),
-                };
-            }
-            if let Some(sector) = sector {
-                let id = sectors::KIND.resolve(conn, &mut faults, "/query/sector", sector)?.unwrap_or(0);
-                let in_sector = pairing_sectors::table.filter(pairing_sectors::sector_id.eq(id));
-                query = query.filter(pairings::id.eq_any(in_sector.select(pairing_sectors::pairing_id)));
-            }
-            if let Some(supersedes) = supersedes {
-                let id = Self::KIND.resolve(conn, &mut faults, "/query/supersedes", supersedes)?;
-                query = query.filter(pairings::supersedes_id.eq(id.unwrap_or(0)));
+                let members = pairing_members::table
+                    .filter(pairing_members::region_id.eq(id).and(pairing_members::role.eq(role)))
+                    .select(pairing_members::pairing_id);
+                query = query.filter(pairings::id.eq_any(members));
             }
             faults.refuse()?;
-            if let Some(day) = active_on {
-                query = query
-                    .filter(pairings::established_on.is_null().or(pairings::established_on.le(*day).assume_not_null()))
-                    .filter(pairings::ended_on.is_null().or(pairings::ended_on.ge(*day).assume_not_null()));
-            }
-            if let Some(from) = established_from {
-                query = query.filter(pairings::established_on.ge(*from));
-            }
-            if let Some(to) = established_to {
-                query = query.filter(pairings::established_on.le(*to));
-            }
-            if let Some(since) = updated_since {
-                query = query.filter(pairings::updated_at.ge(Instant::from(*since)));
-            }
             Ok(query)
         };
         record_page!(conn, page, filter.sort, filtered, pairings)
@@ -138,8 +123,8 @@ impl Resource for Pairings {
 
         let mut references = References::default();
         for row in &rows {
-            references.want(&programmes::KIND, row.programme_id);
-            references.want(Self::KIND, row.supersedes_id);
+            references.want(&programmes::KIND, row.values.programme_id);
+            references.want(Self::KIND, row.values.supersedes_id);
         }
         members.iter().for_each(|member| references.want(&regions::KIND, member.1));
         in_sectors.iter().for_each(|(_, sector)| references.want(&sectors::KIND, *sector));
@@ -153,26 +138,22 @@ impl Resource for Pairings {
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(page::in_order(ids, rows, |row| row.id)
             .map(|row| {
-                let Row {
-                    id, code, version, created_at, updated_at, programme_id, name_zh, name_en, established_on, ended_on,
-                    supersedes_id, note,
-                } = row;
-                let tally = tallies.get(&id).cloned().unwrap_or_default();
+                let tally = tallies.get(&row.id).cloned().unwrap_or_default();
                 Pairing {
-                    id,
-                    code: Code(code),
-                    version,
-                    created_at,
-                    updated_at,
-                    programme: references.get(&programmes::KIND, programme_id),
-                    name: Text { zh: name_zh, en: name_en },
-                    members: members_of.remove(&id).unwrap_or_default(),
-                    sectors: references.linked(&sectors::KIND, &in_sectors, id),
-                    established_on,
-                    ended_on,
-                    supersedes: references.optional(Self::KIND, supersedes_id),
-                    note,
-                    citations: cited.remove(&id).unwrap_or_default(),
+                    id: row.id,
+                    code: Code(row.values.code),
+                    version: row.version,
+                    created_at: row.created_at,
+                    updated_at: row.updated_at,
+                    programme: references.get(&programmes::KIND, row.values.programme_id),
+                    name: Text { zh: row.values.name_zh, en: row.values.name_en },
+                    members: members_of.remove(&row.id).unwrap_or_default(),
+                    sectors: references.linked(&sectors::KIND, &in_sectors, row.id),
+                    established_on: row.values.established_on,
+                    ended_on: row.values.ended_on,
+                    supersedes: references.optional(Self::KIND, row.values.supersedes_id),
+                    note: row.values.note,
+                    citations: cited.remove(&row.id).unwrap_or_default(),
                     progress: tally.progress(),
                     progress_counted: tally.counted(),
                     progress_left_out: tally.counts.cancelled,
@@ -184,7 +165,18 @@ impl Resource for Pairings {
     }
 
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Pairing)>, new: NewPairing) -> Result<i64> {
-        let NewPairing { code, programme, name, members, sectors, established_on, ended_on, supersedes, note, citations: _ } = new;
+        let NewPairing {
+            code,
+            programme,
+            name,
+            members,
+            sectors,
+            established_on,
+            ended_on,
+            supersedes,
+            note,
+            citations: _,
+        } = new;
         let mut faults = Faults::default();
         let programme_id = programmes::KIND.resolve(tx.conn, &mut faults, "/programme", &programme)?;
         let supersedes_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/supersedes", supersedes.as_ref())?;
@@ -196,11 +188,27 @@ impl Resource for Pairings {
         let sector_ids = sectors::KIND.resolve_all(tx.conn, &mut faults, "/sectors", &sectors)?;
         let mut member_ids: Vec<i64> = Vec::with_capacity(members.len());
         for (index, member) in members.iter().enumerate() {
-            let pointer = format!("/members/{index}/region");
-            let region = regions::KIND.resolve(tx.conn, &mut faults, &*pointer, &member.region)?.unwrap_or(0);
+            let at = |field: &str| format!("/members/{index}/{field}");
+            let region = regions::KIND.resolve(tx.conn, &mut faults, at("region"), &member.region)?.unwrap_or(0);
             let mut earlier = members.iter().zip(&member_ids);
             if region != 0 && earlier.any(|(other, id)| *id == region && other.overlaps(member)) {
-                faults.push(pointer, "repeated", msg!("同一时间内重复的成员。", "is a member at that time already"));
+                faults.push(
+                    at("region"),
+                    "repeated",
+                    msg!("同一时间内重复的成员。", "is a member at that time already"),
+                );
+            }
+            if let (Some(from), Some(to)) = (member.from_on, member.to_on)
+                && to < from
+            {
+                let message = msg!("不得早于 from_on（{from}）。", "must not be before from_on ({from})");
+                faults.push(at("to_on"), "before_start", message);
+            }
+            if member.is_lead && member.role != Role::Supporter {
+                faults.push(at("is_lead"), "not_a_supporter", msg!("只有支援方可以牵头。", "only a supporter leads"));
+            } else if member.is_lead && members[..index].iter().any(|other| other.is_lead && other.overlaps(member)) {
+                let message = msg!("同一时间只能有一个牵头方。", "one supporter leads at a time");
+                faults.push(at("is_lead"), "second_lead", message);
             }
             member_ids.push(region);
         }
@@ -235,17 +243,7 @@ impl Resource for Pairings {
         texts.into_iter().flatten().map(String::as_str).collect()
     }
 
-    fn code(new: &NewPairing) -> Option<&Code> {
-        Some(&new.code)
-    }
-
-    fn citations(new: &NewPairing) -> &[NewCitation] {
-        &new.citations
-    }
-
-    fn id_and_version(read: &Pairing) -> (i64, i64) {
-        (read.id, read.version)
-    }
+    record_parts!(Pairing, NewPairing, code required);
 }
 
 fn put_members(conn: &mut Conn, pairing: i64, members: Vec<NewMember>, regions: Vec<i64>) -> Result<()> {

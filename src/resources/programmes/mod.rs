@@ -3,10 +3,12 @@
 pub mod api;
 pub mod store;
 
-use crate::kind;
+use crate::{kind, named};
 
 /// The resource.
 pub struct Programmes;
 
-kind!("programme", "programmes", 5, programmes(name_zh, name_en), refers to {});
-
+kind!(
+    "programme", "programmes", 5, programmes, named!(programmes by name_zh, name_en), "Policies that pair regions. 计划：结对政策。",
+    refers to {}
+);

@@ -3,39 +3,32 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::api::{Programme, ProgrammeFilter, NewProgramme};
 use super::Programmes;
+use super::api::{NewProgramme, Programme, ProgrammeFilter};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::schema::programmes;
 use crate::db::types::{Code, Instant};
-use crate::db::{Conn, MultiBackend, reference, search};
-use crate::error::Result;
-use crate::resources::citations::{self, NewCitation};
+use crate::db::{Conn, MultiBackend, reference};
+use crate::error::{Faults, Result};
+use crate::resources::citations;
 use crate::resources::record::{Resource, Tx, View};
 use crate::text::Text;
-use crate::{put_row, record_page};
+use crate::{narrow, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = programmes)]
 struct Row {
     id: i64,
-    code: String,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    name_zh: String,
-    name_en: Option<String>,
-    description_zh: Option<String>,
-    description_en: Option<String>,
-    lead_body: Option<String>,
-    starts_on: Option<NaiveDate>,
-    ends_on: Option<NaiveDate>,
-    principles_zh: Option<String>,
-    principles_en: Option<String>,
+    #[diesel(embed)]
+    values: Values,
 }
 
-#[derive(Insertable, AsChangeset)]
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = programmes, treat_none_as_null = true)]
 struct Values {
     code: String,
@@ -58,45 +51,47 @@ impl Resource for Programmes {
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewProgramme";
 
-
     fn page(conn: &mut Conn, filter: &ProgrammeFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let ProgrammeFilter { q, active_on, updated_since, sort: _ } = filter;
+            let faults = Faults::default();
             let mut query = programmes::table.into_boxed::<MultiBackend>();
-            if let Some(q) = q {
-                query = query.filter(search::matches(conn, "programmes.id", Self::KIND.name, q));
-            }
+            narrow!(query, conn, faults, programmes:
+                text(q),
+                since(updated_since),
+            );
             if let Some(day) = active_on {
-                query = query.filter(programmes::starts_on.le(*day).and(programmes::ends_on.ge(*day).or(programmes::ends_on.is_null())).assume_not_null());
+                query = query.filter(
+                    programmes::starts_on
+                        .le(*day)
+                        .and(programmes::ends_on.ge(*day).or(programmes::ends_on.is_null()))
+                        .assume_not_null(),
+                );
             }
-            if let Some(since) = updated_since {
-                query = query.filter(programmes::updated_at.ge(Instant::from(*since)));
-            }
+            faults.refuse()?;
             Ok(query)
         };
         record_page!(conn, page, filter.sort, filtered, programmes)
     }
 
     fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Programme>> {
-        let rows: Vec<Row> = programmes::table.filter(programmes::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let rows: Vec<Row> =
+            programmes::table.filter(programmes::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(page::in_order(ids, rows, |row| row.id)
-            .map(|row| {
-                let Row { id, code, version, created_at, updated_at, name_zh, name_en, description_zh, description_en, lead_body, starts_on, ends_on, principles_zh, principles_en } = row;
-                Programme {
-                    id,
-                    code: Code(code),
-                    version,
-                    created_at,
-                    updated_at,
-                    name: Text { zh: name_zh, en: name_en },
-                    description: Text::optional(description_zh, description_en),
-                    lead_body,
-                    starts_on,
-                    ends_on,
-                    principles: Text::optional(principles_zh, principles_en),
-                    citations: cited.remove(&id).unwrap_or_default(),
-                }
+            .map(|row| Programme {
+                id: row.id,
+                code: Code(row.values.code),
+                version: row.version,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                name: Text { zh: row.values.name_zh, en: row.values.name_en },
+                description: Text::optional(row.values.description_zh, row.values.description_en),
+                lead_body: row.values.lead_body,
+                starts_on: row.values.starts_on,
+                ends_on: row.values.ends_on,
+                principles: Text::optional(row.values.principles_zh, row.values.principles_en),
+                citations: cited.remove(&row.id).unwrap_or_default(),
             })
             .collect())
     }
@@ -129,19 +124,17 @@ impl Resource for Programmes {
     }
 
     fn texts(new: &NewProgramme) -> Vec<&str> {
-        let texts = [Some(&new.name.zh), new.name.en.as_ref(), new.description.as_ref().map(|text| &text.zh), new.description.as_ref().and_then(|text| text.en.as_ref()), new.lead_body.as_ref(), new.principles.as_ref().map(|text| &text.zh), new.principles.as_ref().and_then(|text| text.en.as_ref())];
+        let texts = [
+            Some(&new.name.zh),
+            new.name.en.as_ref(),
+            new.description.as_ref().map(|text| &text.zh),
+            new.description.as_ref().and_then(|text| text.en.as_ref()),
+            new.lead_body.as_ref(),
+            new.principles.as_ref().map(|text| &text.zh),
+            new.principles.as_ref().and_then(|text| text.en.as_ref()),
+        ];
         texts.into_iter().flatten().map(String::as_str).collect()
     }
 
-    fn code(new: &NewProgramme) -> Option<&Code> {
-        Some(&new.code)
-    }
-
-    fn citations(new: &NewProgramme) -> &[NewCitation] {
-        &new.citations
-    }
-
-    fn id_and_version(read: &Programme) -> (i64, i64) {
-        (read.id, read.version)
-    }
+    record_parts!(Programme, NewProgramme, code required);
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
-use super::{Regions, Level};
+use super::{Level, Regions};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::db::types::{Code, Instant, Ref};

@@ -3,12 +3,18 @@
 pub mod api;
 pub mod store;
 
-use crate::{kind, text_enum};
+use crate::{kind, named, text_enum};
 
 /// The resource.
 pub struct Regions;
 
-kind!("region", "regions", 2, regions(name_zh, name_en), refers to {"region" by regions::parent_id});
+kind!(
+    "region", "regions", 2, regions, named!(regions by name_zh, name_en), "Administrative divisions and functional zones. 行政区与功能区。",
+    refers to {
+        "region" by regions::parent_id,
+    },
+    after &["parent"]
+);
 
 text_enum! {
     /// What a region is in the order of administration.

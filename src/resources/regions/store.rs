@@ -2,39 +2,33 @@
 
 use diesel::prelude::*;
 
-use super::api::{Region, RegionFilter, NewRegion};
-use super::{Regions, Level};
+use super::api::{NewRegion, Region, RegionFilter};
+use super::{Level, Regions};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::regions;
 use crate::db::types::{Code, Instant};
-use crate::db::{Conn, MultiBackend, reference, search};
+use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
-use crate::resources::citations::{self, NewCitation};
+use crate::resources::citations;
 use crate::resources::record::{self, Resource, Tx, View};
 use crate::text::Text;
-use crate::{put_row, record_page};
+use crate::{narrow, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = regions)]
 struct Row {
     id: i64,
-    code: String,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    division_code: Option<String>,
-    name_zh: String,
-    name_en: Option<String>,
-    level: Level,
-    parent_id: Option<i64>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
-    note: Option<String>,
+    #[diesel(embed)]
+    values: Values,
 }
 
-#[derive(Insertable, AsChangeset)]
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = regions, treat_none_as_null = true)]
 struct Values {
     code: String,
@@ -59,25 +53,18 @@ impl Resource for Regions {
     fn page(conn: &mut Conn, filter: &RegionFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let RegionFilter { q, parent, level, division_code, updated_since, sort: _ } = filter;
-            let mut query = regions::table.into_boxed::<MultiBackend>();
-            if let Some(q) = q {
-                query = query.filter(search::matches(conn, "regions.id", Self::KIND.name, q));
-            }
             let mut faults = Faults::default();
-            if let Some(parent) = parent {
-                let id = Self::KIND.resolve(conn, &mut faults, "/query/parent", parent)?;
-                query = query.filter(regions::parent_id.eq(id.unwrap_or(0)));
-            }
-            if !level.is_empty() {
-                query = query.filter(regions::level.eq_any(level));
-            }
+            let mut query = regions::table.into_boxed::<MultiBackend>();
+            narrow!(query, conn, faults, regions:
+                text(q),
+                reference(parent => regions.parent_id),
+                among(level => level),
+                since(updated_since),
+            );
             if let Some(division_code) = division_code {
                 query = query.filter(regions::division_code.eq(division_code));
             }
             faults.refuse()?;
-            if let Some(since) = updated_since {
-                query = query.filter(regions::updated_at.ge(Instant::from(*since)));
-            }
             Ok(query)
         };
         record_page!(conn, page, filter.sort, filtered, regions)
@@ -87,28 +74,25 @@ impl Resource for Regions {
         let rows: Vec<Row> = regions::table.filter(regions::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
         for row in &rows {
-            references.want(Self::KIND, row.parent_id);
+            references.want(Self::KIND, row.values.parent_id);
         }
         references.load(conn)?;
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(page::in_order(ids, rows, |row| row.id)
-            .map(|row| {
-                let Row { id, code, version, created_at, updated_at, division_code, name_zh, name_en, level, parent_id, latitude, longitude, note } = row;
-                Region {
-                    id,
-                    code: Code(code),
-                    version,
-                    created_at,
-                    updated_at,
-                    division_code,
-                    name: Text { zh: name_zh, en: name_en },
-                    level,
-                    parent: references.optional(Self::KIND, parent_id),
-                    latitude,
-                    longitude,
-                    note,
-                    citations: cited.remove(&id).unwrap_or_default(),
-                }
+            .map(|row| Region {
+                id: row.id,
+                code: Code(row.values.code),
+                version: row.version,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                division_code: row.values.division_code,
+                name: Text { zh: row.values.name_zh, en: row.values.name_en },
+                level: row.values.level,
+                parent: references.optional(Self::KIND, row.values.parent_id),
+                latitude: row.values.latitude,
+                longitude: row.values.longitude,
+                note: row.values.note,
+                citations: cited.remove(&row.id).unwrap_or_default(),
             })
             .collect())
     }
@@ -150,15 +134,5 @@ impl Resource for Regions {
         texts.into_iter().flatten().map(String::as_str).collect()
     }
 
-    fn code(new: &NewRegion) -> Option<&Code> {
-        Some(&new.code)
-    }
-
-    fn citations(new: &NewRegion) -> &[NewCitation] {
-        &new.citations
-    }
-
-    fn id_and_version(read: &Region) -> (i64, i64) {
-        (read.id, read.version)
-    }
+    record_parts!(Region, NewRegion, code required);
 }

@@ -64,7 +64,6 @@ pub struct NewSector {
     pub citations: Vec<NewCitation>,
 }
 
-
 /// What a list of sectors can be narrowed by.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -3,10 +3,15 @@
 pub mod api;
 pub mod store;
 
-use crate::kind;
+use crate::{kind, named};
 
 /// The resource.
 pub struct Sectors;
 
-kind!("sector", "sectors", 4, sectors(name_zh, name_en), refers to {"sector" by sectors::parent_id});
-
+kind!(
+    "sector", "sectors", 4, sectors, named!(sectors by name_zh, name_en), "Fields of cooperation. 合作领域。",
+    refers to {
+        "sector" by sectors::parent_id,
+    },
+    after &["parent"]
+);

@@ -2,37 +2,33 @@
 
 use diesel::prelude::*;
 
-use super::api::{Sector, SectorFilter, NewSector};
 use super::Sectors;
+use super::api::{NewSector, Sector, SectorFilter};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::sectors;
 use crate::db::types::{Code, Instant};
-use crate::db::{Conn, MultiBackend, reference, search};
+use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
-use crate::resources::citations::{self, NewCitation};
+use crate::resources::citations;
 use crate::resources::record::{self, Resource, Tx, View};
 use crate::text::Text;
-use crate::{put_row, record_page};
+use crate::{narrow, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sectors)]
 struct Row {
     id: i64,
-    code: String,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    name_zh: String,
-    name_en: Option<String>,
-    vocabulary: Option<String>,
-    parent_id: Option<i64>,
-    description_zh: Option<String>,
-    description_en: Option<String>,
+    #[diesel(embed)]
+    values: Values,
 }
 
-#[derive(Insertable, AsChangeset)]
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = sectors, treat_none_as_null = true)]
 struct Values {
     code: String,
@@ -55,22 +51,17 @@ impl Resource for Sectors {
     fn page(conn: &mut Conn, filter: &SectorFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let SectorFilter { q, parent, vocabulary, updated_since, sort: _ } = filter;
-            let mut query = sectors::table.into_boxed::<MultiBackend>();
-            if let Some(q) = q {
-                query = query.filter(search::matches(conn, "sectors.id", Self::KIND.name, q));
-            }
             let mut faults = Faults::default();
-            if let Some(parent) = parent {
-                let id = Self::KIND.resolve(conn, &mut faults, "/query/parent", parent)?;
-                query = query.filter(sectors::parent_id.eq(id.unwrap_or(0)));
-            }
+            let mut query = sectors::table.into_boxed::<MultiBackend>();
+            narrow!(query, conn, faults, sectors:
+                text(q),
+                reference(parent => sectors.parent_id),
+                since(updated_since),
+            );
             if let Some(vocabulary) = vocabulary {
                 query = query.filter(sectors::vocabulary.eq(vocabulary));
             }
             faults.refuse()?;
-            if let Some(since) = updated_since {
-                query = query.filter(sectors::updated_at.ge(Instant::from(*since)));
-            }
             Ok(query)
         };
         record_page!(conn, page, filter.sort, filtered, sectors)
@@ -80,25 +71,22 @@ impl Resource for Sectors {
         let rows: Vec<Row> = sectors::table.filter(sectors::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
         for row in &rows {
-            references.want(Self::KIND, row.parent_id);
+            references.want(Self::KIND, row.values.parent_id);
         }
         references.load(conn)?;
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(page::in_order(ids, rows, |row| row.id)
-            .map(|row| {
-                let Row { id, code, version, created_at, updated_at, name_zh, name_en, vocabulary, parent_id, description_zh, description_en } = row;
-                Sector {
-                    id,
-                    code: Code(code),
-                    version,
-                    created_at,
-                    updated_at,
-                    name: Text { zh: name_zh, en: name_en },
-                    vocabulary,
-                    parent: references.optional(Self::KIND, parent_id),
-                    description: Text::optional(description_zh, description_en),
-                    citations: cited.remove(&id).unwrap_or_default(),
-                }
+            .map(|row| Sector {
+                id: row.id,
+                code: Code(row.values.code),
+                version: row.version,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                name: Text { zh: row.values.name_zh, en: row.values.name_en },
+                vocabulary: row.values.vocabulary,
+                parent: references.optional(Self::KIND, row.values.parent_id),
+                description: Text::optional(row.values.description_zh, row.values.description_en),
+                citations: cited.remove(&row.id).unwrap_or_default(),
             })
             .collect())
     }
@@ -135,19 +123,14 @@ impl Resource for Sectors {
     }
 
     fn texts(new: &NewSector) -> Vec<&str> {
-        let texts = [Some(&new.name.zh), new.name.en.as_ref(), new.description.as_ref().map(|text| &text.zh), new.description.as_ref().and_then(|text| text.en.as_ref())];
+        let texts = [
+            Some(&new.name.zh),
+            new.name.en.as_ref(),
+            new.description.as_ref().map(|text| &text.zh),
+            new.description.as_ref().and_then(|text| text.en.as_ref()),
+        ];
         texts.into_iter().flatten().map(String::as_str).collect()
     }
 
-    fn code(new: &NewSector) -> Option<&Code> {
-        Some(&new.code)
-    }
-
-    fn citations(new: &NewSector) -> &[NewCitation] {
-        &new.citations
-    }
-
-    fn id_and_version(read: &Sector) -> (i64, i64) {
-        (read.id, read.version)
-    }
+    record_parts!(Sector, NewSector, code required);
 }

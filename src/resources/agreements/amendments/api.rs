@@ -1,7 +1,7 @@
 //! What clients see of amendments.
 
-use actix_web::{HttpResponse, get, post};
 use actix_web::web::{Path, Payload};
+use actix_web::{HttpResponse, get, post};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -67,7 +67,7 @@ crate::page_type!(AmendmentList of Amendment);
 )]
 #[get("/agreements/{ref}/amendments")]
 pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.answer(|call| {
+    call.answer(|call, _| {
         let query = call.query("listAgreementAmendments")?;
         let listing = call.listing("listAgreementAmendments", &query)?;
         Ok(move |conn: &mut crate::db::Conn| {

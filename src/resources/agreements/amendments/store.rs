@@ -33,7 +33,18 @@ struct Row {
 
 impl From<Row> for Amendment {
     fn from(row: Row) -> Amendment {
-        let Row { id, number, title_zh, title_en, signed_on, effective_on, summary_zh, summary_en, created_at, created_by } = row;
+        let Row {
+            id,
+            number,
+            title_zh,
+            title_en,
+            signed_on,
+            effective_on,
+            summary_zh,
+            summary_en,
+            created_at,
+            created_by,
+        } = row;
         Amendment {
             id,
             number,
@@ -74,7 +85,11 @@ pub fn add(tx: &mut Tx<'_>, reference: &Ref, new: NewAmendment) -> Result<(i64, 
     rules::not_in_future(&mut faults, "/signed_on", signed_on, tx.today);
     faults.refuse()?;
     if agreement.status == Status::Draft {
-        return Err(Problem::conflict("not_signed", msg!("草案不能变更，请直接修改。", "A draft is changed, not amended.")).into());
+        return Err(Problem::conflict(
+            "not_signed",
+            msg!("草案不能变更，请直接修改。", "A draft is changed, not amended."),
+        )
+        .into());
     }
     let last: Option<i64> = amendments::table
         .filter(amendments::agreement_id.eq(id))
@@ -104,7 +119,10 @@ pub fn add(tx: &mut Tx<'_>, reference: &Ref, new: NewAmendment) -> Result<(i64, 
     let amendment = Amendment::from(row);
     let mut after = serde_json::to_value(&amendment)?;
     let code = serde_json::to_value(&agreement.code)?;
-    after.as_object_mut().ok_or_else(|| Error::unexpected("an amendment is no object"))?.insert("code".to_owned(), code);
+    after
+        .as_object_mut()
+        .ok_or_else(|| Error::unexpected("an amendment is no object"))?
+        .insert("code".to_owned(), code);
     record::remember(tx, &KIND, id, Action::Amend, None, None, Some(&after))?;
     Ok((id, version, amendment))
 }

@@ -1,7 +1,7 @@
 //! What clients see of revisions and confirmations.
 
-use actix_web::{HttpResponse, get, post};
 use actix_web::web::{Path, Payload};
+use actix_web::{HttpResponse, get, post};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -68,7 +68,7 @@ crate::page_type!(ConfirmationList of Confirmation);
 )]
 #[get("/milestones/{ref}/revisions")]
 pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.answer(|call| {
+    call.answer(|call, _| {
         let query = call.query("listMilestoneRevisions")?;
         let listing = call.listing("listMilestoneRevisions", &query)?;
         Ok(move |conn: &mut Conn| {
@@ -89,7 +89,7 @@ pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpR
 )]
 #[get("/milestones/{ref}/confirmations")]
 pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.answer(|call| {
+    call.answer(|call, _| {
         let query = call.query("listMilestoneConfirmations")?;
         let listing = call.listing("listMilestoneConfirmations", &query)?;
         Ok(move |conn: &mut Conn| {

@@ -93,7 +93,10 @@ pub fn confirm(tx: &mut Tx<'_>, reference: &Ref, side: Role) -> Result<Milestone
         let status = before.status;
         return Err(Problem::conflict(
             "not_met_yet",
-            msg!("状态为 {status}，只有 met 的里程碑可以确认。", "It is {status}; only a milestone that is met can be confirmed."),
+            msg!(
+                "状态为 {status}，只有 met 的里程碑可以确认。",
+                "It is {status}; only a milestone that is met can be confirmed."
+            ),
         )
         .into());
     }
@@ -115,7 +118,8 @@ pub fn confirm(tx: &mut Tx<'_>, reference: &Ref, side: Role) -> Result<Milestone
         }
     };
     let view = View { as_of: tx.today };
-    let after = Milestones::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
+    let after =
+        Milestones::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
     let (old, new) = (record::snapshot::<Milestones>(&before)?, record::snapshot::<Milestones>(&after)?);
     record::remember(tx, &KIND, id, Action::Confirm, None, Some(&old), Some(&new))?;
     Ok(after)

@@ -1,0 +1,3 @@
+DROP TABLE progress_reports;
+DROP TABLE commitment_responsible;
+DROP TABLE commitments;

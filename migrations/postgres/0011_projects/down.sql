@@ -1,0 +1,3 @@
+DROP TABLE project_organizations;
+DROP TABLE project_sectors;
+DROP TABLE projects;

@@ -1,0 +1,2 @@
+DROP TABLE resolution_responsible;
+DROP TABLE resolutions;

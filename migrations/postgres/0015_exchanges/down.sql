@@ -1,0 +1,2 @@
+DROP TABLE exchange_names;
+DROP TABLE exchanges;

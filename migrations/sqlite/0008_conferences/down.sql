@@ -1,0 +1,2 @@
+DROP TABLE conference_participants;
+DROP TABLE conferences;

@@ -1,0 +1,3 @@
+DROP TABLE fund_source_kinds;
+DROP TABLE fund_sectors;
+DROP TABLE funds;

@@ -1,0 +1,214 @@
+//! The funds report: what was pledged, committed, disbursed and spent up to a date, by fund, pairing, sector or year.
+//!
+//! An entry counts for the sectors of its project by their shares, split to the fen; a filter by sector leaves that
+//! sector's parts alone. In `overall` every entry counts once.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, get};
+use chrono::{Datelike, NaiveDate};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::db::Conn;
+use crate::db::page::Key;
+use crate::db::reference::{Kind, Reference, References};
+use crate::db::types::Ref;
+use crate::error::{Faults, Result};
+use crate::figures::money::{self, Entry, MoneyFigures, Shares, Sums};
+use crate::http::list::{AsOf, PageParams};
+use crate::http::{Call, typed};
+use crate::resources::transactions::api::TransactionFilter;
+use crate::resources::{funds, pairings, programmes, projects, sectors};
+use crate::text_enum;
+
+/// Comes after every id: the subject of what has none.
+const NOTHING: i64 = i64::MAX;
+
+text_enum! {
+    /// What a funds report has rows for.
+    GroupBy as "FundsGroup" {
+        /// Rows a fund.
+        Fund => "fund",
+        /// Rows a pairing.
+        Pairing => "pairing",
+        /// Rows a sector.
+        Sector => "sector",
+        /// Rows a year, by value date.
+        Year => "year",
+    }
+}
+
+/// What a funds report covers.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FundsFilter {
+    /// Of the pairings or of the funds of this programme.
+    pub programme: Option<Ref>,
+    /// For this pairing.
+    pub pairing: Option<Ref>,
+    /// Of this fund.
+    pub fund: Option<Ref>,
+    /// The parts that are for this field of cooperation.
+    pub sector: Option<Ref>,
+    /// For this project.
+    pub project: Option<Ref>,
+    /// What the rows are; `fund` unless given.
+    #[param(inline)]
+    pub group_by: Option<GroupBy>,
+}
+
+/// The money that moved, up to a date.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FundsReport {
+    /// The date that the report holds for: later entries do not count.
+    pub as_of: NaiveDate,
+    /// All that the filter covers, each entry once; one a currency.
+    pub overall: Vec<MoneyFigures>,
+    /// One a subject and currency: in the order of ids or years, what has no subject last.
+    pub items: Vec<FundsRow>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    pub next_cursor: Option<String>,
+    /// How many rows there are; only with `count=true`.
+    #[schema(minimum = 0, example = 3)]
+    pub total: Option<i64>,
+}
+
+/// The money of one fund, pairing, sector or year in one currency; of none where all of them are null.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FundsRow {
+    /// The fund; null in other rows.
+    pub fund: Option<Reference>,
+    /// The pairing; null in other rows.
+    pub pairing: Option<Reference>,
+    /// The sector; null in other rows.
+    pub sector: Option<Reference>,
+    /// The year; null in other rows.
+    #[schema(minimum = 0, maximum = 9999, example = 2022)]
+    pub year: Option<i64>,
+    /// Its figures.
+    pub figures: MoneyFigures,
+}
+
+/// Reads the funds report.
+#[utoipa::path(
+    get, path = "/reports/funds", operation_id = "getFundsReport", tag = "reports",
+    summary = "Read the funds report · 资金报表",
+    description = "What was pledged, committed, disbursed and spent up to `as_of`, by fund, pairing, sector or \
+        year, a row each currency, and overall. Reversals count against what they reverse; money passed through is \
+        counted once. \
+        截至某日的承诺、安排、拨付与支出，冲销抵减，过手资金只计一次。",
+    params(FundsFilter, PageParams, AsOf),
+    responses((status = 200, description = "The funds report.", body = FundsReport))
+)]
+#[get("/reports/funds")]
+pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
+    call.answer(|call, _| {
+        let query = call.query("getFundsReport")?;
+        let filter: FundsFilter = typed(&query)?;
+        let listing = call.listing("getFundsReport", &query)?;
+        let as_of = call.view(&query).as_of;
+        Ok(move |conn: &mut Conn| {
+            let Computed { overall, rows } = compute(conn, &filter, as_of)?;
+            let total = listing.page.count.then(|| i64::try_from(rows.len()).unwrap_or(i64::MAX));
+            let after = listing.page.after.as_ref().map(|key| (key.id, key.value.clone()));
+            let limit = usize::try_from(listing.page.limit).unwrap_or(usize::MAX);
+            let mut rest =
+                rows.into_iter().filter(|(group, _)| after.as_ref().is_none_or(|after| group > after)).peekable();
+            let page: Vec<(Group, FundsRow)> = rest.by_ref().take(limit).collect();
+            let next = match (page.last(), rest.peek()) {
+                (Some(((id, currency), _)), Some(_)) => Some(Key { value: currency.clone(), id: *id }),
+                _ => None,
+            };
+            let items: Vec<FundsRow> = page.into_iter().map(|(_, row)| row).collect();
+            listing.answer_with(json!({ "as_of": as_of, "overall": overall, "items": items }), next.as_ref(), total)
+        })
+    })
+    .await
+}
+
+/// A subject, [`NOTHING`] where there is none, and a currency.
+type Group = (i64, String);
+
+struct Computed {
+    overall: Vec<MoneyFigures>,
+    /// In the order of their groups.
+    rows: Vec<(Group, FundsRow)>,
+}
+
+fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Computed> {
+    let group_by = filter.group_by.unwrap_or(GroupBy::Fund);
+    let (entries, sector) = narrowed(conn, filter)?;
+    let booked = money::load(conn, &entries, None, as_of)?;
+    let needs_sectors = sector.is_some() || group_by == GroupBy::Sector;
+    let shares = if needs_sectors { money::shares(conn, &booked)? } else { Shares::new() };
+
+    let mut overall: BTreeMap<String, Sums> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Sums> = BTreeMap::new();
+    for one in &booked {
+        let mut parts = if needs_sectors { one.by_sector(&shares) } else { vec![(None, one.entry)] };
+        parts.retain(|(of, _)| sector.is_none() || *of == sector);
+        for (of, entry) in &parts {
+            let subject = match group_by {
+                GroupBy::Fund => one.fund_id,
+                GroupBy::Pairing => one.pairing_id,
+                GroupBy::Sector => *of,
+                GroupBy::Year => Some(i64::from(entry.value_on.year())),
+            };
+            groups.entry((subject.unwrap_or(NOTHING), one.currency.clone())).or_default().add(entry);
+        }
+        if !parts.is_empty() {
+            let amount = parts.iter().map(|(_, part)| part.amount).sum();
+            overall.entry(one.currency.clone()).or_default().add(&Entry { amount, ..one.entry });
+        }
+    }
+
+    let kind: Option<&'static Kind> = match group_by {
+        GroupBy::Fund => Some(&funds::KIND),
+        GroupBy::Pairing => Some(&pairings::KIND),
+        GroupBy::Sector => Some(&sectors::KIND),
+        GroupBy::Year => None,
+    };
+    let mut references = References::default();
+    if let Some(kind) = kind {
+        groups.keys().filter(|(id, _)| *id != NOTHING).for_each(|(id, _)| references.want(kind, *id));
+    }
+    references.load(conn)?;
+    let row = |(group, sums): (Group, Sums)| {
+        let subject = Some(group.0).filter(|id| *id != NOTHING);
+        let named = |of: GroupBy, kind| references.optional(kind, subject.filter(|_| group_by == of));
+        let row = FundsRow {
+            fund: named(GroupBy::Fund, &funds::KIND),
+            pairing: named(GroupBy::Pairing, &pairings::KIND),
+            sector: named(GroupBy::Sector, &sectors::KIND),
+            year: subject.filter(|_| group_by == GroupBy::Year),
+            figures: sums.figures(&group.1)?,
+        };
+        Ok((group, row))
+    };
+    Ok(Computed {
+        overall: overall.iter().map(|(currency, sums)| sums.figures(currency)).collect::<Result<_>>()?,
+        rows: groups.into_iter().map(row).collect::<Result<_>>()?,
+    })
+}
+
+/// The filter of the entries that a report covers, and the sector whose parts it is narrowed to.
+fn narrowed(conn: &mut Conn, filter: &FundsFilter) -> Result<(TransactionFilter, Option<i64>)> {
+    let FundsFilter { programme, pairing, fund, sector, project, group_by: _ } = filter;
+    let mut faults = Faults::default();
+    let mut known = |kind: &Kind, pointer: &str, reference: &Option<Ref>| {
+        kind.resolve_optional(conn, &mut faults, pointer, reference.as_ref())
+    };
+    let by_id = |id: Option<i64>| id.map(|id| Ref(id.to_string()));
+    let entries = TransactionFilter {
+        programme: by_id(known(&programmes::KIND, "/query/programme", programme)?),
+        pairing: by_id(known(&pairings::KIND, "/query/pairing", pairing)?),
+        fund: by_id(known(&funds::KIND, "/query/fund", fund)?),
+        project: by_id(known(&projects::KIND, "/query/project", project)?),
+        ..TransactionFilter::default()
+    };
+    let sector = known(&sectors::KIND, "/query/sector", sector)?;
+    faults.refuse()?;
+    Ok((entries, sector))
+}

@@ -1,0 +1,228 @@
+//! How the commitments keep pace with their time on a date, pairing by pairing, those behind first.
+
+use std::collections::{BTreeSet, HashMap};
+
+use actix_web::{HttpResponse, get};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::db::Conn;
+use crate::db::decimal::Quantity;
+use crate::db::page::{self, Key};
+use crate::db::reference::{Reference, References};
+use crate::db::types::Ref;
+use crate::error::{Faults, Result};
+use crate::figures::members::{self, Member, Places};
+use crate::figures::pace::{Pace, PaceCounts};
+use crate::http::list::{AsOf, PageParams};
+use crate::http::{Call, typed};
+use crate::resources::agreements::parties;
+use crate::resources::commitments::Commitments;
+use crate::resources::commitments::api::{Commitment, CommitmentFilter, Indicator, Sort};
+use crate::resources::pairings::Role;
+use crate::resources::record::{self, View};
+use crate::resources::regions;
+
+/// What the report covers.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PaceFilter {
+    /// Of the pairings of this programme.
+    pub programme: Option<Ref>,
+    /// Of this pairing.
+    pub pairing: Option<Ref>,
+    /// Of this agreement.
+    pub agreement: Option<Ref>,
+    /// About this field of cooperation.
+    pub sector: Option<Ref>,
+    /// With this organization among the responsible.
+    pub responsible: Option<Ref>,
+    /// Counting for this member of a pairing.
+    pub member: Option<Ref>,
+    /// Keeping one of these paces; several repeat the parameter.
+    #[serde(default)]
+    pub pace: Vec<Pace>,
+}
+
+/// A commitment and its pace.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaceRow {
+    /// The commitment.
+    pub commitment: Reference,
+    /// The agreement whose clause it is.
+    pub agreement: Reference,
+    /// The pairing of that agreement.
+    pub pairing: Reference,
+    /// The recipients that it counts for.
+    pub recipients: Vec<Reference>,
+    /// Who is responsible.
+    pub responsible: Vec<Reference>,
+    /// The field of cooperation that it is about.
+    pub sector: Option<Reference>,
+    /// The number that it is measured by; null for one that is judged by words.
+    pub indicator: Option<Indicator>,
+    /// Its last day: its own, or that of its agreement; null where neither has one.
+    pub due_on: Option<NaiveDate>,
+    /// Where the indicator stands; null where unknown.
+    pub actual: Option<Quantity>,
+    /// How far it is, in percent; null where unknown.
+    #[schema(example = 41.67)]
+    pub completion: Option<f64>,
+    /// The share of its period that completion is held against, in percent.
+    #[schema(minimum = 0, maximum = 100, example = 49.59)]
+    pub expected: Option<f64>,
+    /// How it keeps pace.
+    pub pace: Pace,
+    /// The end of the last approved period; null where there is none.
+    pub reported_to: Option<NaiveDate>,
+}
+
+/// How the commitments keep pace on a date.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaceList {
+    /// The date that the report holds for.
+    pub as_of: NaiveDate,
+    /// How many of all that the filter covers keep which pace, whatever `pace` asks for.
+    pub counts: PaceCounts,
+    /// The commitments of this page: pairing by pairing, those behind first, the furthest behind before the others.
+    pub items: Vec<PaceRow>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    pub next_cursor: Option<String>,
+    /// How many rows there are; only with `count=true`.
+    #[schema(minimum = 0, example = 2)]
+    pub total: Option<i64>,
+}
+
+/// Reads how the commitments keep pace.
+#[utoipa::path(
+    get, path = "/reports/pace", operation_id = "getPaceReport", tag = "reports",
+    summary = "Read how the commitments keep pace · 序时进度表",
+    description = "Completion of every commitment on `as_of` against the share of its period that has passed, pairing by pairing, those \
+        behind first. `pace=behind` shows these alone. 截至某日各协议事项的完成率与序时进度，滞后者在前。",
+    params(PaceFilter, PageParams, AsOf),
+    responses((status = 200, description = "The report.", body = PaceList))
+)]
+#[get("/reports/pace")]
+pub async fn get_pace(call: Call) -> Result<HttpResponse> {
+    call.answer(|call, _| {
+        let query = call.query("getPaceReport")?;
+        let filter: PaceFilter = typed(&query)?;
+        let listing = call.listing("getPaceReport", &query)?;
+        let view = call.view(&query);
+        Ok(move |conn: &mut Conn| {
+            let (counts, rows) = compute(conn, filter, view)?;
+            let (items, next, total) = page::cut_computed(rows, &listing.page);
+            let body = json!({ "as_of": view.as_of, "counts": counts, "items": items });
+            listing.answer_with(body, next.as_ref(), total)
+        })
+    })
+    .await
+}
+
+fn compute(conn: &mut Conn, filter: PaceFilter, view: View) -> Result<(PaceCounts, Vec<(Key, PaceRow)>)> {
+    let PaceFilter { programme, pairing, agreement, sector, responsible, member, pace } = filter;
+    let mut faults = Faults::default();
+    let member = regions::KIND.resolve_optional(conn, &mut faults, "/query/member", member.as_ref())?;
+    let covered = CommitmentFilter {
+        programme,
+        pairing,
+        agreement,
+        sector,
+        responsible,
+        sort: Some(Sort::Id),
+        ..CommitmentFilter::default()
+    };
+    let commitments = match (record::load_all::<Commitments>(conn, &covered, view), faults.refuse()) {
+        (Ok(commitments), Ok(())) => commitments,
+        (Err(error), _) | (_, Err(error)) => return Err(error),
+    };
+
+    let concerned = Concerned::load(conn, &commitments)?;
+    let mut counts = PaceCounts::default();
+    let mut rows = Vec::new();
+    for commitment in commitments {
+        let (recipients, all) = concerned.of(&commitment, view.as_of);
+        if member.is_some_and(|member| !all.contains(&member)) {
+            continue;
+        }
+        counts += commitment.pace;
+        if pace.is_empty() || pace.contains(&commitment.pace) {
+            rows.push((key(&commitment), row(commitment, recipients)));
+        }
+    }
+    rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok((counts, rows))
+}
+
+/// The place of a commitment: by pairing, those behind first, by how far it is behind.
+fn key(commitment: &Commitment) -> Key {
+    let rank = match commitment.pace {
+        Pace::Behind => 0,
+        Pace::Unknown => 1,
+        Pace::OnTrack => 2,
+        Pace::Ahead => 3,
+    };
+    let gap = commitment.completion.unwrap_or_default() - commitment.expected.unwrap_or_default();
+    // As text in the order of numbers: shifted above zero, in hundredths, with as many digits as the largest.
+    #[expect(clippy::cast_possible_truncation, reason = "bounded just before")]
+    let gap = (gap.clamp(-1e12, 1e12) * 100.0).round() as i64 + 100_000_000_000_000;
+    Key { value: format!("{:019} {rank} {gap:015}", commitment.pairing.id), id: commitment.id }
+}
+
+fn row(commitment: Commitment, recipients: Vec<Reference>) -> PaceRow {
+    PaceRow {
+        commitment: Reference { id: commitment.id, code: commitment.code.map(|code| code.0), name: commitment.text },
+        agreement: commitment.agreement,
+        pairing: commitment.pairing,
+        recipients,
+        responsible: commitment.responsible,
+        sector: commitment.sector,
+        indicator: commitment.indicator,
+        due_on: commitment.period_to_on,
+        actual: commitment.actual,
+        completion: commitment.completion,
+        expected: commitment.expected,
+        pace: commitment.pace,
+        reported_to: commitment.reported_to,
+    }
+}
+
+/// Whom commitments count for.
+struct Concerned {
+    members: HashMap<i64, Vec<Member>>,
+    named: HashMap<i64, BTreeSet<i64>>,
+    references: References,
+}
+
+impl Concerned {
+    fn load(conn: &mut Conn, commitments: &[Commitment]) -> Result<Concerned> {
+        let pairings: BTreeSet<i64> = commitments.iter().map(|one| one.pairing.id).collect();
+        let agreements: BTreeSet<i64> = commitments.iter().map(|one| one.agreement.id).collect();
+        let members = members::of_pairings(conn, &pairings.into_iter().collect::<Vec<_>>())?;
+        let places = Places::load(conn)?;
+        let named = parties::named_regions(conn, &agreements.into_iter().collect::<Vec<_>>(), &places)?;
+        let mut references = References::default();
+        members.values().flatten().for_each(|member| references.want(&regions::KIND, member.region));
+        references.load(conn)?;
+        Ok(Concerned { members, named, references })
+    }
+
+    /// The recipients, and all members, that a commitment counts for: on its last day, or on `as_of` where it has none.
+    fn of(&self, commitment: &Commitment, as_of: NaiveDate) -> (Vec<Reference>, BTreeSet<i64>) {
+        let members = self.members.get(&commitment.pairing.id).map_or(&[][..], Vec::as_slice);
+        let nobody = BTreeSet::new();
+        let named = self.named.get(&commitment.agreement.id).unwrap_or(&nobody);
+        let all = members::concerned(members, named, commitment.period_to_on.unwrap_or(as_of));
+        // A region that left and came back is a member more than once.
+        let mut told = BTreeSet::new();
+        let recipients: Vec<i64> = members
+            .iter()
+            .filter(|member| member.role == Role::Recipient && all.contains(&member.region))
+            .map(|member| member.region)
+            .filter(|region| told.insert(*region))
+            .collect();
+        (recipients.into_iter().map(|id| self.references.get(&regions::KIND, id)).collect(), all)
+    }
+}

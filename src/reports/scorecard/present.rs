@@ -1,0 +1,163 @@
+//! The facts of a scorecard as they stand.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::facts::{AgreementFact, CommitmentFact, ExchangeFact, Facts, PairingFact, ProjectFact, ResolutionFact};
+use super::{GroupBy, Wanted};
+use crate::db::schema::{agreements as a, funds as f, pairings as p, projects as j};
+use crate::db::types::Ref;
+use crate::db::{Conn, MultiBackend};
+use crate::error::Result;
+use crate::figures::members::{self, Places};
+use crate::figures::{exchanges, money, tally};
+use crate::links;
+use crate::resources::agreements::parties;
+use crate::resources::commitments::Commitments;
+use crate::resources::exchanges::Exchanges;
+use crate::resources::projects;
+use crate::resources::record::{self, Resource, View};
+use crate::resources::resolutions::Resolutions;
+use crate::resources::transactions::api::TransactionFilter;
+
+/// Rows that one query names by their ids.
+const CHUNK: usize = 10_000;
+
+/// All that the scorecard covers, on a date.
+pub fn load(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate) -> Result<Facts> {
+    let by_member = wanted.group_by == GroupBy::Member;
+    let mut facts = Facts::default();
+    if by_member {
+        facts.places = Places::load(conn)?;
+    }
+    load_pairings(conn, wanted, &mut facts)?;
+    let pairings: Vec<i64> = facts.pairings.keys().copied().collect();
+    load_agreements(conn, &pairings, by_member, &mut facts)?;
+    load_projects(conn, &pairings, &mut facts)?;
+    facts.milestones = tally::by_owner(conn, &pairings, by_member, as_of)?;
+
+    let view = View { as_of };
+    facts.commitments = covered::<Commitments>(conn, wanted, view)?
+        .into_iter()
+        .map(|one| CommitmentFact {
+            pairing: one.pairing.id,
+            agreement: one.agreement.id,
+            sector: one.sector.map(|sector| sector.id),
+            due_on: one.period_to_on,
+            pace: one.pace,
+        })
+        .collect();
+    facts.resolutions = covered::<Resolutions>(conn, wanted, view)?
+        .into_iter()
+        .map(|one| ResolutionFact { pairing: one.pairing.id, due_on: one.due_on, state: one.state })
+        .collect();
+    facts.exchanges = covered::<Exchanges>(conn, wanted, view)?
+        .into_iter()
+        .map(|one| ExchangeFact {
+            pairing: one.pairing.id,
+            start_on: one.actual_start_on.or(one.planned_start_on),
+            sending: one.sending.map(|sending| sending.id),
+            hosting: one.hosting.map(|hosting| hosting.id),
+            fact: exchanges::Fact {
+                profession: one.profession,
+                direction: one.direction,
+                headcount: one.headcount,
+                stage: one.stage,
+            },
+        })
+        .collect();
+    load_money(conn, wanted, as_of, &mut facts)?;
+    Ok(facts)
+}
+
+/// Every record of a kind that the filter covers.
+fn covered<R: Resource>(conn: &mut Conn, wanted: &Wanted, view: View) -> Result<Vec<R::Read>> {
+    let reference = |id: Option<i64>| id.map(|id| id.to_string());
+    let filter = serde_json::json!({
+        "programme": reference(wanted.programme), "pairing": reference(wanted.pairing), "sort": "id"
+    });
+    record::load_all::<R>(conn, &serde_json::from_value(filter)?, view)
+}
+
+fn load_pairings(conn: &mut Conn, wanted: &Wanted, facts: &mut Facts) -> Result<()> {
+    let mut query = p::table.select((p::id, p::programme_id)).into_boxed::<MultiBackend>();
+    if let Some(id) = wanted.programme {
+        query = query.filter(p::programme_id.eq(id));
+    }
+    if let Some(id) = wanted.pairing {
+        query = query.filter(p::id.eq(id));
+    }
+    let rows: Vec<(i64, i64)> = query.load(conn)?;
+    let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+    let mut members = match wanted.group_by {
+        GroupBy::Member => members::of_pairings(conn, &ids)?,
+        _ => Default::default(),
+    };
+    facts.pairings = rows
+        .into_iter()
+        .map(|(id, programme)| (id, PairingFact { programme, members: members.remove(&id).unwrap_or_default() }))
+        .collect();
+    Ok(())
+}
+
+fn load_agreements(conn: &mut Conn, pairings: &[i64], by_member: bool, facts: &mut Facts) -> Result<()> {
+    for chunk in pairings.chunks(CHUNK) {
+        let rows: Vec<(i64, i64)> =
+            a::table.filter(a::pairing_id.eq_any(chunk)).select((a::id, a::pairing_id)).load(conn)?;
+        facts.agreements.extend(
+            rows.into_iter()
+                .map(|(id, pairing)| (id, AgreementFact { pairing, sectors: Vec::new(), named: Default::default() })),
+        );
+    }
+    let ids: Vec<i64> = facts.agreements.keys().copied().collect();
+    for chunk in ids.chunks(CHUNK) {
+        for (agreement, sector) in links!(conn, agreement_sectors, agreement_id in chunk, sector_id) {
+            if let Some(fact) = facts.agreements.get_mut(&agreement) {
+                fact.sectors.push(sector);
+            }
+        }
+    }
+    let named = if by_member { parties::named_regions(conn, &ids, &facts.places)? } else { Default::default() };
+    for (agreement, regions) in named {
+        if let Some(fact) = facts.agreements.get_mut(&agreement) {
+            fact.named = regions;
+        }
+    }
+    Ok(())
+}
+
+fn load_projects(conn: &mut Conn, pairings: &[i64], facts: &mut Facts) -> Result<()> {
+    for chunk in pairings.chunks(CHUNK) {
+        let rows: Vec<(i64, i64, Option<i64>)> =
+            j::table.filter(j::pairing_id.eq_any(chunk)).select((j::id, j::pairing_id, j::agreement_id)).load(conn)?;
+        facts.projects.extend(
+            rows.into_iter()
+                .map(|(id, pairing, agreement)| (id, ProjectFact { pairing, agreement, sectors: Vec::new() })),
+        );
+    }
+    let ids: Vec<i64> = facts.projects.keys().copied().collect();
+    for chunk in ids.chunks(CHUNK) {
+        for (project, sector, share) in projects::store::shares(conn, chunk)? {
+            facts.shares.entry(project).or_default().push((sector, share));
+            if let Some(fact) = facts.projects.get_mut(&project) {
+                fact.sectors.push(sector);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn load_money(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate, facts: &mut Facts) -> Result<()> {
+    let reference = |id: Option<i64>| id.map(|id| Ref(id.to_string()));
+    let filter = TransactionFilter {
+        programme: reference(wanted.programme),
+        pairing: reference(wanted.pairing),
+        ..TransactionFilter::default()
+    };
+    facts.money = money::load(conn, &filter, None, as_of)?;
+    // A fund of the programme may pay for projects of another one's pairings.
+    facts.shares.extend(money::shares(conn, &facts.money)?);
+    let funds: Vec<(i64, i64)> = f::table.select((f::id, f::programme_id)).load(conn)?;
+    facts.funds = funds.into_iter().collect();
+    Ok(())
+}

@@ -1,0 +1,398 @@
+//! Everything dated of a pairing on one axis: agreements, conferences and their resolutions, commitments, projects,
+//! milestones as planned and as met, exchanges.
+//!
+//! Each column of dates is a source, read in the order of dates from where the page begins; a page is what comes first
+//! among all of them.
+
+use actix_web::{HttpResponse, get};
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::db::page::{Key, PageRequest};
+use crate::db::reference::{Kind, Reference, References};
+use crate::db::types::Ref;
+use crate::db::{Conn, MultiBackend};
+use crate::error::{Fault, Faults, Problem, Result};
+use crate::http::list::PageParams;
+use crate::http::{Call, typed};
+use crate::resources::{
+    agreements, commitments, conferences, exchanges, milestones, pairings, programmes, projects, resolutions, sectors,
+};
+use crate::{msg, text_enum};
+
+text_enum! {
+    /// What happens on a day of a timeline.
+    TimelineEvent as "TimelineEvent" {
+        /// 签署: an agreement is signed.
+        Signed => "signed",
+        /// 生效: an agreement comes into force.
+        Effective => "effective",
+        /// 到期: an agreement's last day.
+        Expires => "expires",
+        /// 中止或终止: an agreement is suspended or terminated.
+        StatusChanged => "status_changed",
+        /// 召开: a conference is held.
+        Held => "held",
+        /// 计划到期日: a milestone was due at first.
+        BaselineDue => "baseline_due",
+        /// 到期: a milestone, a commitment or a resolution is due.
+        Due => "due",
+        /// 完成: a milestone is met, a resolution done.
+        Done => "done",
+        /// 计划开始: an exchange or a project is to begin.
+        PlannedStart => "planned_start",
+        /// 计划结束: an exchange or a project is to end.
+        PlannedEnd => "planned_end",
+        /// 实际开始: an exchange or a project began.
+        ActualStart => "actual_start",
+        /// 实际结束: an exchange or a project ended.
+        ActualEnd => "actual_end",
+    }
+}
+
+/// What the timeline covers.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TimelineFilter {
+    /// Of the pairings of this programme.
+    pub programme: Option<Ref>,
+    /// Of this pairing.
+    pub pairing: Option<Ref>,
+    /// In this field of cooperation: agreements, and the commitments, projects and milestones in it.
+    pub sector: Option<Ref>,
+    /// Only what happens at these kinds of events; several repeat the parameter.
+    #[serde(default)]
+    pub event: Vec<TimelineEvent>,
+    /// On this date or later.
+    pub from: Option<NaiveDate>,
+    /// On this date or earlier.
+    pub to: Option<NaiveDate>,
+    /// The date that tells what is past; today in the service's time zone unless given.
+    #[param(value_type = Option<String>, format = Date, example = "2022-12-31")]
+    pub as_of: Option<NaiveDate>,
+}
+
+/// What happens on one day. One of the references is given: the record that it happens to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TimelineRow {
+    /// The day.
+    pub on: NaiveDate,
+    /// What happens.
+    pub event: TimelineEvent,
+    /// Whether the day is past on `as_of`, or that very day.
+    pub is_past: bool,
+    /// The pairing that it belongs to.
+    pub pairing: Reference,
+    /// The agreement.
+    pub agreement: Option<Reference>,
+    /// The conference.
+    pub conference: Option<Reference>,
+    /// The resolution.
+    pub resolution: Option<Reference>,
+    /// The commitment.
+    pub commitment: Option<Reference>,
+    /// The project.
+    pub project: Option<Reference>,
+    /// The milestone.
+    pub milestone: Option<Reference>,
+    /// The exchange.
+    pub exchange: Option<Reference>,
+}
+
+/// Everything dated, in the order of days.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TimelineList {
+    /// The date that tells what is past.
+    pub as_of: NaiveDate,
+    /// What happens, in the order of days.
+    pub items: Vec<TimelineRow>,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    pub next_cursor: Option<String>,
+    /// How many events there are; only with `count=true`.
+    #[schema(minimum = 0, example = 12)]
+    pub total: Option<i64>,
+}
+
+/// Reads the timeline.
+#[utoipa::path(
+    get, path = "/reports/timeline", operation_id = "getTimeline", tag = "reports",
+    summary = "Read a timeline · 时间轴",
+    description = "Everything dated on one axis, for one pairing or for many: agreements, conferences and resolutions, commitments, \
+        projects, milestones as planned and as met, exchanges. 结对关系的协议、会议、里程碑、项目与人才交流等全部日期。",
+    params(TimelineFilter, PageParams),
+    responses((status = 200, description = "A page of the timeline.", body = TimelineList))
+)]
+#[get("/reports/timeline")]
+pub async fn get_timeline(call: Call) -> Result<HttpResponse> {
+    call.answer(|call, _| {
+        let query = call.query("getTimeline")?;
+        let filter: TimelineFilter = typed(&query)?;
+        let listing = call.listing("getTimeline", &query)?;
+        let as_of = call.view(&query).as_of;
+        Ok(move |conn: &mut Conn| {
+            let scope = Scope::resolve(conn, &filter)?;
+            let (dates, next, total) = page(conn, &scope, &listing.page)?;
+            let items = rows(conn, dates, as_of)?;
+            listing.answer_with(json!({ "as_of": as_of, "items": items }), next.as_ref(), total)
+        })
+    })
+    .await
+}
+
+/// What the filter covers, by ids.
+struct Scope<'a> {
+    filter: &'a TimelineFilter,
+    pairings: Option<Vec<i64>>,
+    sector: Option<InSector>,
+}
+
+/// The agreements and projects in a sector, and the sector.
+struct InSector {
+    sector: i64,
+    agreements: Vec<i64>,
+    projects: Vec<i64>,
+}
+
+impl Scope<'_> {
+    fn resolve<'a>(conn: &mut Conn, filter: &'a TimelineFilter) -> Result<Scope<'a>> {
+        use crate::db::schema::{agreement_sectors, pairings as p, project_sectors};
+        let TimelineFilter { programme, pairing, sector, event: _, from: _, to: _, as_of: _ } = filter;
+        let mut faults = Faults::default();
+        let programme = programmes::KIND.resolve_optional(conn, &mut faults, "/query/programme", programme.as_ref())?;
+        let pairing = pairings::KIND.resolve_optional(conn, &mut faults, "/query/pairing", pairing.as_ref())?;
+        let sector = sectors::KIND.resolve_optional(conn, &mut faults, "/query/sector", sector.as_ref())?;
+        faults.refuse()?;
+        let mut of_scope = p::table.select(p::id).into_boxed::<MultiBackend>();
+        if let Some(id) = programme {
+            of_scope = of_scope.filter(p::programme_id.eq(id));
+        }
+        if let Some(id) = pairing {
+            of_scope = of_scope.filter(p::id.eq(id));
+        }
+        let is_narrowed = programme.is_some() || pairing.is_some();
+        let pairings = if is_narrowed { Some(of_scope.load(conn)?) } else { None };
+        let sector = match sector {
+            None => None,
+            Some(sector) => Some(InSector {
+                sector,
+                agreements: agreement_sectors::table
+                    .filter(agreement_sectors::sector_id.eq(sector))
+                    .select(agreement_sectors::agreement_id)
+                    .load(conn)?,
+                projects: project_sectors::table
+                    .filter(project_sectors::sector_id.eq(sector))
+                    .select(project_sectors::project_id)
+                    .load(conn)?,
+            }),
+        };
+        Ok(Scope { filter, pairings, sector })
+    }
+}
+
+/// One date of one record.
+struct Dated {
+    on: NaiveDate,
+    /// The source's place among the sources, which orders what happens on one day.
+    source: usize,
+    id: i64,
+    pairing: i64,
+    event: TimelineEvent,
+    kind: &'static Kind,
+}
+
+impl Dated {
+    fn key(&self) -> Key {
+        Key { value: format!("{} {:02}", self.on, self.source), id: self.id }
+    }
+}
+
+/// Where a page begins.
+struct After {
+    on: NaiveDate,
+    source: usize,
+    id: i64,
+}
+
+impl After {
+    fn read(key: &Key) -> Result<After> {
+        let parsed = key.value.split_once(' ').and_then(|(on, source)| Some((on.parse().ok()?, source.parse().ok()?)));
+        let (on, source) = parsed.ok_or_else(|| {
+            Problem::malformed(vec![Fault {
+                pointer: "/query/cursor".to_owned(),
+                code: "invalid_cursor",
+                message: msg!("不是本服务给出的游标。", "is not a cursor of this service"),
+            }])
+        })?;
+        Ok(After { on, source, id: key.id })
+    }
+}
+
+/// Reads a source: the dates of one column, in order, as many as a page can need; and counts all where it is asked to.
+macro_rules! source {
+    ($conn:ident, $scope:ident, $page:ident, $after:ident, $found:ident, $number:expr, $event:ident,
+     $table:ident.$column:ident $(, where $condition:expr)? $(, in sector |$in:ident| $in_sector:expr)?) => {{
+        use crate::db::schema::$table as t;
+        let wanted = &$scope.filter.event;
+        if wanted.is_empty() || wanted.contains(&TimelineEvent::$event) {
+            let narrowed = || {
+                let mut query = t::table.filter(t::$column.is_not_null()).into_boxed::<MultiBackend>();
+                $(query = query.filter($condition);)?
+                if let Some(pairings) = &$scope.pairings {
+                    query = query.filter(t::pairing_id.eq_any(pairings));
+                }
+                if let Some(from) = $scope.filter.from {
+                    query = query.filter(t::$column.ge(from));
+                }
+                if let Some(to) = $scope.filter.to {
+                    query = query.filter(t::$column.le(to));
+                }
+                source!(@sector query, $scope $(, $in, $in_sector)?)
+            };
+            if let Some(query) = narrowed() {
+                if $page.count {
+                    $found.total += query.count().get_result::<i64>($conn)?;
+                }
+            }
+            if let Some(mut query) = narrowed() {
+                if let Some(After { on, source, id }) = $after {
+                    query = match $number.cmp(source) {
+                        std::cmp::Ordering::Less => query.filter(t::$column.gt(on)),
+                        std::cmp::Ordering::Equal => {
+                            query.filter(t::$column.gt(on).or(t::$column.eq(on).and(t::id.gt(id))))
+                        }
+                        std::cmp::Ordering::Greater => query.filter(t::$column.ge(on)),
+                    };
+                }
+                let rows: Vec<(i64, i64, Option<NaiveDate>)> = query
+                    .order((t::$column, t::id))
+                    .limit($page.limit + 1)
+                    .select((t::id, t::pairing_id, t::$column.nullable()))
+                    .load($conn)?;
+                let dated = rows.into_iter().filter_map(|(id, pairing, on)| {
+                    let (event, kind) = (TimelineEvent::$event, &$table::KIND);
+                    Some(Dated { on: on?, source: $number, id, pairing, event, kind })
+                });
+                $found.dates.extend(dated);
+            }
+        }
+    }};
+    // What has no sector is in none.
+    (@sector $query:ident, $scope:ident) => { $scope.sector.is_none().then_some($query) };
+    (@sector $query:ident, $scope:ident, $in:ident, $in_sector:expr) => {
+        match &$scope.sector {
+            None => Some($query),
+            Some($in) => Some($query.filter($in_sector)),
+        }
+    };
+}
+
+#[derive(Default)]
+struct Found {
+    dates: Vec<Dated>,
+    total: i64,
+}
+
+/// The dates of a page, the next page's key, and the count of all where it is asked for.
+fn page(conn: &mut Conn, scope: &Scope<'_>, page: &PageRequest) -> Result<(Vec<Dated>, Option<Key>, Option<i64>)> {
+    let after = page.after.as_ref().map(After::read).transpose()?;
+    let after = &after;
+    let mut found = Found::default();
+    agreements_and_meetings(conn, scope, page, after, &mut found)?;
+    work(conn, scope, page, after, &mut found)?;
+    let Found { mut dates, total } = found;
+    dates.sort_by_key(|one| (one.on, one.source, one.id));
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let more = dates.len() > limit;
+    dates.truncate(limit);
+    let next = dates.last().filter(|_| more).map(Dated::key);
+    Ok((dates, next, page.count.then_some(total)))
+}
+
+fn agreements_and_meetings(
+    conn: &mut Conn,
+    scope: &Scope<'_>,
+    page: &PageRequest,
+    after: &Option<After>,
+    found: &mut Found,
+) -> Result<()> {
+    source!(conn, scope, page, after, found, 0, Signed, agreements.signed_on,
+        in sector |sector| t::id.eq_any(&sector.agreements));
+    source!(conn, scope, page, after, found, 1, Effective, agreements.effective_on,
+        in sector |sector| t::id.eq_any(&sector.agreements));
+    source!(conn, scope, page, after, found, 2, StatusChanged, agreements.status_on,
+        where t::status.eq_any([agreements::Status::Suspended, agreements::Status::Terminated]),
+        in sector |sector| t::id.eq_any(&sector.agreements));
+    source!(conn, scope, page, after, found, 3, Held, conferences.held_on, where t::status.ne(conferences::Status::Cancelled));
+    source!(conn, scope, page, after, found, 4, Due, resolutions.due_on);
+    source!(conn, scope, page, after, found, 5, Done, resolutions.done_on);
+    source!(conn, scope, page, after, found, 6, Due, commitments.due_on,
+        in sector |sector| t::sector_id.eq(sector.sector).or(t::sector_id.is_null().and(t::agreement_id.eq_any(&sector.agreements)).nullable()));
+    Ok(())
+}
+
+/// Whether a milestone is in a sector: its project is, or its agreement, where it has no project that is in some.
+macro_rules! is_in {
+    ($sector:ident) => {{
+        use crate::db::schema::{milestones as m, project_sectors as s};
+        let divided = s::table.select(s::project_id.nullable());
+        let by_agreement = m::project_id.is_null().nullable().or(m::project_id.ne_all(divided));
+        let of_agreement = m::agreement_id.eq_any(&$sector.agreements).and(by_agreement);
+        m::project_id.eq_any(&$sector.projects).or(of_agreement)
+    }};
+}
+
+fn work(
+    conn: &mut Conn,
+    scope: &Scope<'_>,
+    page: &PageRequest,
+    after: &Option<After>,
+    found: &mut Found,
+) -> Result<()> {
+    source!(conn, scope, page, after, found, 7, PlannedStart, projects.planned_start_on,
+        in sector |sector| t::id.eq_any(&sector.projects));
+    source!(conn, scope, page, after, found, 8, ActualStart, projects.actual_start_on,
+        in sector |sector| t::id.eq_any(&sector.projects));
+    source!(conn, scope, page, after, found, 9, BaselineDue, milestones.baseline_due_on, in sector |sector| is_in!(sector));
+    source!(conn, scope, page, after, found, 10, Due, milestones.due_on, in sector |sector| is_in!(sector));
+    source!(conn, scope, page, after, found, 11, Done, milestones.met_on, in sector |sector| is_in!(sector));
+    source!(conn, scope, page, after, found, 12, PlannedStart, exchanges.planned_start_on);
+    source!(conn, scope, page, after, found, 13, ActualStart, exchanges.actual_start_on);
+    source!(conn, scope, page, after, found, 14, PlannedEnd, exchanges.planned_end_on);
+    source!(conn, scope, page, after, found, 15, ActualEnd, exchanges.actual_end_on);
+    source!(conn, scope, page, after, found, 16, PlannedEnd, projects.planned_end_on,
+        in sector |sector| t::id.eq_any(&sector.projects));
+    source!(conn, scope, page, after, found, 17, ActualEnd, projects.actual_end_on,
+        in sector |sector| t::id.eq_any(&sector.projects));
+    source!(conn, scope, page, after, found, 18, Expires, agreements.expires_on,
+        in sector |sector| t::id.eq_any(&sector.agreements));
+    Ok(())
+}
+
+fn rows(conn: &mut Conn, dates: Vec<Dated>, as_of: NaiveDate) -> Result<Vec<TimelineRow>> {
+    let mut references = References::default();
+    for one in &dates {
+        references.want(&pairings::KIND, one.pairing);
+        references.want(one.kind, one.id);
+    }
+    references.load(conn)?;
+    let row = |one: Dated| {
+        let as_a = |kind: &'static Kind| std::ptr::eq(one.kind, kind).then(|| references.get(kind, one.id));
+        TimelineRow {
+            on: one.on,
+            event: one.event,
+            is_past: one.on <= as_of,
+            pairing: references.get(&pairings::KIND, one.pairing),
+            agreement: as_a(&agreements::KIND),
+            conference: as_a(&conferences::KIND),
+            resolution: as_a(&resolutions::KIND),
+            commitment: as_a(&commitments::KIND),
+            project: as_a(&projects::KIND),
+            milestone: as_a(&milestones::KIND),
+            exchange: as_a(&exchanges::KIND),
+        }
+    };
+    Ok(dates.into_iter().map(row).collect())
+}

@@ -1,0 +1,111 @@
+//! What clients see of assets.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::Validate;
+
+use super::{Assets, Kind};
+use crate::db::reference::Reference;
+use crate::db::types::{Code, Instant, Ref};
+use crate::resources::citations::{Citation, NewCitation};
+use crate::text::Text;
+use crate::text_enum;
+
+/// What a region brings into cooperation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Asset {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's slug, where it has one.
+    pub code: Option<Code>,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the record was created.
+    pub created_at: Instant,
+    /// When the record was last changed.
+    pub updated_at: Instant,
+    /// The region that brings it.
+    pub region: Reference,
+    /// The asset's name.
+    pub name: Text,
+    /// What it is.
+    pub kind: Option<Kind>,
+    /// The title that it bears, as it was awarded.
+    #[schema(max_length = 500, example = "国家地理标志保护产品")]
+    pub designation: Option<String>,
+    /// What should be known about it.
+    pub note: Option<String>,
+    /// What the record rests on.
+    pub citations: Vec<Citation>,
+}
+
+/// An asset to create.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewAsset {
+    /// The record's slug; it may do without one.
+    #[serde(default)]
+    pub code: Option<Code>,
+    /// The region that brings it.
+    pub region: Ref,
+    /// The asset's name.
+    pub name: Text,
+    /// What it is.
+    #[serde(default)]
+    pub kind: Option<Kind>,
+    /// The title that it bears, as it was awarded.
+    #[serde(default)]
+    #[schema(max_length = 500, example = "国家地理标志保护产品")]
+    pub designation: Option<String>,
+    /// What should be known about it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// What the record rests on.
+    #[serde(default)]
+    pub citations: Vec<NewCitation>,
+}
+
+text_enum! {
+    /// The orders of a list of assets; ties are ordered by id.
+    Sort as "AssetSort" {
+        /// In the order of creation.
+        Id => "id",
+        /// Newest first.
+        IdDesc => "-id",
+        /// Least recently changed first.
+        UpdatedAt => "updated_at",
+        /// Most recently changed first.
+        UpdatedAtDesc => "-updated_at",
+    }
+}
+
+/// What a list of assets can be narrowed by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AssetFilter {
+    /// Words in name, designation and note.
+    #[param(max_length = 200, example = "陈皮")]
+    pub q: Option<String>,
+    /// Of this region.
+    pub region: Option<Ref>,
+    /// Of these kinds; several repeat the parameter.
+    #[serde(default)]
+    pub kind: Vec<Kind>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round.
+    #[param(inline)]
+    pub sort: Option<Sort>,
+}
+
+crate::page_type!(AssetList of Asset);
+
+crate::crud! {
+    Assets, tag "assets", one "asset", zh "资源平台",
+    paths "/assets", "/assets/{ref}", "/assets/{ref}/history",
+    ids "listAssets", "createAsset", "getAsset", "updateAsset", "deleteAsset", "listAssetHistory",
+    schemas Asset, NewAsset, AssetPatch, AssetList, AssetFilter
+}

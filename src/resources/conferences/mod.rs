@@ -1,0 +1,78 @@
+//! Conferences (联席会议): joint conferences, matchmaking, promotion and inspection of a pairing, numbered in it by kind.
+//!
+//! A conference that was held has the day on which it was. What it decided are its resolutions; an agreement may name
+//! the conference at which it was signed.
+
+pub mod api;
+pub mod store;
+
+use crate::{kind, text_enum};
+
+/// The resource.
+pub struct Conferences;
+
+kind!(
+    "conference", "conferences", 9, conferences, store::references,
+    "Joint conferences and other meetings of a pairing. 联席会议。",
+    refers to {
+        "pairing" by conferences::pairing_id,
+        "region" by conferences::host_region_id,
+        "region" by conference_participants::region_id,
+        "organization" by conference_participants::organization_id,
+    }
+);
+
+text_enum! {
+    /// What kind of conference it is.
+    Kind as "ConferenceKind" {
+        /// 联席会议.
+        JointConference => "joint_conference",
+        /// 对接会.
+        Matchmaking => "matchmaking",
+        /// 推介会.
+        Promotion => "promotion",
+        /// 考察.
+        Inspection => "inspection",
+        /// 其他.
+        Other => "other",
+    }
+}
+
+text_enum! {
+    /// How a conference stands.
+    Status as "ConferenceStatus" {
+        /// 拟召开.
+        Planned => "planned",
+        /// 已召开; has the day on which it was held.
+        Held => "held",
+        /// 延期.
+        Postponed => "postponed",
+        /// 取消.
+        Cancelled => "cancelled",
+    }
+}
+
+impl Kind {
+    /// What such a conference is called where it has no title of its own, in Chinese and English.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::JointConference => ("联席会议", "joint conference"),
+            Kind::Matchmaking => ("对接会", "matchmaking meeting"),
+            Kind::Promotion => ("推介会", "promotion meeting"),
+            Kind::Inspection => ("考察", "inspection"),
+            Kind::Other => ("会议", "meeting"),
+        }
+    }
+}
+
+impl Status {
+    /// What may follow this status.
+    pub fn next(self) -> &'static [Status] {
+        match self {
+            Status::Planned => &[Status::Held, Status::Postponed, Status::Cancelled],
+            Status::Postponed => &[Status::Planned, Status::Held, Status::Cancelled],
+            Status::Cancelled => &[Status::Planned],
+            Status::Held => &[],
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What clients see of funds.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use validator::{Validate, ValidationError};
+
+use super::{Funds, Source};
+use crate::db::page::RecordSort;
+use crate::db::reference::Reference;
+use crate::db::types::{Code, Instant, Ref};
+use crate::resources::citations::{Citation, NewCitation};
+use crate::rules;
+use crate::text::Text;
+
+/// A pot of money with a purpose.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Fund {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The record's slug.
+    pub code: Code,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the record was created.
+    pub created_at: Instant,
+    /// When the record was last changed.
+    pub updated_at: Instant,
+    /// The programme that it serves.
+    pub programme: Reference,
+    /// The fund's name.
+    pub name: Text,
+    /// When it begins.
+    pub starts_on: Option<NaiveDate>,
+    /// When it ends.
+    pub ends_on: Option<NaiveDate>,
+    /// The fields of cooperation that it is for.
+    pub focus: Vec<Reference>,
+    /// Where its money comes from.
+    pub source_kinds: Vec<Source>,
+    /// What should be known about it.
+    pub note: Option<String>,
+    /// What the record rests on.
+    pub citations: Vec<Citation>,
+}
+
+/// A fund to create.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[validate(schema(function = "period"))]
+pub struct NewFund {
+    /// The record's slug.
+    pub code: Code,
+    /// The programme that it serves.
+    pub programme: Ref,
+    /// The fund's name.
+    pub name: Text,
+    /// When it begins.
+    #[serde(default)]
+    pub starts_on: Option<NaiveDate>,
+    /// When it ends.
+    #[serde(default)]
+    pub ends_on: Option<NaiveDate>,
+    /// The fields of cooperation that it is for.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    pub focus: Vec<Ref>,
+    /// Where its money comes from, each kind once.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub source_kinds: Vec<Source>,
+    /// What should be known about it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// What the record rests on.
+    #[serde(default)]
+    pub citations: Vec<NewCitation>,
+}
+
+fn period(new: &NewFund) -> Result<(), ValidationError> {
+    rules::period(new.starts_on, new.ends_on, "/ends_on", "starts_on")
+}
+
+/// What a list of funds can be narrowed by.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FundFilter {
+    /// Words in name and note.
+    #[param(max_length = 200, example = "平衡发展")]
+    pub q: Option<String>,
+    /// Of this programme.
+    pub programme: Option<Ref>,
+    /// With this field of cooperation among its focus.
+    pub focus: Option<Ref>,
+    /// With money from one of these kinds of sources; several repeat the parameter.
+    #[serde(default)]
+    pub source_kind: Vec<Source>,
+    /// Beginning on this date or later.
+    pub starts_from: Option<NaiveDate>,
+    /// Beginning on this date or earlier.
+    pub starts_to: Option<NaiveDate>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round.
+    #[param(inline)]
+    pub sort: Option<RecordSort>,
+}
+
+crate::page_type!(FundList of Fund);
+
+crate::crud! {
+    Funds, tag "funds", one "fund", zh "资金",
+    paths "/funds", "/funds/{ref}", "/funds/{ref}/history",
+    ids "listFunds", "createFund", "getFund", "updateFund", "deleteFund", "listFundHistory",
+    schemas Fund, NewFund, FundPatch, FundList, FundFilter
+}

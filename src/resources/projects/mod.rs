@@ -1,0 +1,78 @@
+//! Projects (项目): work under a pairing, usually under an agreement, in fields of cooperation by their shares.
+//!
+//! A project has milestones of its own; they count for its agreement, too. A project that changes its agreement or moves
+//! with it takes them along.
+
+pub mod api;
+pub mod store;
+
+use crate::{kind, named, text_enum};
+
+/// The resource.
+pub struct Projects;
+
+kind!(
+    "project", "projects", 13, projects, named!(projects by title_zh, title_en),
+    "Work under a pairing, usually under an agreement. 项目。",
+    refers to {
+        "pairing" by projects::pairing_id,
+        "agreement" by projects::agreement_id,
+        "region" by projects::location_id,
+        "sector" by project_sectors::sector_id,
+        "organization" by project_organizations::organization_id,
+    }
+);
+
+text_enum! {
+    /// How a project stands.
+    Status as "ProjectStatus" {
+        /// 拟议.
+        Proposed => "proposed",
+        /// 已列入计划.
+        Planned => "planned",
+        /// 实施中.
+        InProgress => "in_progress",
+        /// 已完工.
+        Completed => "completed",
+        /// 暂停.
+        Suspended => "suspended",
+        /// 取消.
+        Cancelled => "cancelled",
+    }
+}
+
+text_enum! {
+    /// What an organization does in a project.
+    Role as "ProjectRole" {
+        /// 牵头单位.
+        Lead => "lead",
+        /// 责任单位.
+        Responsible => "responsible",
+        /// 参与单位.
+        Participant => "participant",
+        /// 出资单位.
+        Funder => "funder",
+    }
+}
+
+impl Status {
+    /// What may follow this status.
+    pub fn next(self) -> &'static [Status] {
+        use Status::{Cancelled, Completed, InProgress, Planned, Proposed, Suspended};
+        match self {
+            Proposed => &[Planned, InProgress, Cancelled],
+            Planned => &[Proposed, InProgress, Suspended, Cancelled],
+            InProgress => &[Completed, Suspended, Cancelled],
+            Suspended => &[Planned, InProgress, Cancelled],
+            Completed => &[InProgress],
+            Cancelled => &[Proposed],
+        }
+    }
+}
+
+/// A percentage of 0 to 100 in hundredths of a percent, as it is stored.
+pub fn hundredths(percent: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "0 to 100 by the schema, rounded")]
+    let hundredths = (percent * 100.0).round() as i64;
+    hundredths
+}

@@ -1,0 +1,185 @@
+//! The report as it would have printed: `recorded_at` gives, to the letter, what was answered at that instant.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use crate::common::records::{agreement, create, milestone, with};
+use crate::common::{Client, on_each};
+
+const GROUPS: [&str; 6] = ["programme", "pairing", "sector", "agreement", "project", "member"];
+const AS_OF: &str = "2022-08-31";
+
+/// An instant between two writes.
+fn now() -> DateTime<Utc> {
+    let instant = Utc::now();
+    // Instants are kept to the microsecond: the next write is in a later one.
+    while Utc::now().timestamp_micros() <= instant.timestamp_micros() + 1 {}
+    instant
+}
+
+fn text(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// What a scorecard prints in each grouping: overall, and each subject's figures.
+async fn printed(client: &Client, filter: &str) -> Vec<(Value, Vec<(Value, Value)>)> {
+    let mut cards = Vec::new();
+    for group in GROUPS {
+        let path = format!("reports/scorecard?as_of={AS_OF}&limit=1000&group_by={group}{filter}");
+        let body = client.get(&path).await.expect(200).body;
+        cards.push((body["overall"].clone(), rows(&body, group, "figures")));
+    }
+    cards
+}
+
+fn rows(body: &Value, group: &str, figures: &str) -> Vec<(Value, Value)> {
+    let rows = body["items"].as_array().expect("rows").iter();
+    rows.map(|row| (row[group]["id"].clone(), row[figures].clone())).collect()
+}
+
+/// The writes of some months, one after the other: method, path, body.
+fn writes() -> Vec<(&'static str, &'static str, Value)> {
+    let framework = "xinhui-taishan-framework-2022";
+    let month = |commitment: &str, code: &str, month: &str, last: &str, value: &str| {
+        json!({
+            "code": code, "commitment": commitment, "period_start_on": format!("2022-{month}-01"),
+            "period_end_on": format!("2022-{month}-{last}"), "value": value, "status": "approved"
+        })
+    };
+    let corrected = with(month("teachers", "june-corrected", "06", "30", "3"), json!({ "supersedes": "june" }));
+    let paid = |kind: &str, code: &str, amount: &str| {
+        json!({
+            "code": code, "kind": kind, "amount": amount, "value_on": "2022-05-01", "fund": "jiangmen-balance-fund",
+            "project": "routes"
+        })
+    };
+    vec![
+        ("POST", "milestones", milestone("first")),
+        ("PATCH", "milestones/first", json!({ "due_on": "2022-09-30", "reason": "汛期" })),
+        ("PATCH", "agreements/xinhui-taishan-framework-2022", json!({ "sectors": ["transport", "education"] })),
+        (
+            "POST",
+            "projects",
+            json!({
+                "code": "routes", "pairing": "xinhui-taishan", "agreement": framework, "title": { "zh": "线路" },
+                "sectors": [{ "sector": "transport", "percent": 33.33 }, { "sector": "health", "percent": 66.67 }]
+            }),
+        ),
+        (
+            "POST",
+            "milestones",
+            with(
+                milestone("of-project"),
+                json!({ "agreement": null, "project": "routes", "weight": 3, "progress": 20 }),
+            ),
+        ),
+        ("PATCH", "milestones/first", json!({ "status": "met", "met_on": "2022-06-29" })),
+        (
+            "POST",
+            "commitments",
+            json!({
+                "code": "teachers", "agreement": framework, "text": { "zh": "跟岗" }, "starts_on": "2022-01-01",
+                "due_on": "2022-12-31", "indicator": { "unit": "人", "target": "12" }
+            }),
+        ),
+        ("POST", "progress-reports", month("teachers", "june", "06", "30", "9")),
+        ("POST", "progress-reports", month("teachers", "july", "07", "31", "1")),
+        ("POST", "progress-reports", corrected),
+        ("PATCH", "commitments/teachers", json!({ "indicator": { "target": "4" }, "sector": "education" })),
+        (
+            "POST",
+            "resolutions",
+            json!({ "code": "decided", "conference": "xinhui-taishan-first-joint-conference", "text": { "zh": "议定" },
+                "due_on": "2022-07-31" }),
+        ),
+        ("PATCH", "resolutions/decided", json!({ "milestone": "of-project" })),
+        ("PATCH", "resolutions/decided", json!({ "milestone": null, "commitment": "teachers" })),
+        (
+            "POST",
+            "exchanges",
+            json!({ "code": "five", "pairing": "xinhui-taishan", "profession": "teacher", "headcount": 5,
+                "direction": "supporter_to_recipient", "status": "in_progress", "actual_start_on": "2022-03-01",
+                "sending": "jiangmen-polytechnic", "hosting": "taishan-industrial-new-town" }),
+        ),
+        ("PATCH", "exchanges/five", json!({ "status": "completed", "actual_end_on": "2022-07-31", "headcount": 6 })),
+        ("POST", "transactions", paid("commitment", "promised", "100.00")),
+        ("POST", "transactions", paid("disbursement", "paid", "100.01")),
+        (
+            "POST",
+            "transactions",
+            json!({ "kind": "reversal", "reverses": "paid", "amount": "0.34", "value_on": "2022-06-01" }),
+        ),
+        ("POST", "agreements", with(agreement("other"), json!({ "pairing": "heshan-kaiping", "parties": [] }))),
+        ("PATCH", "projects/routes", json!({ "agreement": null })),
+        ("PATCH", "milestones/of-project", json!({ "status": "cancelled", "reason": "停建" })),
+        ("POST", "milestones", with(milestone("lone"), json!({ "agreement": "other" }))),
+        ("PATCH", "agreements/other", json!({ "pairing": "xinhui-taishan" })),
+        ("DELETE", "milestones/lone", Value::Null),
+        ("DELETE", "agreements/other", Value::Null),
+        (
+            "PATCH",
+            "pairings/xinhui-taishan",
+            json!({ "members": [
+                { "region": "xinhui", "role": "supporter", "to_on": "2022-06-30" },
+                { "region": "heshan", "role": "supporter", "from_on": "2022-07-01" },
+                { "region": "taishan", "role": "recipient" }
+            ] }),
+        ),
+    ]
+}
+
+#[test]
+fn the_recorded_report_is_the_one_that_was_printed() {
+    on_each(|database| async move {
+        let client = database.client();
+        let mut before = vec![(now(), printed(&client, "").await)];
+        for (method, path, body) in writes() {
+            let answer = match method {
+                "POST" => client.post(path, body).await,
+                "PATCH" => client.patch(path, body).await,
+                _ => client.delete(path).await,
+            };
+            assert!(answer.status.is_success(), "{method} {path}: {}", answer.body);
+            before.push((now(), printed(&client, "").await));
+        }
+        let distinct = before.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
+        assert!(distinct >= 22, "only {distinct} of the writes change the report");
+        for (index, (instant, wanted)) in before.iter().enumerate() {
+            for (group, (overall, wanted)) in GROUPS.iter().zip(wanted) {
+                let instant = text(*instant);
+                let path = format!("reports/scorecard?as_of={AS_OF}&limit=1000&group_by={group}&recorded_at={instant}");
+                let body = client.get(&path).await.expect(200).body;
+                assert_eq!(body["recorded_overall"], *overall, "overall by {group} after {index} writes");
+                for (subject, figures) in rows(&body, group, "recorded") {
+                    let then = wanted.iter().find(|(of, _)| *of == subject);
+                    match then {
+                        Some((_, then)) => assert_eq!(figures, *then, "{group} {subject} after {index} writes"),
+                        // What had no row had nothing to count.
+                        None => assert_eq!(figures["commitments"]["total"], 0, "{group} {subject}: {figures}"),
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn the_day_of_the_instant_is_the_date_of_the_recorded_figures() {
+    on_each(|database| async move {
+        let client = database.client();
+        create(&client, "milestones", milestone("late")).await;
+        let plain = client.get("reports/scorecard").await.expect(200).body;
+        assert_eq!((&plain["recorded_at"], &plain["recorded_overall"]), (&Value::Null, &Value::Null));
+        assert_eq!(plain["items"][0]["recorded"], Value::Null);
+        // Sixteen hours of UTC are midnight in Shanghai.
+        for (instant, day) in [("2022-07-01T15:59:59Z", "2022-07-01"), ("2022-07-01T16:00:00Z", "2022-07-02")] {
+            let card = client.get(&format!("reports/scorecard?recorded_at={instant}")).await.expect(200).body;
+            assert_eq!((&card["recorded_at"], &card["recorded_as_of"]), (&json!(instant), &json!(day)));
+            assert_eq!(card["recorded_overall"]["overdue"], 0, "nothing was known then");
+            assert_eq!(card["overall"], plain["overall"], "today's figures are today's");
+        }
+        let card = client.get("reports/scorecard?recorded_at=2022-07-01T15:59:59Z&as_of=2022-06-30").await.expect(200);
+        assert_eq!(card.body["recorded_as_of"], "2022-06-30");
+        client.get("reports/scorecard?recorded_at=yesterday").await.expect(400);
+    });
+}

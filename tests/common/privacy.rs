@@ -1,0 +1,169 @@
+//! What holds for personal data, whatever record has it: keys of the record's pairing and keys of all are shown it.
+
+use actix_web::http::Method;
+use pairing_tracker::access::Role;
+use serde_json::{Value, json};
+
+use super::records::{create, listed, with};
+use super::{Client, Database};
+
+pub const OWN: &str = "xinhui-taishan";
+pub const FOREIGN: &str = "heshan-kaiping";
+
+/// What the note of the record says, to everybody.
+const NOTE: &str = "公开的说明甲";
+
+/// A kind of record with personal data in one field.
+pub struct Private {
+    pub path: &'static str,
+    pub entity: &'static str,
+    pub field: &'static str,
+    /// A record of [`OWN`], named `private`, without the field.
+    pub record: Value,
+    /// What the field holds, and what it holds after a change; both have a word in common.
+    pub values: [Value; 2],
+    pub word: &'static str,
+}
+
+/// A reader, and whether personal data of [`OWN`] is shown to it.
+struct Reader {
+    who: &'static str,
+    client: Client,
+    sees: bool,
+}
+
+/// Readers of every kind, over an application that kept no answer yet.
+fn readers(database: &Database) -> Vec<Reader> {
+    let client = database.client();
+    let with_key = |role, pairings: &[&str]| client.with_key(database.key("reader", role, pairings));
+    [
+        ("nobody", client.anonymous(), false),
+        ("an administrator", with_key(Role::Admin, &[]), true),
+        ("a viewer", with_key(Role::Viewer, &[]), false),
+        ("a viewer of the pairing", with_key(Role::Viewer, &[OWN]), true),
+        ("an editor of another pairing", with_key(Role::Editor, &[FOREIGN]), false),
+        ("an editor of the pairing", with_key(Role::Editor, &[OWN]), true),
+        ("a viewer of another pairing", with_key(Role::Viewer, &[FOREIGN]), false),
+        ("an editor of both pairings", with_key(Role::Editor, &[FOREIGN, OWN]), true),
+        ("an editor of all", with_key(Role::Editor, &[]), true),
+    ]
+    .map(|(who, client, sees)| Reader { who, client, sees })
+    .into()
+}
+
+/// What the field holds, wherever it stands in an answer.
+fn values_of<'a>(field: &str, value: &'a Value, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(name, value)| if name == field { found.push(value) } else { values_of(field, value, found) }),
+        Value::Array(items) => items.iter().for_each(|item| values_of(field, item, found)),
+        _ => {}
+    }
+}
+
+impl Private {
+    /// Asks as every reader, in both orders, so that an answer kept for one would be given to the other; `wanted` is
+    /// what the field holds in each answer for who sees it.
+    async fn is_shown(&self, database: &Database, wanted: &[(&str, Vec<&Value>)]) {
+        for reader in readers(database).into_iter().chain(readers(database).into_iter().rev()) {
+            for (query, wanted) in wanted {
+                let answer = reader.client.get(query).await.expect(200);
+                let mut found = Vec::new();
+                values_of(self.field, &answer.body, &mut found);
+                let nothing = vec![&Value::Null; wanted.len()];
+                let wanted = if reader.sees { wanted } else { &nothing };
+                assert_eq!(&found, wanted, "{query} by {}", reader.who);
+                let text = String::from_utf8_lossy(&answer.bytes);
+                assert_eq!(text.contains(self.word), reader.sees, "{query} by {}: {text}", reader.who);
+            }
+        }
+    }
+
+    /// No search finds it, though the note of the same record is found.
+    async fn is_not_searched(&self, database: &Database) {
+        for Reader { who, client, .. } in readers(database) {
+            for (word, found) in [(self.word, &[][..]), (NOTE, &["private"])] {
+                assert_eq!(listed(&client, self.path, &format!("q={word}")).await, found, "{word} by {who}");
+            }
+        }
+    }
+
+    /// Who may not write the record learns nothing by trying; who may is answered with it.
+    async fn is_not_told_to_who_may_not_write(&self, database: &Database) {
+        let item = format!("{}/private", self.path);
+        for Reader { who, client, sees } in readers(database) {
+            // None of them changes anything.
+            for patch in [json!({}), json!({ self.field: self.values[1] }), json!({ "note": NOTE })] {
+                let answer = client.patch(&item, patch.clone()).await;
+                let text = String::from_utf8_lossy(&answer.bytes);
+                assert_eq!(answer.status == 200, sees && !who.contains("viewer"), "{patch} by {who}: {text}");
+                assert_eq!(text.contains(self.word), answer.status == 200, "{patch} by {who}: {text}");
+            }
+        }
+    }
+
+    /// A tag of an answer with it is no tag of one without.
+    async fn has_a_tag_of_its_own(&self, admin: &Client) {
+        let item = format!("{}/private", self.path);
+        let etag = admin.get(&item).await.expect(200).header("etag").to_owned();
+        let headers = [("If-None-Match", etag.as_str())];
+        admin.send(Method::GET, &item, &headers, None).await.expect(304);
+        let veiled = admin.anonymous().send(Method::GET, &item, &headers, None).await.expect(200);
+        assert_eq!(veiled.body[self.field], Value::Null);
+    }
+
+    /// A record that moves is of the new pairing from then on; what it was before stays with the old one.
+    async fn follows_its_record(&self, database: &Database, admin: &Client) {
+        let (path, value) = (self.path, &self.values[0]);
+        create(admin, path, with(self.record.clone(), json!({ "code": "moved", "pairing": OWN, self.field: value })))
+            .await;
+        let item = format!("{path}/moved");
+        admin.patch(&item, json!({ "pairing": FOREIGN })).await.expect(200);
+        let nothing = &Value::Null;
+        for (pairing, now, before, after) in [(OWN, nothing, value, nothing), (FOREIGN, value, nothing, value)] {
+            let reader = admin.with_key(database.key("reader", Role::Viewer, &[pairing]));
+            assert_eq!(&reader.get(&item).await.expect(200).body[self.field], now, "{pairing}");
+            let history = reader.get(&format!("{item}/history")).await.expect(200);
+            let moved = &history.body["items"][1];
+            assert_eq!((&moved["before"][self.field], &moved["after"][self.field]), (before, after), "{pairing}");
+        }
+    }
+
+    /// All of the above, through the life of a record.
+    pub async fn is_kept(&self, database: &Database) {
+        let admin = database.client();
+        let [first, second] = &self.values;
+        let (path, field) = (self.path, self.field);
+        let record =
+            with(self.record.clone(), json!({ "code": "private", "pairing": OWN, "note": NOTE, field: first }));
+        assert_eq!(&create(&admin, path, record).await.body[field], first);
+        let item = format!("{path}/private");
+        assert_eq!(&admin.patch(&item, json!({ field: second })).await.expect(200).body[field], second);
+
+        let list = format!("{path}?sort=-id&limit=1");
+        let of_pairing = format!("{path}?pairing={OWN}&sort=-id&limit=1");
+        let history = format!("{item}/history");
+        let at = format!("{history}?at=2999-01-01T00:00:00Z");
+        let events = format!("audit-events?entity={}&limit=2", self.entity);
+        let wanted = [
+            (item.as_str(), vec![second]),
+            (&list, vec![second]),
+            (&of_pairing, vec![second]),
+            (&history, vec![first, first, second]),
+            (&at, vec![first, first, second, second]),
+            (&events, vec![first, second, first]),
+            ("audit-events?limit=2", vec![first, second, first]),
+        ];
+        self.is_shown(database, &wanted).await;
+        self.is_not_searched(database).await;
+        self.is_not_told_to_who_may_not_write(database).await;
+        self.has_a_tag_of_its_own(&admin).await;
+
+        admin.delete(&item).await.expect(204);
+        let lived = vec![first, first, second, second];
+        let wanted = [(history.as_str(), lived.clone()), (&at, lived), (&events, vec![second, first, second])];
+        self.is_shown(database, &wanted).await;
+        self.follows_its_record(database, &admin).await;
+    }
+}

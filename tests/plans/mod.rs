@@ -1,0 +1,329 @@
+//! The plans of the large lists: milestones, agreements, commitments and their reports, the ledger, the history.
+//!
+//! What it proves: whatever a list is narrowed to, an index gives its rows in the order that is asked for, so that a page
+//! ends at its last row instead of reading and sorting all that fit. A range (due dates, overdue, changed since) can share
+//! an index with its own order alone, and is held to that order. No plan reads a table without an index or sorts, and a
+//! list of one pairing, agreement or record never walks beyond it. SQLite is asked with statistics and without. So is
+//! PostgreSQL, where a planner may well read a small table whole: sequential scans, bitmaps and sorts are turned off,
+//! which leaves them in a plan only where no index can serve; how far a page walks is the planner's guess there, and left
+//! to it. The statements are those that the service runs: its own
+//! list functions are called on a connection that notes what it is asked, for a first page and for a later one.
+
+mod data;
+
+use std::sync::{Arc, Mutex};
+
+use diesel::connection::{Connection, InstrumentationEvent};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use pairing_tracker::db::Conn;
+use pairing_tracker::db::page::{Key, PageIds, PageRequest};
+use pairing_tracker::error::Result;
+use pairing_tracker::resources::agreements::Agreements;
+use pairing_tracker::resources::audit_events::store as audit;
+use pairing_tracker::resources::commitments::Commitments;
+use pairing_tracker::resources::milestones::Milestones;
+use pairing_tracker::resources::progress_reports::ProgressReports;
+use pairing_tracker::resources::record::{Resource, View};
+use pairing_tracker::resources::transactions::Transactions;
+use serde_json::{Value, json};
+
+use crate::common::databases;
+use data::{day, fill};
+
+/// A list's function, given its filter as a query has it.
+type List = fn(&mut Conn, Value, &PageRequest) -> Result<PageIds>;
+
+/// A list, its narrowings, and its orders.
+struct Case {
+    table: &'static str,
+    list: List,
+    filters: Vec<Filter>,
+    sorts: &'static [&'static str],
+}
+
+/// What a list is narrowed to.
+struct Filter {
+    name: &'static str,
+    query: Value,
+    /// The one order that a range leaves to an index; every order where nothing is a range.
+    order: Option<&'static str>,
+    /// The column that bounds what is read; none where a page may walk the whole list, looking for what fits.
+    bound: Option<&'static str>,
+}
+
+fn all(name: &'static str, query: Value) -> Filter {
+    Filter { name, query, order: None, bound: None }
+}
+
+fn one(bound: &'static str, name: &'static str, query: Value) -> Filter {
+    Filter { name, query, order: None, bound: Some(bound) }
+}
+
+fn range(order: &'static str, bound: &'static str, name: &'static str, query: Value) -> Filter {
+    Filter { name, query, order: Some(order), bound: Some(bound) }
+}
+
+fn page_of<R: Resource>(conn: &mut Conn, filter: Value, page: &PageRequest) -> Result<PageIds> {
+    let filter: R::Filter = serde_json::from_value(filter)?;
+    R::page(conn, &filter, page, View { as_of: day(1500) })
+}
+
+fn cases() -> Vec<Case> {
+    let since = "2026-01-01T00:00:00Z";
+    let spring = json!({ "signed_from": "2022-03-01", "signed_to": "2022-06-30" });
+    let year = json!({ "due_from": "2023-01-01", "due_to": "2023-12-31" });
+    let of_year = json!({ "value_from": "2023-01-01", "value_to": "2023-12-31" });
+    let of_pairing = json!({ "pairing": "1", "value_from": "2023-01-01" });
+    vec![
+        Case {
+            table: "milestones",
+            list: page_of::<Milestones>,
+            filters: vec![
+                all("nothing", json!({})),
+                all("status", json!({ "status": ["scheduled"] })),
+                one("pairing_id", "pairing", json!({ "pairing": "1" })),
+                one("pairing_id", "pairing and status", json!({ "pairing": "1", "status": ["scheduled"] })),
+                one("agreement_id", "agreement", json!({ "agreement": "agreement-7" })),
+                range("due_on", "due_on", "overdue", json!({ "overdue": true })),
+                range("due_on", "due_on", "due range", year.clone()),
+                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
+                range("due_on", "pairing_id", "pairing and overdue", json!({ "pairing": "1", "overdue": true })),
+                range(
+                    "updated_at",
+                    "pairing_id",
+                    "pairing and updated since",
+                    json!({ "pairing": "1", "updated_since": since }),
+                ),
+            ],
+            sorts: &["due_on", "-due_on", "id", "-id", "updated_at", "-updated_at"],
+        },
+        Case {
+            table: "agreements",
+            list: page_of::<Agreements>,
+            filters: vec![
+                all("nothing", json!({})),
+                all("status", json!({ "status": ["draft"] })),
+                one("pairing_id", "pairing", json!({ "pairing": "1" })),
+                one("pairing_id", "pairing and status", json!({ "pairing": "1", "status": ["draft"] })),
+                range("signed_on", "signed_order", "signed range", spring),
+                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
+            ],
+            sorts: &["id", "-id", "code", "-code", "signed_on", "-signed_on", "updated_at", "-updated_at"],
+        },
+        Case {
+            table: "commitments",
+            list: page_of::<Commitments>,
+            filters: vec![
+                all("nothing", json!({})),
+                one("pairing_id", "pairing", json!({ "pairing": "1" })),
+                one("agreement_id", "agreement", json!({ "agreement": "agreement-7" })),
+                range("due_on", "due_order", "due range", year),
+                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
+            ],
+            sorts: &["due_on", "-due_on", "id", "-id", "updated_at", "-updated_at"],
+        },
+        Case {
+            table: "progress_reports",
+            list: page_of::<ProgressReports>,
+            filters: vec![
+                all("nothing", json!({})),
+                all("status", json!({ "status": ["submitted"] })),
+                one("pairing_id", "pairing", json!({ "pairing": "1" })),
+                one("commitment_id", "commitment", json!({ "commitment": "7" })),
+                range("period_end_on", "period_end_on", "period", json!({ "period_from": "2023-01-01" })),
+                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
+            ],
+            sorts: &["period_end_on", "-period_end_on", "id", "-id", "updated_at", "-updated_at"],
+        },
+        Case {
+            table: "transactions",
+            list: page_of::<Transactions>,
+            filters: vec![
+                all("nothing", json!({})),
+                one("pairing_id", "pairing", json!({ "pairing": "1" })),
+                one("fund_id", "fund", json!({ "fund": "fund" })),
+                one("project_id", "project", json!({ "project": "project" })),
+                range("value_on", "value_on", "value range", of_year),
+                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
+                range("value_on", "pairing_id", "pairing and value range", of_pairing),
+            ],
+            sorts: &["value_on", "-value_on", "id", "-id", "updated_at", "-updated_at"],
+        },
+        Case {
+            table: "audit_events",
+            list: |conn, filter, page| audit::page(conn, &serde_json::from_value(filter)?, page),
+            filters: vec![
+                all("nothing", json!({})),
+                all("entity", json!({ "entity": "milestone" })),
+                all("actor", json!({ "actor": "filler" })),
+                one("record_id", "record", json!({ "entity": "milestone", "record_id": 7 })),
+                range("at", "at>", "since", json!({ "at_from": since })),
+            ],
+            sorts: &["at", "-at"],
+        },
+    ]
+}
+
+/// A key in the middle of an order.
+fn middle(sort: &str) -> Key {
+    let value = match sort.trim_start_matches('-') {
+        "due_on" | "signed_on" | "value_on" | "period_end_on" => day(700).to_string(),
+        "updated_at" | "at" => format!("{}T08:00:00.000000Z", day(700)),
+        "code" => "agreement-2".to_owned(),
+        _ => "150".to_owned(),
+    };
+    Key { value, id: 150 }
+}
+
+/// The statement that reads a page of ids, as the list's own function sends it.
+fn statement(conn: &mut Conn, case: &Case, filter: &Value, sort: &str, after: Option<Key>) -> String {
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let notes = noted.clone();
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            notes.lock().expect("no panic").push(query.to_string());
+        }
+    });
+    let mut filter = filter.clone();
+    filter["sort"] = json!(sort);
+    let page = PageRequest { limit: 20, after, count: false, list: String::new() };
+    (case.list)(conn, filter, &page).expect("the list is read");
+    conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
+    let noted = noted.lock().expect("no panic");
+    let found: Vec<&str> =
+        noted.iter().map(|text| text.split(" -- binds:").next().unwrap_or_default().trim()).collect();
+    let pages: Vec<&&str> =
+        found.iter().filter(|text| text.contains(" ORDER BY ") && text.contains(" LIMIT ")).collect();
+    assert_eq!(pages.len(), 1, "{found:?}");
+    (*pages[0]).to_owned()
+}
+
+/// A step of SQLite's plans.
+#[derive(QueryableByName)]
+struct Detail {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// A line of PostgreSQL's plans.
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+/// The plan of a statement for whatever values it is given: its parameters stay open.
+fn plan(conn: &mut Conn, sql: &str) -> Vec<String> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            let steps: Vec<Detail> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {sql}")).load(conn).expect("a plan");
+            steps.into_iter().map(|step| step.detail).collect()
+        }
+        Conn::Postgres(conn) => {
+            let count = (1..).take_while(|number| sql.contains(&format!("${number}"))).count();
+            let nulls = vec!["NULL"; count].join(", ");
+            let arguments = if nulls.is_empty() { nulls } else { format!("({nulls})") };
+            diesel::sql_query(format!("PREPARE one AS {sql}")).execute(conn).expect("a statement");
+            let steps: Vec<Line> =
+                diesel::sql_query(format!("EXPLAIN EXECUTE one{arguments}")).load(conn).expect("a plan");
+            diesel::sql_query("DEALLOCATE one").execute(conn).expect("it is there");
+            steps.into_iter().map(|step| step.line).collect()
+        }
+    }
+}
+
+/// What is wrong with a plan; nothing when an index does all of it.
+fn wrong(table: &str, filter: &Filter, sort: &str, plan: &[String]) -> Option<&'static str> {
+    let has = |words: &str| plan.iter().any(|step| step.contains(words));
+    // SQLite's table is its primary key: without a filter, to walk it is to be in the order of ids.
+    let is_key = sort.ends_with("id") && filter.query.as_object().is_some_and(|query| query.is_empty());
+    let scans = plan.iter().any(|step| step.starts_with(&format!("SCAN {table}")) && !step.contains(" USING "));
+    let beyond = |column: &str| {
+        let reads: Vec<&String> = plan.iter().filter(|step| step.contains(&format!(" {table} USING "))).collect();
+        reads.iter().any(|step| !(step.starts_with("SEARCH") && step.contains(column)))
+    };
+    if has("USE TEMP B-TREE FOR") || has("Sort Key") {
+        Some("sorts")
+    } else if has("Seq Scan") || (scans && !is_key) {
+        Some("reads the whole table")
+    } else if filter.bound.is_some_and(beyond) {
+        Some("walks beyond what it is narrowed to")
+    } else {
+        None
+    }
+}
+
+/// The faults of every plan of every list.
+fn faults(conn: &mut Conn) -> Vec<String> {
+    let mut faults = Vec::new();
+    for case in cases() {
+        for filter in &case.filters {
+            for sort in case.sorts.iter().filter(|sort| filter.order.is_none_or(|order| sort.ends_with(order))) {
+                for after in [None, Some(middle(sort))] {
+                    let place = if after.is_none() { "first" } else { "later" };
+                    let sql = statement(conn, &case, &filter.query, sort, after);
+                    let plan = plan(conn, &sql);
+                    assert!(plan.iter().any(|step| step.contains(case.table)), "{plan:?}");
+                    if let Some(wrong) = wrong(case.table, filter, sort, &plan) {
+                        faults.push(format!(
+                            "{} by {}, sort={sort}, {place} page {wrong}: {plan:?}",
+                            case.table, filter.name
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    faults
+}
+
+/// Leaves PostgreSQL's planner a scan or a sort only where it has nothing else.
+fn turn_off(conn: &mut Conn) {
+    if !conn.is_sqlite() {
+        for what in ["seqscan", "sort", "incremental_sort", "bitmapscan"] {
+            diesel::sql_query(format!("SET enable_{what} = off")).execute(conn).expect("a setting");
+        }
+    }
+}
+
+#[test]
+fn every_large_list_is_read_in_the_order_of_an_index() {
+    let mut found = Vec::new();
+    for database in databases(true) {
+        let mut conn = database.connect();
+        conn.transaction(fill).expect("the database is filled");
+        turn_off(&mut conn);
+        for with_statistics in [false, true] {
+            if with_statistics {
+                diesel::sql_query("ANALYZE").execute(&mut conn).expect("statistics");
+            }
+            let faults = faults(&mut conn).into_iter();
+            found.extend(faults.map(|fault| format!("{}, statistics: {with_statistics}: {fault}", database.name)));
+        }
+    }
+    assert!(found.is_empty(), "{} plans:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn a_plan_that_no_index_serves_is_seen() {
+    for database in databases(true) {
+        let mut conn = database.connect();
+        turn_off(&mut conn);
+        let of_note = all("note", json!({ "note": "x" }));
+        for (sql, reason) in [
+            ("SELECT id FROM milestones ORDER BY note, id LIMIT 20", "sorts"),
+            ("SELECT count(*) FROM milestones WHERE note = 'x'", "reads the whole table"),
+        ] {
+            let plan = plan(&mut conn, sql);
+            assert_eq!(wrong("milestones", &of_note, "due_on", &plan), Some(reason), "{plan:?}");
+        }
+        if conn.is_sqlite() {
+            let of_pairing = one("pairing_id", "pairing", json!({ "pairing": "1" }));
+            let plan =
+                plan(&mut conn, "SELECT id FROM milestones WHERE pairing_id + 0 = 1 ORDER BY due_on, id LIMIT 20");
+            let wrong = wrong("milestones", &of_pairing, "due_on", &plan);
+            assert_eq!(wrong, Some("walks beyond what it is narrowed to"), "{plan:?}");
+        }
+    }
+}
