@@ -48,6 +48,9 @@ CREATE INDEX milestones_agreement_updated ON milestones (agreement_id, updated_a
 CREATE INDEX milestones_project_due ON milestones (project_id, due_on, id);
 CREATE INDEX milestones_project_id ON milestones (project_id, id);
 CREATE INDEX milestones_project_updated ON milestones (project_id, updated_at, id);
+-- All that figures sum, in the order in which they are grouped: no row of the table is read for them.
+CREATE INDEX milestones_tally ON milestones (pairing_id, agreement_id, project_id, status, is_open, due_on,
+    baseline_due_on, met_on, weight_thousandths, progress);
 CREATE INDEX milestones_open_due ON milestones (is_open, due_on, id);
 CREATE INDEX milestones_status_due ON milestones (status, due_on, id);
 CREATE INDEX milestones_status_id ON milestones (status, id);
