@@ -3,17 +3,19 @@
 //! Fields and parameters that the document does not know are a malformed request (400), in a query every other fault
 //! too; a body that can be read and breaks a rule is 422. Every fault is reported, in both languages, at its field.
 
+mod explain;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jsonschema::error::{TypeKind, ValidationErrorKind as Broken};
-use jsonschema::{ValidationError, Validator};
+use jsonschema::Validator;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
 use crate::text::Msg;
+use explain::explain;
 
 /// The published document, ready to judge by.
 pub struct Contract {
@@ -163,7 +165,7 @@ impl Contract {
             return Ok(found.clone());
         }
         let mut schema = schema();
-        schema["components"] = self.document["components"].clone();
+        schema["components"] = referred(&self.document, &schema);
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .should_validate_formats(true)
@@ -180,6 +182,33 @@ fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
         Some(target) => target,
         None => schema,
     }
+}
+
+/// The components that a schema refers to, directly or through others: with the whole document in each of them, the
+/// validators of many operations would take up more memory than the data.
+fn referred(document: &Value, schema: &Value) -> Value {
+    let mut components = json!({});
+    let mut left = vec![schema];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Array(items) => left.extend(items),
+            Value::Object(fields) => {
+                let path =
+                    fields.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/components/"));
+                let mut names = path.into_iter().flat_map(|path| path.split('/'));
+                if let (Some(group), Some(name)) = (names.next(), names.next())
+                    && components[group][name].is_null()
+                {
+                    let component = &document["components"][group][name];
+                    components[group][name] = component.clone();
+                    left.push(component);
+                }
+                left.extend(fields.values());
+            }
+            _ => {}
+        }
+    }
+    components
 }
 
 fn query_schema(document: &Value, operation: &Value) -> Value {
@@ -245,76 +274,6 @@ pub fn settle_numbers(value: &mut Value) {
 /// One token of a JSON pointer (RFC 6901).
 pub fn escape(token: &str) -> String {
     token.replace('~', "~0").replace('/', "~1")
-}
-
-fn explain(validator: &Validator, value: &Value) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for error in validator.iter_errors(value) {
-        explain_one(&error, &mut faults);
-    }
-    faults.dedup();
-    faults
-}
-
-fn explain_one(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
-    let at = error.instance_path().to_string();
-    let mut push = |pointer: String, code, message| faults.push(Fault { pointer, code, message });
-    match error.kind() {
-        Broken::Required { property } => {
-            let name = property.as_str().unwrap_or_default();
-            push(format!("{at}/{}", escape(name)), "required", msg!("为必填项。", "is required"));
-        }
-        Broken::AdditionalProperties { unexpected } | Broken::UnevaluatedProperties { unexpected } => {
-            for name in unexpected {
-                push(
-                    format!("{at}/{}", escape(name)),
-                    "unknown_field",
-                    msg!("没有此字段。", "is no field of this request"),
-                );
-            }
-        }
-        Broken::Type { kind } => {
-            let wanted = match kind {
-                TypeKind::Single(kind) => kind.to_string(),
-                TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.to_string()).collect::<Vec<_>>().join(" / "),
-            };
-            push(at, "type", msg!("类型须为 {wanted}。", "must be of type {wanted}"));
-        }
-        Broken::Enum { options } => {
-            let allowed: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let allowed = allowed.join(", ");
-            push(at, "enum", msg!("须为下列之一：{allowed}。", "must be one of {allowed}"));
-        }
-        Broken::Pattern { pattern } if pattern == crate::openapi::NO_NUL => {
-            push(at, "nul", msg!("不得含有 NUL 字符。", "must not contain the character NUL"));
-        }
-        Broken::Pattern { pattern } => push(at, "pattern", msg!("须符合格式 {pattern}。", "must match {pattern}")),
-        Broken::Format { format } => push(at, "format", msg!("不是有效的 {format}。", "is not a valid {format}")),
-        Broken::MaxLength { limit } => {
-            push(at, "too_long", msg!("最多 {limit} 个字符。", "may have {limit} characters at most"))
-        }
-        Broken::MinLength { limit } => {
-            push(at, "too_short", msg!("至少 {limit} 个字符。", "must have {limit} characters at least"))
-        }
-        Broken::MaxItems { limit } => push(at, "too_many", msg!("最多 {limit} 项。", "may have {limit} items at most")),
-        Broken::MinItems { limit } => {
-            push(at, "too_few", msg!("至少 {limit} 项。", "must have {limit} items at least"))
-        }
-        Broken::Minimum { limit } => push(at, "too_small", msg!("不得小于 {limit}。", "must be {limit} at least")),
-        Broken::Maximum { limit } => push(at, "too_large", msg!("不得大于 {limit}。", "must be {limit} at most")),
-        Broken::OneOfNotValid { context } | Broken::AnyOf { context } => {
-            // `oneOf: [null, X]`: what X says is what is wrong.
-            let is_null = |errors: &&Vec<ValidationError<'static>>| !matches!(errors.as_slice(), [only] if matches!(only.kind(), Broken::Type { kind: TypeKind::Single(kind) } if kind.to_string() == "null"));
-            match context.iter().find(is_null) {
-                Some(branch) => branch.iter().for_each(|error| explain_one(error, faults)),
-                None => push(at, "invalid", msg!("无效。", "is not valid")),
-            }
-        }
-        _ => {
-            let words = error.masked().to_string();
-            push(at, "invalid", msg!("无效：{words}", "is not valid: {words}"));
-        }
-    }
 }
 
 #[cfg(test)]
