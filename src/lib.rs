@@ -12,12 +12,12 @@
 //! | [`openapi`] | the published document |
 //! | [`http`] | who calls, what is asked, how it is answered: keys, lists, tags, retries, problems |
 //! | [`resources`] | the records, one folder a resource, and what every resource does alike |
-//! | [`figures`] | each figure in one place: progress, overdue, slippage, on-time rate |
+//! | [`figures`] | each figure in one place: progress, overdue, on-time rate, pace, people, money |
 //! | [`reports`] | one read-only question each |
 //! | [`transfer`] | bundles of records in YAML or JSON: read, plan, apply |
 //! | [`db`] | one way to read and to write over SQLite and PostgreSQL |
 //! | [`history`] | who wrote what, in the write's own transaction |
-//! | [`access`] | keys, roles, and the pairings that a key may write |
+//! | [`access`] | keys, roles, the pairings that a key may write, and who sees personal data |
 //! | [`rules`] | rules across the fields of a request |
 //! | [`error`] | what can go wrong, and how it is told |
 //! | [`text`] | bilingual texts and messages |

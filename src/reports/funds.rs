@@ -12,7 +12,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::db::Conn;
-use crate::db::page::Key;
+use crate::db::page::{self, Key};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::types::Ref;
 use crate::error::{Faults, Result};
@@ -111,17 +111,7 @@ pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
         let as_of = call.view(&query).as_of;
         Ok(move |conn: &mut Conn| {
             let Computed { overall, rows } = compute(conn, &filter, as_of)?;
-            let total = listing.page.count.then(|| i64::try_from(rows.len()).unwrap_or(i64::MAX));
-            let after = listing.page.after.as_ref().map(|key| (key.id, key.value.clone()));
-            let limit = usize::try_from(listing.page.limit).unwrap_or(usize::MAX);
-            let mut rest =
-                rows.into_iter().filter(|(group, _)| after.as_ref().is_none_or(|after| group > after)).peekable();
-            let page: Vec<(Group, FundsRow)> = rest.by_ref().take(limit).collect();
-            let next = match (page.last(), rest.peek()) {
-                (Some(((id, currency), _)), Some(_)) => Some(Key { value: currency.clone(), id: *id }),
-                _ => None,
-            };
-            let items: Vec<FundsRow> = page.into_iter().map(|(_, row)| row).collect();
+            let (items, next, total) = page::cut_computed(rows, &listing.page);
             listing.answer_with(json!({ "as_of": as_of, "overall": overall, "items": items }), next.as_ref(), total)
         })
     })
@@ -134,7 +124,7 @@ type Group = (i64, String);
 struct Computed {
     overall: Vec<MoneyFigures>,
     /// In the order of their groups.
-    rows: Vec<(Group, FundsRow)>,
+    rows: Vec<(Key, FundsRow)>,
 }
 
 fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Computed> {
@@ -185,7 +175,8 @@ fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Co
             year: subject.filter(|_| group_by == GroupBy::Year),
             figures: sums.figures(&group.1)?,
         };
-        Ok((group, row))
+        let (id, currency) = group;
+        Ok((Key { value: format!("{id:019} {currency}"), id }, row))
     };
     Ok(Computed {
         overall: overall.iter().map(|(currency, sums)| sums.figures(currency)).collect::<Result<_>>()?,
