@@ -246,6 +246,15 @@ def keep_rules(body, path):
         # Approved periods of one commitment never overlap.
         day = (datetime.date(1900, 1, 1) + datetime.timedelta(days=next(SERIAL))).isoformat()
         body.update(period_start_on=day, period_end_on=day)
+    if owner == "progress-reports":
+        # It says something, and stands as a new one or the next after it may.
+        words = body.get("narrative")
+        if not isinstance(body.get("value"), str) and not (isinstance(words, str) and words.strip()):
+            body["narrative"] = "进展"
+        if path.endswith("}") and "status" in body:
+            body["status"] = "submitted"
+        elif body.get("status") == "returned":
+            body["status"] = "draft"
     if isinstance(body.get("sequence_number"), int):
         # Unique in its pairing, as a code is in its kind.
         body["sequence_number"] = 1000 + next(SERIAL)
