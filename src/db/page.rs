@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
+use crate::text::Msg;
 
 /// Which page of a list is wanted.
 #[derive(Clone, Debug)]
@@ -88,16 +89,13 @@ pub fn encode_cursor(list: &str, key: &Key) -> Result<String> {
 
 /// The position that a cursor stands for; 400 when it was not made by this list.
 pub fn decode_cursor(list: &str, cursor: &str) -> Result<Key> {
-    let refused = |message| -> Error {
-        Problem::malformed(vec![Fault { pointer: "/query/cursor".to_owned(), code: "invalid_cursor", message }]).into()
-    };
     let cursor: Cursor = URL_SAFE_NO_PAD
         .decode(cursor)
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or_else(|| refused(msg!("不是本服务给出的游标。", "is not a cursor of this service")))?;
+        .ok_or_else(unknown_cursor)?;
     if cursor.list != list {
-        return Err(refused(msg!(
+        return Err(invalid_cursor(msg!(
             "游标属于另一组筛选或排序条件，请从第一页开始。",
             "belongs to another filter or sort; start at the first page"
         )));
@@ -107,14 +105,15 @@ pub fn decode_cursor(list: &str, cursor: &str) -> Result<Key> {
 
 /// A key's value as the type of its column.
 pub fn key_value<T: KeyValue>(key: &Key) -> Result<T> {
-    T::from_key(&key.value).ok_or_else(|| {
-        Problem::malformed(vec![Fault {
-            pointer: "/query/cursor".to_owned(),
-            code: "invalid_cursor",
-            message: msg!("不是本服务给出的游标。", "is not a cursor of this service"),
-        }])
-        .into()
-    })
+    T::from_key(&key.value).ok_or_else(unknown_cursor)
+}
+
+fn unknown_cursor() -> Error {
+    invalid_cursor(msg!("不是本服务给出的游标。", "is not a cursor of this service"))
+}
+
+fn invalid_cursor(message: Msg) -> Error {
+    Problem::malformed(vec![Fault { pointer: "/query/cursor".to_owned(), code: "invalid_cursor", message }]).into()
 }
 
 /// A value that a list can be sorted by, as text in a cursor and back without loss.

@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::page::{Key, PageRequest};
+use crate::db::page::{Key, KeyValue, PageRequest, key_value};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::types::Ref;
 use crate::db::{Conn, MultiBackend};
-use crate::error::{Fault, Faults, Problem, Result};
+use crate::error::{Error, Faults, Result};
 use crate::http::list::PageParams;
 use crate::http::{Call, typed};
 use crate::resources::{
     agreements, commitments, conferences, exchanges, milestones, pairings, programmes, projects, resolutions, sectors,
 };
-use crate::{msg, text_enum};
+use crate::text_enum;
 
 text_enum! {
     /// What happens on a day of a timeline.
@@ -205,30 +205,28 @@ struct Dated {
 
 impl Dated {
     fn key(&self) -> Key {
-        Key { value: format!("{} {:02}", self.on, self.source), id: self.id }
+        Key { value: Place { on: self.on, source: self.source }.to_key(), id: self.id }
     }
 }
 
-/// Where a page begins.
-struct After {
+/// The place of a date: its day, and on that day its source.
+struct Place {
     on: NaiveDate,
     source: usize,
-    id: i64,
 }
 
-impl After {
-    fn read(key: &Key) -> Result<After> {
-        let parsed = key.value.split_once(' ').and_then(|(on, source)| Some((on.parse().ok()?, source.parse().ok()?)));
-        let (on, source) = parsed.ok_or_else(|| {
-            Problem::malformed(vec![Fault {
-                pointer: "/query/cursor".to_owned(),
-                code: "invalid_cursor",
-                message: msg!("不是本服务给出的游标。", "is not a cursor of this service"),
-            }])
-        })?;
-        Ok(After { on, source, id: key.id })
+impl KeyValue for Place {
+    fn to_key(&self) -> String {
+        format!("{} {:02}", self.on, self.source)
+    }
+    fn from_key(text: &str) -> Option<Place> {
+        let (on, source) = text.split_once(' ')?;
+        Some(Place { on: on.parse().ok()?, source: source.parse().ok()? })
     }
 }
+
+/// Where a page begins: after this place and id.
+type After = (Place, i64);
 
 /// Reads a source: the dates of one column, in order, as many as a page can need; and counts all where it is asked to.
 macro_rules! source {
@@ -257,7 +255,7 @@ macro_rules! source {
                 }
             }
             if let Some(mut query) = narrowed() {
-                if let Some(After { on, source, id }) = $after {
+                if let Some((Place { on, source }, id)) = $after {
                     query = match $number.cmp(source) {
                         std::cmp::Ordering::Less => query.filter(t::$column.gt(on)),
                         std::cmp::Ordering::Equal => {
@@ -297,7 +295,7 @@ struct Found {
 
 /// The dates of a page, the next page's key, and the count of all where it is asked for.
 fn page(conn: &mut Conn, scope: &Scope<'_>, page: &PageRequest) -> Result<(Vec<Dated>, Option<Key>, Option<i64>)> {
-    let after = page.after.as_ref().map(After::read).transpose()?;
+    let after = page.after.as_ref().map(|key| Ok::<After, Error>((key_value(key)?, key.id))).transpose()?;
     let after = &after;
     let mut found = Found::default();
     agreements_and_meetings(conn, scope, page, after, &mut found)?;
