@@ -94,14 +94,18 @@ pub fn transition<S: Copy + PartialEq + std::fmt::Display>(faults: &mut Faults, 
     if from == to || allowed.contains(&to) {
         return;
     }
-    let allowed = if allowed.is_empty() {
-        "–".to_owned()
-    } else {
-        allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
+    let allowed = named(allowed);
     faults.push(
         "/status",
         "transition_not_allowed",
         msg!("不能由 {from} 变为 {to}；可变为：{allowed}。", "cannot go from {from} to {to}; allowed: {allowed}"),
     );
+}
+
+/// The names of statuses, for a refusal that says which are allowed.
+pub fn named<S: std::fmt::Display>(statuses: &[S]) -> String {
+    if statuses.is_empty() {
+        return "–".to_owned();
+    }
+    statuses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

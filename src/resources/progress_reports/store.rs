@@ -284,8 +284,7 @@ pub fn decide(tx: &mut Tx<'_>, reference: &Ref, status: Status, note: Option<Str
         return Ok(before);
     }
     if !from.next().contains(&status) {
-        let allowed = from.next().iter().map(|next| next.as_str()).collect::<Vec<_>>().join(", ");
-        let allowed = if allowed.is_empty() { "–" } else { &allowed };
+        let allowed = rules::named(from.next());
         return Err(Problem::conflict(
             "transition_not_allowed",
             msg!(
