@@ -25,21 +25,15 @@ use crate::{keyset, msg, record_parts, rules};
 #[diesel(table_name = transactions)]
 struct Row {
     id: i64,
-    code: Option<String>,
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    kind: Kind,
-    amount: Fen,
-    currency: String,
-    value_on: NaiveDate,
     #[diesel(embed)]
-    account: Account,
-    reverses_id: Option<i64>,
-    note: Option<String>,
+    values: Values,
 }
 
-#[derive(Insertable)]
+/// What is written, besides the version and the times.
+#[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = transactions)]
 struct Values {
     code: Option<String>,
@@ -80,36 +74,37 @@ impl Resource for Transactions {
         let reversed = reversed(conn, ids, Some(view.as_of))?;
         let mut references = References::default();
         for row in &rows {
-            let Account { fund_id, pairing_id, project_id, provider_id, receiver_id, pass_through: _ } = row.account;
+            let Account { fund_id, pairing_id, project_id, provider_id, receiver_id, pass_through: _ } =
+                row.values.account;
             references.want(&funds::KIND, fund_id);
             references.want(&pairings::KIND, pairing_id);
             references.want(&projects::KIND, project_id);
             references.want(&organizations::KIND, provider_id);
             references.want(&organizations::KIND, receiver_id);
-            references.want(Self::KIND, row.reverses_id);
+            references.want(Self::KIND, row.values.reverses_id);
         }
         references.load(conn)?;
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(page::in_order(ids, rows, |row| row.id)
             .map(|row| Transaction {
                 id: row.id,
-                code: row.code.map(Code),
+                code: row.values.code.map(Code),
                 version: row.version,
                 created_at: row.created_at,
                 updated_at: row.updated_at,
-                kind: row.kind,
-                amount: row.amount,
-                currency: row.currency,
-                value_on: row.value_on,
-                fund: references.optional(&funds::KIND, row.account.fund_id),
-                pairing: references.optional(&pairings::KIND, row.account.pairing_id),
-                project: references.optional(&projects::KIND, row.account.project_id),
-                provider: references.optional(&organizations::KIND, row.account.provider_id),
-                receiver: references.optional(&organizations::KIND, row.account.receiver_id),
-                reverses: references.optional(Self::KIND, row.reverses_id),
-                pass_through: row.account.pass_through,
+                kind: row.values.kind,
+                amount: row.values.amount,
+                currency: row.values.currency,
+                value_on: row.values.value_on,
+                fund: references.optional(&funds::KIND, row.values.account.fund_id),
+                pairing: references.optional(&pairings::KIND, row.values.account.pairing_id),
+                project: references.optional(&projects::KIND, row.values.account.project_id),
+                provider: references.optional(&organizations::KIND, row.values.account.provider_id),
+                receiver: references.optional(&organizations::KIND, row.values.account.receiver_id),
+                reverses: references.optional(Self::KIND, row.values.reverses_id),
+                pass_through: row.values.account.pass_through,
                 reversed: reversed.get(&row.id).copied().unwrap_or_default(),
-                note: row.note,
+                note: row.values.note,
                 citations: cited.remove(&row.id).unwrap_or_default(),
             })
             .collect())
