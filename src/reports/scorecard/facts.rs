@@ -25,9 +25,9 @@ pub struct Facts {
     pub resolutions: Vec<ResolutionFact>,
     pub exchanges: Vec<ExchangeFact>,
     pub money: Vec<Booked>,
-    /// The sectors of the projects that money is booked on.
+    /// The sectors of the projects that money is booked on; needed only by sector.
     pub shares: Shares,
-    /// The programme of each fund.
+    /// The programme of each fund; needed only where the rows are programmes.
     pub funds: BTreeMap<i64, i64>,
     /// Where regions and organizations are; empty unless the rows are members.
     pub places: Places,
@@ -187,7 +187,7 @@ impl Facts {
         if !named.is_empty() {
             subject.named = named;
         }
-        let is_by_sector = wanted.group_by == GroupBy::Sector || wanted.sector.is_some();
+        let is_by_sector = wanted.is_by_sector();
         if wanted.sector.is_none() {
             let groups = if is_by_sector { BTreeSet::new() } else { self.groups(wanted, &subject, as_of) };
             count(What::Money(&booked.currency, booked.entry), true, groups);

@@ -232,6 +232,11 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// Whether money counts by the parts that are in sectors.
+    fn is_by_sector(&self) -> bool {
+        self.group_by == GroupBy::Sector || self.sector.is_some()
+    }
+
     fn resolve(conn: &mut Conn, filter: &ScorecardFilter) -> Result<Wanted> {
         let ScorecardFilter { programme, pairing, sector, group_by, recorded_at: _ } = filter;
         let mut faults = Faults::default();

@@ -137,8 +137,7 @@ fn load_projects(conn: &mut Conn, pairings: &[i64], facts: &mut Facts) -> Result
     }
     let ids: Vec<i64> = facts.projects.keys().copied().collect();
     for chunk in ids.chunks(CHUNK) {
-        for (project, sector, share) in projects::store::shares(conn, chunk)? {
-            facts.shares.entry(project).or_default().push((sector, share));
+        for (project, sector, _) in projects::store::shares(conn, chunk)? {
             if let Some(fact) = facts.projects.get_mut(&project) {
                 fact.sectors.push(sector);
             }
@@ -155,9 +154,12 @@ fn load_money(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate, facts: &mut Fa
         ..TransactionFilter::default()
     };
     facts.money = money::load(conn, &filter, None, as_of)?;
-    // A fund of the programme may pay for projects of another one's pairings.
-    facts.shares.extend(money::shares(conn, &facts.money)?);
-    let funds: Vec<(i64, i64)> = f::table.select((f::id, f::programme_id)).load(conn)?;
-    facts.funds = funds.into_iter().collect();
+    if wanted.is_by_sector() {
+        facts.shares = money::shares(conn, &facts.money)?;
+    }
+    if wanted.group_by == GroupBy::Programme {
+        let funds: Vec<(i64, i64)> = f::table.select((f::id, f::programme_id)).load(conn)?;
+        facts.funds = funds.into_iter().collect();
+    }
     Ok(())
 }
