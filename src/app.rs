@@ -7,7 +7,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::http::{AppState, envelope};
+use crate::http::{AppState, envelope, guard};
 use crate::{reports, resources, web as pages};
 
 /// The operations of the published document.
@@ -35,8 +35,10 @@ pub fn app(
             SwaggerUi::new("/docs/{_:.*}")
                 .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
         )
-        .default_service(web::route().to(envelope::no_route))
-        // The last to be wrapped is the first to run: the envelope sees what compression did not.
+        .default_service(web::route().to(envelope::unmounted))
+        // The last to be wrapped is the first to run: the envelope dresses what the guard refuses, and sees what
+        // compression did not.
+        .wrap(middleware::from_fn(guard::admit))
         .wrap(middleware::from_fn(envelope::wrap))
         .wrap(middleware::Compress::default())
 }

@@ -26,15 +26,22 @@ pub struct Problem {
     pub title: Msg,
     pub detail: Option<Msg>,
     pub faults: Vec<Fault>,
+    /// The methods that there are, for 405.
+    pub allow: Option<String>,
 }
 
 impl Problem {
     pub fn new(status: u16, code: &'static str, title: Msg) -> Problem {
-        Problem { status, code, title, detail: None, faults: Vec::new() }
+        Problem { status, code, title, detail: None, faults: Vec::new(), allow: None }
     }
 
     pub fn detail(mut self, detail: Msg) -> Problem {
         self.detail = Some(detail);
+        self
+    }
+
+    pub fn allow(mut self, methods: String) -> Problem {
+        self.allow = Some(methods);
         self
     }
 

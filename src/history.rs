@@ -26,6 +26,8 @@ text_enum! {
         Confirm => "confirm",
         /// A file was attached to a document.
         Attach => "attach",
+        /// A key was revoked.
+        Revoke => "revoke",
     }
 }
 

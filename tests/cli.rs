@@ -35,7 +35,7 @@ fn every_command_has_help() {
         (&["key", "--help"], "revoke"),
         (&["key", "create", "--help"], "--pairing"),
         (&["key", "list", "--help"], "--database-url"),
-        (&["key", "revoke", "--help"], "<ID>"),
+        (&["key", "revoke", "--help"], "<CODE>"),
         (&["completions", "--help"], "bash"),
     ] {
         let help = run(directory.path(), args).good();
@@ -273,13 +273,16 @@ fn keys_are_made_listed_and_revoked_while_it_serves() {
         let listed = on(directory.path(), &url, &["key", "list"]).good();
         assert!(!listed.contains(secret), "the secret is shown once");
         let row: Vec<&str> = listed.lines().nth(1).unwrap_or_default().split('\t').collect();
-        assert_eq!((row[0], row[1], row[2], row[5], row[6]), ("1", "office", "viewer", "-", "-"), "{listed}");
+        let code = secret.split('_').nth(1).expect("a code");
+        assert_eq!((row[0], row[1], row[2], row[3], row[5]), ("1", code, "office", "viewer", "active"), "{listed}");
 
         let ask = || service.ask("GET /api/v1/pairings", Some(secret)).0;
         assert_eq!(ask(), 200);
-        assert_eq!(on(directory.path(), &url, &["key", "revoke", "1"]).good(), "Key 1 is revoked.\n");
-        assert!((0..200).any(|_| ask() == 401), "a revoked key is still good");
-        assert!(on(directory.path(), &url, &["key", "revoke", "1"]).refused().contains("no key 1 that is still good"));
+        let revoke = || on(directory.path(), &url, &["key", "revoke", code]);
+        assert_eq!(revoke().good(), format!("Key {code} of office is revoked.\n"));
+        assert_eq!(ask(), 401, "another process revoked it");
+        assert_eq!(revoke().good(), format!("Key {code} of office is revoked.\n"), "it stays so");
+        assert!(on(directory.path(), &url, &["key", "revoke", "none"]).refused().contains("no api_key"));
         let unknown =
             on(directory.path(), &url, &["key", "create", "--name", "x", "--role", "editor", "--pairing", "none"]);
         assert!(unknown.refused().contains("\"none\""));

@@ -1,59 +1,95 @@
-//! `key create`, `key list`, `key revoke`.
+//! `key create`, `key list`, `key revoke`: what an administrator does through the API, for who holds the database.
+
+use std::sync::Arc;
 
 use diesel::Connection;
+use serde_json::json;
 
 use super::{KeyCommand, Outcome, open_existing, write_out};
-use crate::access::{self, Role};
+use crate::access::{self, Actor, Role};
 use crate::config::Settings;
-use crate::db::types::Ref;
-use crate::error::Error;
+use crate::contract::Contract;
+use crate::db::Conn;
+use crate::db::types::{Instant, Ref};
+use crate::error::{Error, Result};
+use crate::openapi;
+use crate::resources::api_keys::{ApiKeys, api, store};
+use crate::resources::record::{self, Resource, Tx, View};
 use crate::text::Language;
 
 pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
     let mut conn = open_existing(settings)?;
-    match command {
-        KeyCommand::Create { name, role, pairings } => {
-            let pairings: Vec<Ref> = pairings.into_iter().map(Ref).collect();
-            let secret = conn
-                .transaction(|conn| access::create_key(conn, &name, role, &pairings))
-                .map_err(|error| explain(&error))?;
-            write_out(&format!("{secret}\n"))
+    let done = match command {
+        KeyCommand::Create { name, role, pairings, expires_on, note } => {
+            let new =
+                json!({ "name": name, "role": role, "pairings": pairings, "expires_on": expires_on, "note": note });
+            write(&mut conn, settings, |tx| {
+                tx.contract.judge(ApiKeys::NEW, &new)?;
+                let (_, secret) = store::issue(tx, serde_json::from_value(new)?)?;
+                Ok(format!("{secret}\n"))
+            })
         }
-        KeyCommand::List => {
-            let keys = access::list_keys(&mut conn).map_err(|error| explain(&error))?;
-            let mut text = String::from("id\tname\trole\tsecret\tcreated\trevoked\tpairings\n");
-            for key in keys {
-                let day = |at: crate::db::types::Instant| at.utc().format("%Y-%m-%dT%H:%M:%SZ").to_string();
-                let revoked = key.revoked_at.map_or_else(|| "-".to_owned(), day);
-                let pairings = match (key.pairings.as_slice(), key.role) {
-                    ([], Role::Viewer) => "-".to_owned(),
-                    ([], Role::Admin | Role::Editor) => "all".to_owned(),
-                    (some, _) => some.join(","),
-                };
-                text += &format!(
-                    "{}\t{}\t{}\t{}…\t{}\t{revoked}\t{pairings}\n",
-                    key.id,
-                    key.name,
-                    key.role,
-                    key.prefix,
-                    day(key.created_at)
-                );
-            }
-            write_out(&text)
-        }
-        KeyCommand::Revoke { id } => match access::revoke_key(&mut conn, id) {
-            Ok(true) => write_out(&format!("Key {id} is revoked.\n")),
-            Ok(false) => Err(format!("there is no key {id} that is still good; see: pairing-tracker key list")),
-            Err(error) => Err(explain(&error)),
-        },
+        KeyCommand::List => list(&mut conn, settings),
+        KeyCommand::Revoke { key } => write(&mut conn, settings, |tx| {
+            let key = store::revoke(tx, &Ref(key))?;
+            Ok(format!("Key {} of {} is revoked.\n", key.code.0, key.name))
+        }),
+    };
+    write_out(&done.map_err(|error| explain(&error))?)
+}
+
+/// Runs an operator's write, whole or not at all.
+fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+    let contract = Arc::new(Contract::new(openapi::document()?));
+    let request_id = format!("key-{}", access::hex(&rand::random::<[u8; 6]>()));
+    let actor = Actor::operator();
+    conn.transaction(|conn| {
+        work(&mut Tx {
+            conn,
+            actor: &actor,
+            request_id: &request_id,
+            contract: &contract,
+            now: Instant::now(),
+            today: settings.today(),
+        })
+    })
+}
+
+/// Every key, revoked ones too, oldest first.
+fn list(conn: &mut Conn, settings: &Settings) -> Result<String> {
+    let every: api::ApiKeyFilter = serde_json::from_value(json!({}))?;
+    let keys = record::load_all::<ApiKeys>(conn, &every, View { as_of: settings.today() })?;
+    let mut text = String::from("id\tcode\tname\trole\tpairings\tstatus\tcreated\texpires\tlast used\n");
+    let instant = |at: Instant| at.utc().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    for key in keys {
+        let named: Vec<String> = key.pairings.iter().map(|pairing| pairing.key().0).collect();
+        let pairings = match (named.as_slice(), key.role) {
+            ([], Role::Viewer) => "-".to_owned(),
+            ([], Role::Admin | Role::Editor) => "all".to_owned(),
+            (some, _) => some.join(","),
+        };
+        let columns = [
+            key.id.to_string(),
+            key.code.0,
+            key.name,
+            key.role.to_string(),
+            pairings,
+            key.status.to_string(),
+            instant(key.created_at),
+            or_none(key.expires_on.map(|last| last.to_string())),
+            or_none(key.last_used_at.map(instant)),
+        ];
+        text += &format!("{}\n", columns.join("\t"));
     }
+    Ok(text)
 }
 
 /// A refusal in words for the operator, a line a fault.
 pub fn explain(error: &Error) -> String {
     let Error::Problem(problem) = error else { return error.to_string() };
     if problem.faults.is_empty() {
-        return problem.title.en.clone();
+        return problem.detail.as_ref().unwrap_or(&problem.title).get(Language::En).to_owned();
     }
     let line = |fault: &crate::error::Fault| {
         format!("{}: {}", fault.pointer.trim_start_matches('/').replace('/', " "), fault.message.get(Language::En))

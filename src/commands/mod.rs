@@ -138,11 +138,20 @@ enum KeyCommand {
         /// sees their personal data (none: nobody's)
         #[arg(long = "pairing", value_name = "CODE")]
         pairings: Vec<String>,
+        /// The last day on which it is good [default: until it is revoked]
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        expires_on: Option<chrono::NaiveDate>,
+        /// What should be known about it
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
     },
     /// List the keys
     List,
-    /// Revoke a key by its id
-    Revoke { id: i64 },
+    /// Revoke a key by its code or id: from the next request on it is refused
+    Revoke {
+        #[arg(value_name = "CODE")]
+        key: String,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]

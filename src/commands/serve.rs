@@ -11,8 +11,6 @@ use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
 use crate::http::AppState;
-use crate::http::answer::Answers;
-use crate::http::metrics::Metrics;
 use crate::openapi;
 
 /// How long requests in flight may take when the service stops, in seconds.
@@ -34,14 +32,7 @@ pub fn serve(settings: Settings) -> Outcome {
     actix_web::rt::System::new().block_on(async move {
         let store = Store::open(&settings.database_url, settings.connections).map_err(|e| e.to_string())?;
         let url = settings.database_url.to_string();
-        let metrics = Metrics::new().map_err(|e| e.to_string())?;
-        let state = web::Data::new(AppState {
-            store,
-            contract,
-            settings: Arc::new(settings),
-            answers: Answers::default(),
-            metrics,
-        });
+        let state = web::Data::new(AppState::new(store, contract, settings).map_err(|e| e.to_string())?);
         let server = HttpServer::new(move || app(state.clone()))
             .shutdown_timeout(STOP_TIMEOUT)
             .disable_signals()

@@ -9,18 +9,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    api_keys (id) {
-        id -> BigInt,
-        name -> Text,
-        role -> Text,
-        prefix -> Text,
-        secret_sha256 -> Text,
-        created_at -> Timestamp,
-        revoked_at -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
     audit_events (id) {
         id -> BigInt,
         at -> Timestamp,
@@ -193,13 +181,6 @@ diesel::table! {
         pairing_id -> BigInt,
         sector_id -> BigInt,
         position -> Integer,
-    }
-}
-
-diesel::table! {
-    api_key_pairings (api_key_id, pairing_id) {
-        api_key_id -> BigInt,
-        pairing_id -> BigInt,
     }
 }
 
@@ -628,9 +609,41 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    api_keys (id) {
+        id -> BigInt,
+        code -> Text,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        name -> Text,
+        role -> Text,
+        secret_sha256 -> Text,
+        expires_on -> Nullable<Date>,
+        revoked_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+        note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    api_key_pairings (api_key_id, pairing_id) {
+        api_key_id -> BigInt,
+        pairing_id -> BigInt,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
+    document_pairings (document_id, pairing_id) {
+        document_id -> BigInt,
+        pairing_id -> BigInt,
+        position -> Integer,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     record_codes,
-    api_keys,
     audit_events,
     idempotency_keys,
     documents,
@@ -643,7 +656,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     pairings,
     pairing_members,
     pairing_sectors,
-    api_key_pairings,
     conferences,
     conference_participants,
     agreements,
@@ -671,4 +683,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     fund_source_kinds,
     transactions,
     assets,
+    api_keys,
+    api_key_pairings,
+    document_pairings,
 );

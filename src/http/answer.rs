@@ -111,7 +111,7 @@ impl Call {
     where
         W: FnOnce(&mut Conn) -> Result<Answer> + Send + 'static,
     {
-        let sight = self.require_reader().await?;
+        let sight = self.sight();
         self.judge_headers()?;
         let today = self.today();
         let asked = self.request.uri().path_and_query().map(|asked| asked.as_str()).unwrap_or_default();

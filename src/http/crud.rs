@@ -69,7 +69,7 @@ fn page_of<R: Resource>(
 }
 
 pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpResponse> {
-    let actor = call.require_writer().await?;
+    let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
     call.state.contract.judge(R::NEW, &body)?;
     let new: R::New = serde_json::from_value(body.clone())?;
@@ -85,7 +85,7 @@ pub async fn create_under<R: Resource>(
     reference: String,
     component: &'static str,
 ) -> Result<HttpResponse> {
-    let actor = call.require_writer().await?;
+    let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
     call.state.contract.judge(component, &body)?;
     let mut whole = body.clone();
@@ -123,7 +123,7 @@ pub async fn get<R: Resource>(call: Call, reference: String, operation: &'static
 }
 
 pub async fn update<R: Resource>(call: Call, payload: Payload, reference: String) -> Result<HttpResponse> {
-    let actor = call.require_writer().await?;
+    let actor = call.writer()?;
     let patch = call.json(payload, MERGE_PATCH).await?;
     let precondition = call.precondition()?;
     call.state.contract.judge(&super::patch::component(R::NEW), &patch)?;
@@ -137,7 +137,7 @@ pub async fn update<R: Resource>(call: Call, payload: Payload, reference: String
 }
 
 pub async fn delete<R: Resource>(call: Call, reference: String) -> Result<HttpResponse> {
-    let actor = call.require_writer().await?;
+    let actor = call.writer()?;
     let precondition = call.precondition()?;
     call.write(actor, move |tx| record::delete::<R>(tx, &Ref(reference), &precondition)).await?;
     Ok(HttpResponse::NoContent().finish())

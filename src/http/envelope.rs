@@ -13,6 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{AppState, language_of};
+use crate::contract::Contract;
 use crate::error::{Error, Problem};
 use crate::text::Language;
 use crate::{access, msg};
@@ -115,7 +116,7 @@ pub async fn wrap(
         if problem.status >= 500 {
             tracing::error!(request_id = %id, method = %http.method(), path = http.path(), code = problem.code, "failed");
         }
-        let rendered = render(&problem, &id, language_of(&http), response.headers().get(header::ALLOW).cloned());
+        let rendered = render(&problem, &id, language_of(&http));
         response = response.into_response(rendered);
     }
     dress(&mut response, &http, &id);
@@ -126,24 +127,25 @@ pub async fn wrap(
     Ok(response)
 }
 
-/// Answers what no route takes: 405 with the methods there are, or 404.
-pub async fn no_route(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
-    let mut methods = state.contract.methods_of(request.path());
+/// What no route takes: 405 with the methods there are, or 404.
+pub fn no_route(contract: &Contract, path: &str) -> Error {
+    let mut methods = contract.methods_of(path);
     if methods.is_empty() {
-        let path = request.path();
-        let problem = Problem::new(404, "not_found", msg!("未找到", "Not found"))
-            .detail(msg!("没有路径 {path}。", "There is no path {path}."));
-        return HttpResponse::from_error(Error::from(problem));
+        return Problem::new(404, "not_found", msg!("未找到", "Not found"))
+            .detail(msg!("没有路径 {path}。", "There is no path {path}."))
+            .into();
     }
     methods.sort();
     let allow = methods.join(", ");
-    let problem = Problem::new(405, "method_not_allowed", msg!("不支持此方法", "The method is not supported"))
-        .detail(msg!("可用方法：{allow}。", "There are: {allow}."));
-    let mut response = HttpResponse::from_error(Error::from(problem));
-    if let Ok(value) = HeaderValue::from_str(&allow) {
-        response.headers_mut().insert(header::ALLOW, value);
-    }
-    response
+    Problem::new(405, "method_not_allowed", msg!("不支持此方法", "The method is not supported"))
+        .detail(msg!("可用方法：{allow}。", "There are: {allow}."))
+        .allow(allow)
+        .into()
+}
+
+/// Answers what is admitted and mounted nowhere.
+pub async fn unmounted(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
+    HttpResponse::from_error(no_route(&state.contract, request.path()))
 }
 
 /// A client's own id is kept when it is a plain one, so that it finds its request in our log.
@@ -172,7 +174,7 @@ fn foreign_problem(status: StatusCode) -> Problem {
 }
 
 /// A problem as the client reads it.
-fn render(problem: &Problem, request_id: &str, language: Language, allow: Option<HeaderValue>) -> HttpResponse {
+fn render(problem: &Problem, request_id: &str, language: Language) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = ProblemBody {
         kind: format!("urn:pairing-tracker:problem:{}", problem.code),
@@ -202,8 +204,8 @@ fn render(problem: &Problem, request_id: &str, language: Language, allow: Option
     if problem.status == 503 {
         response.insert_header((header::RETRY_AFTER, "1"));
     }
-    if let Some(allow) = allow {
-        response.insert_header((header::ALLOW, allow));
+    if let Some(allow) = &problem.allow {
+        response.insert_header((header::ALLOW, allow.as_str()));
     }
     // The one media type of problems; `json()` would overwrite it with its own.
     let text = serde_json::to_string(&body).unwrap_or_default();

@@ -31,6 +31,8 @@ pub struct Posted {
     location: Option<String>,
     etag: Option<String>,
     body: String,
+    /// What a retry is answered with, where that is less than the first answer.
+    kept: Option<String>,
     replayed: bool,
 }
 
@@ -39,14 +41,20 @@ impl Posted {
     pub fn created(location: String, version: i64, value: &impl Serialize) -> Result<Posted> {
         let body = serde_json::to_string(value)?;
         let etag = Some(answer::etag(version, body.as_bytes()));
-        Ok(Posted { status: 201, location: Some(location), etag, body, replayed: false })
+        Ok(Posted { status: 201, location: Some(location), etag, body, kept: None, replayed: false })
     }
 
     /// 200 for a record that an action changed.
     pub fn done(version: i64, value: &impl Serialize) -> Result<Posted> {
         let body = serde_json::to_string(value)?;
         let etag = Some(answer::etag(version, body.as_bytes()));
-        Ok(Posted { status: 200, location: None, etag, body, replayed: false })
+        Ok(Posted { status: 200, location: None, etag, body, kept: None, replayed: false })
+    }
+
+    /// Keeps another body for retries: one without what is shown only once.
+    pub fn kept_as(mut self, value: &impl Serialize) -> Result<Posted> {
+        self.kept = Some(serde_json::to_string(value)?);
+        Ok(self)
     }
 
     fn response(self) -> HttpResponse {
@@ -100,9 +108,9 @@ impl Call {
     }
 }
 
-/// Whose retries a key of a request is for: an API key's, whatever its name.
+/// Whose retries a key of a request is for: a caller's, whatever his name.
 fn holder(tx: &Tx<'_>) -> String {
-    tx.actor.key_id.map_or_else(|| tx.actor.name.clone(), |id| id.to_string())
+    tx.actor.identity.to_string()
 }
 
 fn find(tx: &mut Tx<'_>, key: &str, request: &str) -> Result<Option<Posted>> {
@@ -131,7 +139,7 @@ fn find(tx: &mut Tx<'_>, key: &str, request: &str) -> Result<Option<Posted>> {
         .into());
     }
     let status = u16::try_from(status).map_err(Error::unexpected)?;
-    Ok(Some(Posted { status, location, etag, body, replayed: true }))
+    Ok(Some(Posted { status, location, etag, body, kept: None, replayed: true }))
 }
 
 fn keep(tx: &mut Tx<'_>, key: &str, request: &str, posted: &Posted) -> Result<()> {
@@ -143,7 +151,7 @@ fn keep(tx: &mut Tx<'_>, key: &str, request: &str, posted: &Posted) -> Result<()
             idempotency_keys::status.eq(i32::from(posted.status)),
             idempotency_keys::location.eq(&posted.location),
             idempotency_keys::etag.eq(&posted.etag),
-            idempotency_keys::body.eq(&posted.body),
+            idempotency_keys::body.eq(posted.kept.as_ref().unwrap_or(&posted.body)),
             idempotency_keys::created_at.eq(tx.now),
         ))
         .execute(tx.conn)?;

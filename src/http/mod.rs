@@ -5,6 +5,7 @@ pub mod answer;
 pub mod body;
 pub mod crud;
 pub mod envelope;
+pub mod guard;
 pub mod idempotency;
 pub mod list;
 pub mod metrics;
@@ -21,7 +22,8 @@ use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::access::{self, Actor, Sight};
+use crate::access::policy::Policy;
+use crate::access::{Actor, Sight, Uses};
 use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::types::Instant;
@@ -32,6 +34,7 @@ use crate::resources::record::{Precondition, Tx, View};
 use crate::text::Language;
 use answer::Answers;
 use envelope::RequestId;
+use guard::{Admitted, Caller};
 
 /// Headers with a form of their own, and the document's name for each.
 const JUDGED_HEADERS: &[(&str, &str)] =
@@ -44,13 +47,34 @@ pub struct AppState {
     pub settings: Arc<Settings>,
     pub answers: Answers,
     pub metrics: metrics::Metrics,
+    pub policy: Policy,
+    pub uses: Uses,
 }
 
-/// One request, as the operations see it.
+impl AppState {
+    /// The state of a service that begins.
+    pub fn new(store: Store, contract: Arc<Contract>, settings: Settings) -> Result<AppState> {
+        Ok(AppState {
+            policy: Policy::new(contract.document())?,
+            store,
+            contract,
+            settings: Arc::new(settings),
+            answers: Answers::default(),
+            metrics: metrics::Metrics::new()?,
+            uses: Uses::default(),
+        })
+    }
+}
+
+/// One request that was admitted, as the operations see it.
 pub struct Call {
     pub state: web::Data<AppState>,
     pub request: HttpRequest,
     pub request_id: String,
+    /// The operation's id; for a page its route.
+    pub operation: String,
+    /// Who calls; `None` without a key.
+    pub actor: Option<Actor>,
 }
 
 impl FromRequest for Call {
@@ -61,8 +85,17 @@ impl FromRequest for Call {
         let Some(state) = request.app_data::<web::Data<AppState>>() else {
             return ready(Err(Error::unexpected("the service has no state")));
         };
-        let request_id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-        ready(Ok(Call { state: state.clone(), request: request.clone(), request_id }))
+        let extensions = request.extensions();
+        let Some(Admitted { operation }) = extensions.get().cloned() else {
+            return ready(Err(Error::unexpected("a request passed the guard by")));
+        };
+        ready(Ok(Call {
+            state: state.clone(),
+            request: request.clone(),
+            request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+            operation,
+            actor: extensions.get::<Caller>().map(|caller| caller.0.clone()),
+        }))
     }
 }
 
@@ -93,48 +126,19 @@ impl Call {
         View { as_of: as_of.unwrap_or_else(|| self.today()) }
     }
 
-    /// Who calls; `None` without a key. A key that is not good is refused wherever it is shown.
-    pub async fn actor(&self) -> Result<Option<Actor>> {
-        let Some(value) = self.request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
-        let hash = value
-            .to_str()
-            .ok()
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .and_then(|(_, secret)| access::secret_hash(secret.trim()))
-            .ok_or_else(access::unknown_key)?;
-        let actor = self.state.store.read(move |conn| access::find_actor(conn, &hash)).await?;
-        actor.map(Some).ok_or_else(access::unknown_key)
+    /// Whose personal data the caller sees.
+    pub fn sight(&self) -> Sight {
+        self.actor.as_ref().map_or(Sight::Nothing, Actor::sight)
     }
 
-    /// Lets a reader pass: anyone, unless the service is private. Says whose personal data the reader sees.
-    pub async fn require_reader(&self) -> Result<Sight> {
-        let actor = self.actor().await?;
-        if self.state.settings.private && actor.is_none() {
-            return Err(Problem::unauthorized(msg!(
-                "本服务只对持有密钥者开放：Authorization: Bearer <密钥>。",
-                "This service is for holders of a key: Authorization: Bearer <key>."
-            ))
-            .into());
-        }
-        Ok(actor.map_or(Sight::Nothing, |actor| actor.sight()))
-    }
-
-    /// Who writes; refuses who may not.
-    pub async fn require_writer(&self) -> Result<Actor> {
-        let actor = self.actor().await?.ok_or_else(|| {
-            Problem::unauthorized(msg!(
-                "写入需要密钥：Authorization: Bearer <密钥>；用 `pairing-tracker key create` 创建。",
-                "Writing needs a key: Authorization: Bearer <key>; `pairing-tracker key create` makes one."
-            ))
-        })?;
-        actor.require_writer()?;
+    /// Who writes, once the head of the request is judged.
+    pub fn writer(&self) -> Result<Actor> {
+        // The guard admits nobody without a key to a write.
+        let actor = self.actor.clone().ok_or_else(|| Error::unexpected("a write by nobody"))?;
         self.judge_headers()?;
         // No write takes parameters, so that any is unknown.
         if !self.request.query_string().is_empty() {
-            let pattern = self.request.match_pattern().unwrap_or_default();
-            let operation = self.state.contract.operation(self.request.method().as_str(), &pattern)?;
-            self.query(operation)?;
+            self.query(&self.operation)?;
         }
         Ok(actor)
     }

@@ -13,7 +13,7 @@ use utoipa_actix_web::AppExt;
 
 use crate::error::{Error, Result};
 use crate::http::envelope::{FaultBody, ProblemBody};
-use crate::resources::KINDS;
+use crate::resources::kinds;
 
 /// What free text may hold: anything but NUL, which PostgreSQL cannot keep.
 pub const NO_NUL: &str = "^[^\\u0000]*$";
@@ -46,7 +46,7 @@ struct Document;
 /// The document as JSON.
 pub fn document() -> Result<Value> {
     let mut own = Document::openapi();
-    let of_kinds = KINDS.iter().map(|kind| TagBuilder::new().name(kind.path).description(Some(kind.about)).build());
+    let of_kinds = kinds().map(|kind| TagBuilder::new().name(kind.path).description(Some(kind.about)).build());
     own.tags = Some(of_kinds.chain(own.tags.into_iter().flatten()).collect());
     let (_, document) = App::new().into_utoipa_app().openapi(own).configure(crate::app::operations).split_for_parts();
     let mut document = serde_json::to_value(document)?;

@@ -11,14 +11,16 @@ mod rows;
 macro_rules! resources {
     ($($(#[$doc:meta])* $module:ident => $resource:ident),+ $(,)?) => {
         $($(#[$doc])* pub mod $module;)+
+        pub mod api_keys;
         pub mod audit_events;
 
-        /// Every kind of record.
+        /// Every kind of record that a bundle may bring.
         pub static KINDS: &[&crate::db::reference::Kind] = &[$(&$module::KIND),+];
 
         /// Mounts the operations of every resource.
         pub fn mount(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
             $($module::api::mount(config);)+
+            api_keys::api::mount(config);
             audit_events::api::mount(config);
         }
 
@@ -43,6 +45,11 @@ macro_rules! resources {
             }
         }
     };
+}
+
+/// Every kind of record, keys included, which no bundle brings.
+pub fn kinds() -> impl Iterator<Item = &'static crate::db::reference::Kind> {
+    KINDS.iter().copied().chain([&api_keys::KIND])
 }
 
 resources! {

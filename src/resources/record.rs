@@ -15,7 +15,7 @@ use validator::Validate;
 
 use super::citations::{self, NewCitation};
 use super::merge::{differences, merge, writable};
-use crate::access::{self, Actor, Scope};
+use crate::access::{Actor, Scope};
 use crate::contract::Contract;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
@@ -115,7 +115,7 @@ pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
     tx.actor.require_writer()?;
     // Before anything is said of the record: whether a code is taken is no business of who may not write here.
     if let Some(scope) = R::scope_of_new(tx.conn, &new)? {
-        tx.actor.require_scope(scope)?;
+        tx.actor.require_scope(&scope)?;
     }
     let id = save_whole::<R>(tx, None, new)?;
     let read = read_back::<R>(tx, id)?;
@@ -131,11 +131,7 @@ pub fn update<R: Resource>(
     precondition: &Precondition,
     patch: &Value,
 ) -> Result<R::Read> {
-    tx.actor.require_writer()?;
     let (id, before) = lock::<R>(tx, reference, precondition)?;
-    // Before anything is said of the record: a patch that changes nothing is answered with it, personal data and all.
-    let scope = R::scope(tx.conn, id)?;
-    tx.actor.require_scope(scope)?;
     let old = writable(tx.contract, R::NEW, &serde_json::to_value(&before)?);
     let mut merged = old.clone();
     merge(&mut merged, patch);
@@ -158,13 +154,10 @@ pub fn update<R: Resource>(
 
 /// Deletes a record that no other refers to.
 pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<()> {
-    tx.actor.require_writer()?;
     let (id, before) = lock::<R>(tx, reference, precondition)?;
-    let scope = R::scope(tx.conn, id)?;
-    tx.actor.require_scope(scope)?;
     R::refuse_deletion(&before)?;
     let mut faults = Faults::default();
-    for kind in super::KINDS {
+    for kind in super::kinds() {
         let mut count = 0;
         for outgoing in kind.refers_to.iter().filter(|outgoing| outgoing.to == R::KIND.name) {
             count += (outgoing.count)(tx.conn, id)?;
@@ -178,10 +171,6 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
         if R::KIND.name == super::documents::KIND.name { citations::count_of_document(tx.conn, id)? } else { 0 };
     if cited > 0 {
         faults.push("", "referred_to", msg!("被 citations 引用 {cited} 次。", "citations refer to it {cited} times"));
-    }
-    let keys = if R::KIND.name == super::pairings::KIND.name { access::keys_naming(tx.conn, id)? } else { 0 };
-    if keys > 0 {
-        faults.push("", "referred_to", msg!("有 {keys} 个密钥限定于此。", "api-keys refer to it {keys} times"));
     }
     if let Err(error) = faults.refuse() {
         return Err(Problem::conflict(
@@ -239,11 +228,16 @@ pub fn load_all<R: Resource>(conn: &mut Conn, filter: &R::Filter, view: View) ->
     }
 }
 
-/// Locks a record for a change and refuses a stale precondition.
+/// Locks a record for a change; refuses who may not write it, and a stale precondition.
 pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<(i64, R::Read)> {
+    tx.actor.require_writer()?;
     let not_found = || Problem::not_found(R::KIND.name, &reference.0);
     let id = R::KIND.find(tx.conn, reference)?.ok_or_else(not_found)?;
     let version = (R::KIND.lock)(tx.conn, id)?.ok_or_else(not_found)?;
+    // Before anything is said of the record, its version too: a patch that changes nothing is answered with the whole of
+    // it, personal data included.
+    let scope = R::scope(tx.conn, id)?;
+    tx.actor.require_scope(&scope)?;
     if let Precondition::Versions(versions) = precondition
         && !versions.contains(&version)
     {
@@ -279,8 +273,9 @@ fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new
             return Err(Error::unexpected("faults that refuse nothing"));
         }
     };
+    // A record may have been brought into a pairing, or taken out of one.
     let scope = R::scope(tx.conn, id)?;
-    tx.actor.require_scope(scope)?;
+    tx.actor.require_scope(&scope)?;
     if let Some(code) = &code {
         keep_code(tx.conn, R::KIND, code, id)?;
     }
@@ -289,7 +284,8 @@ fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new
     Ok(id)
 }
 
-fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
+/// A record as it is now, within its transaction.
+pub fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
     let view = tx.view();
     R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
 }

@@ -1,13 +1,12 @@
 //! Who may do what: readers without a key, keys that are no good, viewers, editors in their pairings, administrators.
 
 use actix_web::http::Method;
-use pairing_tracker::access::{self, Role};
+use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
-use crate::common::builders::{bare_agreement, operations, writes};
+use crate::common::builders::bare_agreement;
 use crate::common::records::{create, milestone, pairing, with};
 use crate::common::{Client, Database, on_each};
-use crate::examples::gather;
 
 const OWN: &str = "xinhui-taishan";
 const FOREIGN: &str = "heshan-kaiping";
@@ -19,94 +18,6 @@ fn editor(database: &Database, client: &Client) -> Client {
 
 fn refused(answer: crate::common::client::Answer) {
     assert_eq!(answer.expect(403).body["code"], "forbidden");
-}
-
-#[test]
-fn reading_needs_no_key() {
-    on_each(|database| async move {
-        let client = database.client();
-        gather(&client).await;
-        let anonymous = client.anonymous();
-        let mut asked = 0;
-        for operation in operations().iter().filter(|operation| operation.method == Method::GET) {
-            if operation.id != "getDocumentContent" {
-                let reference = operation.some_record(&client).await;
-                operation.send(&anonymous, &reference).await.expect(200);
-                asked += 1;
-            }
-        }
-        assert!(asked > 20, "the document has its operations");
-    });
-}
-
-#[test]
-fn a_private_service_answers_nobody_without_a_key() {
-    on_each(|database| async move {
-        let client = database.client_with(|settings| settings.private = true);
-        gather(&client).await;
-        let viewer = client.with_key(database.key("viewer", Role::Viewer, &[]));
-        for operation in operations() {
-            let reference = &operation.some_record(&client).await;
-            let answer = operation.send(&client.anonymous(), reference).await.expect(401);
-            assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", operation.id);
-            if operation.method == Method::GET && operation.id != "getDocumentContent" {
-                // An answer that is kept for who may read it is not given to who may not.
-                operation.send(&viewer, reference).await.expect(200);
-                operation.send(&client.anonymous(), reference).await.expect(401);
-            }
-        }
-        client.anonymous().get("/healthz").await.expect(200);
-    });
-}
-
-#[test]
-fn a_key_that_is_no_good_is_refused_everywhere() {
-    on_each(|database| async move {
-        let client = database.client();
-        let good = database.key("good", Role::Admin, &[]);
-        let revoked = database.key("revoked", Role::Admin, &[]);
-        client.with_key(&revoked).get("sectors").await.expect(200);
-        let mut conn = database.connect();
-        let keys = access::list_keys(&mut conn).expect("keys");
-        let id = keys.iter().find(|key| key.name == "revoked").expect("the key").id;
-        assert!(access::revoke_key(&mut conn, id).expect("a revocation"));
-        assert!(!access::revoke_key(&mut conn, id).expect("a second one"), "it was revoked before");
-
-        let other = crate::common::databases(false).swap_remove(0).key("elsewhere", Role::Admin, &[]);
-        let flipped = good.replace(&good[8..9], if &good[8..9] == "x" { "y" } else { "x" });
-        for bad in
-            [revoked.as_str(), &other, &flipped, "", "ptk_", &good[..good.len() - 1], &good.to_uppercase(), "ключ"]
-        {
-            let answer = client.with_key(bad).get("sectors").await.expect(401);
-            assert!(answer.header("www-authenticate").starts_with("Bearer"));
-            let body = json!({ "code": "by-nobody", "name": { "zh": "无" } });
-            client.with_key(bad).post("sectors", body).await.expect(401);
-        }
-        for scheme in ["Basic", "Token", "Bearer:"] {
-            let header = format!("{scheme} {good}");
-            client.anonymous().send(Method::GET, "sectors", &[("Authorization", &header)], None).await.expect(401);
-        }
-        let header = format!("bearer {good}");
-        client.anonymous().send(Method::GET, "sectors", &[("Authorization", &header)], None).await.expect(200);
-        client.get("sectors/by-nobody").await.expect(404);
-    });
-}
-
-#[test]
-fn a_viewer_writes_nothing() {
-    on_each(|database| async move {
-        let client = database.client();
-        gather(&client).await;
-        let viewer = client.with_key(database.key("viewer", Role::Viewer, &[]));
-        let before = client.get("audit-events?count=true&limit=1").await.expect(200);
-        let operations = writes();
-        assert!(operations.len() > 20, "the document has its writes");
-        for operation in operations {
-            refused(operation.send(&viewer, &operation.some_record(&client).await).await);
-        }
-        let after = client.get("audit-events?count=true&limit=1").await.expect(200);
-        assert_eq!(after.body, before.body);
-    });
 }
 
 /// The answers to a create, a change, and a deletion.
@@ -178,16 +89,11 @@ fn an_editor_moves_no_record_into_or_out_of_a_foreign_pairing() {
 }
 
 #[test]
-fn an_editor_of_some_pairings_writes_documents_and_no_other_shared_record() {
+fn an_editor_of_some_pairings_writes_no_shared_record() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
         let everywhere = admin.with_key(database.key("editor of all", Role::Editor, &[]));
-        let document = json!({ "code": "minutes", "title": { "zh": "纪要" } });
-        assert_eq!(
-            write_all(&editor, "documents", "minutes", document, json!({ "note": "改" })).await,
-            [201, 200, 204]
-        );
         let name = json!({ "zh": "共用" });
         for (path, new, change) in [
             ("regions", json!({ "code": "shared", "name": name, "level": "county" }), json!({ "note": "改" })),
@@ -206,11 +112,51 @@ fn an_editor_of_some_pairings_writes_documents_and_no_other_shared_record() {
             everywhere.patch(&format!("{path}/shared"), change).await.expect(200);
             everywhere.delete(&format!("{path}/shared")).await.expect(204);
         }
-        let put = |client: Client| async move {
+    });
+}
+
+#[test]
+fn a_document_is_of_the_pairings_of_the_key_that_made_it() {
+    on_each(|database| async move {
+        let admin = database.client();
+        let editor = editor(&database, &admin);
+        let foreign = admin.with_key(database.key("of another", Role::Editor, &[FOREIGN]));
+        let both = admin.with_key(database.key("of both", Role::Editor, &[OWN, FOREIGN]));
+        let document = |code: &str| json!({ "code": code, "title": { "zh": "纪要" } });
+        let note = || json!({ "note": "改" });
+        let attach = async |client: &Client, code: &str| {
             let headers = [("Content-Type", "text/plain")];
-            client.send_bytes(Method::PUT, "documents/gb-t-2260/content", &headers, Some(b"text".to_vec())).await
+            let path = format!("documents/{code}/content");
+            client.send_bytes(Method::PUT, &path, &headers, Some(b"text".to_vec())).await
         };
-        put(editor).await.expect(200);
+        let pairings = |record: &Value| -> Vec<Value> {
+            record["pairings"].as_array().expect("pairings").iter().map(|pairing| pairing["code"].clone()).collect()
+        };
+        let change = json!({ "note": "改" });
+        assert_eq!(write_all(&editor, "documents", "minutes", document("minutes"), change).await, [201, 200, 204]);
+
+        let own = editor.post("documents", document("own")).await.expect(201).body;
+        assert_eq!(pairings(&own), [OWN]);
+        let joint = both.post("documents", document("joint")).await.expect(201).body;
+        assert_eq!(pairings(&joint), [OWN, FOREIGN]);
+        assert_eq!(pairings(&create(&admin, "documents", document("shared")).await.body), [] as [&str; 0]);
+        let listed = admin.get(&format!("documents?pairing={FOREIGN}")).await.expect(200);
+        assert_eq!(listed.codes(), ["joint"]);
+
+        // A document is cited by whoever may write the record that cites it; that gives no right to the document.
+        let cites = json!({ "citations": [{ "document": "own" }] });
+        foreign.patch("pairings/heshan-kaiping", cites.clone()).await.expect(200);
+        refused(foreign.patch("pairings/xinhui-taishan", cites).await);
+        for (client, code) in [(&foreign, "own"), (&foreign, "joint"), (&editor, "joint"), (&editor, "shared")] {
+            refused(client.patch(&format!("documents/{code}"), note()).await);
+            refused(attach(client, code).await);
+            refused(client.delete(&format!("documents/{code}")).await);
+        }
+        refused(attach(&editor, "gb-t-2260").await);
+        for (client, code) in [(&editor, "own"), (&both, "joint"), (&admin, "shared")] {
+            attach(client, code).await.expect(200);
+            client.patch(&format!("documents/{code}"), note()).await.expect(200);
+        }
     });
 }
 

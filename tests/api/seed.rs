@@ -55,7 +55,9 @@ fn told(complaints: &[Complaint]) -> Vec<(&str, usize, &str, &str)> {
 
 /// How many writes the history holds.
 fn events(database: &Database) -> i64 {
-    audit_events::table.count().get_result(&mut database.connect()).expect("a count")
+    // The key that the tests call with has an event of its own.
+    let of_records = audit_events::table.filter(audit_events::entity.ne("api_key"));
+    of_records.count().get_result(&mut database.connect()).expect("a count")
 }
 
 #[test]

@@ -13,16 +13,16 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::web;
 use diesel::Connection;
-use pairing_tracker::access::{self, Role};
+use pairing_tracker::access::{Actor, Role};
 use pairing_tracker::commands;
 use pairing_tracker::config::{DatabaseUrl, FileStore, Settings};
 use pairing_tracker::contract::Contract;
-use pairing_tracker::db::types::Ref;
+use pairing_tracker::db::types::{Instant, Ref};
 use pairing_tracker::db::{Conn, Manager, Store, backend};
 use pairing_tracker::http::AppState;
-use pairing_tracker::http::answer::Answers;
-use pairing_tracker::http::metrics::Metrics;
 use pairing_tracker::openapi;
+use pairing_tracker::resources::api_keys::{self, api::NewApiKey};
+use pairing_tracker::resources::record::Tx;
 use tempfile::TempDir;
 
 pub use client::{Client, Session};
@@ -53,10 +53,27 @@ impl Database {
         Manager::new(self.url.clone()).open().expect("a connection")
     }
 
-    /// A key's secret.
+    /// A key, whole.
     pub fn key(&self, name: &str, role: Role, pairings: &[&str]) -> String {
         let pairings: Vec<Ref> = pairings.iter().map(|code| Ref((*code).to_owned())).collect();
-        self.connect().transaction(|conn| access::create_key(conn, name, role, &pairings)).expect("a key is made")
+        self.issue(NewApiKey { name: name.to_owned(), role, pairings, expires_on: None, note: None, issued: None })
+    }
+
+    /// Makes a key at the command line.
+    pub fn issue(&self, new: NewApiKey) -> String {
+        let mut conn = self.connect();
+        let made = conn.transaction(|conn| {
+            let mut tx = Tx {
+                conn,
+                actor: &Actor::operator(),
+                request_id: "tests",
+                contract: &CONTRACT,
+                now: Instant::now(),
+                today: Settings::default().today(),
+            };
+            api_keys::store::issue(&mut tx, new)
+        });
+        made.expect("a key is made").1
     }
 
     /// The application over this database, called with an administrator's key.
@@ -74,13 +91,7 @@ impl Database {
         };
         change(&mut settings);
         let store = Store::open(&settings.database_url, settings.connections).expect("the store opens");
-        let state = web::Data::new(AppState {
-            store,
-            contract: CONTRACT.clone(),
-            settings: Arc::new(settings),
-            answers: Answers::default(),
-            metrics: Metrics::new().expect("the counters are good"),
-        });
+        let state = web::Data::new(AppState::new(store, CONTRACT.clone(), settings).expect("the state is good"));
         Client::new(state, Some(self.key("tester", Role::Admin, &[])))
     }
 }

@@ -153,7 +153,7 @@ impl Private {
             (&history, vec![first, first, second]),
             (&at, vec![first, first, second, second]),
             (&events, vec![first, second, first]),
-            ("audit-events?limit=2", vec![first, second, first]),
+            ("audit-events?action=update&limit=1", vec![first, second]),
         ];
         self.is_shown(database, &wanted).await;
         self.is_not_searched(database).await;

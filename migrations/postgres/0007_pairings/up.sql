@@ -40,12 +40,3 @@ CREATE TABLE pairing_sectors (
     PRIMARY KEY (pairing_id, sector_id)
 );
 CREATE INDEX pairing_sectors_sector_id ON pairing_sectors (sector_id, pairing_id);
-
--- The pairings that an editor's key may write; none named: all. So a pairing that a key names cannot be deleted: the key
--- would be good for all.
-CREATE TABLE api_key_pairings (
-    api_key_id BIGINT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
-    pairing_id BIGINT NOT NULL REFERENCES pairings (id),
-    PRIMARY KEY (api_key_id, pairing_id)
-);
-CREATE INDEX api_key_pairings_pairing_id ON api_key_pairings (pairing_id, api_key_id);

@@ -1,5 +1,4 @@
 DROP TABLE idempotency_keys;
 DROP TABLE audit_events;
-DROP TABLE api_keys;
 DROP TABLE search_texts;
 DROP TABLE record_codes;

@@ -1,5 +1,5 @@
 -- What every record shares: codes that are never reused, the text that `q` searches, the history of every
--- write, the answers kept for retries, and the keys that may write.
+-- write, and the answers kept for retries.
 
 CREATE TABLE record_codes (
     entity TEXT NOT NULL CHECK (length(entity) BETWEEN 1 AND 40),
@@ -9,17 +9,6 @@ CREATE TABLE record_codes (
 );
 
 CREATE VIRTUAL TABLE search_texts USING fts5 (entity, body, record_id UNINDEXED, tokenize = 'unicode61');
-
-CREATE TABLE api_keys (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
-    role TEXT NOT NULL CHECK (role IN ('admin', 'editor', 'viewer')),
-    prefix TEXT NOT NULL,
-    secret_sha256 TEXT NOT NULL CHECK (length(secret_sha256) = 64),
-    created_at TIMESTAMP NOT NULL,
-    revoked_at TIMESTAMP,
-    CONSTRAINT api_keys_secret_sha256_key UNIQUE (secret_sha256)
-);
 
 CREATE TABLE audit_events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

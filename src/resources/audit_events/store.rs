@@ -141,7 +141,7 @@ pub fn load(conn: &mut Conn, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEven
                 Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
             };
             let (mut before, mut after) = (json(before_json)?, json(after_json)?);
-            if let Some(kind) = resources::KINDS.iter().find(|kind| kind.name == entity) {
+            if let Some(kind) = resources::kinds().find(|kind| kind.name == entity) {
                 [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.veil(kind, state));
             }
             Ok(AuditEvent { id, at, actor, action, entity, record_id, record_code, reason, before, after, request_id })

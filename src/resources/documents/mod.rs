@@ -2,6 +2,9 @@
 //!
 //! A document's file is set once and never changes: its bytes are checked against the SHA-256 that is kept of them,
 //! whenever they are read. Setting the same bytes again is no fault.
+//!
+//! A document that an editor makes is of the pairings that the editor's key names: editors of other pairings cite it, and
+//! cannot change it.
 
 pub mod api;
 pub mod files;
@@ -14,7 +17,7 @@ pub struct Documents;
 
 kind!(
     "document", "documents", 1, documents, named!(documents by title_zh, title_en), "Files and web sources that records cite. 文件与出处。",
-    refers to {}
+    refers to { "pairing" by document_pairings::pairing_id }
 );
 
 text_enum! {

@@ -7,14 +7,15 @@ use super::api::{Document, DocumentFilter, NewDocument};
 use super::{Documents, Kind};
 use crate::access::Scope;
 use crate::db::page::{PageIds, PageRequest};
-use crate::db::schema::documents;
+use crate::db::reference::References;
+use crate::db::schema::{document_pairings, documents};
 use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
-use crate::resources::citations;
 use crate::resources::record::{Resource, Tx, View};
+use crate::resources::{citations, pairings};
 use crate::text::Text;
-use crate::{narrow, put_row, record_page, record_parts};
+use crate::{links, narrow, put_links, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = documents)]
@@ -55,12 +56,13 @@ impl Resource for Documents {
 
     fn page(conn: &mut Conn, filter: &DocumentFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
-            let DocumentFilter { q, kind, published_from, published_to, updated_since, sort: _ } = filter;
-            let faults = Faults::default();
+            let DocumentFilter { q, kind, pairing, published_from, published_to, updated_since, sort: _ } = filter;
+            let mut faults = Faults::default();
             let mut query = documents::table.into_boxed::<MultiBackend>();
             narrow!(query, conn, faults, documents:
                 text(q),
                 among(kind => kind),
+                linked(pairing => pairings in document_pairings(document_id, pairing_id)),
                 from(published_from => published_on),
                 to(published_to => published_on),
                 since(updated_since),
@@ -73,6 +75,10 @@ impl Resource for Documents {
 
     fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Document>> {
         let rows: Vec<Row> = documents::table.filter(documents::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let of = links!(conn, document_pairings, document_id in ids, pairing_id);
+        let mut references = References::default();
+        of.iter().for_each(|(_, pairing)| references.want(&pairings::KIND, *pairing));
+        references.load(conn)?;
         let mut cited = citations::load(conn, Self::KIND, ids)?;
         Ok(crate::db::page::in_order(ids, rows, |row| row.id)
             .map(|row| Document {
@@ -91,6 +97,7 @@ impl Resource for Documents {
                 media_type: row.media_type,
                 byte_size: row.byte_size,
                 sha256: row.sha256,
+                pairings: references.linked(&pairings::KIND, &of, row.id),
                 citations: cited.remove(&row.id).unwrap_or_default(),
             })
             .collect())
@@ -109,11 +116,22 @@ impl Resource for Documents {
             language,
             note,
         };
-        Ok(put_row!(tx, documents, before.map(|(id, _)| id), values))
+        let id = put_row!(tx, documents, before.map(|(id, _)| id), values);
+        if before.is_none() {
+            let of = tx.actor.pairings.clone().unwrap_or_default();
+            put_links!(tx, document_pairings, document_id = id, pairing_id in of);
+        }
+        Ok(id)
     }
 
-    fn scope(_: &mut Conn, _: i64) -> Result<Scope> {
-        Ok(Scope::Anyone)
+    /// A document is of the pairings of the key that made it: who cites it gains nothing over it, and who may not write
+    /// there cannot change what others rest on.
+    fn scope(conn: &mut Conn, id: i64) -> Result<Scope> {
+        let of: Vec<i64> = document_pairings::table
+            .filter(document_pairings::document_id.eq(id))
+            .select(document_pairings::pairing_id)
+            .load(conn)?;
+        Ok(if of.is_empty() { Scope::Shared } else { Scope::Pairings(of) })
     }
 
     fn scope_of_new(_: &mut Conn, _: &NewDocument) -> Result<Option<Scope>> {

@@ -89,7 +89,7 @@ pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<Http
 )]
 #[post("/agreements/{ref}/amendments")]
 pub async fn create_amendment(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
-    let actor = call.require_writer().await?;
+    let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
     call.state.contract.judge("NewAmendment", &body)?;
     let new: NewAmendment = serde_json::from_value(body.clone())?;

@@ -87,8 +87,6 @@ pub fn confirmations(conn: &mut Conn, reference: &Ref, page: &PageRequest) -> Re
 /// Confirms a met milestone for one side.
 pub fn confirm(tx: &mut Tx<'_>, reference: &Ref, side: Role) -> Result<Milestone> {
     let (id, before) = record::lock::<Milestones>(tx, reference, &Precondition::Any)?;
-    let scope = Milestones::scope(tx.conn, id)?;
-    tx.actor.require_scope(scope)?;
     if before.status != Status::Met {
         let status = before.status;
         return Err(Problem::conflict(

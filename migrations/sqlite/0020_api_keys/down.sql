@@ -1,0 +1,2 @@
+DROP TABLE api_key_pairings;
+DROP TABLE api_keys;

@@ -1,0 +1,151 @@
+//! Who may do what: one table, and nothing that is not in it.
+//!
+//! A request is admitted by the row of what it asks for ([`Policy::admit`], called once for every request, before any
+//! handler runs). A write is then held to the pairings of its key by [`Actor::require_scope`], which every record asks
+//! before it is changed and after: role × operation × pairing.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{Actor, Role};
+use crate::error::{Error, Problem, Result};
+use crate::msg;
+
+/// Who may do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Anybody, of a private service too.
+    Anyone,
+    /// Anybody; of a private service who has a key.
+    Readers,
+    /// Keys with the role editor or admin, each within its pairings.
+    Editors,
+    /// Keys with the role admin.
+    Administrators,
+    /// Nobody: there is no such operation.
+    Nobody,
+}
+
+use Who::{Administrators, Anyone, Editors, Nobody, Readers};
+
+/// Each tag of the document: who reads, and who writes.
+const OPERATIONS: &[(&str, Who, Who)] = &[
+    ("agreements", Readers, Editors),
+    ("api-keys", Administrators, Administrators),
+    ("assets", Readers, Editors),
+    ("audit-events", Readers, Nobody),
+    ("commitments", Readers, Editors),
+    ("conferences", Readers, Editors),
+    ("documents", Readers, Editors),
+    ("exchanges", Readers, Editors),
+    ("funds", Readers, Editors),
+    ("liaisons", Readers, Editors),
+    ("milestones", Readers, Editors),
+    ("organizations", Readers, Editors),
+    ("pairings", Readers, Editors),
+    ("programmes", Readers, Editors),
+    ("progress-reports", Readers, Editors),
+    ("projects", Readers, Editors),
+    ("regions", Readers, Editors),
+    ("reports", Readers, Nobody),
+    ("resolutions", Readers, Editors),
+    ("sectors", Readers, Editors),
+    ("service", Anyone, Nobody),
+    ("transactions", Readers, Editors),
+    ("twinnings", Readers, Editors),
+];
+
+/// Each route beside the document's operations; all of them are for reading.
+const PAGES: &[(&str, Who)] = &[
+    ("/", Readers),
+    ("/metrics", Readers),
+    ("/docs", Anyone),
+    ("/docs/{_:.*}", Anyone),
+    ("/openapi.json", Anyone),
+    ("/openapi.yaml", Anyone),
+];
+
+/// The table, by route and method.
+pub struct Policy {
+    operations: HashMap<(String, String), (String, Who)>,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The operation's id; for a page its route.
+    pub operation: &'a str,
+    pub who: Who,
+}
+
+impl Policy {
+    /// The table for the operations of a document; an operation without a row is an error, so that the service does not
+    /// start with it.
+    pub fn new(document: &Value) -> Result<Policy> {
+        let mut operations = HashMap::new();
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            for (method, operation) in item.as_object().into_iter().flatten() {
+                let (id, tag) = (operation["operationId"].as_str(), operation["tags"][0].as_str());
+                let row = OPERATIONS.iter().find(|(name, _, _)| Some(*name) == tag);
+                let (Some(id), Some((_, reads, writes))) = (id, row) else {
+                    return Err(Error::Unexpected(format!("nothing says who may {method} {path}")));
+                };
+                let who = if method == "get" { *reads } else { *writes };
+                operations.insert((path.clone(), method.to_ascii_uppercase()), (id.to_owned(), who));
+            }
+        }
+        for (path, who) in PAGES {
+            operations.insert(((*path).to_owned(), "GET".to_owned()), ((*path).to_owned(), *who));
+        }
+        Ok(Policy { operations })
+    }
+
+    /// What a request for a route asks for; `None` where nothing is meant to answer it.
+    pub fn asked(&self, method: &str, route: &str) -> Option<Asked<'_>> {
+        let (operation, who) = self.operations.get(&(route.to_owned(), method.to_owned()))?;
+        Some(Asked { operation, who: *who })
+    }
+
+    /// Lets a caller pass, or says why not: 401 without a key where one is needed, 403 with one that is not enough.
+    pub fn admit(who: Who, is_private: bool, actor: Option<&Actor>) -> Result<()> {
+        match (who, actor) {
+            (Anyone, _) | (Readers, Some(_)) => Ok(()),
+            (Readers, None) if !is_private => Ok(()),
+            (Readers, None) => Err(Problem::unauthorized(msg!(
+                "本服务只对持有密钥者开放：Authorization: Bearer <密钥>。",
+                "This service is for holders of a key: Authorization: Bearer <key>."
+            ))
+            .into()),
+            (Editors | Administrators, None) => Err(Problem::unauthorized(msg!(
+                "此操作需要密钥：Authorization: Bearer <密钥>；用 `pairing-tracker key create` 创建。",
+                "This needs a key: Authorization: Bearer <key>; `pairing-tracker key create` makes one."
+            ))
+            .into()),
+            (Editors, Some(actor)) => actor.require_writer(),
+            (Administrators, Some(actor)) if actor.role == Role::Admin => Ok(()),
+            (Administrators, Some(_)) => {
+                Err(Problem::forbidden(msg!("此操作需要 admin 角色。", "This needs the role admin.")).into())
+            }
+            (Nobody, _) => Err(Problem::forbidden(msg!("无人可进行此操作。", "Nobody may do this.")).into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_without_a_row_is_refused() {
+        let document = serde_json::json!({ "paths": { "/api/v1/novelties": {
+            "get": { "operationId": "listNovelties", "tags": ["novelties"] }
+        } } });
+        assert!(Policy::new(&document).is_err());
+    }
+
+    #[test]
+    fn rows_stand_once_and_in_order() {
+        assert!(OPERATIONS.is_sorted_by_key(|(name, _, _)| *name));
+    }
+}

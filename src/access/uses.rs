@@ -1,0 +1,64 @@
+//! When keys were last used. Not a write of the request: noted in memory, and brought into the database now and then.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+
+use crate::db::Store;
+use crate::db::schema::api_keys;
+use crate::db::types::Instant;
+use crate::error::Result;
+
+/// How finely the last use of a key is kept: a later use within this time is not written down.
+fn grain() -> TimeDelta {
+    TimeDelta::minutes(1)
+}
+
+/// The uses of keys that are not in the database yet.
+#[derive(Default)]
+pub struct Uses(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    written: HashMap<i64, Instant>,
+    pending: HashMap<i64, Instant>,
+}
+
+impl Uses {
+    /// Notes that a key was used.
+    pub fn note(&self, key: i64, at: Instant) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.written.get(&key).is_none_or(|last| at.utc() - last.utc() >= grain()) {
+            known.pending.insert(key, at);
+        }
+    }
+
+    /// Writes down what is pending; nothing of it is lost when that fails.
+    pub async fn flush(&self, store: &Store) -> Result<()> {
+        let pending = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).pending);
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let uses: Vec<(i64, Instant)> = pending.iter().map(|(key, at)| (*key, *at)).collect();
+        let written = store
+            .write(move |conn| {
+                for (key, at) in uses {
+                    let older = api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(at));
+                    diesel::update(api_keys::table.find(key).filter(older))
+                        .set(api_keys::last_used_at.eq(Some(at)))
+                        .execute(conn)?;
+                }
+                Ok(())
+            })
+            .await;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { written: done, pending: later } = &mut *known;
+        let target = if written.is_ok() { done } else { later };
+        for (key, at) in pending {
+            target.entry(key).and_modify(|last| *last = at.max(*last)).or_insert(at);
+        }
+        written
+    }
+}

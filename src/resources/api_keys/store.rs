@@ -1,0 +1,212 @@
+//! The rows of API keys.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::api::{ApiKey, ApiKeyFilter, NewApiKey};
+use super::{ApiKeys, Status};
+use crate::access::keys::Issued;
+use crate::access::{Role, Scope};
+use crate::db::page::{self, PageIds, PageRequest};
+use crate::db::reference::{Kind, Reference, References};
+use crate::db::schema::api_keys;
+use crate::db::types::{Code, Instant, Ref};
+use crate::db::{Conn, MultiBackend};
+use crate::error::{Error, Faults, Problem, Result};
+use crate::history::Action;
+use crate::resources::citations::NewCitation;
+use crate::resources::pairings;
+use crate::resources::record::{self, Precondition, Resource, Tx, View};
+use crate::text::Text;
+use crate::{links, msg, narrow, put_links, put_row, record_page};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = api_keys)]
+struct Row {
+    id: i64,
+    code: String,
+    version: i64,
+    created_at: Instant,
+    updated_at: Instant,
+    revoked_at: Option<Instant>,
+    last_used_at: Option<Instant>,
+    #[diesel(embed)]
+    values: Values,
+}
+
+/// What is written, besides the version, the times and the key itself.
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = api_keys, treat_none_as_null = true)]
+struct Values {
+    name: String,
+    role: Role,
+    expires_on: Option<NaiveDate>,
+    note: Option<String>,
+}
+
+impl Row {
+    fn status(&self, today: NaiveDate) -> Status {
+        if self.revoked_at.is_some() {
+            Status::Revoked
+        } else if self.values.expires_on.is_some_and(|last| last < today) {
+            Status::Expired
+        } else {
+            Status::Active
+        }
+    }
+}
+
+impl Resource for ApiKeys {
+    type Read = ApiKey;
+    type New = NewApiKey;
+    type Filter = ApiKeyFilter;
+
+    const KIND: &'static Kind = &super::KIND;
+    const NEW: &'static str = "NewApiKey";
+    const COMPUTED: &'static [&'static str] = &["last_used_at", "status"];
+
+    fn page(conn: &mut Conn, filter: &ApiKeyFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+        let filtered = |conn: &mut Conn| -> Result<_> {
+            let ApiKeyFilter { q, role, pairing, revoked, updated_since, sort: _ } = filter;
+            let mut faults = Faults::default();
+            let mut query = api_keys::table.into_boxed::<MultiBackend>();
+            narrow!(query, conn, faults, api_keys:
+                text(q),
+                among(role => role),
+                linked(pairing => pairings in api_key_pairings(api_key_id, pairing_id)),
+                since(updated_since),
+            );
+            query = match revoked {
+                Some(true) => query.filter(api_keys::revoked_at.is_not_null()),
+                Some(false) => query.filter(api_keys::revoked_at.is_null()),
+                None => query,
+            };
+            faults.refuse()?;
+            Ok(query)
+        };
+        record_page!(conn, page, filter.sort, filtered, api_keys)
+    }
+
+    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<ApiKey>> {
+        let rows: Vec<Row> = api_keys::table.filter(api_keys::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let named = links!(conn, api_key_pairings, api_key_id in ids, pairing_id);
+        let mut references = References::default();
+        named.iter().for_each(|(_, pairing)| references.want(&pairings::KIND, *pairing));
+        references.load(conn)?;
+        Ok(page::in_order(ids, rows, |row| row.id)
+            .map(|row| ApiKey {
+                status: row.status(view.as_of),
+                id: row.id,
+                code: Code(row.code),
+                version: row.version,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                name: row.values.name,
+                role: row.values.role,
+                pairings: references.linked(&pairings::KIND, &named, row.id),
+                expires_on: row.values.expires_on,
+                revoked_at: row.revoked_at,
+                last_used_at: row.last_used_at,
+                note: row.values.note,
+            })
+            .collect())
+    }
+
+    fn save(tx: &mut Tx<'_>, before: Option<(i64, &ApiKey)>, new: NewApiKey) -> Result<i64> {
+        let NewApiKey { name, role, pairings, expires_on, note, issued } = new;
+        let mut faults = Faults::default();
+        let named = pairings::KIND.resolve_all(tx.conn, &mut faults, "/pairings", &pairings)?;
+        let lasted = before.and_then(|(_, before)| before.expires_on);
+        if expires_on != lasted && expires_on.is_some_and(|last| last < tx.today) {
+            faults.push("/expires_on", "past", msg!("不能早于今天。", "must not be before today"));
+        }
+        faults.refuse()?;
+        let values = Values { name: name.trim().to_owned(), role, expires_on, note };
+        let id = match (before, issued) {
+            (Some((id, _)), _) => put_row!(tx, api_keys, Some(id), values),
+            (None, Some(issued)) => {
+                let own = (api_keys::code.eq(issued.code.0), api_keys::secret_sha256.eq(issued.sha256));
+                let stamp = (api_keys::version.eq(1), api_keys::created_at.eq(tx.now), api_keys::updated_at.eq(tx.now));
+                diesel::insert_into(api_keys::table)
+                    .values((&values, own, stamp))
+                    .returning(api_keys::id)
+                    .get_result(tx.conn)?
+            }
+            (None, None) => return Err(Error::unexpected("a key without a secret")),
+        };
+        put_links!(tx, api_key_pairings, api_key_id = id, pairing_id in named);
+        Ok(id)
+    }
+
+    fn refuse_change(before: &ApiKey, _: &[String]) -> Result<()> {
+        if before.revoked_at.is_none() {
+            return Ok(());
+        }
+        Err(Problem::conflict("key_revoked", msg!("已吊销的密钥不能更改。", "A revoked key never changes.")).into())
+    }
+
+    fn refuse_deletion(_: &ApiKey) -> Result<()> {
+        Err(Problem::conflict("key_stays", msg!("密钥只能吊销。", "A key is revoked, never deleted.")).into())
+    }
+
+    fn scope(_: &mut Conn, _: i64) -> Result<Scope> {
+        Ok(Scope::Administration)
+    }
+
+    fn scope_of_new(_: &mut Conn, _: &NewApiKey) -> Result<Option<Scope>> {
+        Ok(Some(Scope::Administration))
+    }
+
+    fn texts(new: &NewApiKey) -> Vec<&str> {
+        [Some(&new.name), new.note.as_ref()].into_iter().flatten().map(String::as_str).collect()
+    }
+
+    fn code(new: &NewApiKey) -> Option<&Code> {
+        new.issued.as_ref().map(|issued| &issued.code)
+    }
+
+    fn citations(_: &NewApiKey) -> &[NewCitation] {
+        &[]
+    }
+
+    fn id_and_version(read: &ApiKey) -> (i64, i64) {
+        (read.id, read.version)
+    }
+}
+
+/// Makes a key; gives it whole, beside what is kept of it.
+pub fn issue(tx: &mut Tx<'_>, mut new: NewApiKey) -> Result<(ApiKey, String)> {
+    let issued = Issued::random();
+    let secret = issued.secret.clone();
+    new.issued = Some(issued);
+    Ok((record::create::<ApiKeys>(tx, new)?, secret))
+}
+
+/// Revokes a key; one that was revoked stays so since then.
+pub fn revoke(tx: &mut Tx<'_>, reference: &Ref) -> Result<ApiKey> {
+    let (id, before) = record::lock::<ApiKeys>(tx, reference, &Precondition::Any)?;
+    if before.revoked_at.is_some() {
+        return Ok(before);
+    }
+    diesel::update(api_keys::table.find(id))
+        .set((
+            api_keys::revoked_at.eq(Some(tx.now)),
+            api_keys::version.eq(api_keys::version + 1),
+            api_keys::updated_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    let after = record::read_back::<ApiKeys>(tx, id)?;
+    let (old, now) = (record::snapshot::<ApiKeys>(&before)?, record::snapshot::<ApiKeys>(&after)?);
+    record::remember(tx, &super::KIND, id, Action::Revoke, None, Some(&old), Some(&now))?;
+    Ok(after)
+}
+
+/// Keys go by their name.
+pub fn references(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Reference>> {
+    let rows: Vec<(i64, String, String)> = api_keys::table
+        .filter(api_keys::id.eq_any(ids))
+        .select((api_keys::id, api_keys::code, api_keys::name))
+        .load(conn)?;
+    let name = |zh| Text { zh, en: None };
+    Ok(rows.into_iter().map(|(id, code, zh)| Reference { id, code: Some(code), name: name(zh) }).collect())
+}
