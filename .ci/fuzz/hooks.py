@@ -138,7 +138,7 @@ class Service:
         answer = self.session.post(self.origin + url, json=body, timeout=10)
         if answer.status_code != 201:
             raise AssertionError(f"POST {url} refuses the contract's example: {answer.status_code} {answer.text}")
-        return answer.json()
+        return created(answer)
 
     def resolve(self, path, names, *, own):
         """Values for parameters of a path that name records which are there: seeded ones, or new ones if `own`."""
@@ -177,6 +177,12 @@ class Service:
 def after_load_schema(context, schema):
     global here
     here = Service(schema.raw_schema)
+
+
+def created(answer):
+    """The record that a POST made: a key is told together with its secret."""
+    body = answer.json()
+    return body["key"] if isinstance(body, dict) and "secret" in body else body
 
 
 def fresh(code):
@@ -258,6 +264,12 @@ def keep_rules(body, path):
     if isinstance(body.get("sequence_number"), int):
         # Unique in its pairing, as a code is in its kind.
         body["sequence_number"] = 1000 + next(SERIAL)
+    if owner == "api-keys":
+        # An administrator's key names no pairings; no key is made that has expired.
+        if body.get("role") == "admin":
+            body.pop("pairings", None)
+        if isinstance(body.get("expires_on"), str):
+            body["expires_on"] = max(body["expires_on"], today)
     if owner == "liaisons" and not any(body.get(name) for name in ("name", "title", "body", "organization")):
         body["name"] = "某领导"
     if owner == "pairings" and isinstance(body.get("members"), list):
@@ -326,7 +338,7 @@ def before_call(context, case, kwargs):
 @schemathesis.hook
 def after_call(context, case, response):
     if response.status_code == 201:
-        record = response.json()
+        record = created(response)
         if isinstance(record, dict) and "id" in record and "code" in record:
             IDS[record["code"]] = record["id"]
 

@@ -79,6 +79,12 @@ pub struct Asked<'a> {
     pub who: Who,
 }
 
+/// Who may do an operation of a tag; `None` where no row says so.
+pub fn who_may(tag: &str, is_read: bool) -> Option<Who> {
+    let (_, reads, writes) = OPERATIONS.iter().find(|(name, _, _)| *name == tag)?;
+    Some(if is_read { *reads } else { *writes })
+}
+
 impl Policy {
     /// The table for the operations of a document; an operation without a row is an error, so that the service does not
     /// start with it.
@@ -86,12 +92,10 @@ impl Policy {
         let mut operations = HashMap::new();
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
-                let (id, tag) = (operation["operationId"].as_str(), operation["tags"][0].as_str());
-                let row = OPERATIONS.iter().find(|(name, _, _)| Some(*name) == tag);
-                let (Some(id), Some((_, reads, writes))) = (id, row) else {
+                let tag = operation["tags"][0].as_str().unwrap_or_default();
+                let (Some(id), Some(who)) = (operation["operationId"].as_str(), who_may(tag, method == "get")) else {
                     return Err(Error::Unexpected(format!("nothing says who may {method} {path}")));
                 };
-                let who = if method == "get" { *reads } else { *writes };
                 operations.insert((path.clone(), method.to_ascii_uppercase()), (id.to_owned(), who));
             }
         }

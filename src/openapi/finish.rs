@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{NO_NUL, examples};
+use crate::access::policy::{Who, who_may};
 use crate::error::{Error, Result};
 
 /// Text without a limit of its own.
@@ -141,7 +142,9 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let in_api = path.starts_with("/api/");
     let is_read = method == "get";
-    operation["security"] = if is_read { json!([]) } else { json!([{ "bearer": [] }]) };
+    let tag = operation["tags"][0].as_str().unwrap_or_default();
+    let is_open = matches!(who_may(tag, is_read), Some(Who::Anyone | Who::Readers));
+    operation["security"] = if is_open { json!([]) } else { json!([{ "bearer": [] }]) };
 
     let mut parameters = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut has_references = false;
@@ -166,6 +169,9 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
         refusals.extend([401, 503]);
         if path.contains('{') {
             refusals.push(404);
+        }
+        if is_read && !is_open {
+            refusals.push(403);
         }
         match method {
             "get" if has_references => refusals.push(422),
@@ -335,6 +341,8 @@ fn link_creations(paths: &mut Map<String, Value>) {
         let Some(created) = paths.get_mut(&collection).and_then(|item| item.pointer_mut("/post/responses/201")) else {
             continue;
         };
+        // A key is told together with its secret.
+        let own_id = if collection == "/api/v1/api-keys" { "$response.body#/key/id" } else { "$response.body#/id" };
         for (method, id) in operations {
             let name = match method.as_str() {
                 "get" => "read",
@@ -342,7 +350,7 @@ fn link_creations(paths: &mut Map<String, Value>) {
                 "delete" => "delete",
                 _ => continue,
             };
-            created["links"][name] = json!({ "operationId": id, "parameters": { "ref": "$response.body#/id" } });
+            created["links"][name] = json!({ "operationId": id, "parameters": { "ref": own_id } });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use diesel::{QueryDsl, RunQueryDsl};
+use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use pairing_tracker::access::Actor;
 use pairing_tracker::db::schema::audit_events;
 use pairing_tracker::resources::KINDS;
