@@ -159,6 +159,13 @@ impl Resource for Milestones {
         let project_id = projects::KIND.resolve_optional(tx.conn, &mut faults, "/project", project.as_ref())?;
         let responsible_ids = organizations::KIND.resolve_all(tx.conn, &mut faults, "/responsible", &responsible)?;
         let before_ids = Self::KIND.resolve_all(tx.conn, &mut faults, "/depends_on", &depends_on)?;
+        let known: Vec<i64> =
+            before_record.iter().flat_map(|record| &record.depends_on).map(|other| other.id).collect();
+        for other in before_ids.iter().filter(|other| !known.contains(other)) {
+            // What others wait for cannot be deleted any more.
+            let scope = Self::scope(tx.conn, *other)?;
+            tx.actor.require_scope(&scope)?;
+        }
         rules::not_in_future(&mut faults, "/met_on", met_on, tx.today);
         let moved_from = before_record.map(|record| record.due_on).filter(|old| *old != due_on);
         if moved_from.is_some() && reason.is_none() {

@@ -180,6 +180,13 @@ impl Resource for Pairings {
         let mut faults = Faults::default();
         let programme_id = programmes::KIND.resolve(tx.conn, &mut faults, "/programme", &programme)?;
         let supersedes_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/supersedes", supersedes.as_ref())?;
+        let superseded = before.and_then(|(_, before)| before.supersedes.as_ref()).map(|pairing| pairing.id);
+        if let Some(other) = supersedes_id
+            && superseded != Some(other)
+        {
+            // That a pairing took another's place is said of both.
+            tx.actor.require_scope(&Scope::Pairing(other))?;
+        }
         if let Some((id, _)) = before {
             record::no_cycle(tx.conn, &mut faults, Self::KIND, "/supersedes", id, supersedes_id, |conn, id| {
                 pairings::table.find(id).select(pairings::supersedes_id).first(conn)

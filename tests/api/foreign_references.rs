@@ -1,0 +1,200 @@
+//! No reference is a way into another pairing: whatever field names a record there, an editor is refused, and the record
+//! stays as it was.
+
+use pairing_tracker::access::Role;
+use serde_json::{Value, json};
+
+use crate::common::builders::bare_agreement;
+use crate::common::records::{approved, commitment, conference, create, milestone, project, with};
+use crate::common::{CONTRACT, Client, on_each};
+
+const OWN: &str = "xinhui-taishan";
+const FOREIGN: &str = "heshan-kaiping";
+
+/// A reference to a record of a pairing: where it stands, and which record it names.
+struct Case {
+    /// The collection that a body with it is sent to.
+    path: &'static str,
+    component: &'static str,
+    field: &'static str,
+    /// A record of another pairing.
+    foreign: &'static str,
+}
+
+const fn case(path: &'static str, component: &'static str, field: &'static str, foreign: &'static str) -> Case {
+    Case { path, component, field, foreign }
+}
+
+const CASES: &[Case] = &[
+    case("agreements", "NewAgreement", "pairing", "pairings/heshan-kaiping"),
+    case("agreements", "NewAgreement", "parent", "agreements/foreign"),
+    case("agreements", "NewAgreement", "conference", "conferences/foreign"),
+    case("commitments", "NewCommitment", "agreement", "agreements/foreign"),
+    case("conferences", "NewConference", "pairing", "pairings/heshan-kaiping"),
+    case("exchanges", "NewExchange", "pairing", "pairings/heshan-kaiping"),
+    case("liaisons", "NewLiaison", "pairing", "pairings/heshan-kaiping"),
+    case("milestones", "NewMilestone", "agreement", "agreements/foreign"),
+    case("milestones", "NewMilestone", "project", "projects/foreign"),
+    case("milestones", "NewMilestone", "depends_on", "milestones/foreign"),
+    case("pairings", "NewPairing", "supersedes", "pairings/heshan-kaiping"),
+    case("progress-reports", "NewProgressReport", "commitment", "commitments/foreign"),
+    case("progress-reports", "NewProgressReport", "supersedes", "progress-reports/foreign"),
+    case("commitments/own/progress-reports", "NewCommitmentProgressReport", "supersedes", "progress-reports/foreign"),
+    case("projects", "NewProject", "pairing", "pairings/heshan-kaiping"),
+    case("projects", "NewProject", "agreement", "agreements/foreign"),
+    case("resolutions", "NewResolution", "conference", "conferences/foreign"),
+    case("resolutions", "NewResolution", "commitment", "commitments/foreign"),
+    case("resolutions", "NewResolution", "milestone", "milestones/foreign"),
+    case("conferences/own/resolutions", "NewConferenceResolution", "commitment", "commitments/foreign"),
+    case("conferences/own/resolutions", "NewConferenceResolution", "milestone", "milestones/foreign"),
+    case("transactions", "NewTransaction", "pairing", "pairings/heshan-kaiping"),
+    case("transactions", "NewTransaction", "project", "projects/foreign"),
+    case("transactions", "NewTransaction", "reverses", "transactions/foreign"),
+    case("twinnings", "NewTwinning", "pairing", "pairings/heshan-kaiping"),
+];
+
+/// What names other records, and no record of a pairing: shared ones.
+const SHARED: &[&str] = &[
+    "document",
+    "focus",
+    "fund",
+    "host_region",
+    "hosting",
+    "location",
+    "organization",
+    "organizations",
+    "participants",
+    "parties",
+    "programme",
+    "provider",
+    "receiver",
+    "recipient_organization",
+    "region",
+    "responsible",
+    "sector",
+    "sectors",
+    "sending",
+    "supporter_organization",
+    "citations",
+    "members",
+];
+
+/// A record of a pairing, named `own` or `foreign`.
+fn record(path: &str, code: &str, pairing: &str) -> Value {
+    let of_pairing = json!({ "code": code, "pairing": pairing });
+    match path {
+        "agreements" => bare_agreement(code, pairing),
+        "conferences" => with(conference(code), of_pairing),
+        "projects" => with(project(code), of_pairing),
+        "commitments" => with(commitment(code), json!({ "agreement": code })),
+        "milestones" => with(milestone(code), json!({ "agreement": code })),
+        "progress-reports" => with(approved(code, "2022-01-01", "2022-01-31", "1"), json!({ "code": code })),
+        "resolutions" => json!({ "code": code, "conference": code, "text": { "zh": "议定" } }),
+        "exchanges" => {
+            with(of_pairing, json!({ "profession": "teacher", "direction": "supporter_to_recipient", "headcount": 1 }))
+        }
+        "liaisons" => with(of_pairing, json!({ "title": "副市长" })),
+        "twinnings" => with(
+            of_pairing,
+            json!({ "supporter_organization": "own-school", "recipient_organization": "other-school" }),
+        ),
+        "transactions" => with(
+            of_pairing,
+            json!({ "kind": "pledge", "amount": "10.00", "value_on": "2022-03-01", "provider": "jiangmen-government" }),
+        ),
+        other => panic!("no record of {other}"),
+    }
+}
+
+/// Makes a record of every kind in both pairings.
+async fn make_all(admin: &Client) {
+    for (code, region) in [("own-school", "xinhui"), ("other-school", "taishan")] {
+        let school = json!({ "code": code, "name": { "zh": code }, "kind": "school", "region": region });
+        create(admin, "organizations", school).await;
+    }
+    for path in [
+        "agreements",
+        "conferences",
+        "projects",
+        "commitments",
+        "milestones",
+        "progress-reports",
+        "resolutions",
+        "exchanges",
+        "liaisons",
+        "twinnings",
+        "transactions",
+    ] {
+        create(admin, path, record(path, "own", OWN)).await;
+        // The schools are of the first pairing; who is twinned and who pays in the second is no matter here.
+        if path != "twinnings" {
+            create(admin, path, record(path, "foreign", FOREIGN)).await;
+        }
+    }
+}
+
+#[test]
+fn no_reference_reaches_into_another_pairing() {
+    on_each(|database| async move {
+        let admin = database.client();
+        make_all(&admin).await;
+        let editor = admin.with_key(database.key("editor", Role::Editor, &[OWN]));
+        let events = async || admin.get("audit-events?count=true&limit=1").await.expect(200).body["total"].clone();
+        let before = events().await;
+        for Case { path, component, field, foreign } in CASES {
+            let was = admin.get(foreign).await.expect(200).body;
+            let (_, code) = foreign.split_once('/').expect("a record");
+            let named = if *field == "depends_on" { json!([code]) } else { json!(code) };
+            let change = json!({ *field: named });
+            let mut asked = Vec::new();
+            if *path != "pairings" {
+                let kind = path.rsplit('/').next().expect("a collection");
+                let mut body = with(record(kind, "new", OWN), change.clone());
+                for parent in ["agreement", "commitment", "conference"] {
+                    if body[parent] == "new" {
+                        body[parent] = json!("own");
+                    }
+                }
+                if path.contains('/') {
+                    let parent = path.split('/').next().expect("a parent").trim_end_matches('s').to_owned();
+                    body.as_object_mut().expect("an object").remove(&parent);
+                }
+                asked.push(editor.post(path, body).await);
+            }
+            if !path.contains('/') && *path != "transactions" {
+                let own = if *path == "pairings" { OWN } else { "own" };
+                asked.push(editor.patch(&format!("{path}/{own}"), change).await);
+            }
+            for answer in asked {
+                let status = answer.status.as_u16();
+                assert!([403, 409, 422].contains(&status), "{component}.{field}: {status} {}", answer.body);
+                let at_field = answer.faults().iter().any(|(pointer, _)| pointer.contains(field));
+                assert!(
+                    status != 422 || at_field,
+                    "{component}.{field} is refused for something else: {}",
+                    answer.body
+                );
+            }
+            assert_eq!(admin.get(foreign).await.expect(200).body, was, "{component}.{field}");
+        }
+        assert_eq!(events().await, before, "nothing was written");
+    });
+}
+
+#[test]
+fn every_reference_is_among_them() {
+    let schemas = CONTRACT.document()["components"]["schemas"].as_object().expect("schemas");
+    for (component, schema) in schemas.iter().filter(|(name, _)| name.starts_with("New")) {
+        for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+            let is_reference = property.to_string().contains("#/components/schemas/Ref\"");
+            let is_of_tree =
+                field == "parent" && ["NewRegion", "NewSector", "NewOrganization"].contains(&component.as_str());
+            // Whole pairings are made, and keys written, by who may write in all of them.
+            let is_for_others = component == "NewApiKey";
+            if is_reference && !is_of_tree && !is_for_others && !SHARED.contains(&field.as_str()) {
+                let known = CASES.iter().any(|case| case.component == component && case.field == field);
+                assert!(known, "{component}.{field} names other records: is it a way into another pairing?");
+            }
+        }
+    }
+}
