@@ -8,6 +8,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
+use crate::access::oidc::{GivenOidc, OidcSettings};
+
 /// Where the data is. The scheme decides the backend, strictly: a mistyped one is refused, never a file's name.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -100,6 +102,8 @@ pub struct Settings {
     pub files: FileStore,
     /// Connections for reading.
     pub connections: u32,
+    /// Whose tokens are taken beside keys.
+    pub oidc: Option<OidcSettings>,
 }
 
 impl Settings {
@@ -124,6 +128,7 @@ impl Default for Settings {
             time_zone: Tz::Asia__Shanghai,
             files: FileStore::Database,
             connections: 8,
+            oidc: None,
         }
     }
 }
@@ -139,6 +144,12 @@ pub struct PartialSettings {
     pub time_zone: Option<String>,
     pub files_dir: Option<PathBuf>,
     pub connections: Option<u32>,
+    pub oidc_issuer: Option<String>,
+    pub oidc_audience: Option<String>,
+    pub oidc_algorithm: Option<String>,
+    pub oidc_role_claim: Option<String>,
+    pub oidc_pairings_claim: Option<String>,
+    pub oidc_name_claim: Option<String>,
 }
 
 impl PartialSettings {
@@ -161,12 +172,32 @@ impl PartialSettings {
             time_zone: self.time_zone.or(next.time_zone),
             files_dir: self.files_dir.or(next.files_dir),
             connections: self.connections.or(next.connections),
+            oidc_issuer: self.oidc_issuer.or(next.oidc_issuer),
+            oidc_audience: self.oidc_audience.or(next.oidc_audience),
+            oidc_algorithm: self.oidc_algorithm.or(next.oidc_algorithm),
+            oidc_role_claim: self.oidc_role_claim.or(next.oidc_role_claim),
+            oidc_pairings_claim: self.oidc_pairings_claim.or(next.oidc_pairings_claim),
+            oidc_name_claim: self.oidc_name_claim.or(next.oidc_name_claim),
         }
     }
 
     /// The effective settings; every fault at once, a line each.
     pub fn finish(self) -> Result<Settings, String> {
-        let PartialSettings { listen, database_url, seed, private, time_zone, files_dir, connections } = self;
+        let PartialSettings {
+            listen,
+            database_url,
+            seed,
+            private,
+            time_zone,
+            files_dir,
+            connections,
+            oidc_issuer,
+            oidc_audience,
+            oidc_algorithm,
+            oidc_role_claim,
+            oidc_pairings_claim,
+            oidc_name_claim,
+        } = self;
         let default = Settings::default();
         let mut faults = Vec::new();
         let mut settings = Settings {
@@ -198,6 +229,15 @@ impl PartialSettings {
         if !(1..=100).contains(&settings.connections) {
             faults.push("connections: must be between 1 and 100".to_owned());
         }
+        let oidc = GivenOidc {
+            issuer: oidc_issuer,
+            audience: oidc_audience,
+            algorithm: oidc_algorithm,
+            role_claim: oidc_role_claim,
+            pairings_claim: oidc_pairings_claim,
+            name_claim: oidc_name_claim,
+        };
+        settings.oidc = oidc.finish(&mut faults);
         if faults.is_empty() { Ok(settings) } else { Err(faults.join("\n")) }
     }
 }
@@ -214,7 +254,11 @@ impl fmt::Display for Settings {
             FileStore::Database => writeln!(f, "# files_dir: none, files are kept in the database")?,
             FileStore::Directory(path) => writeln!(f, "files_dir = {:?}", path.display().to_string())?,
         }
-        writeln!(f, "connections = {}", self.connections)
+        writeln!(f, "connections = {}", self.connections)?;
+        match &self.oidc {
+            None => writeln!(f, "# oidc_issuer: none, there are keys alone"),
+            Some(oidc) => write!(f, "{oidc}"),
+        }
     }
 }
 

@@ -17,7 +17,7 @@
 //! | [`transfer`] | bundles of records in YAML or JSON: read, plan, apply |
 //! | [`db`] | one way to read and to write over SQLite and PostgreSQL |
 //! | [`history`] | who wrote what, in the write's own transaction |
-//! | [`access`] | keys, roles, the pairings that a key may write, and who sees personal data |
+//! | [`access`] | keys, an issuer's tokens, roles, the pairings that a key may write, and who sees personal data |
 //! | [`rules`] | rules across the fields of a request |
 //! | [`error`] | what can go wrong, and how it is told |
 //! | [`text`] | bilingual texts and messages |

@@ -10,6 +10,7 @@ use pairing_tracker::db::{Conn, Manager};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::common::issuer::{AUDIENCE, Issuer};
 use crate::common::program::{SQLITE, Service, databases, finish, on, program, run};
 
 fn directory() -> TempDir {
@@ -287,5 +288,44 @@ fn keys_are_made_listed_and_revoked_while_it_serves() {
             on(directory.path(), &url, &["key", "create", "--name", "x", "--role", "editor", "--pairing", "none"]);
         assert!(unknown.refused().contains("\"none\""));
         assert_eq!(service.stop().0, Some(0));
+    }
+}
+
+#[test]
+fn an_issuer_is_set_by_flags_environment_and_file() {
+    let directory = directory();
+    let issuer = Issuer::start();
+    let flags = ["--oidc-issuer", &issuer.url, "--oidc-audience", AUDIENCE, "--oidc-role-claim", "realm_access.roles"];
+    let service =
+        Service::start_with(directory.path(), &["--database-url", SQLITE], &[&flags[..], &["--private"]].concat());
+    let token = |role: &str| issuer.token(serde_json::json!({ "realm_access": { "roles": [role] } }));
+    for (token, status) in [(token("viewer"), 200), (token("guest"), 403), (token("viewer") + "A", 401)] {
+        assert_eq!(service.ask("GET /api/v1/pairings", Some(&token)).0, status);
+    }
+    assert_eq!(service.ask("GET /api/v1/pairings", None).0, 401);
+    assert_eq!(service.stop().0, Some(0));
+
+    let toml = "oidc_issuer = \"https://id.example.org\"\noidc_audience = \"a\"\noidc_algorithm = \"EdDSA\"\n";
+    std::fs::write(directory.path().join("pairing-tracker.toml"), toml).expect("the settings");
+    let mut command = program(directory.path(), &["serve", "--print-config", "--oidc-name-claim", "email"]);
+    command.env("PAIRING_TRACKER_OIDC_AUDIENCE", "b").env("PAIRING_TRACKER_OIDC_PAIRINGS_CLAIM", "groups");
+    let printed: toml::Table = toml::from_str(&finish(command).good()).expect("a settings file");
+    for (name, value) in [
+        ("oidc_issuer", "https://id.example.org"),
+        ("oidc_audience", "b"),
+        ("oidc_algorithm", "EdDSA"),
+        ("oidc_role_claim", "pairing_tracker_role"),
+        ("oidc_pairings_claim", "groups"),
+        ("oidc_name_claim", "email"),
+    ] {
+        assert_eq!(printed[name].as_str(), Some(value), "{name}");
+    }
+    let bad = "oidc_issuer = \"http://id.example.org\"\noidc_algorithm = \"HS256\"\nconnections = 0\n";
+    std::fs::write(directory.path().join("bad.toml"), bad).expect("settings");
+    let refused = run(directory.path(), &["serve", "--config", "bad.toml"]);
+    let lines: Vec<&str> = refused.err.lines().collect();
+    assert_eq!((refused.code, lines.len()), (Some(1), 4), "{refused:?}");
+    for name in ["connections: ", "oidc_issuer: ", "oidc_audience: ", "oidc_algorithm: "] {
+        assert!(lines.iter().any(|line| line.starts_with(&format!("pairing-tracker: {name}"))), "{name} {lines:?}");
     }
 }

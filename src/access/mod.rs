@@ -3,11 +3,13 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`keys`] | the keys that callers show |
+//! | [`oidc`] | the tokens that callers show instead, of an OpenID Connect issuer |
 //! | [`policy`] | who may do what: the table, and the decision |
 //!
 //! The pairings that a key names bound what its holder writes ([`Scope`]) and whose personal data he sees ([`Sight`]).
 
 pub mod keys;
+pub mod oidc;
 pub mod policy;
 mod uses;
 
@@ -40,7 +42,7 @@ pub struct Actor {
     pub name: String,
     pub identity: Identity,
     pub role: Role,
-    /// The ids of the pairings that the key names; `None`: an editor may write in all.
+    /// The ids of the pairings that the key or token names, an empty list being none; `None`: an editor may write in all.
     pub pairings: Option<Vec<i64>>,
 }
 
@@ -109,6 +111,7 @@ impl Actor {
     /// Whose personal data the holder sees.
     pub fn sight(&self) -> Sight {
         match (&self.pairings, self.role) {
+            (Some(pairings), _) if pairings.is_empty() => Sight::Nothing,
             (Some(pairings), _) => Sight::Pairings(pairings.clone()),
             (None, Role::Admin | Role::Editor) => Sight::Everything,
             (None, Role::Viewer) => Sight::Nothing,
@@ -131,7 +134,10 @@ impl Actor {
     pub fn require_scope(&self, scope: &Scope) -> Result<()> {
         let allowed = match (scope, &self.pairings) {
             (Scope::Administration, _) => self.role == Role::Admin,
-            (_, None) | (Scope::Anyone, _) => true,
+            (_, None) => true,
+            // A token may name none.
+            (_, Some(named)) if named.is_empty() => false,
+            (Scope::Anyone, Some(_)) => true,
             (Scope::Pairing(id), Some(named)) => named.contains(id),
             (Scope::Pairings(ids), Some(named)) => ids.iter().all(|id| named.contains(id)),
             (Scope::Shared, Some(_)) => false,

@@ -2,6 +2,7 @@
 
 mod database;
 mod keys;
+mod oidc;
 mod seed;
 
 mod serve;
@@ -103,6 +104,8 @@ struct ServeArgs {
     /// Connections for reading, 1 to 100 [default: 8]
     #[arg(long, env = "PAIRING_TRACKER_CONNECTIONS", value_name = "N")]
     connections: Option<u32>,
+    #[command(flatten)]
+    oidc: oidc::OidcArgs,
     /// Print the effective settings, without secrets, and stop
     #[arg(long)]
     print_config: bool,
@@ -240,7 +243,7 @@ fn print_document(format: Format) -> Outcome {
 
 impl From<ServeArgs> for (PartialSettings, bool) {
     fn from(args: ServeArgs) -> (PartialSettings, bool) {
-        let ServeArgs { listen, seed, private, time_zone, files_dir, connections, print_config } = args;
+        let ServeArgs { listen, seed, private, time_zone, files_dir, connections, oidc, print_config } = args;
         // A flag that is not given leaves the decision to the file.
         let flag = |given: bool| given.then_some(true);
         let settings = PartialSettings {
@@ -251,7 +254,9 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             time_zone,
             files_dir,
             connections,
+            ..PartialSettings::default()
         };
+        let settings = oidc.into_settings(settings);
         (settings, print_config)
     }
 }

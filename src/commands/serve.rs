@@ -6,6 +6,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
 
 use super::{Outcome, database, seed};
+use crate::access::oidc::Issuer;
 use crate::app::app;
 use crate::config::Settings;
 use crate::contract::Contract;
@@ -17,6 +18,7 @@ use crate::openapi;
 const STOP_TIMEOUT: u64 = 30;
 
 pub fn serve(settings: Settings) -> Outcome {
+    let issuer = settings.oidc.clone().map(Issuer::new).transpose()?;
     database::announce_new(&settings.database_url)?;
     let contract = Arc::new(Contract::new(openapi::document().map_err(|e| e.to_string())?));
     {
@@ -32,7 +34,7 @@ pub fn serve(settings: Settings) -> Outcome {
     actix_web::rt::System::new().block_on(async move {
         let store = Store::open(&settings.database_url, settings.connections).map_err(|e| e.to_string())?;
         let url = settings.database_url.to_string();
-        let state = web::Data::new(AppState::new(store, contract, settings).map_err(|e| e.to_string())?);
+        let state = web::Data::new(AppState::new(store, contract, settings, issuer).map_err(|e| e.to_string())?);
         let server = HttpServer::new(move || app(state.clone()))
             .shutdown_timeout(STOP_TIMEOUT)
             .disable_signals()

@@ -56,20 +56,25 @@ async fn decide(request: &ServiceRequest) -> Result<()> {
     Ok(())
 }
 
-/// Who calls; `None` without a key. A key that is not good is refused wherever it is shown.
+/// Who calls; `None` without a key or token. One that is not good is refused wherever it is shown.
 async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> Result<Option<Actor>> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION);
     let Some(value) = headers.next() else { return Ok(None) };
     if headers.next().is_some() {
         return Err(keys::not_good());
     }
-    let shown = value
+    let bearer = value
         .to_str()
         .ok()
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .and_then(|(_, secret)| Shown::read(secret.trim()))
+        .map(|(_, bearer)| bearer.trim())
         .ok_or_else(keys::not_good)?;
+    if let Some(issuer) = state.issuer.as_ref().filter(|_| !bearer.starts_with(keys::PREFIX)) {
+        let holder = issuer.holder(bearer).await?;
+        return state.store.read(move |conn| holder.into_actor(conn)).await.map(Some);
+    }
+    let shown = Shown::read(bearer).ok_or_else(keys::not_good)?;
     let today = state.settings.today();
     let actor = state.store.read(move |conn| shown.holder(conn, today)).await?.ok_or_else(keys::not_good)?;
     if let Identity::Key(id) = actor.identity {

@@ -22,6 +22,7 @@ use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::access::oidc::Issuer;
 use crate::access::policy::Policy;
 use crate::access::{Actor, Sight, Uses};
 use crate::config::Settings;
@@ -45,6 +46,8 @@ pub struct AppState {
     pub store: Store,
     pub contract: Arc<Contract>,
     pub settings: Arc<Settings>,
+    /// Whose tokens are taken beside keys.
+    pub issuer: Option<Issuer>,
     pub answers: Answers,
     pub metrics: metrics::Metrics,
     pub policy: Policy,
@@ -53,8 +56,9 @@ pub struct AppState {
 
 impl AppState {
     /// The state of a service that begins.
-    pub fn new(store: Store, contract: Arc<Contract>, settings: Settings) -> Result<AppState> {
+    pub fn new(store: Store, contract: Arc<Contract>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
         Ok(AppState {
+            issuer,
             policy: Policy::new(contract.document())?,
             store,
             contract,

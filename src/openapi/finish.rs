@@ -64,7 +64,8 @@ fn add_components(document: &mut Value) -> Result<()> {
         "securitySchemes".to_owned(),
         json!({ "bearer": {
         "type": "http", "scheme": "bearer",
-        "description": "A key made by `pairing-tracker key create`. 由 `pairing-tracker key create` 创建的密钥。",
+        "description": "A key made by `pairing-tracker key create`, or a JWT of the OpenID Connect issuer that the service is set up for. \
+            由 `pairing-tracker key create` 创建的密钥，或本服务所配置的 OpenID Connect 签发者的 JWT。",
     } }),
     );
     components.insert("headers".to_owned(), json!({

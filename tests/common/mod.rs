@@ -2,6 +2,7 @@
 
 pub mod builders;
 pub mod client;
+pub mod issuer;
 pub mod postgres;
 pub mod privacy;
 pub mod program;
@@ -13,6 +14,7 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::web;
 use diesel::Connection;
+use pairing_tracker::access::oidc::{Issuer, Times};
 use pairing_tracker::access::{Actor, Role};
 use pairing_tracker::commands;
 use pairing_tracker::config::{DatabaseUrl, FileStore, Settings};
@@ -83,6 +85,11 @@ impl Database {
 
     /// The application with other settings.
     pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> Client {
+        self.client_at(Times::default(), change)
+    }
+
+    /// The application with other settings, which asks the issuer of tokens at these times.
+    pub fn client_at(&self, times: Times, change: impl FnOnce(&mut Settings)) -> Client {
         let mut settings = Settings {
             database_url: self.url.clone(),
             connections: 4,
@@ -91,7 +98,9 @@ impl Database {
         };
         change(&mut settings);
         let store = Store::open(&settings.database_url, settings.connections).expect("the store opens");
-        let state = web::Data::new(AppState::new(store, CONTRACT.clone(), settings).expect("the state is good"));
+        let issuer = settings.oidc.clone().map(|oidc| Issuer::with_times(oidc, times).expect("a good issuer"));
+        let state =
+            web::Data::new(AppState::new(store, CONTRACT.clone(), settings, issuer).expect("the state is good"));
         Client::new(state, Some(self.key("tester", Role::Admin, &[])))
     }
 }

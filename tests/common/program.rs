@@ -95,7 +95,12 @@ impl Drop for Service {
 impl Service {
     /// Starts it on a free port, and waits until it listens.
     pub fn start(directory: &Path, args: &[&str]) -> Service {
-        let mut command = program(directory, &[args, &["serve", "--listen", "127.0.0.1:0"]].concat());
+        Service::start_with(directory, args, &[])
+    }
+
+    /// [`Service::start`] with flags of `serve`.
+    pub fn start_with(directory: &Path, args: &[&str], flags: &[&str]) -> Service {
+        let mut command = program(directory, &[args, &["serve", "--listen", "127.0.0.1:0"], flags].concat());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (sender, lines) = channel();
         let errors = BufReader::new(child.stderr.take().expect("a pipe"));

@@ -1,0 +1,188 @@
+//! What is asked of the issuer: where its keys are, and the keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
+
+use super::settings::{OidcSettings, check_url, is_loopback};
+
+/// The most bytes of an answer.
+const ANSWER_MAX: u64 = 1024 * 1024;
+
+/// A public key of the issuer that tokens may be signed with.
+pub struct Key {
+    /// Its name, which tokens give as `kid`; a set of one key may leave it out.
+    pub kid: Option<String>,
+    pub key: DecodingKey,
+}
+
+/// What the issuer says of itself (OpenID Connect Discovery 1.0, 3).
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// A set of keys (RFC 7517, 5).
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<Value>,
+}
+
+/// Asks an issuer, with the system's trusted authorities and no redirects. Blocks; so call it off the server's threads.
+pub struct Asker {
+    issuer: String,
+    algorithm: Algorithm,
+    agent: Agent,
+}
+
+impl Asker {
+    /// Fails where the issuer is asked by https and the system trusts no authority.
+    pub fn new(settings: &OidcSettings, timeout: Duration) -> Result<Asker, String> {
+        let url = check_url(&settings.issuer)?;
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "cannot read some of the system's trusted authorities");
+        }
+        if found.certs.is_empty() && url.scheme() == "https" {
+            return Err("the system trusts no authority; SSL_CERT_FILE may name a file of some".to_owned());
+        }
+        let roots = found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(RootCerts::from(roots))
+            .build();
+        let agent = Agent::config_builder()
+            .tls_config(tls)
+            .timeout_global(Some(timeout))
+            .max_redirects(0)
+            .max_idle_connections(0)
+            // A proxy is no way to this very machine.
+            .proxy(if is_loopback(&url) { None } else { Proxy::try_from_env() })
+            .user_agent(concat!("pairing-tracker/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Ok(Asker { issuer: settings.issuer.clone(), algorithm: settings.algorithm, agent })
+    }
+
+    /// The issuer's keys for tokens, and for how long it says that they hold; `None` where it says nothing.
+    pub fn ask(&self) -> Result<(Vec<Key>, Option<Duration>), String> {
+        let place = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let (discovery, _) = self.get::<Discovery>(&place)?;
+        if discovery.issuer != self.issuer {
+            return Err(format!("{place} is of another issuer: {}", discovery.issuer));
+        }
+        check_url(&discovery.jwks_uri).map_err(|fault| format!("the jwks_uri of {place}: {fault}"))?;
+        let (set, age) = self.get::<KeySet>(&discovery.jwks_uri)?;
+        let keys: Vec<Key> = set.keys.into_iter().filter_map(|key| usable(key, self.algorithm)).collect();
+        if keys.is_empty() {
+            let (place, algorithm) = (&discovery.jwks_uri, self.algorithm);
+            tracing::warn!(place, ?algorithm, "the issuer has no key of the algorithm; no token is good");
+        }
+        Ok((keys, age))
+    }
+
+    fn get<T: DeserializeOwned>(&self, url: &str) -> Result<(T, Option<Duration>), String> {
+        let failed = |error: ureq::Error| format!("{url}: {error}");
+        let mut answer = self.agent.get(url).header("Accept", "application/json").call().map_err(failed)?;
+        if answer.status() != 200 {
+            return Err(format!("{url}: answered {}", answer.status()));
+        }
+        let cache_control = answer.headers().get("cache-control").and_then(|value| value.to_str().ok());
+        let age = cache_control.and_then(max_age);
+        let body = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_vec().map_err(failed)?;
+        let read = serde_json::from_slice(&body);
+        // What stands in the answer is not repeated: the words of serde may quote it.
+        read.map(|value| (value, age)).map_err(|error| format!("{url}: not as expected, at line {}", error.line()))
+    }
+}
+
+/// For how long an answer holds (RFC 9111, 5.2.2); what must not be kept holds no time.
+fn max_age(cache_control: &str) -> Option<Duration> {
+    let directives = || cache_control.split(',').map(|directive| directive.trim().to_ascii_lowercase());
+    if directives().any(|directive| matches!(directive.as_str(), "no-store" | "no-cache")) {
+        return Some(Duration::ZERO);
+    }
+    let age = directives().find_map(|directive| directive.strip_prefix("max-age=")?.trim_matches('"').parse().ok());
+    age.map(Duration::from_secs)
+}
+
+/// A key that tokens of the algorithm may be signed with: one that says nothing against it (RFC 7517, 4).
+fn usable(key: Value, algorithm: Algorithm) -> Option<Key> {
+    let jwk: Jwk = serde_json::from_value(key).ok()?;
+    let right_kind = match (&jwk.algorithm, algorithm) {
+        (AlgorithmParameters::RSA(_), Algorithm::RS256 | Algorithm::RS384 | Algorithm::RS512 | Algorithm::PS256) => {
+            true
+        }
+        (AlgorithmParameters::EllipticCurve(point), Algorithm::ES256) => point.curve == EllipticCurve::P256,
+        (AlgorithmParameters::EllipticCurve(point), Algorithm::ES384) => point.curve == EllipticCurve::P384,
+        (AlgorithmParameters::OctetKeyPair(point), Algorithm::EdDSA) => point.curve == EllipticCurve::Ed25519,
+        _ => false,
+    };
+    let common = &jwk.common;
+    let right_algorithm = common.key_algorithm.is_none_or(|named| named == KeyAlgorithm::from(algorithm));
+    let for_signatures = common.public_key_use.as_ref().is_none_or(|named| *named == PublicKeyUse::Signature)
+        && common.key_operations.as_ref().is_none_or(|named| named.contains(&KeyOperations::Verify));
+    if !(right_kind && right_algorithm && for_signatures) {
+        return None;
+    }
+    Some(Key { key: DecodingKey::from_jwk(&jwk).ok()?, kid: jwk.common.key_id })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_says_how_long_it_holds() {
+        for (header, seconds) in [
+            ("max-age=300", Some(300)),
+            ("public, Max-Age=300, must-revalidate", Some(300)),
+            ("no-store", Some(0)),
+            ("max-age=300, no-cache", Some(0)),
+            ("public", None),
+            ("max-age=-1", None),
+            ("", None),
+        ] {
+            assert_eq!(max_age(header), seconds.map(Duration::from_secs), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_says_something_against_the_algorithm_is_left_out() {
+        let rsa = |more: Value| {
+            let mut key = json!({ "kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB" });
+            key.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            key
+        };
+        let is_usable = |key: Value, algorithm| usable(key, algorithm).is_some();
+        for more in [json!({}), json!({ "use": "sig", "alg": "RS256" }), json!({ "key_ops": ["verify"] })] {
+            assert!(is_usable(rsa(more.clone()), Algorithm::RS256), "{more}");
+            assert!(!is_usable(rsa(more), Algorithm::ES256));
+        }
+        for more in [
+            json!({ "use": "enc" }),
+            json!({ "alg": "RS384" }),
+            json!({ "alg": "RSA-OAEP" }),
+            json!({ "key_ops": ["encrypt"] }),
+            json!({ "kty": "oct", "k": "AQAB" }),
+            json!({ "n": "not base64!" }),
+            json!({ "n": 1 }),
+        ] {
+            assert!(!is_usable(rsa(more.clone()), Algorithm::RS256), "{more}");
+        }
+        let curve = |crv: &str| json!({ "kty": "EC", "crv": crv, "x": "AQAB", "y": "AQAB" });
+        assert!(is_usable(curve("P-256"), Algorithm::ES256) && !is_usable(curve("P-256"), Algorithm::ES384));
+        assert!(is_usable(curve("P-384"), Algorithm::ES384) && !is_usable(curve("P-384"), Algorithm::RS256));
+        assert!(is_usable(json!({ "kty": "OKP", "crv": "Ed25519", "x": "AQAB" }), Algorithm::EdDSA));
+    }
+}
