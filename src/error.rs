@@ -141,8 +141,10 @@ impl From<Problem> for Error {
 }
 
 impl From<serde_json::Error> for Error {
+    /// Without the words of the error, which may quote a private value into the log.
     fn from(error: serde_json::Error) -> Error {
-        Error::unexpected(error)
+        let (category, line, column) = (error.classify(), error.line(), error.column());
+        Error::Unexpected(format!("JSON that is not what it should be ({category:?}) at line {line}, column {column}"))
     }
 }
 
@@ -214,6 +216,14 @@ fn is_passing(message: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wrong_with_json_is_told_without_its_values() {
+        let error = serde_json::from_str::<i64>("\n\"13800138000\"").unwrap_err();
+        assert!(error.to_string().contains("13800138000"), "the words quote it: {error}");
+        let told = Error::from(error).to_string();
+        assert!(told.contains("Data") && told.contains("line 2") && !told.contains("138"), "{told}");
+    }
 
     #[test]
     fn a_full_disk_is_passing_and_a_missing_table_is_not() {

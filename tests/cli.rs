@@ -4,7 +4,6 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use diesel::connection::SimpleConnection;
 use pairing_tracker::config::DatabaseUrl;
 use pairing_tracker::db::{Conn, Manager};
 use serde_json::Value;
@@ -12,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::issuer::{AUDIENCE, Issuer};
 use crate::common::program::{SQLITE, Service, databases, finish, on, program, run};
+use crate::common::tamper;
 
 fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -37,6 +37,8 @@ fn every_command_has_help() {
         (&["key", "create", "--help"], "--pairing"),
         (&["key", "list", "--help"], "--database-url"),
         (&["key", "revoke", "--help"], "<CODE>"),
+        (&["audit", "--help"], "verify"),
+        (&["audit", "verify", "--help"], "--head"),
         (&["completions", "--help"], "bash"),
     ] {
         let help = run(directory.path(), args).good();
@@ -87,6 +89,7 @@ fn only_serving_and_migrating_make_a_database() {
         &["key", "revoke", "1"],
         &["seed", "plan", "a.yaml"],
         &["seed", "apply", "a.yaml"],
+        &["audit", "verify"],
         &["migrate", "--check"],
     ] {
         let refused = on(directory.path(), SQLITE, args).refused();
@@ -120,16 +123,8 @@ fn a_database_of_a_later_program_is_refused() {
     for url in databases() {
         let directory = directory();
         on(directory.path(), &url, &["migrate"]).good();
-        let path = match url.as_str() {
-            SQLITE => DatabaseUrl::Sqlite(directory.path().join("test.db")),
-            other => other.parse().expect("a URL"),
-        };
         let later = "INSERT INTO __diesel_schema_migrations (version, run_on) VALUES ('9999', CURRENT_TIMESTAMP)";
-        match &mut Manager::new(path).open().expect("a connection") {
-            Conn::Sqlite(conn) => conn.batch_execute(later),
-            Conn::Postgres(conn) => conn.batch_execute(later),
-        }
-        .expect("the row is written");
+        tamper::execute(&mut connect(directory.path(), &url), later).expect("the row is written");
         for args in [&["migrate"][..], &["migrate", "--check"], &["key", "list"], &["serve", "--listen", "127.0.0.1:0"]]
         {
             let refused = on(directory.path(), &url, args).refused();
@@ -327,5 +322,62 @@ fn an_issuer_is_set_by_flags_environment_and_file() {
     assert_eq!((refused.code, lines.len()), (Some(1), 4), "{refused:?}");
     for name in ["connections: ", "oidc_issuer: ", "oidc_audience: ", "oidc_algorithm: "] {
         assert!(lines.iter().any(|line| line.starts_with(&format!("pairing-tracker: {name}"))), "{name} {lines:?}");
+    }
+}
+
+/// The database that a URL of the program's names.
+fn connect(directory: &Path, url: &str) -> Conn {
+    let url = match url {
+        SQLITE => DatabaseUrl::Sqlite(directory.join("test.db")),
+        other => other.parse().expect("a URL"),
+    };
+    Manager::new(url).open().expect("a connection")
+}
+
+#[test]
+fn the_history_is_verified_and_what_was_refused_is_in_it_when_the_service_has_stopped() {
+    for url in databases() {
+        let directory = directory();
+        let verify = |more: &[&str]| on(directory.path(), &url, &[&["audit", "verify"], more].concat());
+        on(directory.path(), &url, &["migrate"]).good();
+        let empty = format!("0:{}", "0".repeat(64));
+        assert_eq!(verify(&[]).good(), format!("Whole: 0 events.\nHead: {empty}\n"));
+        let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("seed");
+        on(directory.path(), &url, &["seed", "apply", seed.to_str().expect("UTF-8")]).good();
+        let seeded = verify(&["--head", &empty]).good();
+        let head = seeded.lines().last().and_then(|line| line.strip_prefix("Head: ")).expect("a head").to_owned();
+        let count: i64 = head.split(':').next().and_then(|id| id.parse().ok()).expect("a number");
+        assert_eq!(seeded, format!("Whole: {count} events.\nHead: {head}\n"));
+
+        let service = Service::start(directory.path(), &["--database-url", &url]);
+        for _ in 0..2 {
+            assert_eq!(service.ask("GET /api/v1/pairings?q=hush", Some("ptk_wrong")).0, 401);
+        }
+        assert_eq!(service.stop().0, Some(0));
+        let refused = verify(&["--head", &head]).good();
+        assert!(!refused.starts_with(&format!("Whole: {count} ")), "{refused}");
+        let key = on(directory.path(), &url, &["key", "create", "--name", "office", "--role", "admin"]).good();
+        let service = Service::start(directory.path(), &["--database-url", &url]);
+        let (status, body) = service.ask("GET /api/v1/audit-events?entity=request", Some(key.trim_end()));
+        let body: Value = serde_json::from_str(&body).expect("JSON");
+        let events = body["items"].as_array().expect("a list");
+        let counted: i64 = events.iter().filter_map(|event| event["after"]["count"].as_i64()).sum();
+        assert_eq!((status, counted), (200, 2), "{body}");
+        assert_eq!(events[0]["after"]["address"], "127.0.0.1");
+        assert!(!body.to_string().contains("hush"), "{body}");
+        assert_eq!(service.stop().0, Some(0));
+
+        let mut conn = connect(directory.path(), &url);
+        tamper::unguard(&mut conn);
+        let last = format!("DELETE FROM audit_events WHERE id >= {count}");
+        tamper::execute(&mut conn, &last).expect("a deletion");
+        assert!(verify(&[]).good().starts_with(&format!("Whole: {} events.", count - 1)), "the rest is whole");
+        let cut = verify(&["--head", &head]).refused();
+        assert!(cut.contains(&format!("event {count} is gone")), "{cut}");
+        tamper::execute(&mut conn, "DELETE FROM audit_events WHERE id = 3").expect("a deletion");
+        let missing = verify(&[]).refused();
+        assert_eq!(missing, "the history is not whole: event 3 is missing");
+        let mistyped = verify(&["--head", "12"]);
+        assert!(mistyped.code == Some(2) && mistyped.err.contains("ID:HASH"), "{mistyped:?}");
     }
 }

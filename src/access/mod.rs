@@ -74,14 +74,23 @@ pub enum Sight {
     Nothing,
     /// That of these pairings.
     Pairings(Vec<i64>),
+    /// That of all pairings: an editor whose key names none.
+    AllPairings,
+    /// That of all pairings, and what is for administrators alone: who was refused, what became of keys, and which key
+    /// wrote.
     Everything,
 }
 
 impl Sight {
+    /// Whether this is an administrator's, who sees what became of keys and who was refused.
+    pub fn is_administrators(&self) -> bool {
+        *self == Sight::Everything
+    }
+
     /// Puts null in the place of personal data that the reader may not see: in a record, in a list of records, or in
     /// what a history kept of one.
     pub fn veil(&self, kind: &Kind, value: &mut Value) {
-        if kind.private.is_empty() || *self == Sight::Everything {
+        if kind.private.is_empty() || matches!(self, Sight::AllPairings | Sight::Everything) {
             return;
         }
         match value {
@@ -113,7 +122,8 @@ impl Actor {
         match (&self.pairings, self.role) {
             (Some(pairings), _) if pairings.is_empty() => Sight::Nothing,
             (Some(pairings), _) => Sight::Pairings(pairings.clone()),
-            (None, Role::Admin | Role::Editor) => Sight::Everything,
+            (None, Role::Admin) => Sight::Everything,
+            (None, Role::Editor) => Sight::AllPairings,
             (None, Role::Viewer) => Sight::Nothing,
         }
     }

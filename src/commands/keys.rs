@@ -43,16 +43,8 @@ fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>)
     let contract = Arc::new(Contract::new(openapi::document()?));
     let request_id = format!("key-{}", access::hex(&rand::random::<[u8; 6]>()));
     let actor = Actor::operator();
-    conn.transaction(|conn| {
-        work(&mut Tx {
-            conn,
-            actor: &actor,
-            request_id: &request_id,
-            contract: &contract,
-            now: Instant::now(),
-            today: settings.today(),
-        })
-    })
+    let today = settings.today();
+    conn.transaction(|conn| Tx::run(conn, &actor, &request_id, &contract, today, work))
 }
 
 /// Every key, revoked ones too, oldest first.

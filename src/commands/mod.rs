@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod database;
 mod keys;
 mod oidc;
@@ -17,6 +18,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::access::Role;
 use crate::config::{PartialSettings, Settings};
+use crate::history::chain::Head;
 use crate::{db, openapi};
 
 /// The settings file that is read when it is there.
@@ -77,6 +79,9 @@ enum Command {
     /// Make, list and revoke the keys that may write
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Check the history of all writes
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Print a script that completes this program's commands in a shell
     Completions {
         #[arg(value_enum)]
@@ -157,6 +162,27 @@ enum KeyCommand {
     },
 }
 
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Check that no event of the history was changed, removed or inserted
+    ///
+    /// Each event carries a hash of itself and of the hash before it. This walks all of them, prints how many there are and
+    /// the last one's number and hash (the head), and fails at the first event that is not what was written, or is missing.
+    ///
+    /// What is whole in itself may still not be what was written: whoever holds the database can cut off its end, or compute
+    /// every hash anew. So note the printed head now and then where the database's holders cannot change it, and give it
+    /// with --head later: a history that does not go through it has lost its end or was written anew.
+    #[command(after_help = "\
+Examples:
+  pairing-tracker audit verify
+  pairing-tracker audit verify --head 1204:5f2c…  (a head that was printed before, whole)")]
+    Verify {
+        /// A head that was noted before: fail when that event is gone or has another hash
+        #[arg(long, value_name = "ID:HASH")]
+        head: Option<Head>,
+    },
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
     Json,
@@ -207,6 +233,7 @@ pub fn run() -> ExitCode {
         }
         Command::Openapi { format } => print_document(format),
         Command::Key(command) => plain_settings(&database).and_then(|settings| keys::run(&settings, command)),
+        Command::Audit(command) => plain_settings(&database).and_then(|settings| audit::run(&settings, &command)),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "pairing-tracker", &mut script);

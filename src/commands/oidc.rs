@@ -20,8 +20,8 @@ pub struct OidcArgs {
     /// [default: pairing_tracker_role]
     #[arg(long = "oidc-role-claim", env = "PAIRING_TRACKER_OIDC_ROLE_CLAIM", value_name = "CLAIM")]
     role_claim: Option<String>,
-    /// The claim with the pairings, by code or id: a list, a text with spaces, or * for all; an editor without any writes
-    /// nothing [default: pairing_tracker_pairings]
+    /// The claim with the pairings, by code or id: a list, a text with spaces, or * for all; an editor without any
+    /// writes nothing [default: pairing_tracker_pairings]
     #[arg(long = "oidc-pairings-claim", env = "PAIRING_TRACKER_OIDC_PAIRINGS_CLAIM", value_name = "CLAIM")]
     pairings_claim: Option<String>,
     /// The claim with the name that the history keeps; without it the name is the token's sub

@@ -13,11 +13,11 @@ use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::schema::audit_events;
 use crate::db::{Conn, backend};
-use crate::openapi;
-use crate::resources::{api_keys, record};
+use crate::resources::record;
 use crate::text::Language;
 use crate::transfer::bundle::{self, Complaint, Source};
 use crate::transfer::{Import, Line, Refusal};
+use crate::{history, openapi};
 
 /// The Jiangmen programme of 2022.
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/seed");
@@ -68,8 +68,8 @@ pub fn fill_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>
 
 fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>) -> Result<Option<usize>, String> {
     backend::lock_kind(conn, "seed").map_err(|e| e.to_string())?;
-    // A key that was made before the first start is no data.
-    let of_records = audit_events::table.filter(audit_events::entity.ne(api_keys::KIND.name));
+    // Keys that were made before, and requests that were refused, are no data.
+    let of_records = audit_events::table.filter(audit_events::entity.ne_all([history::API_KEY, history::REQUEST]));
     let events: i64 = of_records.count().get_result(conn).map_err(|e| e.to_string())?;
     if events > 0 {
         return Ok(None);

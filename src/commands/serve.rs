@@ -1,6 +1,7 @@
 //! `serve`: migrate, seed when asked and empty, serve, and stop gracefully.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
@@ -16,6 +17,8 @@ use crate::openapi;
 
 /// How long requests in flight may take when the service stops, in seconds.
 const STOP_TIMEOUT: u64 = 30;
+/// The longest that a refusal waits to be written, in seconds.
+const REFUSALS_PAUSE_MAX: u64 = 60;
 
 pub fn serve(settings: Settings) -> Outcome {
     let issuer = settings.oidc.clone().map(Issuer::new).transpose()?;
@@ -35,10 +38,11 @@ pub fn serve(settings: Settings) -> Outcome {
         let store = Store::open(&settings.database_url, settings.connections).map_err(|e| e.to_string())?;
         let url = settings.database_url.to_string();
         let state = web::Data::new(AppState::new(store, contract, settings, issuer).map_err(|e| e.to_string())?);
+        let kept = state.clone();
         let server = HttpServer::new(move || app(state.clone()))
             .shutdown_timeout(STOP_TIMEOUT)
             .disable_signals()
-            .client_request_timeout(std::time::Duration::from_secs(10))
+            .client_request_timeout(Duration::from_secs(10))
             .bind(&listen)
             .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
         let addresses = server.addrs();
@@ -51,10 +55,31 @@ pub fn serve(settings: Settings) -> Outcome {
                  To write, make a key: pairing-tracker key create --name me --role admin"
             );
         }
+        let writing = actix_web::rt::spawn(write_down(kept.clone()));
         running.await.map_err(|e| format!("the server failed: {e}"))?;
+        writing.abort();
+        kept.refusals.flush(&kept.store).await.map_err(|e| format!("cannot write what was refused last: {e}"))?;
+        kept.uses.flush(&kept.store).await.map_err(|e| format!("cannot write which keys were used last: {e}"))?;
         eprintln!("Stopped.");
         Ok(())
     })
+}
+
+/// Writes into the database, within a second, what was refused and which keys were used. After many events a longer pause
+/// follows, in which more is counted together: whoever sends requests to be refused adds no more than about one event a
+/// second from one address.
+async fn write_down(state: web::Data<AppState>) {
+    let mut pause = 1;
+    loop {
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        match state.refusals.flush(&state.store).await {
+            Ok(events) => pause = u64::try_from(events).unwrap_or(u64::MAX).clamp(1, REFUSALS_PAUSE_MAX),
+            Err(error) => tracing::warn!(%error, "cannot write refusals into the history; trying again"),
+        }
+        if let Err(error) = state.uses.flush(&state.store).await {
+            tracing::warn!(%error, "cannot write which keys were used; trying again");
+        }
+    }
 }
 
 /// Stops the server on SIGTERM or SIGINT, once what is in flight has ended.

@@ -128,6 +128,15 @@ pub fn roll_back_batch(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
+/// Whether a transaction is under way.
+pub fn in_transaction(conn: &mut Conn) -> QueryResult<bool> {
+    let status = match conn {
+        Conn::Sqlite(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
+        Conn::Postgres(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
+    };
+    Ok(status.transaction_depth()?.is_some())
+}
+
 /// The row's version, with the row locked until the transaction ends. SQLite has one writer and needs no lock;
 /// A lock that leaves others free to refer to the row has no place in the DSL that both backends share.
 #[macro_export]
@@ -142,6 +151,17 @@ macro_rules! lock_version {
             }
         }
     }};
+}
+
+/// Inserts rows with one statement, which the enum's own DSL has no way to.
+#[macro_export]
+macro_rules! insert_all {
+    ($conn:expr, $table:expr, $rows:expr) => {
+        match $conn {
+            $crate::db::Conn::Sqlite(conn) => diesel::insert_into($table).values($rows).execute(conn),
+            $crate::db::Conn::Postgres(conn) => diesel::insert_into($table).values($rows).execute(conn),
+        }
+    };
 }
 
 /// Serialises decisions that depend on many rows of one kind (a tree without cycles), until the transaction ends.

@@ -13,14 +13,16 @@ diesel::table! {
         id -> BigInt,
         at -> Timestamp,
         actor -> Text,
+        actor_id -> Text,
         action -> Text,
         entity -> Text,
-        record_id -> BigInt,
+        record_id -> Nullable<BigInt>,
         record_code -> Nullable<Text>,
         reason -> Nullable<Text>,
         before_json -> Nullable<Text>,
         after_json -> Nullable<Text>,
         request_id -> Text,
+        hash -> Text,
     }
 }
 

@@ -12,7 +12,7 @@ use rand::RngExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{AppState, language_of};
+use super::{AppState, language_of, refused};
 use crate::contract::Contract;
 use crate::error::{Error, Problem};
 use crate::text::Language;
@@ -116,6 +116,7 @@ pub async fn wrap(
         if problem.status >= 500 {
             tracing::error!(request_id = %id, method = %http.method(), path = http.path(), code = problem.code, "failed");
         }
+        refused::note(&http, &problem, &id);
         let rendered = render(&problem, &id, language_of(&http));
         response = response.into_response(rendered);
     }

@@ -11,6 +11,7 @@ pub mod list;
 pub mod metrics;
 mod operations;
 pub mod patch;
+mod refused;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -27,9 +28,9 @@ use crate::access::policy::Policy;
 use crate::access::{Actor, Sight, Uses};
 use crate::config::Settings;
 use crate::contract::Contract;
-use crate::db::types::Instant;
 use crate::db::{Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
+use crate::history::refusals::Refusals;
 use crate::msg;
 use crate::resources::record::{Precondition, Tx, View};
 use crate::text::Language;
@@ -52,6 +53,7 @@ pub struct AppState {
     pub metrics: metrics::Metrics,
     pub policy: Policy,
     pub uses: Uses,
+    pub refusals: Refusals,
 }
 
 impl AppState {
@@ -66,6 +68,7 @@ impl AppState {
             answers: Answers::default(),
             metrics: metrics::Metrics::new()?,
             uses: Uses::default(),
+            refusals: Refusals::default(),
         })
     }
 }
@@ -194,19 +197,7 @@ impl Call {
         let contract = self.state.contract.clone();
         let request_id = self.request_id.clone();
         let today = self.today();
-        self.state
-            .store
-            .write(move |conn: &mut Conn| {
-                work(&mut Tx {
-                    conn,
-                    actor: &actor,
-                    request_id: &request_id,
-                    contract: &contract,
-                    now: Instant::now(),
-                    today,
-                })
-            })
-            .await
+        self.state.store.write(move |conn: &mut Conn| Tx::run(conn, &actor, &request_id, &contract, today, work)).await
     }
 }
 

@@ -126,7 +126,7 @@ fn add_components(document: &mut Value) -> Result<()> {
 const REFUSALS: &[(u16, &str, &str)] = &[
     (400, "malformed_request", "The request is malformed."),
     (401, "unauthorized", "A valid key is needed."),
-    (403, "forbidden", "The key may not do this."),
+    (403, "forbidden", "The key or the token may not do this."),
     (404, "not_found", "There is no such record."),
     (408, "timeout", "The request's body took too long."),
     (409, "conflict", "In conflict with what is there."),
@@ -167,19 +167,17 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
 
     let mut refusals = vec![400, 500];
     if in_api {
-        refusals.extend([401, 503]);
+        // A token may be good and grant nothing, not even reading.
+        refusals.extend([401, 403, 503]);
         if path.contains('{') {
             refusals.push(404);
         }
-        if is_read && !is_open {
-            refusals.push(403);
-        }
         match method {
             "get" if has_references => refusals.push(422),
-            "post" => refusals.extend([403, 408, 409, 413, 415, 422]),
-            "patch" => refusals.extend([403, 408, 409, 412, 413, 415, 422, 428]),
-            "put" => refusals.extend([403, 408, 409, 413, 415]),
-            "delete" => refusals.extend([403, 409, 412, 428]),
+            "post" => refusals.extend([408, 409, 413, 415, 422]),
+            "patch" => refusals.extend([408, 409, 412, 413, 415, 422, 428]),
+            "put" => refusals.extend([408, 409, 413, 415]),
+            "delete" => refusals.extend([409, 412, 428]),
             _ => {}
         }
     }

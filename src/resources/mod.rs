@@ -5,6 +5,7 @@ pub mod citations;
 mod merge;
 pub mod record;
 mod rows;
+mod tx;
 
 /// Declares the resources: their modules, their kinds, how they are mounted, and how a bundle's records reach them. A
 /// bundle's kinds are applied in this order, so that what is referred to comes first.

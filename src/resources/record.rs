@@ -3,8 +3,6 @@
 //! A resource says what it is ([`Resource`]); the order of things is here, once: find, lock, check the precondition,
 //! merge, judge, save, cite, index, remember.
 
-use std::sync::Arc;
-
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde::Serialize;
@@ -15,39 +13,23 @@ use validator::Validate;
 
 use super::citations::{self, NewCitation};
 use super::merge::{differences, merge, writable};
-use crate::access::{Actor, Scope};
-use crate::contract::Contract;
+use crate::access::Scope;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
-use crate::db::types::{Code, Instant, Ref};
+use crate::db::types::{Code, Ref};
 use crate::db::{Conn, backend, search};
 use crate::error::{Error, Faults, Problem, Result, taken};
-use crate::history::{self, Action, Event};
+use crate::history::{Action, Event};
 use crate::{msg, rules};
+
+pub use super::tx::Tx;
 
 /// Whose eyes and which date a record is read with.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// The date that computed figures hold for.
     pub as_of: NaiveDate,
-}
-
-/// A write's transaction, and who makes it.
-pub struct Tx<'a> {
-    pub conn: &'a mut Conn,
-    pub actor: &'a Actor,
-    pub request_id: &'a str,
-    pub contract: &'a Arc<Contract>,
-    pub now: Instant,
-    /// Today in the service's time zone.
-    pub today: NaiveDate,
-}
-
-impl Tx<'_> {
-    fn view(&self) -> View {
-        View { as_of: self.today }
-    }
 }
 
 /// A kind of record that clients create, read, change and delete.
@@ -120,7 +102,7 @@ pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
     let id = save_whole::<R>(tx, None, new)?;
     let read = read_back::<R>(tx, id)?;
     let after = snapshot::<R>(&read)?;
-    remember(tx, R::KIND, id, Action::Create, None, None, Some(&after))?;
+    remember(tx, R::KIND, id, Action::Create, None, None, Some(&after));
     Ok(read)
 }
 
@@ -148,7 +130,7 @@ pub fn update<R: Resource>(
     save_whole::<R>(tx, Some((id, &before)), new)?;
     let read = read_back::<R>(tx, id)?;
     let after = snapshot::<R>(&read)?;
-    remember(tx, R::KIND, id, Action::Update, reason.as_deref(), Some(&before_state), Some(&after))?;
+    remember(tx, R::KIND, id, Action::Update, reason.as_deref(), Some(&before_state), Some(&after));
     Ok(read)
 }
 
@@ -184,7 +166,8 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
     backend::put_search_text(tx.conn, R::KIND.name, R::KIND.number, id, None)?;
     (R::KIND.delete)(tx.conn, id)?;
     let before = snapshot::<R>(&before)?;
-    remember(tx, R::KIND, id, Action::Delete, None, Some(&before), None)
+    remember(tx, R::KIND, id, Action::Delete, None, Some(&before), None);
+    Ok(())
 }
 
 /// What became of a record of a bundle.
@@ -286,7 +269,7 @@ fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new
 
 /// A record as it is now, within its transaction.
 pub fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
-    let view = tx.view();
+    let view = View { as_of: tx.today };
     R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
 }
 
@@ -328,7 +311,7 @@ pub fn snapshot<R: Resource>(read: &R::Read) -> Result<Value> {
     Ok(state)
 }
 
-/// Tells the history of a write.
+/// Tells the history of a write; the event is written when the work is done.
 pub fn remember(
     tx: &mut Tx<'_>,
     kind: &'static Kind,
@@ -337,10 +320,17 @@ pub fn remember(
     reason: Option<&str>,
     before: Option<&Value>,
     after: Option<&Value>,
-) -> Result<()> {
+) {
     let code = after.or(before).and_then(|state| state["code"].as_str());
-    let event = Event { action, entity: kind.name, record_id: id, record_code: code, reason, before, after };
-    history::record(tx.conn, tx.actor, tx.request_id, tx.now, &event)
+    let event = Event {
+        record_id: Some(id),
+        record_code: code.map(str::to_owned),
+        reason: reason.map(str::to_owned),
+        before: before.map(Value::to_string),
+        after: after.map(Value::to_string),
+        ..tx.event(action, kind.name)
+    };
+    tx.tell(event);
 }
 
 /// Follows a tree upwards from `start`; a fault when `id` is among what is above. Changes to trees of one kind take turns,

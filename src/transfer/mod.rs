@@ -15,7 +15,6 @@ use serde_json::Value;
 use crate::access::Actor;
 use crate::contract::Contract;
 use crate::db::Conn;
-use crate::db::types::Instant;
 use crate::error::{Error, Result};
 use crate::resources::record::{Outcome, Tx};
 use crate::resources::{self, KINDS};
@@ -65,7 +64,7 @@ impl Import<'_> {
     pub fn plan(&self, conn: &mut Conn, entries: &[Entry]) -> Result<Vec<Line>, Refusal> {
         let mut lines = Err(Refusal::Failed(Error::unexpected("nothing was planned")));
         let rolled_back = conn.transaction(|conn| {
-            lines = self.put_all(conn, entries);
+            lines = self.write_all(conn, entries);
             Err::<(), _>(diesel::result::Error::RollbackTransaction)
         });
         match rolled_back {
@@ -76,10 +75,14 @@ impl Import<'_> {
 
     /// Brings every record in, or none of them.
     pub fn apply(&self, conn: &mut Conn, entries: &[Entry]) -> Result<Vec<Line>, Refusal> {
-        conn.transaction(|conn| self.put_all(conn, entries))
+        conn.transaction(|conn| self.write_all(conn, entries))
     }
 
-    fn put_all(&self, conn: &mut Conn, entries: &[Entry]) -> Result<Vec<Line>, Refusal> {
+    fn write_all(&self, conn: &mut Conn, entries: &[Entry]) -> Result<Vec<Line>, Refusal> {
+        Tx::run(conn, self.actor, self.request_id, self.contract, self.today, |tx| self.put_all(tx, entries))
+    }
+
+    fn put_all(&self, tx: &mut Tx<'_>, entries: &[Entry]) -> Result<Vec<Line>, Refusal> {
         let mut complaints = bundle::judge(self.contract, entries)?;
         let mut lines = Vec::new();
         // A record whose own fault is known is not tried; what refers to it would only repeat that.
@@ -92,17 +95,7 @@ impl Import<'_> {
                     continue;
                 }
                 // Each record in its own savepoint: PostgreSQL goes on after a fault only so.
-                let put = conn.transaction(|conn| {
-                    let mut tx = Tx {
-                        conn,
-                        actor: self.actor,
-                        request_id: self.request_id,
-                        contract: self.contract,
-                        now: Instant::now(),
-                        today: self.today,
-                    };
-                    resources::put(&mut tx, entry.path, &entry.code, &entry.document)
-                });
+                let put = tx.savepoint(|tx| resources::put(tx, entry.path, &entry.code, &entry.document));
                 match put {
                     Ok((outcome, fields)) => {
                         lines.push(Line { path: kind.path, code: entry.code.clone(), outcome, fields });

@@ -103,7 +103,10 @@ async fn ask(operation: &Operation, client: &Client, reference: &str) -> Answer 
         headers.push(("Content-Type", *media_type));
         example(media).map_or_else(|| b"bytes".to_vec(), |example| example.to_string().into_bytes())
     });
-    client.send_bytes(operation.method.clone(), &operation.path(reference), &headers, body).await
+    // The newest events are the refusals of this very test.
+    let narrowed = if operation.id == "listAuditEvents" { "?entity=liaison" } else { "" };
+    let path = format!("{}{narrowed}", operation.path(reference));
+    client.send_bytes(operation.method.clone(), &path, &headers, body).await
 }
 
 /// The personal data in an answer, wherever it stands.
@@ -130,8 +133,9 @@ fn word(operation: &Operation, answer: &Answer, whole: &Answer) -> String {
     personal(&answer.body, &mut seen);
     personal(&whole.body, &mut there);
     match (answer.status.as_u16(), &operation.method) {
-        (200, &Method::GET) if seen == there => "reads".to_owned(),
-        (200, &Method::GET) if seen.is_empty() => "veiled".to_owned(),
+        (200, &Method::GET) if seen.is_empty() && !there.is_empty() => "veiled".to_owned(),
+        // All personal data here is of one pairing: whoever sees some may see all. Administrators' lists hold more besides.
+        (200, &Method::GET) => "reads".to_owned(),
         // Refused for another reason than who asks: the record is there already, or has changed meanwhile.
         (200 | 201 | 409 | 412, method) if method != Method::GET => "writes".to_owned(),
         (refused @ (401 | 403), _) => refused.to_string(),

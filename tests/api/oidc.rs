@@ -69,7 +69,7 @@ fn the_role_and_the_pairings_of_a_token_decide() {
             (role("viewer", json!([OWN])), [false; 4], [true, false]),
             (role("viewer", Value::Null), [false; 4], [false, false]),
             (
-                json!({ "pairing_tracker_role": ["offline_access", "viewer", "editor"], "pairing_tracker_pairings": OWN }),
+                with(role("", json!(OWN)), json!({ "pairing_tracker_role": ["offline_access", "viewer", "editor"] })),
                 [true, false, false, true],
                 [true, false],
             ),

@@ -7,6 +7,7 @@ pub mod postgres;
 pub mod privacy;
 pub mod program;
 pub mod records;
+pub mod tamper;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use pairing_tracker::access::{Actor, Role};
 use pairing_tracker::commands;
 use pairing_tracker::config::{DatabaseUrl, FileStore, Settings};
 use pairing_tracker::contract::Contract;
-use pairing_tracker::db::types::{Instant, Ref};
+use pairing_tracker::db::types::Ref;
 use pairing_tracker::db::{Conn, Manager, Store, backend};
 use pairing_tracker::http::AppState;
 use pairing_tracker::openapi;
@@ -65,15 +66,8 @@ impl Database {
     pub fn issue(&self, new: NewApiKey) -> String {
         let mut conn = self.connect();
         let made = conn.transaction(|conn| {
-            let mut tx = Tx {
-                conn,
-                actor: &Actor::operator(),
-                request_id: "tests",
-                contract: &CONTRACT,
-                now: Instant::now(),
-                today: Settings::default().today(),
-            };
-            api_keys::store::issue(&mut tx, new)
+            let today = Settings::default().today();
+            Tx::run(conn, &Actor::operator(), "tests", &CONTRACT, today, |tx| api_keys::store::issue(tx, new))
         });
         made.expect("a key is made").1
     }

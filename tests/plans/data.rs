@@ -66,7 +66,8 @@ pub fn fill(conn: &mut Conn) -> QueryResult<()> {
     for number in 0..EVENTS {
         diesel::insert_into(e::audit_events)
             .values((
-                (e::at.eq(instant(number)), e::actor.eq("filler"), e::request_id.eq("filler")),
+                (e::id.eq(1_000_000 + number), e::hash.eq("0".repeat(64)), e::at.eq(instant(number))),
+                (e::actor.eq("filler"), e::actor_id.eq("key:1"), e::request_id.eq("filler")),
                 (e::entity.eq("milestone"), e::record_id.eq(number % 100), e::action.eq(Action::Update)),
                 e::after_json.eq("{}"),
             ))

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use pairing_tracker::access::Sight;
 use pairing_tracker::db::Conn;
 use pairing_tracker::db::page::{Key, PageIds, PageRequest};
 use pairing_tracker::error::Result;
@@ -152,13 +153,25 @@ fn cases() -> Vec<Case> {
         },
         Case {
             table: "audit_events",
-            list: |conn, filter, page| audit::page(conn, &serde_json::from_value(filter)?, page),
+            list: |conn, filter, page| audit::page(conn, &serde_json::from_value(filter)?, page, &Sight::Everything),
             filters: vec![
                 all("nothing", json!({})),
                 all("entity", json!({ "entity": "milestone" })),
                 all("actor", json!({ "actor": "filler" })),
                 one("record_id", "record", json!({ "entity": "milestone", "record_id": 7 })),
+                one("request_id", "request", json!({ "request_id": "filler" })),
                 range("at", "at>", "since", json!({ "at_from": since })),
+            ],
+            sorts: &["at", "-at"],
+        },
+        Case {
+            table: "audit_events",
+            list: |conn, filter, page| audit::page(conn, &serde_json::from_value(filter)?, page, &Sight::Nothing),
+            filters: vec![
+                all("nothing", json!({})),
+                all("entity", json!({ "entity": "milestone" })),
+                all("actor", json!({ "actor": "filler" })),
+                one("record_id", "record", json!({ "entity": "milestone", "record_id": 7 })),
             ],
             sorts: &["at", "-at"],
         },

@@ -10,25 +10,43 @@ CREATE TABLE record_codes (
 
 CREATE VIRTUAL TABLE search_texts USING fts5 (entity, body, record_id UNINDEXED, tokenize = 'unicode61');
 
+-- Events are numbered without a gap by who writes them, one writer at a time; `hash` ties each to the one before it.
 CREATE TABLE audit_events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     at TIMESTAMP NOT NULL,
     actor TEXT NOT NULL,
+    actor_id TEXT NOT NULL CHECK (length(actor_id) > 0),
     action TEXT NOT NULL,
     entity TEXT NOT NULL,
-    record_id BIGINT NOT NULL,
+    record_id BIGINT,
     record_code TEXT,
     reason TEXT,
     before_json TEXT,
     after_json TEXT,
     request_id TEXT NOT NULL,
-    CHECK (before_json IS NOT NULL OR after_json IS NOT NULL)
+    hash TEXT NOT NULL CHECK (length(hash) = 64),
+    CHECK (before_json IS NOT NULL OR after_json IS NOT NULL),
+    -- A refused request is about no record.
+    CHECK ((record_id IS NULL) = (entity = 'request'))
 );
 CREATE INDEX audit_events_record ON audit_events (entity, record_id, id);
 CREATE INDEX audit_events_record_at ON audit_events (entity, record_id, at, id);
 CREATE INDEX audit_events_entity ON audit_events (entity, at, id);
 CREATE INDEX audit_events_at ON audit_events (at, id);
 CREATE INDEX audit_events_actor ON audit_events (actor, at, id);
+CREATE INDEX audit_events_request ON audit_events (request_id, at, id);
+-- For who does not see refused requests: however many there are, no page walks past them.
+CREATE INDEX audit_events_record_events_at ON audit_events (at, id) WHERE record_id IS NOT NULL;
+CREATE INDEX audit_events_record_events_actor ON audit_events (actor, at, id) WHERE record_id IS NOT NULL;
+
+CREATE TRIGGER audit_events_stay BEFORE UPDATE ON audit_events
+BEGIN SELECT RAISE(ABORT, 'audit_events are never changed'); END;
+CREATE TRIGGER audit_events_remain BEFORE DELETE ON audit_events
+BEGIN SELECT RAISE(ABORT, 'audit_events are never deleted'); END;
+-- INSERT OR REPLACE deletes without asking the trigger above.
+CREATE TRIGGER audit_events_are_new BEFORE INSERT ON audit_events
+WHEN EXISTS (SELECT 1 FROM audit_events WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'audit_events are never changed'); END;
 
 CREATE TABLE idempotency_keys (
     actor TEXT NOT NULL,

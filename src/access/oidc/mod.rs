@@ -51,8 +51,8 @@ impl Issuer {
         Ok(Issuer { settings, validation, keys: keys::Keys::new(asker, times) })
     }
 
-    /// Who holds a token. Refuses a token that is no good as a wrong key is refused (401), one that grants no role (403),
-    /// and fails with [`Error::Unavailable`] while the issuer's keys are not known.
+    /// Who holds a token. Refuses a token that is no good as a wrong key is refused (401), and one that grants no role
+    /// (403); fails with [`Error::Unavailable`] while the issuer's keys are not known.
     pub async fn holder(&self, token: &str) -> Result<Holder> {
         let header = self.header(token).map_err(refused)?;
         let key = self.keys.find(header.kid.as_deref()).await?;
@@ -62,8 +62,8 @@ impl Issuer {
         holder.ok_or_else(|| claims::no_role().into())
     }
 
-    /// The header, which names the algorithm and the key; where else keys could be found (`jku`, `jwk`, `x5u`, `x5c`) is
-    /// never looked at.
+    /// The header, which names the algorithm and the key; where else keys could be found (`jku`, `jwk`, `x5u`, `x5c`)
+    /// is never looked at.
     fn header(&self, token: &str) -> Result<Header, &'static str> {
         if token.len() > TOKEN_MAX {
             return Err("it is longer than 8192 bytes");

@@ -26,8 +26,8 @@ pub struct OidcSettings {
     pub audience: String,
     /// The one algorithm that tokens are signed with.
     pub algorithm: Algorithm,
-    /// The claim with the role: `admin`, `editor` or `viewer`, or a list in which one of them stands. A claim is named by
-    /// its whole name, or by a path with dots.
+    /// The claim with the role: `admin`, `editor` or `viewer`, or a list in which one of them stands. A claim is named
+    /// by its whole name, or by a path with dots.
     pub role_claim: String,
     /// The claim with the pairings: a list of codes or ids, the same as one text with spaces, or `*` for all.
     pub pairings_claim: String,

@@ -197,7 +197,7 @@ pub fn revoke(tx: &mut Tx<'_>, reference: &Ref) -> Result<ApiKey> {
         .execute(tx.conn)?;
     let after = record::read_back::<ApiKeys>(tx, id)?;
     let (old, now) = (record::snapshot::<ApiKeys>(&before)?, record::snapshot::<ApiKeys>(&after)?);
-    record::remember(tx, &super::KIND, id, Action::Revoke, None, Some(&old), Some(&now))?;
+    record::remember(tx, &super::KIND, id, Action::Revoke, None, Some(&old), Some(&now));
     Ok(after)
 }
 

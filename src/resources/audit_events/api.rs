@@ -24,26 +24,30 @@ pub struct AuditEvent {
     pub id: i64,
     /// When it was written.
     pub at: Instant,
-    /// The name of the key that wrote it.
+    /// The name of the key that wrote it, or that was refused; `anonymous` without a key that is good.
     #[schema(example = "operator")]
     pub actor: String,
+    /// Which key that is, whatever its name: `key:` and its id, or `operator`; null for all but administrators.
+    #[schema(max_length = 300, example = "operator")]
+    pub actor_id: Option<String>,
     /// What was done.
     pub action: Action,
-    /// The kind of record.
+    /// The kind of record; `request` where requests were refused.
     #[schema(max_length = 100, example = "milestone")]
     pub entity: String,
-    /// The record's id.
+    /// The record's id; null where requests were refused.
     #[schema(minimum = 1, example = 1)]
-    pub record_id: i64,
+    pub record_id: Option<i64>,
     /// The record's code at that time.
     #[schema(max_length = 100, example = "xinhui-taishan")]
     pub record_code: Option<String>,
-    /// The reason that was given.
+    /// The reason that was given; the problem's code where requests were refused.
     pub reason: Option<String>,
     /// The record before; null when it was created.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub before: Option<Value>,
-    /// The record after; null when it was deleted.
+    /// The record after; null when it was deleted. Where requests were refused: what was asked for, from which address, and
+    /// how often.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub after: Option<Value>,
     /// Names the request in the service's log.
@@ -77,6 +81,9 @@ pub struct AuditEventFilter {
     /// Of these actions; several repeat the parameter.
     #[serde(default)]
     pub action: Vec<Action>,
+    /// Written by the request with this id.
+    #[param(max_length = 100, example = "b8c1f0d2a94e4f7c")]
+    pub request_id: Option<String>,
     /// Written at this instant or later.
     pub at_from: Option<DateTime<Utc>>,
     /// Written before this instant.
@@ -118,18 +125,24 @@ pub struct RecordHistory {
 #[utoipa::path(
     get, path = "/audit-events", operation_id = "listAuditEvents", tag = "audit-events",
     summary = "List the history of all records · 全部变更历史",
-    description = "Every write to every record, newest first unless `sort` says otherwise. 全部记录的写入历史。",
+    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys, and which requests were refused for want of a key or of what it allows (`entity=request`; equal ones are counted together). 全部记录的写入历史；管理员另可见密钥的变更与被拒绝的请求。",
     params(AuditEventFilter, PageParams),
     responses((status = 200, description = "A page of the history.", body = AuditEventList))
 )]
 #[get("/audit-events")]
 async fn list(call: Call) -> Result<HttpResponse> {
+    if call.sight().is_administrators() {
+        // So that whoever asks sees what was refused a moment ago; where that cannot be written, the rest can be read.
+        if let Err(error) = call.state.refusals.flush(&call.state.store).await {
+            tracing::warn!(%error, "cannot write refusals into the history; trying again");
+        }
+    }
     call.answer(|call, sight| {
         let query = call.query("listAuditEvents")?;
         let filter: AuditEventFilter = typed(&query)?;
         let listing = call.listing("listAuditEvents", &query)?;
         Ok(move |conn: &mut Conn| {
-            let page = store::page(conn, &filter, &listing.page)?;
+            let page = store::page(conn, &filter, &listing.page, &sight)?;
             let items = store::load(conn, &page.ids, &sight)?;
             listing.answer(json!(items), &page)
         })

@@ -11,7 +11,7 @@ use crate::db::schema::{audit_events, record_codes};
 use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
-use crate::history::Action;
+use crate::history::{API_KEY, Action, REQUEST};
 use crate::{keyset, resources};
 
 #[derive(Queryable, Selectable)]
@@ -20,9 +20,10 @@ struct Row {
     id: i64,
     at: Instant,
     actor: String,
+    actor_id: String,
     action: Action,
     entity: String,
-    record_id: i64,
+    record_id: Option<i64>,
     record_code: Option<String>,
     reason: Option<String>,
     before_json: Option<String>,
@@ -30,11 +31,19 @@ struct Row {
     request_id: String,
 }
 
-/// A page of the whole history.
-pub fn page(conn: &mut Conn, filter: &AuditEventFilter, page: &PageRequest) -> Result<PageIds> {
+/// A page of the whole history, for who sees this much.
+pub fn page(conn: &mut Conn, filter: &AuditEventFilter, page: &PageRequest, sight: &Sight) -> Result<PageIds> {
+    let AuditEventFilter { entity, record_id, actor, action, request_id, at_from, at_before, sort } = filter;
+    let is_administrators = sight.is_administrators();
+    if !is_administrators && matches!(entity.as_deref(), Some(REQUEST | API_KEY)) {
+        return Ok(PageIds::cut(Vec::new(), page.limit, page.count.then_some(0)));
+    }
     let filtered = |_: &mut Conn| -> Result<_> {
-        let AuditEventFilter { entity, record_id, actor, action, at_from, at_before, sort: _ } = filter;
         let mut query = audit_events::table.into_boxed::<MultiBackend>();
+        if !is_administrators {
+            // Refused requests alone are about no record; an index leaves them out by that.
+            query = query.filter(audit_events::record_id.is_not_null()).filter(audit_events::entity.ne(API_KEY));
+        }
         if let Some(entity) = entity {
             query = query.filter(audit_events::entity.eq(entity));
         }
@@ -47,6 +56,9 @@ pub fn page(conn: &mut Conn, filter: &AuditEventFilter, page: &PageRequest) -> R
         if !action.is_empty() {
             query = query.filter(audit_events::action.eq_any(action));
         }
+        if let Some(request_id) = request_id {
+            query = query.filter(audit_events::request_id.eq(request_id));
+        }
         if let Some(from) = at_from {
             query = query.filter(audit_events::at.ge(Instant::from(*from)));
         }
@@ -55,7 +67,7 @@ pub fn page(conn: &mut Conn, filter: &AuditEventFilter, page: &PageRequest) -> R
         }
         Ok(query)
     };
-    keyset!(conn, page, filter.sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
+    keyset!(conn, page, sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
         Sort::At => asc at: Instant,
         Sort::AtDesc => desc at: Instant,
     })
@@ -107,7 +119,7 @@ pub fn all_as_they_stood(conn: &mut Conn, kind: &'static Kind, at: Instant) -> R
         let rows: Vec<(i64, Option<String>)> = audit_events::table
             .filter(audit_events::id.eq_any(chunk))
             .order(audit_events::record_id)
-            .select((audit_events::record_id, audit_events::after_json))
+            .select((audit_events::record_id.assume_not_null(), audit_events::after_json))
             .load(conn)?;
         for (id, state) in rows {
             if let Some(state) = state {
@@ -128,6 +140,7 @@ pub fn load(conn: &mut Conn, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEven
                 id,
                 at,
                 actor,
+                actor_id,
                 action,
                 entity,
                 record_id,
@@ -144,7 +157,21 @@ pub fn load(conn: &mut Conn, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEven
             if let Some(kind) = resources::kinds().find(|kind| kind.name == entity) {
                 [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.veil(kind, state));
             }
-            Ok(AuditEvent { id, at, actor, action, entity, record_id, record_code, reason, before, after, request_id })
+            let actor_id = sight.is_administrators().then_some(actor_id);
+            Ok(AuditEvent {
+                id,
+                at,
+                actor,
+                actor_id,
+                action,
+                entity,
+                record_id,
+                record_code,
+                reason,
+                before,
+                after,
+                request_id,
+            })
         })
         .collect()
 }
@@ -161,7 +188,7 @@ pub fn id_of(conn: &mut Conn, kind: &'static Kind, reference: &Ref) -> Result<Op
     };
     let written: Option<i64> = audit_events::table
         .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id)))
-        .select(audit_events::record_id)
+        .select(audit_events::record_id.assume_not_null())
         .first(conn)
         .optional()?;
     Ok(written)

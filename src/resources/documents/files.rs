@@ -66,7 +66,7 @@ pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &
     let after =
         Documents::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
     let (old, new) = (record::snapshot::<Documents>(&before)?, record::snapshot::<Documents>(&after)?);
-    record::remember(tx, &KIND, id, Action::Attach, None, Some(&old), Some(&new))?;
+    record::remember(tx, &KIND, id, Action::Attach, None, Some(&old), Some(&new));
     Ok(after)
 }
 

@@ -119,7 +119,7 @@ pub fn confirm(tx: &mut Tx<'_>, reference: &Ref, side: Role) -> Result<Milestone
     let after =
         Milestones::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
     let (old, new) = (record::snapshot::<Milestones>(&before)?, record::snapshot::<Milestones>(&after)?);
-    record::remember(tx, &KIND, id, Action::Confirm, None, Some(&old), Some(&new))?;
+    record::remember(tx, &KIND, id, Action::Confirm, None, Some(&old), Some(&new));
     Ok(after)
 }
 

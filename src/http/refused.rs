@@ -1,0 +1,33 @@
+//! Refusals of authentication and authorization, told to the history.
+
+use actix_web::{HttpMessage, HttpRequest, web};
+
+use super::AppState;
+use super::guard::Caller;
+use crate::error::Problem;
+use crate::history::refusals::Refusal;
+
+/// Notes a refusal for want of a key (401) or of what a key allows (403); no other problem.
+pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
+    let Some(state) = request.app_data::<web::Data<AppState>>() else { return };
+    if !matches!(problem.status, 401 | 403) {
+        return;
+    }
+    let caller =
+        request.extensions().get::<Caller>().map(|Caller(actor)| (actor.name.clone(), actor.identity.to_string()));
+    let method = request.method().as_str();
+    let operation = request.match_pattern().and_then(|pattern| {
+        let operation = state.contract.operation(method, &pattern).ok()?;
+        Some(operation.to_owned())
+    });
+    state.refusals.note(Refusal {
+        address: request.peer_addr().map(|address| address.ip()),
+        actor: caller,
+        operation,
+        method: method.to_owned(),
+        path: request.path().to_owned(),
+        status: problem.status,
+        code: problem.code,
+        request_id: request_id.to_owned(),
+    });
+}

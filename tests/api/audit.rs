@@ -1,0 +1,443 @@
+//! The history as evidence: a chain that shows what was done to it, refusals that are counted in it, and who sees those.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::Method;
+use diesel::prelude::*;
+use diesel::result::Error::RollbackTransaction;
+use pairing_tracker::access::{self, Actor, Role};
+use pairing_tracker::db::Conn;
+use pairing_tracker::db::schema::audit_events::dsl as e;
+use pairing_tracker::db::types::Instant;
+use pairing_tracker::history::chain::{self, Break, Head};
+use pairing_tracker::transfer::Import;
+use pairing_tracker::transfer::bundle::{self, Source};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::common::builders::{alone, ids, in_threads, on_each_alone, walk};
+use crate::common::records::{column, create, milestone, with};
+use crate::common::tamper::{execute, unguard};
+use crate::common::{CONTRACT, Client, Database, on_each};
+
+const OWN: &str = "xinhui-taishan";
+
+/// What the chain of a database ends in.
+fn whole(database: &Database) -> Head {
+    chain::verify(&mut database.connect(), None).expect("it can be read").expect("it is whole")
+}
+
+/// A record's life: the last three events create, change and delete it.
+async fn live(client: &Client) {
+    create(client, "milestones", milestone("step")).await;
+    client.patch("milestones/step", json!({ "note": "改" })).await.expect(200);
+    client.delete("milestones/step").await.expect(204);
+}
+
+/// Writes every hash anew, by the words of the documentation alone.
+fn write_anew(conn: &mut Conn) {
+    type Texts = (Option<String>, Option<String>, Option<String>, Option<String>);
+    type Row = ((i64, Instant, String, String, String, String), Option<i64>, Texts, String);
+    let rows: Vec<Row> = e::audit_events
+        .order(e::id)
+        .select((
+            (e::id, e::at, e::actor, e::actor_id, e::action, e::entity),
+            e::record_id,
+            (e::record_code, e::reason, e::before_json, e::after_json),
+            e::request_id,
+        ))
+        .load(conn)
+        .expect("rows");
+    let mut hash = "0".repeat(64);
+    for ((id, at, actor, actor_id, action, entity), record_id, (code, reason, before, after), request_id) in rows {
+        let at = at.utc().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+        let row =
+            json!([hash, id, at, actor, actor_id, action, entity, record_id, code, reason, before, after, request_id]);
+        hash = access::hex(&Sha256::digest(row.to_string()));
+        diesel::update(e::audit_events.find(id)).set(e::hash.eq(&hash)).execute(conn).expect("a change");
+    }
+}
+
+/// What is found, without a noted head and with the right one, after the database's owner did something; which is undone.
+fn found_after(database: &Database, noted: &Head, tamper: impl FnOnce(&mut Conn)) -> [Result<i64, Break>; 2] {
+    let mut found = None;
+    let undone = database.connect().transaction(|conn| {
+        unguard(conn);
+        tamper(conn);
+        let look = |conn: &mut Conn, head| chain::verify(conn, head).expect("it can be read").map(|head| head.id);
+        found = Some([look(conn, None), look(conn, Some(noted))]);
+        Err::<(), _>(RollbackTransaction)
+    });
+    assert_eq!(undone, Err(RollbackTransaction));
+    found.expect("it was looked at")
+}
+
+#[test]
+fn whatever_is_done_to_the_chain_is_found() {
+    on_each(|database| async move {
+        live(&database.client()).await;
+        let head = whole(&database);
+        let last = head.id;
+        assert!(last > 50, "the seed has its events");
+        let both = |found: Break| [Err(found.clone()), Err(found)];
+        for column in [
+            "at = '2001-01-01 00:00:00'",
+            "actor = actor || ' '",
+            "actor_id = 'key:99'",
+            "action = 'amend'",
+            "entity = 'region'",
+            "record_id = record_id + 1",
+            "record_code = NULL",
+            "reason = ''",
+            "before_json = before_json || ' '",
+            "before_json = NULL",
+            "after_json = replace(after_json, '改', '变')",
+            "request_id = 'another'",
+            "hash = replace(hash, substr(hash, 1, 1), 'g')",
+        ] {
+            let changed = last - 1;
+            let sql = format!("UPDATE audit_events SET {column} WHERE id = {changed}");
+            let found = found_after(&database, &head, |conn| execute(conn, &sql).expect("a change"));
+            assert_eq!(found, both(Break::Changed(changed)), "{column}");
+        }
+        let copy = |id: i64, of: i64| {
+            format!(
+                "INSERT INTO audit_events SELECT {id}, at, actor, actor_id, action, entity, record_id, record_code, reason, \
+                 before_json, after_json, request_id, hash FROM audit_events WHERE id = {of};"
+            )
+        };
+        let swapped = "UPDATE audit_events SET id = -1 WHERE id = 5; UPDATE audit_events SET id = 5 WHERE id = 6; \
+                       UPDATE audit_events SET id = 6 WHERE id = -1;";
+        let cut_off = || [Ok(last - 1), Err(Break::CutOff(head.clone()))];
+        for (sql, found) in [
+            ("DELETE FROM audit_events WHERE id = 5".to_owned(), both(Break::Missing(5))),
+            ("DELETE FROM audit_events WHERE id = 1".to_owned(), both(Break::Missing(1))),
+            (format!("DELETE FROM audit_events WHERE id = {last}"), cut_off()),
+            (swapped.to_owned(), both(Break::Changed(5))),
+            (format!("DELETE FROM audit_events WHERE id = 5; {}", copy(5, 4)), both(Break::Changed(5))),
+            (copy(last + 1, last), [Err(Break::Changed(last + 1)), Err(Break::Changed(last + 1))]),
+            (copy(0, 1), both(Break::Inserted(0))),
+        ] {
+            let done = found_after(&database, &head, |conn| execute(conn, &sql).expect("a change"));
+            assert_eq!(done, found, "{sql}");
+        }
+        let anew = found_after(&database, &head, |conn| {
+            execute(conn, "UPDATE audit_events SET actor = 'nobody' WHERE id = 5").expect("a change");
+            write_anew(conn);
+        });
+        assert_eq!(anew, [Ok(last), Err(Break::Rewritten(head.clone()))]);
+        if database.name == "sqlite" {
+            let unreadable = found_after(&database, &head, |conn| {
+                execute(conn, "UPDATE audit_events SET at = 'never' WHERE id = 5").expect("a change");
+            });
+            assert_eq!(unreadable, both(Break::Unreadable(5)));
+        }
+
+        assert_eq!(found_after(&database, &head, |_| ()), [Ok(last), Ok(last)], "untouched, it is whole");
+        assert_eq!(found_after(&database, &head, write_anew), [Ok(last), Ok(last)], "the hashes are as documented");
+        create(&database.client(), "milestones", milestone("later")).await;
+        let mut conn = database.connect();
+        // The client's key is an event, too.
+        assert_eq!(chain::verify(&mut conn, Some(&head)).expect("it can be read").map(|head| head.id), Ok(last + 2));
+    });
+}
+
+#[test]
+fn the_database_refuses_to_change_the_history() {
+    on_each(|database| async move {
+        let mut conn = database.connect();
+        let replace = "REPLACE INTO audit_events SELECT id, at, 'nobody', actor_id, action, entity, record_id, record_code, \
+                       reason, before_json, after_json, request_id, hash FROM audit_events WHERE id = 1";
+        let own = if database.name == "sqlite" { replace } else { "TRUNCATE audit_events" };
+        for sql in [
+            "UPDATE audit_events SET actor = 'nobody' WHERE id = 1",
+            "UPDATE audit_events SET request_id = request_id",
+            "DELETE FROM audit_events WHERE id = 1",
+            "DELETE FROM audit_events",
+            own,
+        ] {
+            let refused = execute(&mut conn, sql).expect_err(sql).to_string();
+            assert!(refused.contains("audit_events are never"), "{sql}: {refused}");
+        }
+        let head = whole(&database);
+        unguard(&mut conn);
+        execute(&mut conn, "UPDATE audit_events SET actor = 'nobody' WHERE id = 1").expect("nothing refuses it now");
+        let found = chain::verify(&mut conn, Some(&head)).expect("it can be read");
+        assert_eq!(found, Err(Break::Changed(1)));
+    });
+}
+
+#[test]
+fn a_head_is_read_as_it_is_printed() {
+    let hash = "0123456789abcdef".repeat(4);
+    let head: Head = format!("12:{hash}").parse().expect("a head");
+    assert_eq!((head.id, head.to_string()), (12, format!("12:{hash}")));
+    let nothing = format!("0:{}", "0".repeat(64));
+    assert_eq!(nothing.parse::<Head>().expect("that of no event").to_string(), nothing);
+    for bad in [
+        String::new(),
+        hash.clone(),
+        format!("-1:{hash}"),
+        format!("0:{hash}"),
+        format!("x:{hash}"),
+        format!("1:{}", hash.to_uppercase()),
+        format!("1:{}", &hash[1..]),
+    ] {
+        assert!(bad.parse::<Head>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_storm_of_writers_leaves_a_whole_chain_and_one_event_a_write() {
+    on_each_alone(|database, client| {
+        let before = whole(database).id;
+        alone(async || {
+            create(&client, "milestones", milestone("shared")).await;
+        });
+        let statuses = in_threads(&client, 16, async |client, writer| {
+            let mut statuses = Vec::new();
+            for number in 0..20 {
+                let code = format!("storm-{writer}-{number}");
+                let answer = match number % 5 {
+                    // Every writer wants this code; one gets it.
+                    0 => client.post("milestones", milestone(&format!("wanted-{number}"))).await,
+                    1 => client.post("milestones", with(milestone(&code), json!({ "status": "met" }))).await,
+                    2 => {
+                        let stale = [("If-Match", "\"0-0\"")];
+                        let patch = Some(json!({ "note": code }));
+                        client.send(Method::PATCH, "milestones/shared", &stale, patch).await
+                    }
+                    3 => client.patch("milestones/shared", json!({ "note": code })).await,
+                    _ => client.post("milestones", milestone(&code)).await,
+                };
+                statuses.push(answer.status.as_u16());
+            }
+            statuses
+        });
+        let mut counts = BTreeMap::new();
+        for status in statuses.into_iter().flatten() {
+            *counts.entry(status).or_insert(0) += 1;
+        }
+        assert_eq!(counts, BTreeMap::from([(200, 64), (201, 64 + 4), (409, 60), (412, 64), (422, 64)]));
+        assert_eq!(whole(database).id - before, 1 + 64 + 64 + 4, "{}", database.name);
+    });
+}
+
+#[test]
+fn a_bundle_and_writers_of_its_records_do_not_wait_for_each_other_for_ever() {
+    const RECORDS: usize = 30;
+    let bundle = |note: &str| {
+        let record = |number| {
+            format!(
+                "  - {{code: both-{number}, agreement: xinhui-taishan-framework-2022, title: {{zh: 节点}}, due_on: \"2022-06-30\", note: {note}}}\n"
+            )
+        };
+        format!("milestones:\n{}", (0..RECORDS).map(record).collect::<String>())
+    };
+    on_each_alone(|database, client| {
+        let bring = |note: &str| {
+            let (entries, complaints) = bundle::parse(&[Source { name: "a.yaml".to_owned(), text: bundle(note) }]);
+            assert!(complaints.is_empty());
+            let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
+            let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today };
+            import.apply(&mut database.connect(), &entries).expect("it is good");
+        };
+        let before = whole(database).id;
+        bring("一");
+        if database.name == "sqlite" {
+            // Two processes do not write to one file at a time.
+            assert_eq!(whole(database).id - before, 30);
+            return;
+        }
+        std::thread::scope(|scope| {
+            let writers = scope.spawn(|| {
+                in_threads(&client, 4, async |client, writer| {
+                    for number in (0..RECORDS).rev() {
+                        let note = json!({ "note": format!("{writer}/{number}") });
+                        client.patch(&format!("milestones/both-{number}"), note).await.expect(200);
+                    }
+                })
+            });
+            for round in 0..4 {
+                bring(&format!("轮{round}"));
+            }
+            writers.join().expect("no writer fails");
+        });
+        let events = whole(database).id - before;
+        assert!(events > 30 + 4 * 30, "{events}");
+    });
+}
+
+#[test]
+fn a_bundle_that_fails_leaves_no_event() {
+    on_each(|database| async move {
+        let before = whole(&database);
+        let text = "regions:\n  - {code: good, name: {zh: 某地}, level: county}\n  - {code: bad, name: {zh: 某地}, level: county, parent: nowhere}\n";
+        let (entries, _) = bundle::parse(&[Source { name: "a.yaml".to_owned(), text: text.to_owned() }]);
+        let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
+        let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today };
+        let mut conn = database.connect();
+        assert!(import.plan(&mut conn, &entries[..1]).is_ok());
+        assert!(import.apply(&mut conn, &entries).is_err());
+        assert_eq!(whole(&database), before);
+        assert!(import.apply(&mut conn, &entries[..1]).is_ok());
+        assert_eq!(whole(&database).id, before.id + 1);
+    });
+}
+
+/// The events of refused requests, oldest first, as an administrator sees them.
+async fn refusals(client: &Client) -> Vec<Value> {
+    walk(client, "audit-events", "entity=request&sort=at", 100).await
+}
+
+#[test]
+fn refusals_are_counted_and_told_to_administrators() {
+    on_each(|database| async move {
+        let client = database.client();
+        let viewer = client.with_key(database.key("只读", Role::Viewer, &[]));
+        let sector = || json!({ "code": "refused", "name": { "zh": "无" } });
+        let first = client.anonymous().post("sectors", sector()).await.expect(401);
+        client.anonymous().post("sectors", sector()).await.expect(401);
+        client.with_key("ptk_wrong").get("sectors?q=13800138000").await.expect(401);
+        for _ in 0..3 {
+            viewer.patch("sectors/transport", json!({ "vocabulary": "改" })).await.expect(403);
+        }
+        client.get("sectors/nowhere").await.expect(404);
+        client.post("sectors", json!({})).await.expect(422);
+
+        let events = refusals(&client).await;
+        let [writing, guessing, viewing] = events.as_slice() else { panic!("{events:?}") };
+        assert_eq!(
+            (&writing["request_id"], &writing["actor"], &writing["actor_id"], &writing["action"], &writing["reason"]),
+            (
+                &json!(first.header("x-request-id")),
+                &json!("anonymous"),
+                &json!("anonymous"),
+                &json!("refuse"),
+                &json!("unauthorized")
+            )
+        );
+        for (event, operation, method, path, status, count) in [
+            (writing, "createSector", "POST", "/api/v1/sectors", 401, 2),
+            (guessing, "listSectors", "GET", "/api/v1/sectors", 401, 1),
+            (viewing, "updateSector", "PATCH", "/api/v1/sectors/transport", 403, 3),
+        ] {
+            let after = &event["after"];
+            assert_eq!(
+                json!([after["operation"], after["method"], after["path"], after["status"], after["count"]]),
+                json!([operation, method, path, status, count])
+            );
+            assert_eq!((&after["code"], &after["address"]), (&event["reason"], &Value::Null));
+            assert!(after["first_at"].as_str() <= after["last_at"].as_str() && after["first_at"].is_string());
+            assert_eq!(json!([event["record_id"], event["record_code"], event["before"]]), json!([null, null, null]));
+        }
+        assert_eq!(viewing["actor"], "只读");
+        assert!(viewing["actor_id"].as_str().is_some_and(|id| id.starts_with("key:")));
+        assert!(!events.iter().any(|event| event.to_string().contains("13800138000")), "no query is kept");
+        assert_eq!(refusals(&client).await.len(), 3, "each is written once");
+        whole(&database);
+    });
+}
+
+#[test]
+fn events_for_administrators_are_in_nobody_elses_list_count_or_page() {
+    on_each(|database| async move {
+        let admin = database.client();
+        live(&admin).await;
+        for _ in 0..3 {
+            admin.anonymous().post("sectors", json!({})).await.expect(401);
+            admin.get("audit-events?limit=1").await.expect(200);
+            admin.with_key("ptk_wrong").get("sectors").await.expect(401);
+            create(&admin, "sectors", json!({ "code": format!("s{}", whole(&database).id), "name": { "zh": "行" } }))
+                .await;
+        }
+        let all = walk(&admin, "audit-events", "", 2).await;
+        let (refused, written): (Vec<Value>, Vec<Value>) =
+            all.iter().cloned().partition(|event| event["entity"] == "request");
+        let (of_keys, written): (Vec<Value>, Vec<Value>) =
+            written.into_iter().partition(|event| event["entity"] == "api_key");
+        assert_eq!((refused.len(), of_keys.len()), (6, 1));
+        assert!(all.iter().all(|event| event["actor_id"].is_string()));
+        assert_eq!(admin.get("audit-events?count=true").await.expect(200).body["total"], all.len());
+        let written = ids(&written);
+        let key = |role, pairings: &[&str]| admin.with_key(database.key("reader", role, pairings));
+        let request_id = refused[0]["request_id"].as_str().expect("an id");
+        for other in [
+            admin.anonymous(),
+            key(Role::Viewer, &[]),
+            key(Role::Viewer, &[OWN]),
+            key(Role::Editor, &[OWN]),
+            key(Role::Editor, &[]),
+        ] {
+            let seen = walk(&other, "audit-events", "", 2).await;
+            assert_eq!(ids(&seen), written);
+            assert!(seen.iter().all(|event| event["actor_id"].is_null()));
+            assert_eq!(other.get("audit-events?count=true").await.expect(200).body["total"], written.len());
+            for query in ["entity=request", "action=refuse", "actor=anonymous", &format!("request_id={request_id}")] {
+                let list = other.get(&format!("audit-events?count=true&{query}")).await.expect(200);
+                assert_eq!(json!([list.body["items"], list.body["total"]]), json!([[], 0]), "{query}");
+                let seen = admin.get(&format!("audit-events?count=true&{query}")).await.expect(200);
+                assert!(seen.body["total"].as_i64() > Some(0), "{query}");
+            }
+            let history = other.get("milestones/step/history").await.expect(200);
+            assert_eq!(column(&history, "/actor_id"), [Value::Null, Value::Null, Value::Null]);
+        }
+        let history = admin.get("milestones/step/history").await.expect(200);
+        assert!(column(&history, "/actor_id").iter().all(Value::is_string));
+    });
+}
+
+#[test]
+fn events_of_keys_are_for_administrators_too() {
+    on_each(|database| async move {
+        let admin = database.client();
+        for query in ["", "&entity=api_key", "&actor=operator&action=create"] {
+            let path = format!("audit-events?limit=1&count=true{query}");
+            let seen = admin.get(&path).await.expect(200);
+            assert_eq!(seen.body["items"][0]["entity"], "api_key", "{query}");
+            let unseen = admin.anonymous().get(&path).await.expect(200);
+            assert_ne!(unseen.body["items"][0]["entity"], "api_key", "{query}");
+            let less = seen.body["total"].as_i64().map(|n| if query == "&entity=api_key" { 0 } else { n - 1 });
+            assert_eq!(unseen.body["total"].as_i64(), less, "{query}");
+        }
+    });
+}
+
+#[test]
+fn the_history_is_narrowed_to_one_request() {
+    on_each(|database| async move {
+        let client = database.client();
+        let named = |id: &'static str| [("X-Request-Id", id)];
+        for (id, code) in [("first", "one"), ("second", "two")] {
+            client.send(Method::POST, "milestones", &named(id), Some(milestone(code))).await.expect(201);
+        }
+        let found = client.get("audit-events?request_id=second&count=true").await.expect(200);
+        assert_eq!((column(&found, "/record_code"), &found.body["total"]), (vec![json!("two")], &json!(1)));
+        let none = client.get("audit-events?request_id=third").await.expect(200);
+        assert_eq!(none.body["items"], json!([]));
+    });
+}
+
+#[test]
+fn what_cannot_be_written_is_kept_and_counted_on() {
+    on_each(|database| async move {
+        let client = database.client();
+        let refuse = async || {
+            client.anonymous().post("sectors", json!({})).await.expect(401);
+        };
+        let rename = |from: &str, to: &str| {
+            execute(&mut database.connect(), &format!("ALTER TABLE {from} RENAME TO {to}")).expect("a new name");
+        };
+        let flush = async || client.state.refusals.flush(&client.state.store).await;
+        refuse().await;
+        rename("audit_events", "elsewhere");
+        assert!(flush().await.is_err(), "there is nowhere to write to");
+        refuse().await;
+        rename("elsewhere", "audit_events");
+        assert_eq!(flush().await.expect("it is written"), 1);
+        assert_eq!(flush().await.expect("nothing is left"), 0);
+        let events = refusals(&client).await;
+        assert_eq!((events.len(), &events[0]["after"]["count"]), (1, &json!(2)));
+        whole(&database);
+    });
+}
