@@ -7,7 +7,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::http::{AppState, envelope, guard};
+use crate::http::{AppState, cors, envelope, guard, limits};
 use crate::{reports, resources, web as pages};
 
 /// The operations of the published document.
@@ -28,6 +28,7 @@ pub fn app(
         InitError = (),
     >,
 > {
+    let cors = cors::middleware(&state.settings.cors_origins);
     let (app, _) = App::new().into_utoipa_app().configure(operations).split_for_parts();
     app.app_data(state)
         .configure(pages::mount)
@@ -36,9 +37,12 @@ pub fn app(
                 .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
         )
         .default_service(web::route().to(envelope::unmounted))
-        // The last to be wrapped is the first to run: the envelope dresses what the guard refuses, and sees what
-        // compression did not.
+        // The last to be wrapped is the first to run: the envelope dresses what the others refuse and sees what compression
+        // did not, a page of another origin may read that it asks too often, and nobody is looked for in the database
+        // before he is within the limits.
         .wrap(middleware::from_fn(guard::admit))
+        .wrap(middleware::from_fn(limits::hold))
+        .wrap(cors)
         .wrap(middleware::from_fn(envelope::wrap))
         .wrap(middleware::Compress::default())
 }

@@ -6,9 +6,12 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::access::oidc::{GivenOidc, OidcSettings};
+
+mod network;
 
 /// Where the data is. The scheme decides the backend, strictly: a mistyped one is refused, never a file's name.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,6 +94,27 @@ pub enum FileStore {
     Directory(PathBuf),
 }
 
+/// How the program logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(format!("no format \"{name}\"; there are text and json")),
+        }
+    }
+}
+
 /// What the service runs with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -104,6 +128,17 @@ pub struct Settings {
     pub connections: u32,
     /// Whose tokens are taken beside keys.
     pub oidc: Option<OidcSettings>,
+    pub log_format: LogFormat,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests a minute of one address, and of one key; zero: any number.
+    pub rate_per_address: u32,
+    pub rate_per_key: u32,
+    /// Requests at one time of one address, and of all; zero: any number.
+    pub in_flight_per_address: u32,
+    pub in_flight: u32,
+    /// The origins whose pages may call the API.
+    pub cors_origins: Vec<String>,
 }
 
 impl Settings {
@@ -129,6 +164,13 @@ impl Default for Settings {
             files: FileStore::Database,
             connections: 8,
             oidc: None,
+            log_format: LogFormat::Text,
+            trusted_proxies: Vec::new(),
+            rate_per_address: 6000,
+            rate_per_key: 6000,
+            in_flight_per_address: 100,
+            in_flight: 2000,
+            cors_origins: Vec::new(),
         }
     }
 }
@@ -150,6 +192,13 @@ pub struct PartialSettings {
     pub oidc_role_claim: Option<String>,
     pub oidc_pairings_claim: Option<String>,
     pub oidc_name_claim: Option<String>,
+    pub log_format: Option<String>,
+    pub trusted_proxies: Option<Vec<String>>,
+    pub rate_per_address: Option<u32>,
+    pub rate_per_key: Option<u32>,
+    pub in_flight_per_address: Option<u32>,
+    pub in_flight: Option<u32>,
+    pub cors_origins: Option<Vec<String>>,
 }
 
 impl PartialSettings {
@@ -178,6 +227,13 @@ impl PartialSettings {
             oidc_role_claim: self.oidc_role_claim.or(next.oidc_role_claim),
             oidc_pairings_claim: self.oidc_pairings_claim.or(next.oidc_pairings_claim),
             oidc_name_claim: self.oidc_name_claim.or(next.oidc_name_claim),
+            log_format: self.log_format.or(next.log_format),
+            trusted_proxies: self.trusted_proxies.or(next.trusted_proxies),
+            rate_per_address: self.rate_per_address.or(next.rate_per_address),
+            rate_per_key: self.rate_per_key.or(next.rate_per_key),
+            in_flight_per_address: self.in_flight_per_address.or(next.in_flight_per_address),
+            in_flight: self.in_flight.or(next.in_flight),
+            cors_origins: self.cors_origins.or(next.cors_origins),
         }
     }
 
@@ -197,6 +253,13 @@ impl PartialSettings {
             oidc_role_claim,
             oidc_pairings_claim,
             oidc_name_claim,
+            log_format,
+            trusted_proxies,
+            rate_per_address,
+            rate_per_key,
+            in_flight_per_address,
+            in_flight,
+            cors_origins,
         } = self;
         let default = Settings::default();
         let mut faults = Vec::new();
@@ -206,6 +269,12 @@ impl PartialSettings {
             private: private.unwrap_or(false),
             files: files_dir.map_or(FileStore::Database, FileStore::Directory),
             connections: connections.unwrap_or(default.connections),
+            trusted_proxies: network::proxies(&trusted_proxies.unwrap_or_default(), &mut faults),
+            rate_per_address: rate_per_address.unwrap_or(default.rate_per_address),
+            rate_per_key: rate_per_key.unwrap_or(default.rate_per_key),
+            in_flight_per_address: in_flight_per_address.unwrap_or(default.in_flight_per_address),
+            in_flight: in_flight.unwrap_or(default.in_flight),
+            cors_origins: network::origins(&cors_origins.unwrap_or_default(), &mut faults),
             ..default
         };
         if let Some(url) = database_url {
@@ -219,6 +288,12 @@ impl PartialSettings {
                 Ok(zone) => settings.time_zone = zone,
                 Err(_) => faults
                     .push(format!("time_zone: no time zone \"{zone}\"; an IANA name is meant, like Asia/Shanghai")),
+            }
+        }
+        if let Some(name) = log_format {
+            match name.parse() {
+                Ok(format) => settings.log_format = format,
+                Err(fault) => faults.push(format!("log_format: {fault}")),
             }
         }
         if let FileStore::Directory(path) = &settings.files
@@ -255,6 +330,18 @@ impl fmt::Display for Settings {
             FileStore::Directory(path) => writeln!(f, "files_dir = {:?}", path.display().to_string())?,
         }
         writeln!(f, "connections = {}", self.connections)?;
+        let log_format = match self.log_format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        writeln!(f, "log_format = {log_format:?}")?;
+        let proxies: Vec<String> = self.trusted_proxies.iter().map(IpNet::to_string).collect();
+        writeln!(f, "trusted_proxies = {proxies:?}")?;
+        writeln!(f, "rate_per_address = {}", self.rate_per_address)?;
+        writeln!(f, "rate_per_key = {}", self.rate_per_key)?;
+        writeln!(f, "in_flight_per_address = {}", self.in_flight_per_address)?;
+        writeln!(f, "in_flight = {}", self.in_flight)?;
+        writeln!(f, "cors_origins = {:?}", self.cors_origins)?;
         match &self.oidc {
             None => writeln!(f, "# oidc_issuer: none, there are keys alone"),
             Some(oidc) => write!(f, "{oidc}"),

@@ -28,11 +28,18 @@ pub struct Problem {
     pub faults: Vec<Fault>,
     /// The methods that there are, for 405.
     pub allow: Option<String>,
+    /// Seconds after which it is worth trying again.
+    pub retry_after: Option<u64>,
 }
 
 impl Problem {
     pub fn new(status: u16, code: &'static str, title: Msg) -> Problem {
-        Problem { status, code, title, detail: None, faults: Vec::new(), allow: None }
+        Problem { status, code, title, detail: None, faults: Vec::new(), allow: None, retry_after: None }
+    }
+
+    pub fn retry_after(mut self, seconds: u64) -> Problem {
+        self.retry_after = Some(seconds);
+        self
     }
 
     pub fn detail(mut self, detail: Msg) -> Problem {
@@ -126,7 +133,8 @@ impl Error {
         match self {
             Error::Problem(problem) => (**problem).clone(),
             Error::Unavailable(_) => Problem::new(503, "unavailable", msg!("服务暂不可用", "Unavailable for now"))
-                .detail(msg!("请稍后重试；未写入任何内容。", "Nothing was written; try again shortly.")),
+                .detail(msg!("请稍后重试；未写入任何内容。", "Nothing was written; try again shortly."))
+                .retry_after(1),
             Error::Unexpected(_) => Problem::new(500, "internal_error", msg!("服务内部错误", "Internal error")).detail(
                 msg!("请将 request_id 告知管理员。", "Tell the operator the request_id; the log has the rest."),
             ),

@@ -291,8 +291,7 @@ fn an_issuer_is_set_by_flags_environment_and_file() {
     let directory = directory();
     let issuer = Issuer::start();
     let flags = ["--oidc-issuer", &issuer.url, "--oidc-audience", AUDIENCE, "--oidc-role-claim", "realm_access.roles"];
-    let service =
-        Service::start_with(directory.path(), &["--database-url", SQLITE], &[&flags[..], &["--private"]].concat());
+    let service = Service::start(directory.path(), &[&["--database-url", SQLITE], &flags[..], &["--private"]].concat());
     let token = |role: &str| issuer.token(serde_json::json!({ "realm_access": { "roles": [role] } }));
     for (token, status) in [(token("viewer"), 200), (token("guest"), 403), (token("viewer") + "A", 401)] {
         assert_eq!(service.ask("GET /api/v1/pairings", Some(&token)).0, status);

@@ -5,6 +5,8 @@ mod architecture;
 mod cli;
 mod common;
 mod examples;
+mod hostile;
+mod logs;
 mod openapi;
 mod plans;
 mod schema;

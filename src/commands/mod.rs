@@ -3,14 +3,15 @@
 mod audit;
 mod database;
 mod keys;
+mod listen;
+mod logging;
 mod oidc;
 mod seed;
-
 mod serve;
 
 pub use seed::fill_empty;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -56,6 +57,9 @@ struct DatabaseArgs {
     /// The settings file [default: pairing-tracker.toml, where it is]
     #[arg(long, global = true, env = "PAIRING_TRACKER_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// How to log on the standard error, text or json; RUST_LOG says what [default: text]
+    #[arg(long, global = true, env = "PAIRING_TRACKER_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -111,9 +115,35 @@ struct ServeArgs {
     connections: Option<u32>,
     #[command(flatten)]
     oidc: oidc::OidcArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Print the effective settings, without secrets, and stop
     #[arg(long)]
     print_config: bool,
+}
+
+/// What one client may ask of the service.
+#[derive(Args)]
+struct LimitArgs {
+    /// A proxy whose X-Forwarded-For is believed, by address or network; repeat for several [default: none]
+    #[arg(long = "trusted-proxy", env = "PAIRING_TRACKER_TRUSTED_PROXIES", value_name = "IP[/BITS]")]
+    #[arg(value_delimiter = ',')]
+    trusted_proxies: Option<Vec<String>>,
+    /// Requests a minute of one address, 0 for any number [default: 6000]
+    #[arg(long, env = "PAIRING_TRACKER_RATE_PER_ADDRESS", value_name = "N")]
+    rate_per_address: Option<u32>,
+    /// Requests a minute of one key, 0 for any number [default: 6000]
+    #[arg(long, env = "PAIRING_TRACKER_RATE_PER_KEY", value_name = "N")]
+    rate_per_key: Option<u32>,
+    /// Requests at one time of one address, 0 for any number [default: 100]
+    #[arg(long, env = "PAIRING_TRACKER_IN_FLIGHT_PER_ADDRESS", value_name = "N")]
+    in_flight_per_address: Option<u32>,
+    /// Requests at one time of all, 0 for any number [default: 2000]
+    #[arg(long, env = "PAIRING_TRACKER_IN_FLIGHT", value_name = "N")]
+    in_flight: Option<u32>,
+    /// An origin whose pages may call the API, as scheme://host[:port]; repeat for several [default: none]
+    #[arg(long = "cors-origin", env = "PAIRING_TRACKER_CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    cors_origins: Option<Vec<String>>,
 }
 
 #[derive(Subcommand)]
@@ -204,14 +234,6 @@ type Outcome = Result<(), String>;
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| "warn,pairing_tracker=info".into()),
-        )
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
     let mut cli = Cli::parse();
     if cli.command.is_none() {
         // Bare `pairing-tracker` is for a first look: it comes with data. Parsed anew, for what the environment says.
@@ -270,7 +292,15 @@ fn print_document(format: Format) -> Outcome {
 
 impl From<ServeArgs> for (PartialSettings, bool) {
     fn from(args: ServeArgs) -> (PartialSettings, bool) {
-        let ServeArgs { listen, seed, private, time_zone, files_dir, connections, oidc, print_config } = args;
+        let ServeArgs { listen, seed, private, time_zone, files_dir, connections, limits, oidc, print_config } = args;
+        let LimitArgs {
+            trusted_proxies,
+            rate_per_address,
+            rate_per_key,
+            in_flight_per_address,
+            in_flight,
+            cors_origins,
+        } = limits;
         // A flag that is not given leaves the decision to the file.
         let flag = |given: bool| given.then_some(true);
         let settings = PartialSettings {
@@ -281,6 +311,12 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             time_zone,
             files_dir,
             connections,
+            trusted_proxies,
+            rate_per_address,
+            rate_per_key,
+            in_flight_per_address,
+            in_flight,
+            cors_origins,
             ..PartialSettings::default()
         };
         let settings = oidc.into_settings(settings);
@@ -292,13 +328,21 @@ fn plain_settings(database: &DatabaseArgs) -> Result<Settings, String> {
     settings(database, (PartialSettings::default(), false)).map(|(settings, _)| settings)
 }
 
+/// The effective settings of a command, which logs as they say from here on. What is wrong with them is no matter for
+/// the log: the operator is told at once.
 fn settings(database: &DatabaseArgs, (given, print): (PartialSettings, bool)) -> Result<(Settings, bool), String> {
     let file = match &database.config {
         Some(path) => PartialSettings::from_file(path, true)?,
         None => PartialSettings::from_file(SETTINGS_FILE.as_ref(), false)?,
     };
-    let given = PartialSettings { database_url: database.database_url.clone(), ..given };
-    Ok((given.or(file).finish()?, print))
+    let given = PartialSettings {
+        database_url: database.database_url.clone(),
+        log_format: database.log_format.clone(),
+        ..given
+    };
+    let settings = given.or(file).finish()?;
+    logging::start(settings.log_format)?;
+    Ok((settings, print))
 }
 
 /// Opens one connection for a command; a database that is not there is not made.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpServer, web};
 
-use super::{Outcome, database, seed};
+use super::{Outcome, database, listen, seed};
 use crate::access::oidc::Issuer;
 use crate::app::app;
 use crate::config::Settings;
@@ -19,6 +19,12 @@ use crate::openapi;
 const STOP_TIMEOUT: u64 = 30;
 /// The longest that a refusal waits to be written, in seconds.
 const REFUSALS_PAUSE_MAX: u64 = 60;
+/// How long a client may take to send the head of its first request.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a connection may stay without a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a connection that is being closed is listened to, so that the client gets to read why.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 pub fn serve(settings: Settings) -> Outcome {
     let issuer = settings.oidc.clone().map(Issuer::new).transpose()?;
@@ -33,18 +39,25 @@ pub fn serve(settings: Settings) -> Outcome {
             eprintln!("Seeded {} with {count} records.", settings.database_url);
         }
     }
-    let listen = settings.listen.clone();
+    let place = settings.listen.clone();
     actix_web::rt::System::new().block_on(async move {
         let store = Store::open(&settings.database_url, settings.connections).map_err(|e| e.to_string())?;
         let url = settings.database_url.to_string();
         let state = web::Data::new(AppState::new(store, contract, settings, issuer).map_err(|e| e.to_string())?);
         let kept = state.clone();
-        let server = HttpServer::new(move || app(state.clone()))
+        let workers = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+        let mut server = HttpServer::new(move || app(state.clone()))
             .shutdown_timeout(STOP_TIMEOUT)
             .disable_signals()
-            .client_request_timeout(Duration::from_secs(10))
-            .bind(&listen)
-            .map_err(|e| format!("cannot listen on {listen}: {e}"))?;
+            .workers(workers)
+            .max_connections(listen::connections_of_worker(workers))
+            .client_request_timeout(HEAD_DEADLINE)
+            .client_disconnect_timeout(GOODBYE)
+            .keep_alive(KEEP_ALIVE);
+        let cannot_listen = |e: std::io::Error| format!("cannot listen on {place}: {e}");
+        for listener in listen::listen(&place).map_err(cannot_listen)? {
+            server = server.listen(listener).map_err(cannot_listen)?;
+        }
         let addresses = server.addrs();
         let running = server.run();
         // Before the announcement: whoever reads it may stop the service at once.

@@ -28,10 +28,10 @@ use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
 use writer::Writer;
 
-/// Readers that may wait for a connection at one time.
-const WAITING_MAX: usize = 2048;
+/// Readers that may wait for each connection: at 30 ms a read, as many as it serves within their patience.
+const WAITING_PER_CONNECTION: usize = 64;
 /// How long one waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How late the changes of other processes on the same database may be noticed.
 const WATCH_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -44,6 +44,7 @@ struct Inner {
     /// As many as the pool has connections: nobody blocks a thread to wait for one.
     permits: Semaphore,
     waiting: AtomicUsize,
+    waiting_max: usize,
     writer: Option<Writer>,
     version: Arc<DataVersion>,
 }
@@ -86,6 +87,7 @@ impl Store {
             pool,
             permits: Semaphore::new(connections as usize),
             waiting: AtomicUsize::new(0),
+            waiting_max: WAITING_PER_CONNECTION * connections as usize,
             writer,
             version,
         })))
@@ -134,12 +136,10 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let inner = self.0.clone();
-        if inner.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
-            inner.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Error::Unavailable("too many requests wait for the database".to_owned()));
-        }
-        let permit = tokio::time::timeout(PATIENCE, inner.permits.acquire()).await;
-        inner.waiting.fetch_sub(1, Ordering::Relaxed);
+        let permit = {
+            let _waiting = Waiting::begin(&inner)?;
+            tokio::time::timeout(PATIENCE, inner.permits.acquire()).await
+        };
         let _permit = permit
             .map_err(|_| Error::Unavailable("no connection became free in time".to_owned()))?
             .map_err(Error::unexpected)?;
@@ -150,6 +150,25 @@ impl Store {
         })
         .await
         .map_err(Error::unexpected)?
+    }
+}
+
+/// One who waits for a connection; no longer when it is dropped, also where the request is given up meanwhile.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Waiting<'_> {
+    fn begin(inner: &Inner) -> Result<Waiting<'_>> {
+        let waiting = Waiting(&inner.waiting);
+        if waiting.0.fetch_add(1, Ordering::Relaxed) >= inner.waiting_max {
+            return Err(Error::Unavailable("too many requests wait for the database".to_owned()));
+        }
+        Ok(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -13,6 +13,8 @@ use crate::msg;
 
 /// The most bytes of a JSON body.
 pub const JSON_MAX: usize = 256 * 1024;
+/// How deep objects and lists of a JSON body may be nested; what the API takes is nested less than ten deep.
+const DEPTH_MAX: usize = 32;
 /// How long a client may take to send its body.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -60,6 +62,7 @@ impl Call {
             .into());
         }
         let bytes = self.bytes(payload, JSON_MAX).await?;
+        refuse_depth(&bytes)?;
         let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             not_json(msg!(
@@ -77,6 +80,7 @@ impl Call {
     /// Refuses a body where an operation takes none.
     pub async fn require_no_body(&self, payload: Payload) -> Result<()> {
         let bytes = self.bytes(payload, JSON_MAX).await?;
+        refuse_depth(&bytes)?;
         if bytes.is_empty() || serde_json::from_slice::<Value>(&bytes).is_ok_and(|body| body == serde_json::json!({})) {
             return Ok(());
         }
@@ -93,4 +97,54 @@ impl Call {
 
 fn not_json(message: crate::text::Msg) -> Error {
     Problem::malformed(vec![Fault { pointer: String::new(), code: "invalid_json", message }]).into()
+}
+
+/// Refuses what is nested too deep before anything is built of it.
+fn refuse_depth(json: &[u8]) -> Result<()> {
+    if depth(json) <= DEPTH_MAX {
+        return Ok(());
+    }
+    Err(Problem::new(400, "too_deep", msg!("请求内容嵌套过深", "The request is nested too deep"))
+        .detail(msg!("最多 {DEPTH_MAX} 层。", "Objects and lists may be nested {DEPTH_MAX} deep at most."))
+        .into())
+}
+
+/// How deep a text would be nested as JSON; brackets within strings are none.
+fn depth(json: &[u8]) -> usize {
+    let (mut now, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                now += 1;
+                most = most.max(now);
+            }
+            b']' | b'}' => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_is_counted_outside_strings() {
+        for (json, wanted) in [
+            ("", 0),
+            ("1", 0),
+            ("{}", 1),
+            (r#"{"a":[{"b":[]}],"c":[]}"#, 4),
+            (r#""[[[[""#, 0),
+            (r#"["\"[[[", "\\", [0]]"#, 2),
+            ("]]]][[", 2),
+        ] {
+            assert_eq!(depth(json.as_bytes()), wanted, "{json}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
@@ -12,14 +12,17 @@ use rand::RngExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{AppState, language_of, refused};
+use super::log::{self, Cause};
+use super::{AppState, cors, language_of, limits, peer, refused, unread};
 use crate::contract::Contract;
 use crate::error::{Error, Problem};
 use crate::text::Language;
 use crate::{access, msg};
 
-/// The most bytes of a request's head.
+/// The most bytes of a request's head. The server itself refuses what is beyond 128 KiB, or 96 headers, with a bare 431.
 const HEAD_MAX: usize = 16 * 1024;
+/// The most bytes of a path and its query, as RFC 9110 (section 4.1) asks servers to take.
+const URI_MAX: usize = 8 * 1024;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -79,10 +82,8 @@ impl ResponseError for Error {
     fn error_response(&self) -> HttpResponse {
         let problem = self.problem();
         let mut response = HttpResponse::new(self.status_code());
-        match self {
-            Error::Problem(_) => {}
-            Error::Unavailable(cause) => tracing::warn!(%cause, "unavailable"),
-            Error::Unexpected(cause) => tracing::error!(%cause, "unexpected"),
+        if let Error::Unavailable(cause) | Error::Unexpected(cause) = self {
+            response.extensions_mut().insert(Cause(cause.clone()));
         }
         response.extensions_mut().insert(problem);
         response
@@ -101,31 +102,47 @@ pub async fn wrap(
         request.head_mut().method = Method::GET;
     }
     request.extensions_mut().insert(RequestId(id.clone()));
-    let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    let mut response = if head + request.uri().to_string().len() > HEAD_MAX {
-        let problem = Problem::new(431, "head_too_large", msg!("请求头过大", "The request's head is too large"));
-        request.into_response(HttpResponse::from_error(Error::from(problem)))
-    } else {
+    if let Some(state) = request.app_data::<web::Data<AppState>>() {
+        peer::find(&request, &state.settings.trusted_proxies);
+    }
+    let request_body = unread::share(&mut request);
+    let mut response = match head_refusal(&request) {
+        Some(problem) => request.into_response(HttpResponse::from_error(Error::from(problem))),
         // Routing needs the request for itself: nothing here may hold another handle to it meanwhile.
-        next.call(request).await?.map_into_boxed_body()
+        None => next.call(request).await?.map_into_boxed_body(),
     };
     let http = response.request().clone();
+    let cause = response.response().extensions().get::<Cause>().cloned();
     if response.status().as_u16() >= 400 {
         let problem = response.response().extensions().get::<Problem>().cloned();
         let problem = problem.unwrap_or_else(|| foreign_problem(response.status()));
-        if problem.status >= 500 {
-            tracing::error!(request_id = %id, method = %http.method(), path = http.path(), code = problem.code, "failed");
-        }
         refused::note(&http, &problem, &id);
-        let rendered = render(&problem, &id, language_of(&http));
+        let rendered = render(&problem, &id, language_of(&http), response.headers());
         response = response.into_response(rendered);
     }
     dress(&mut response, &http, &id);
+    let (status, took) = (response.status(), began.elapsed());
+    let route = http.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    log::answered(&http, &id, &route, status, took, cause.as_ref());
     if let Some(state) = http.app_data::<web::Data<AppState>>() {
-        let route = http.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
-        state.metrics.count(http.method().as_str(), &route, response.status().as_str(), began.elapsed());
+        state.metrics.count(http.method().as_str(), &route, status.as_str(), took);
     }
-    Ok(response)
+    Ok(unread::keep(response, request_body))
+}
+
+/// The refusal of a head that is too large.
+fn head_refusal(request: &ServiceRequest) -> Option<Problem> {
+    let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    if uri > URI_MAX {
+        return Some(Problem::new(
+            414,
+            "uri_too_long",
+            msg!("请求地址过长", "The request's path and query are too long"),
+        ));
+    }
+    let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    (head + uri > HEAD_MAX)
+        .then(|| Problem::new(431, "head_too_large", msg!("请求头过大", "The request's head is too large")))
 }
 
 /// What no route takes: 405 with the methods there are, or 404.
@@ -167,15 +184,21 @@ fn foreign_problem(status: StatusCode) -> Problem {
         405 => "method_not_allowed",
         408 => "timeout",
         413 => "too_large",
+        414 => "uri_too_long",
         415 => "unsupported_media_type",
+        431 => "head_too_large",
         400..=499 => "malformed_request",
         _ => "internal_error",
     };
     Problem::new(status.as_u16(), code, msg!("请求被拒绝（{words}）", "{words}"))
 }
 
+/// What a problem keeps of the answer that it takes the place of.
+const KEPT: [HeaderName; 3] =
+    [header::VARY, header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_EXPOSE_HEADERS];
+
 /// A problem as the client reads it.
-fn render(problem: &Problem, request_id: &str, language: Language) -> HttpResponse {
+fn render(problem: &Problem, request_id: &str, language: Language, kept: &HeaderMap) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = ProblemBody {
         kind: format!("urn:pairing-tracker:problem:{}", problem.code),
@@ -202,11 +225,16 @@ fn render(problem: &Problem, request_id: &str, language: Language) -> HttpRespon
     if problem.status == 401 {
         response.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"pairing-tracker\""));
     }
-    if problem.status == 503 {
-        response.insert_header((header::RETRY_AFTER, "1"));
+    if let Some(seconds) = problem.retry_after {
+        response.insert_header((header::RETRY_AFTER, seconds));
     }
     if let Some(allow) = &problem.allow {
         response.insert_header((header::ALLOW, allow.as_str()));
+    }
+    for name in KEPT {
+        if let Some(value) = kept.get(&name) {
+            response.insert_header((name, value.clone()));
+        }
     }
     // The one media type of problems; `json()` would overwrite it with its own.
     let text = serde_json::to_string(&body).unwrap_or_default();
@@ -216,15 +244,19 @@ fn render(problem: &Problem, request_id: &str, language: Language) -> HttpRespon
 /// Headers that every answer has, unless the answer chose its own.
 fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &str) {
     let headers = response.headers_mut();
+    cors::tidy(headers);
+    limits::tell(request, headers);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID.clone(), id);
     }
-    let defaults: [(HeaderName, &'static str); 5] = [
+    let defaults: [(HeaderName, &'static str); 6] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CONTENT_SECURITY_POLICY, content_security_policy(request)),
         (header::CACHE_CONTROL, "no-cache"),
+        // No other site may make part of itself of it; pages of the origins that the settings name ask by CORS.
+        (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     ];
     for (name, value) in defaults {
         if !headers.contains_key(&name) {

@@ -5,11 +5,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse, web};
+use sha2::{Digest, Sha256};
 
-use super::{AppState, envelope};
-use crate::access::keys::{self, Shown};
+use super::{AppState, envelope, peer};
+use crate::access::keys;
 use crate::access::policy::{Policy, Who};
-use crate::access::{Actor, Identity};
+use crate::access::{Actor, Identity, hex};
 use crate::db::types::Instant;
 use crate::error::{Error, Result};
 
@@ -46,37 +47,81 @@ async fn decide(request: &ServiceRequest) -> Result<()> {
     };
     if asked.who != Who::Anyone {
         let actor = authenticate(state, request).await?;
-        let admitted = Policy::admit(asked.who, state.settings.private, actor.as_ref());
-        if let Some(actor) = actor {
-            request.extensions_mut().insert(Caller(actor));
-        }
-        admitted?;
+        Policy::admit(asked.who, state.settings.private, actor.as_ref())?;
     }
     request.extensions_mut().insert(Admitted { operation: asked.operation.to_owned() });
     Ok(())
 }
 
-/// Who calls; `None` without a key or token. One that is not good is refused wherever it is shown.
+/// What a request shows of who calls.
+enum Shown {
+    Key(keys::Shown),
+    /// A token of the issuer, as far as is known.
+    Token(String),
+    /// What can be neither.
+    Neither,
+}
+
+impl Shown {
+    fn read(state: &AppState, request: &ServiceRequest) -> Option<Shown> {
+        let mut headers = request.headers().get_all(header::AUTHORIZATION);
+        let first = headers.next()?;
+        let bearer = first
+            .to_str()
+            .ok()
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") && headers.next().is_none())
+            .map(|(_, bearer)| bearer.trim());
+        Some(match bearer {
+            Some(token) if state.issuer.is_some() && !token.starts_with(keys::PREFIX) => Shown::Token(token.to_owned()),
+            Some(key) => keys::Shown::read(key).map_or(Shown::Neither, Shown::Key),
+            None => Shown::Neither,
+        })
+    }
+
+    /// What it is known by without being told on.
+    fn sha256(&self) -> Option<String> {
+        match self {
+            Shown::Key(key) => Some(key.sha256.clone()),
+            Shown::Token(token) => Some(hex(&Sha256::digest(token))),
+            Shown::Neither => None,
+        }
+    }
+
+    /// Who holds it; `None` where it is not good.
+    async fn holder(self, state: &AppState) -> Result<Option<Actor>> {
+        match self {
+            Shown::Key(key) => {
+                let today = state.settings.today();
+                state.store.read(move |conn| key.holder(conn, today)).await
+            }
+            Shown::Token(token) => {
+                let Some(issuer) = &state.issuer else { return Ok(None) };
+                match issuer.holder(&token).await {
+                    Ok(holder) => state.store.read(move |conn| holder.into_actor(conn)).await.map(Some),
+                    Err(error) if error.problem().status == 401 => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+            Shown::Neither => Ok(None),
+        }
+    }
+}
+
+/// Who calls; `None` without a key or token. One that is not good is refused wherever it is shown, and counted against the
+/// address that shows it.
 async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> Result<Option<Actor>> {
-    let mut headers = request.headers().get_all(header::AUTHORIZATION);
-    let Some(value) = headers.next() else { return Ok(None) };
-    if headers.next().is_some() {
+    let Some(shown) = Shown::read(state, request) else { return Ok(None) };
+    let (limits, address) = (&state.limits, peer::of(request.request()));
+    let sha256 = shown.sha256();
+    limits.may_try(address, sha256.as_deref())?;
+    let (Some(actor), Some(sha256)) = (shown.holder(state).await?, &sha256) else {
+        limits.wrong_key(address, sha256.as_deref());
         return Err(keys::not_good());
-    }
-    let bearer = value
-        .to_str()
-        .ok()
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, bearer)| bearer.trim())
-        .ok_or_else(keys::not_good)?;
-    if let Some(issuer) = state.issuer.as_ref().filter(|_| !bearer.starts_with(keys::PREFIX)) {
-        let holder = issuer.holder(bearer).await?;
-        return state.store.read(move |conn| holder.into_actor(conn)).await.map(Some);
-    }
-    let shown = Shown::read(bearer).ok_or_else(keys::not_good)?;
-    let today = state.settings.today();
-    let actor = state.store.read(move |conn| shown.holder(conn, today)).await?.ok_or_else(keys::not_good)?;
+    };
+    limits.good_key(sha256);
+    request.extensions_mut().insert(Caller(actor.clone()));
+    limits.count_identity(request.request(), &actor.identity.to_string())?;
     if let Identity::Key(id) = actor.identity {
         state.uses.note(id, Instant::now());
     }

@@ -3,15 +3,21 @@
 
 pub mod answer;
 pub mod body;
+pub mod cors;
 pub mod crud;
 pub mod envelope;
 pub mod guard;
+mod held;
 pub mod idempotency;
+pub mod limits;
 pub mod list;
+mod log;
 pub mod metrics;
 mod operations;
 pub mod patch;
+pub mod peer;
 mod refused;
+mod unread;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -54,6 +60,7 @@ pub struct AppState {
     pub policy: Policy,
     pub uses: Uses,
     pub refusals: Refusals,
+    pub limits: limits::Limits,
 }
 
 impl AppState {
@@ -64,6 +71,7 @@ impl AppState {
             policy: Policy::new(contract.document())?,
             store,
             contract,
+            limits: limits::Limits::new(&settings),
             settings: Arc::new(settings),
             answers: Answers::default(),
             metrics: metrics::Metrics::new()?,

@@ -2,15 +2,16 @@
 
 use actix_web::{HttpMessage, HttpRequest, web};
 
-use super::AppState;
 use super::guard::Caller;
+use super::{AppState, limits, peer};
 use crate::error::Problem;
 use crate::history::refusals::Refusal;
 
-/// Notes a refusal for want of a key (401) or of what a key allows (403); no other problem.
+/// Notes a refusal for want of a key (401, and 429 after too many that were wrong) or of what a key allows (403); no other
+/// problem.
 pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
     let Some(state) = request.app_data::<web::Data<AppState>>() else { return };
-    if !matches!(problem.status, 401 | 403) {
+    if !matches!(problem.status, 401 | 403) && problem.code != limits::TOO_MANY_ATTEMPTS {
         return;
     }
     let caller =
@@ -21,7 +22,7 @@ pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
         Some(operation.to_owned())
     });
     state.refusals.note(Refusal {
-        address: request.peer_addr().map(|address| address.ip()),
+        address: peer::of(request),
         actor: caller,
         operation,
         method: method.to_owned(),

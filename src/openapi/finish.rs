@@ -77,6 +77,10 @@ fn add_components(document: &mut Value) -> Result<()> {
             "schema": { "type": "string", "enum": ["true"] }, "example": "true" },
         "RetryAfter": { "description": "Seconds after which to try again.",
             "schema": { "type": "integer", "format": "int32", "minimum": 0, "maximum": 3600 }, "example": 1 },
+        "RateLimitPolicy": text("Requests that an address and a key may make (`q`) in a window of seconds (`w`), where they are limited.",
+            "\"address\";q=6000;w=60, \"key\";q=6000;w=60"),
+        "RateLimit": text("Requests that are left of each quota (`r`), and seconds until it is whole again, or, when none is left, until the next (`t`).",
+            "\"address\";r=5999;t=1, \"key\";r=5998;t=1"),
         "WwwAuthenticate": text("How to authenticate.", "Bearer realm=\"pairing-tracker\""),
     }));
     components.insert("parameters".to_owned(), json!({
@@ -92,8 +96,8 @@ fn add_components(document: &mut Value) -> Result<()> {
     }));
     let mut responses = Map::new();
     for (status, code, title) in REFUSALS {
-        let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/XRequestId" } });
-        if *status == 503 {
+        let mut headers = shared_headers();
+        if matches!(status, 429 | 503) {
             headers["Retry-After"] = json!({ "$ref": "#/components/headers/RetryAfter" });
         }
         if *status == 401 {
@@ -114,12 +118,23 @@ fn add_components(document: &mut Value) -> Result<()> {
             } },
         }));
     }
-    responses.insert("NotModified".to_owned(), json!({
-        "description": "The client has the current answer.",
-        "headers": { "ETag": { "$ref": "#/components/headers/ETag" }, "X-Request-Id": { "$ref": "#/components/headers/XRequestId" } },
-    }));
+    let mut headers = shared_headers();
+    headers["ETag"] = json!({ "$ref": "#/components/headers/ETag" });
+    responses.insert(
+        "NotModified".to_owned(),
+        json!({ "description": "The client has the current answer.", "headers": headers }),
+    );
     components.insert("responses".to_owned(), Value::Object(responses));
     Ok(())
+}
+
+/// The headers of every answer of the API.
+fn shared_headers() -> Value {
+    json!({
+        "X-Request-Id": { "$ref": "#/components/headers/XRequestId" },
+        "RateLimit": { "$ref": "#/components/headers/RateLimit" },
+        "RateLimit-Policy": { "$ref": "#/components/headers/RateLimitPolicy" },
+    })
 }
 
 /// Every refusal there is: its status, its usual code, and what it means.
@@ -135,6 +150,7 @@ const REFUSALS: &[(u16, &str, &str)] = &[
     (415, "unsupported_media_type", "The media type is not supported."),
     (422, "validation_failed", "The request breaks a rule."),
     (428, "precondition_required", "If-Match is needed."),
+    (429, "rate_limited", "Too many requests; Retry-After says when to go on."),
     (500, "internal_error", "A defect of the service; the log has the rest."),
     (503, "unavailable", "The service cannot serve now; nothing was written."),
 ];
@@ -168,7 +184,7 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     let mut refusals = vec![400, 500];
     if in_api {
         // A token may be good and grant nothing, not even reading.
-        refusals.extend([401, 403, 503]);
+        refusals.extend([401, 403, 429, 503]);
         if path.contains('{') {
             refusals.push(404);
         }
@@ -216,6 +232,9 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
 fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, response: &mut Value, example: &Value) {
     let refer = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
     response["headers"]["X-Request-Id"] = refer("XRequestId");
+    if path.starts_with("/api/") {
+        response["headers"] = shared_headers();
+    }
     if path.starts_with("/api/") && status != "204" {
         response["headers"]["ETag"] = refer("ETag");
     }

@@ -1,5 +1,8 @@
 //! What the service says of itself: whether it lives, whether it is ready, and the document.
 
+use std::sync::OnceLock;
+
+use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
 use diesel::prelude::*;
 use serde::Serialize;
@@ -62,14 +65,29 @@ async fn readiness(call: Call) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(ServiceStatus::ok()))
 }
 
+/// Prints the document once: it is large, and always the same.
+fn printed(kept: &OnceLock<Bytes>, print: impl FnOnce() -> Result<String>) -> Result<Bytes> {
+    match kept.get() {
+        Some(text) => Ok(text.clone()),
+        None => {
+            let text = Bytes::from(print()?);
+            Ok(kept.get_or_init(|| text).clone())
+        }
+    }
+}
+
 #[get("/openapi.json")]
 async fn document_json(call: Call) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().content_type("application/json").body(openapi::json(call.state.contract.document())?))
+    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    let text = printed(&TEXT, || openapi::json(call.state.contract.document()))?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
 #[get("/openapi.yaml")]
 async fn document_yaml(call: Call) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().content_type("application/yaml").body(openapi::yaml(call.state.contract.document())?))
+    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    let text = printed(&TEXT, || openapi::yaml(call.state.contract.document()))?;
+    Ok(HttpResponse::Ok().content_type("application/yaml").body(text))
 }
 
 /// Mounts the operations of the document; the document itself is none.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::CONTRACT;
 pub struct Client {
     pub state: web::Data<AppState>,
     key: Option<String>,
+    peer: Option<SocketAddr>,
 }
 
 /// What came back.
@@ -76,17 +78,23 @@ async fn service(state: &web::Data<AppState>) -> Service {
 
 impl Client {
     pub fn new(state: web::Data<AppState>, key: Option<String>) -> Client {
-        Client { state, key }
+        Client { state, key, peer: None }
     }
 
     /// The same application with another key.
     pub fn with_key(&self, key: impl Into<String>) -> Client {
-        Client { state: self.state.clone(), key: Some(key.into()) }
+        Client { key: Some(key.into()), ..self.clone() }
     }
 
     /// The same application without a key.
     pub fn anonymous(&self) -> Client {
-        Client { state: self.state.clone(), key: None }
+        Client { key: None, ..self.clone() }
+    }
+
+    /// The same client at an address; without one it is nobody's, and not limited.
+    pub fn at(&self, address: &str) -> Client {
+        let address: IpAddr = address.parse().expect("an address");
+        Client { peer: Some(SocketAddr::new(address, 4711)), ..self.clone() }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -133,6 +141,9 @@ impl Client {
         let mut request = test::TestRequest::with_uri(&path).method(method.clone());
         for (name, value) in headers {
             request = request.append_header((*name, *value));
+        }
+        if let Some(peer) = self.peer {
+            request = request.peer_addr(peer);
         }
         if let Some(key) = &self.key {
             request = request.append_header((header::AUTHORIZATION, format!("Bearer {key}")));

@@ -75,13 +75,23 @@ pub fn databases() -> Vec<String> {
     std::iter::once(SQLITE.to_owned()).chain(server).collect()
 }
 
+/// What can be read of a connection until its end, or until it is reset.
+pub fn answer_of(stream: &mut TcpStream) -> String {
+    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+    while let Ok(count @ 1..) = stream.read(&mut part) {
+        answer.extend_from_slice(&part[..count]);
+    }
+    String::from_utf8(answer).expect("UTF-8")
+}
+
 /// A service that is running; ended when the test is.
 pub struct Service {
     child: Child,
     lines: Receiver<String>,
     /// What it has said so far.
     pub told: Vec<String>,
-    address: String,
+    /// Where it listens.
+    pub address: String,
 }
 
 impl Drop for Service {
@@ -98,9 +108,10 @@ impl Service {
         Service::start_with(directory, args, &[])
     }
 
-    /// [`Service::start`] with flags of `serve`.
-    pub fn start_with(directory: &Path, args: &[&str], flags: &[&str]) -> Service {
-        let mut command = program(directory, &[args, &["serve", "--listen", "127.0.0.1:0"], flags].concat());
+    /// Starts it with variables of the environment.
+    pub fn start_with(directory: &Path, args: &[&str], variables: &[(&str, &str)]) -> Service {
+        let mut command = program(directory, &[&["serve", "--listen", "127.0.0.1:0"], args].concat());
+        command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (sender, lines) = channel();
         let errors = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -115,6 +126,30 @@ impl Service {
             service.told.push(line);
         }
         service
+    }
+
+    /// A connection, on which nothing is waited for without end.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        stream
+    }
+
+    /// Everything that it answers to these bytes until it closes the connection. It may close it while it is still
+    /// being written to.
+    pub fn exchange(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        // What it said before it stopped reading can still be read.
+        let _ = stream.write_all(request);
+        answer_of(&mut stream)
+    }
+
+    /// The process's resident memory in KiB; only Linux says so.
+    pub fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
     }
 
     /// The status and body of an answer.

@@ -193,6 +193,7 @@ async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse
     // A file is somebody else's: it is never shown as a page of this service.
     Ok(response
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.code)))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"))
         .content_type(file.media_type)
         .body(file.bytes))
 }

@@ -1,0 +1,218 @@
+//! Budgets: how many requests a minute each of many may make, by the generic cell rate algorithm of `governor`.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use governor::clock::{Clock, MonotonicClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::state::keyed::ShrinkableKeyedStateStore;
+use governor::{Quota, RateLimiter};
+
+/// The window of every budget, in seconds.
+pub const WINDOW: u64 = 60;
+/// As many are told apart; whoever comes on top shares one budget with the others who do.
+const TRACKED_MAX: usize = 100_000;
+/// How often those are forgotten whose budget is whole again.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How a budget stands after a request was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Requests a window.
+    pub quota: u32,
+    /// Requests that may follow at once.
+    pub remaining: u32,
+    /// Seconds, rounded up: until the budget is whole again, or, when it is spent, until the next request may come.
+    pub reset: u64,
+}
+
+/// A budget of so many requests a minute for each `K`, all of which may come at once.
+pub struct Budget<K: Clone + Eq + Hash> {
+    limiter: RateLimiter<Ask<K>, Tracked<K>, MonotonicClock, StateInformationMiddleware>,
+    quota: NonZeroU32,
+    swept: Mutex<Instant>,
+}
+
+/// A question to the store: whose budget, and whether it is spent from or only looked at.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Ask<K> {
+    who: K,
+    spends: bool,
+}
+
+impl<K: Clone + Eq + Hash> Budget<K> {
+    /// A budget of this many requests a minute.
+    pub fn new(quota: NonZeroU32) -> Budget<K> {
+        let limiter = RateLimiter::new(Quota::per_minute(quota), Tracked::default(), MonotonicClock);
+        Budget { limiter, quota, swept: Mutex::new(Instant::now()) }
+    }
+
+    /// Counts a request; `Err` when the budget is spent.
+    pub fn spend(&self, who: &K) -> Result<Standing, Standing> {
+        self.sweep();
+        self.ask(who, true)
+    }
+
+    /// Whether a request would be let through; counts none.
+    pub fn look(&self, who: &K) -> Result<Standing, Standing> {
+        self.ask(who, false)
+    }
+
+    fn ask(&self, who: &K, spends: bool) -> Result<Standing, Standing> {
+        let quota = self.quota.get();
+        match self.limiter.check_key(&Ask { who: who.clone(), spends }) {
+            Ok(state) => {
+                let remaining = state.remaining_burst_capacity().min(quota);
+                let spent = u64::from(quota - remaining);
+                Ok(Standing { quota, remaining, reset: (spent * WINDOW).div_ceil(u64::from(quota)) })
+            }
+            Err(until) => {
+                let wait = until.wait_time_from(self.limiter.clock().now());
+                // A whole second at least: `Retry-After: 0` would ask for the next refusal.
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Err(Standing { quota, remaining: 0, reset: seconds.max(1) })
+            }
+        }
+    }
+
+    /// Forgets those whose budget is whole again, now and then.
+    fn sweep(&self) {
+        {
+            let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+            if swept.elapsed() < SWEEP_INTERVAL {
+                return;
+            }
+            *swept = Instant::now();
+        }
+        self.limiter.retain_recent();
+        self.limiter.shrink_to_fit();
+    }
+}
+
+/// The state of each budget. Unlike the stores that come with `governor` it is bounded, and can be looked at.
+struct Tracked<K> {
+    states: Mutex<States<K>>,
+    most: usize,
+}
+
+struct States<K> {
+    known: HashMap<K, Nanos>,
+    others: Option<Nanos>,
+}
+
+impl<K> Default for Tracked<K> {
+    fn default() -> Tracked<K> {
+        Tracked { states: Mutex::new(States { known: HashMap::new(), others: None }), most: TRACKED_MAX }
+    }
+}
+
+impl<K> Tracked<K> {
+    fn lock(&self) -> MutexGuard<'_, States<K>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Clone + Eq + Hash> StateStore for Tracked<K> {
+    type Key = Ask<K>;
+
+    fn measure_and_replace<T, F, E>(&self, ask: &Ask<K>, measure: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let mut states = self.lock();
+        let is_other = states.known.len() >= self.most && !states.known.contains_key(&ask.who);
+        let state = if is_other { states.others } else { states.known.get(&ask.who).copied() };
+        let (outcome, next) = measure(state)?;
+        match (ask.spends, is_other) {
+            (false, _) => {}
+            (true, true) => states.others = Some(next),
+            (true, false) => drop(states.known.insert(ask.who.clone(), next)),
+        }
+        Ok(outcome)
+    }
+}
+
+impl<K: Clone + Eq + Hash> ShrinkableKeyedStateStore<Ask<K>> for Tracked<K> {
+    fn retain_recent(&self, drop_below: Nanos) {
+        self.lock().known.retain(|_, state| *state >= drop_below);
+    }
+
+    fn shrink_to_fit(&self) {
+        self.lock().known.shrink_to_fit();
+    }
+
+    fn len(&self) -> usize {
+        self.lock().known.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(quota: u32) -> Budget<u32> {
+        Budget::new(NonZeroU32::new(quota).unwrap())
+    }
+
+    #[test]
+    fn a_budget_is_spent_whole_and_each_has_its_own() {
+        let budget = budget(2);
+        assert_eq!(budget.spend(&1), Ok(Standing { quota: 2, remaining: 1, reset: 30 }));
+        assert_eq!(budget.spend(&1), Ok(Standing { quota: 2, remaining: 0, reset: 60 }));
+        let refused = budget.spend(&1).unwrap_err();
+        assert_eq!((refused.remaining, (1..=30).contains(&refused.reset)), (0, true), "{refused:?}");
+        assert_eq!(budget.spend(&2).unwrap().remaining, 1);
+    }
+
+    #[test]
+    fn looking_costs_nothing() {
+        let budget = budget(1);
+        for _ in 0..3 {
+            assert!(budget.look(&1).is_ok());
+        }
+        assert!(budget.limiter.is_empty());
+        assert!(budget.spend(&1).is_ok());
+        assert!(budget.look(&1).is_err());
+    }
+
+    #[test]
+    fn a_great_quota_is_counted_too() {
+        let budget = budget(6000);
+        assert_eq!(budget.spend(&1), Ok(Standing { quota: 6000, remaining: 5999, reset: 1 }));
+    }
+
+    #[test]
+    fn beyond_so_many_all_share_one_budget_and_the_known_keep_theirs() {
+        let tracked = Tracked { most: 2, ..Tracked::default() };
+        let limiter: RateLimiter<_, _, _, StateInformationMiddleware> =
+            RateLimiter::new(Quota::per_hour(NonZeroU32::new(2).unwrap()), tracked, MonotonicClock);
+        let spend = |who: u32| limiter.check_key(&Ask { who, spends: true }).is_ok();
+        assert_eq!([1, 2, 3, 4, 5].map(spend), [true, true, true, true, false]);
+        assert_eq!(limiter.len(), 2);
+        assert_eq!([1, 2, 1].map(spend), [true, true, false]);
+        // Nobody's budget is whole again within an hour.
+        limiter.retain_recent();
+        assert_eq!(limiter.len(), 2);
+    }
+
+    #[test]
+    fn who_has_been_idle_is_forgotten() {
+        let clock = governor::clock::FakeRelativeClock::default();
+        let limiter: RateLimiter<_, _, _, StateInformationMiddleware> =
+            RateLimiter::new(Quota::per_minute(NonZeroU32::new(60).unwrap()), Tracked::default(), clock.clone());
+        assert!((0..1000).all(|who: u32| limiter.check_key(&Ask { who, spends: true }).is_ok()));
+        assert_eq!(limiter.len(), 1000);
+        clock.advance(Duration::from_secs(3));
+        limiter.retain_recent();
+        assert!(limiter.is_empty());
+    }
+}

@@ -1,0 +1,129 @@
+//! Who is at the other end: the address that limits count by and that the log names.
+//!
+//! It is the peer's, unless the peer is a proxy that the settings trust. Then `X-Forwarded-For` is read from the right,
+//! because each proxy appends what it saw: hops that are trusted are passed over, and the first that is not is the
+//! client. What stands left of that is the client's own word, and is never read.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::HeaderName;
+use actix_web::{HttpMessage, HttpRequest};
+use ipnet::IpNet;
+
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Whether the operator was told that a proxy is not trusted.
+static WARNED: AtomicBool = AtomicBool::new(false);
+
+/// The client's address, as an extension of its request; `None` where there is none, as in tests in process.
+#[derive(Clone, Copy)]
+struct Client(Option<IpAddr>);
+
+/// Finds the client's address and leaves it with the request, for [`of`].
+pub fn find(request: &ServiceRequest, trusted: &[IpNet]) {
+    let client = request.peer_addr().map(|peer| {
+        let peer = peer.ip().to_canonical();
+        let forwarded: Vec<&str> =
+            request.headers().get_all(&FORWARDED_FOR).map(|value| value.to_str().unwrap_or_default()).collect();
+        if !forwarded.is_empty() && !is_trusted(trusted, peer) && !WARNED.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                %peer,
+                "a request carries X-Forwarded-For, but its sender is no trusted proxy: limits count all who come \
+                 through it as one client; if it is your proxy, name it in trusted_proxies (--trusted-proxy)"
+            );
+        }
+        client(peer, &forwarded, trusted)
+    });
+    request.extensions_mut().insert(Client(client));
+}
+
+/// The client's address, once [`find`] has found it.
+pub fn of(request: &HttpRequest) -> Option<IpAddr> {
+    request.extensions().get::<Client>().and_then(|client| client.0)
+}
+
+/// What limits count an address as: a single IPv4 address, or the network of 64 bits that an IPv6 host picks its
+/// addresses from (RFC 4291, section 2.5.4).
+pub fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(network))
+        }
+        address => address,
+    }
+}
+
+/// The client's address by the lines of `X-Forwarded-For`, in order.
+fn client(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> IpAddr {
+    let mut client = peer;
+    for hop in forwarded.iter().rev().flat_map(|line| line.rsplit(',')) {
+        if !is_trusted(trusted, client) {
+            break;
+        }
+        // What is no address was made up, and so may be all that stands before it.
+        let Some(address) = read(hop.trim()) else { break };
+        client = address;
+    }
+    client
+}
+
+fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// An address as proxies write it: alone, or with a port.
+fn read(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip()));
+    address.ok().map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(peer: &str, forwarded: &[&str]) -> String {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()).into();
+        client(peer.parse::<IpAddr>().unwrap().to_canonical(), forwarded, &trusted).to_string()
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        for (peer, forwarded, client) in [
+            ("203.0.113.9", &[][..], "203.0.113.9"),
+            ("203.0.113.9", &["198.51.100.1"], "203.0.113.9"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("::ffff:10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["::ffff:198.51.100.1"], "198.51.100.1"),
+            // What the client wrote itself stands on the left.
+            ("10.0.0.1", &["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["1.1.1.1", "198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2", "fd00::1"], "198.51.100.1"),
+            ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+            ("10.0.0.1", &["198.51.100.1, nonsense, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", &["nonsense"], "10.0.0.1"),
+            ("10.0.0.1", &[""], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
+            ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
+            ("10.0.0.1", &["[2001:db8::1]"], "2001:db8::1"),
+            ("fd00::2", &["2001:db8::1"], "2001:db8::1"),
+        ] {
+            assert_eq!(found(peer, forwarded), client, "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_client_is_counted_by_its_network() {
+        for (address, as_what) in [
+            ("198.51.100.1", "198.51.100.1"),
+            ("::ffff:198.51.100.1", "198.51.100.1"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ] {
+            assert_eq!(counted(address.parse().unwrap()).to_string(), as_what);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Pages of other origins, bodies and heads that are too much, and the headers of files.
+
+use actix_web::http::Method;
+use serde_json::{Value, json};
+
+use crate::common::client::Answer;
+use crate::common::{Client, on_each};
+
+const PAGE: &str = "https://page.example.org";
+
+fn allowed(answer: &Answer) -> Vec<String> {
+    let names = answer.headers.keys().map(|name| name.as_str().to_owned());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("access-control-")).collect();
+    names.sort();
+    names
+}
+
+async fn preflight(client: &Client, origin: &str, method: &str, headers: &str) -> Answer {
+    let asked =
+        [("Origin", origin), ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", headers)];
+    client.send(Method::OPTIONS, "pairings", &asked, None).await
+}
+
+#[test]
+fn no_page_may_call_the_api_unasked() {
+    on_each(|database| async move {
+        let client = database.client().anonymous();
+        for path in ["pairings", "pairings/none", "/openapi.json"] {
+            let answer = client.send(Method::GET, path, &[("Origin", PAGE)], None).await;
+            assert_eq!(allowed(&answer), [""; 0], "{path}");
+            assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{path}");
+        }
+        let answer = preflight(&client, PAGE, "GET", "authorization").await.expect(405);
+        assert_eq!((allowed(&answer), answer.header("allow").contains("GET")), (vec![], true));
+    });
+}
+
+#[test]
+fn pages_of_named_origins_may_call_the_api() {
+    on_each(|database| async move {
+        let client = database.client_with(|settings| {
+            settings.cors_origins = vec![PAGE.to_owned(), "http://localhost:5173".to_owned()];
+            settings.rate_per_address = 2;
+        });
+        let client = client.anonymous();
+        let headers = "authorization,content-type,if-match,if-none-match,idempotency-key,accept-language,x-request-id";
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            let answer = preflight(&client, PAGE, method, headers).await.expect(200);
+            assert_eq!(answer.header("access-control-allow-origin"), PAGE);
+            assert!(answer.header("access-control-allow-methods").contains(method));
+            assert_eq!(answer.header("access-control-max-age"), "3600");
+            assert_eq!(answer.header("access-control-allow-credentials"), "");
+        }
+        for (origin, method, asked) in [
+            ("https://evil.example", "GET", "authorization"),
+            (PAGE, "TRACE", "authorization"),
+            (PAGE, "GET", "cookie"),
+        ] {
+            let answer = preflight(&client, origin, method, asked).await.expect(400);
+            assert_eq!(allowed(&answer), [""; 0], "{origin} {method} {asked}");
+        }
+        let here = client.at("198.51.100.7");
+        for status in [200, 404, 429] {
+            let path = if status == 200 { "pairings" } else { "pairings/none" };
+            let answer = here.send(Method::GET, path, &[("Origin", PAGE)], None).await.expect(status);
+            assert_eq!(allowed(&answer), ["access-control-allow-origin", "access-control-expose-headers"]);
+            assert_eq!(answer.header("access-control-allow-origin"), PAGE);
+            let exposed = answer.header("access-control-expose-headers").to_ascii_lowercase();
+            for name in [
+                "etag",
+                "link",
+                "location",
+                "retry-after",
+                "ratelimit",
+                "ratelimit-policy",
+                "x-request-id",
+                "idempotent-replayed",
+            ] {
+                assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}: {exposed}");
+            }
+            let vary: Vec<&str> = answer.headers.get_all("vary").filter_map(|value| value.to_str().ok()).collect();
+            assert!(vary.join(", ").contains("Origin"), "{vary:?}");
+        }
+        for origin in ["https://evil.example", "https://page.example.org:8443", "http://page.example.org", "null"] {
+            let answer = client.send(Method::GET, "pairings", &[("Origin", origin)], None).await.expect(200);
+            assert_eq!(allowed(&answer), [""; 0], "{origin}");
+        }
+        assert_eq!(allowed(&client.get("pairings").await.expect(200)), [""; 0]);
+        // Without what makes it a preflight it is a method that is not there.
+        client.send(Method::OPTIONS, "pairings", &[("Origin", PAGE)], None).await.expect(405);
+    });
+}
+
+/// Lists within lists, so many deep.
+fn nested(depth: usize) -> Value {
+    (0..depth).fold(json!(1), |inner, _| json!([inner]))
+}
+
+#[test]
+fn what_is_nested_too_deep_is_refused() {
+    on_each(|database| async move {
+        let client = database.client();
+        let refused = client.post("regions", json!({ "code": nested(32) })).await.expect(400);
+        assert_eq!(refused.body["code"], "too_deep");
+        let refused = client.patch("regions/xinhui", json!({ "note": nested(100) })).await.expect(400);
+        assert_eq!(refused.body["code"], "too_deep");
+        // One less is judged field by field, and brackets in a text are a text.
+        let judged = client.post("regions", json!({ "code": nested(31) })).await;
+        assert!(judged.body["code"] != "too_deep" && !judged.faults().is_empty(), "{judged:?}");
+        client.patch("regions/xinhui", json!({ "note": "[".repeat(1000) })).await.expect(200);
+        // A quarter of a million brackets: nothing recurses into them.
+        let bomb = "[".repeat(256 * 1024).into_bytes();
+        let headers = [("Content-Type", "application/json")];
+        let refused = client.send_bytes(Method::POST, "regions", &headers, Some(bomb)).await.expect(400);
+        assert_eq!(refused.body["code"], "too_deep");
+    });
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused_for_what_is_large() {
+    on_each(|database| async move {
+        let client = database.client();
+        let refused = client.get(&format!("pairings?q={}", "a".repeat(9000))).await.expect(414);
+        assert_eq!(refused.body["code"], "uri_too_long");
+        let large = "a".repeat(17_000);
+        let refused = client.send(Method::GET, "pairings", &[("X-Large", &large)], None).await.expect(431);
+        assert_eq!(refused.body["code"], "head_too_large");
+        client.send(Method::GET, "pairings", &[("X-Large", &large[..8000])], None).await.expect(200);
+    });
+}
+
+#[test]
+fn a_file_is_no_page_of_this_service() {
+    on_each(|database| async move {
+        let client = database.client();
+        let document = json!({ "code": "page", "title": { "zh": "网页" }, "kind": "other" });
+        client.post("documents", document).await.expect(201);
+        let html = b"<!doctype html><script>alert(1)</script>".to_vec();
+        let headers = [("Content-Type", "text/html; charset=utf-8")];
+        client.send_bytes(Method::PUT, "documents/page/content", &headers, Some(html.clone())).await.expect(200);
+        let file = client.get("documents/page/content").await.expect(200);
+        assert_eq!(file.bytes, html);
+        assert_eq!(file.header("content-type"), "text/html; charset=utf-8");
+        assert!(file.header("content-disposition").starts_with("attachment;"));
+        assert_eq!(file.header("x-content-type-options"), "nosniff");
+        let policy = file.header("content-security-policy");
+        assert!(policy.split("; ").any(|directive| directive == "sandbox"), "{policy}");
+    });
+}

@@ -1,0 +1,241 @@
+//! What one client may ask: requests a minute of an address and of a key, keys tried, requests at one time.
+
+use std::sync::mpsc::channel;
+
+use actix_web::http::Method;
+use actix_web::rt::spawn;
+use pairing_tracker::access::Role;
+use pairing_tracker::db::Conn;
+use pairing_tracker::error::Error;
+use tokio::task::yield_now;
+
+use crate::common::client::Answer;
+use crate::common::{Client, on_each};
+
+const HERE: &str = "198.51.100.7";
+const THERE: &str = "203.0.113.9";
+/// Attempts with wrong keys that the service lets an address make in a minute.
+const WRONG_MAX: usize = 60;
+
+#[track_caller]
+fn refused(answer: Answer) -> Answer {
+    let answer = answer.expect(429);
+    assert_eq!(answer.body["code"], "rate_limited");
+    let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    answer
+}
+
+/// Lets tasks of this thread run until they wait for something else than each other.
+async fn settle() {
+    for _ in 0..1000 {
+        yield_now().await;
+    }
+}
+
+#[test]
+fn an_address_has_a_quota_that_answers_tell() {
+    on_each(|database| async move {
+        let client = database.client_with(|settings| settings.rate_per_address = 3).anonymous();
+        let here = client.at(HERE);
+        for (path, left) in [("pairings", 2), ("pairings/none", 1), ("/docs/", 0)] {
+            let answer = here.get(path).await;
+            assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=3;w=60");
+            let limit = answer.header("ratelimit");
+            assert!(limit.starts_with(&format!("\"address\";r={left};t=")), "{limit}");
+        }
+        let english = refused(here.get("pairings").await);
+        assert_eq!(english.body["title"], "Too many requests");
+        assert!(english.header("ratelimit").starts_with("\"address\";r=0;t="));
+        let header = [("Accept-Language", "zh-CN")];
+        let chinese = refused(here.send(Method::GET, "pairings", &header, None).await);
+        assert_eq!(chinese.body["title"], "请求过于频繁");
+        refused(here.get("/openapi.json").await);
+
+        client.at(THERE).get("pairings").await.expect(200);
+        for _ in 0..5 {
+            for path in ["/healthz", "/readyz"] {
+                assert_eq!(here.get(path).await.expect(200).header("ratelimit"), "");
+            }
+            // Without an address it is nobody's request.
+            assert_eq!(client.get("pairings").await.expect(200).header("ratelimit"), "");
+        }
+    });
+}
+
+#[test]
+fn an_ipv6_network_is_one_client_and_a_mapped_address_is_its_ipv4() {
+    on_each(|database| async move {
+        let client = database.client_with(|settings| settings.rate_per_address = 1).anonymous();
+        client.at("2001:db8:1:2::1").get("pairings").await.expect(200);
+        refused(client.at("2001:db8:1:2:ffff::9").get("pairings").await);
+        client.at("2001:db8:1:3::1").get("pairings").await.expect(200);
+        client.at(HERE).get("pairings").await.expect(200);
+        refused(client.at(&format!("::ffff:{HERE}")).get("pairings").await);
+    });
+}
+
+#[test]
+fn a_key_has_a_quota_wherever_it_is_used() {
+    on_each(|database| async move {
+        let client = database.client_with(|settings| {
+            settings.rate_per_address = 100;
+            settings.rate_per_key = 2;
+        });
+        let answer = client.at(HERE).get("pairings").await.expect(200);
+        assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=100;w=60, \"key\";q=2;w=60");
+        assert_eq!(answer.header("ratelimit"), "\"address\";r=99;t=1, \"key\";r=1;t=30");
+        let answer = client.get("pairings").await.expect(200);
+        assert_eq!(answer.header("ratelimit"), "\"key\";r=0;t=60");
+        let answer = refused(client.at(THERE).get("pairings").await);
+        assert!(answer.header("ratelimit").contains("\"key\";r=0;t="), "{}", answer.header("ratelimit"));
+        refused(client.delete("pairings/xinhui-taishan").await);
+        client.at(HERE).anonymous().get("pairings").await.expect(200);
+        client.with_key(database.key("another", Role::Viewer, &[])).at(HERE).get("pairings").await.expect(200);
+    });
+}
+
+#[test]
+fn quotas_that_are_off_are_not_told() {
+    on_each(|database| async move {
+        let client = database.client_with(|settings| {
+            settings.rate_per_address = 0;
+            settings.rate_per_key = 0;
+        });
+        let answer = client.at(HERE).get("pairings").await.expect(200);
+        assert_eq!((answer.header("ratelimit-policy"), answer.header("ratelimit")), ("", ""));
+    });
+}
+
+#[test]
+fn only_a_trusted_proxy_says_who_the_client_is() {
+    on_each(|database| async move {
+        let client = database.client_with(|settings| {
+            settings.rate_per_address = 1;
+            settings.trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
+        });
+        let client = client.anonymous();
+        let ask = async |peer: &str, forwarded: &str| {
+            let headers = [("X-Forwarded-For", forwarded)];
+            client.at(peer).send(Method::GET, "pairings", &headers, None).await
+        };
+        ask("10.0.0.1", HERE).await.expect(200);
+        ask("10.0.0.2", THERE).await.expect(200);
+        refused(ask("10.0.0.2", HERE).await);
+        // What the client itself writes in front of its address gives it no other.
+        refused(ask("10.0.0.1", &format!("192.0.2.77, {HERE}")).await);
+        refused(ask("10.0.0.1", &format!("192.0.2.78, {HERE}, 10.0.0.9")).await);
+        // Who is no trusted proxy is counted as himself, whomever he names.
+        ask("192.0.2.1", "192.0.2.79").await.expect(200);
+        refused(ask("192.0.2.1", "192.0.2.80").await);
+    });
+}
+
+#[test]
+fn who_tries_keys_is_refused_before_they_are_looked_up() {
+    on_each(|database| async move {
+        let client = database.client();
+        let here = client.at(HERE);
+        let colleague = client.with_key(database.key("colleague", Role::Viewer, &[])).at(HERE);
+        let newcomer = client.with_key(database.key("newcomer", Role::Viewer, &[])).at(HERE);
+        colleague.get("pairings").await.expect(200);
+        // Of the right shape and unknown here; and of no shape at all.
+        let other = on_other_database();
+        for n in 0..WRONG_MAX {
+            let wrong = if n % 2 == 0 { other.clone() } else { "ptk_nonsense".to_owned() };
+            here.with_key(wrong).get("pairings").await.expect(401);
+        }
+        refused(here.with_key(other.clone()).get("pairings").await);
+        refused(here.with_key("ptk_nonsense").get("pairings").await);
+        // A look-up would find this one.
+        refused(newcomer.get("pairings").await);
+        colleague.get("pairings").await.expect(200);
+        here.anonymous().get("pairings").await.expect(200);
+        client.with_key(other).at(THERE).get("pairings").await.expect(401);
+    });
+}
+
+/// A good key of another database.
+fn on_other_database() -> String {
+    crate::common::databases(false)[0].key("stranger", Role::Admin, &[])
+}
+
+#[test]
+fn requests_at_one_time_have_their_limits() {
+    on_each(|database| async move {
+        let client = database
+            .client_with(|settings| {
+                settings.connections = 1;
+                settings.in_flight_per_address = 2;
+                settings.in_flight = 3;
+            })
+            .anonymous();
+        client.get("pairings").await.expect(200);
+        let (release, released) = channel::<()>();
+        let store = client.state.store.clone();
+        let occupied = spawn(async move {
+            store.read(move |_: &mut Conn| released.recv().map_err(Error::unexpected)).await.expect("it was released");
+        });
+        settle().await;
+
+        // None of them has an answer that is kept: they wait for the connection.
+        let ask = |address: &'static str, n: usize| {
+            let client = client.at(address);
+            spawn(async move { client.get(&format!("pairings/none-{n}")).await.status.as_u16() })
+        };
+        let (first, second) = (ask(HERE, 1), ask(HERE, 2));
+        settle().await;
+        refused(client.at(HERE).get("pairings").await);
+        let third = ask(THERE, 3);
+        settle().await;
+        let full = client.at("192.0.2.1").get("pairings").await.expect(503);
+        assert_eq!((full.header("retry-after"), full.body["code"].as_str()), ("1", Some("unavailable")));
+        client.at(HERE).get("/healthz").await.expect(200);
+
+        // A client that goes away leaves its place.
+        first.abort();
+        settle().await;
+        let fourth = ask(HERE, 4);
+        settle().await;
+        refused(client.at(HERE).get("pairings").await);
+
+        release.send(()).expect("it waits");
+        occupied.await.expect("it ends");
+        for asked in [second, third, fourth] {
+            assert_eq!(asked.await.expect("it ends"), 404);
+        }
+        client.at(HERE).get("pairings").await.expect(200);
+    });
+}
+
+#[test]
+fn who_waits_for_the_database_is_sent_away_in_time() {
+    on_each(|database| async move {
+        let client: Client = database.client_with(|settings| settings.connections = 1).anonymous();
+        client.get("pairings").await.expect(200);
+        let (release, released) = channel::<()>();
+        let store = client.state.store.clone();
+        let occupied = spawn(async move {
+            store.read(move |_: &mut Conn| released.recv().map_err(Error::unexpected)).await.expect("it was released");
+        });
+        settle().await;
+        let waiting: Vec<_> = (0..64)
+            .map(|n| {
+                let client = client.clone();
+                spawn(async move { client.get(&format!("pairings/none-{n}")).await })
+            })
+            .collect();
+        settle().await;
+        // The line is full; those in it still wait.
+        let unavailable = |answer: Answer| assert_eq!(answer.expect(503).header("retry-after"), "1");
+        unavailable(client.get("/readyz").await);
+        assert!(waiting.iter().all(|task| !task.is_finished()));
+        for task in waiting {
+            unavailable(task.await.expect("it ends"));
+        }
+        client.get("/healthz").await.expect(200);
+        release.send(()).expect("it waits");
+        occupied.await.expect("it ends");
+        client.get("/readyz").await.expect(200);
+    });
+}

@@ -1,0 +1,124 @@
+//! The log: it names every request, and holds nothing that is nobody else's to read.
+
+use serde_json::Value;
+
+use crate::common::program::{SQLITE, Service, finish, on, program, run};
+
+const PRIVATE: [&str; 6] = ["13800138000", "陈私密", "hidden-query", "private@example.org", "secret-header", "坏正文"];
+
+#[test]
+fn every_request_is_logged_and_no_secret_is() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path();
+    on(path, SQLITE, &["migrate"]).good();
+    let made = on(path, SQLITE, &["key", "create", "--name", "office", "--role", "admin"]).good();
+    let key = made.trim_end();
+    // One that no database knows: the shape is right.
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    on(elsewhere.path(), SQLITE, &["migrate"]).good();
+    let made = on(elsewhere.path(), SQLITE, &["key", "create", "--name", "x", "--role", "admin"]).good();
+    let unknown = made.trim_end();
+    let malformed = "ptk_abcdefghijklmnopqrstuvwxyz";
+
+    let args = ["--database-url", SQLITE, "--seed", "--log-format", "json"];
+    let service = Service::start_with(path, &args, &[("RUST_LOG", "debug,pairing_tracker=trace")]);
+    let mut ids = Vec::new();
+    let mut send = |key: &str, method: &str, target: &str, headers: &str, body: &str, wanted: u16| {
+        let id = format!("request-{}", ids.len());
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: {id}\r\nX-Note: secret-header\r\n\
+             Authorization: Bearer {key}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = service.exchange(request.as_bytes());
+        assert_eq!(answer.split(' ').nth(1), Some(wanted.to_string().as_str()), "{request}\n{answer}");
+        ids.push((id, wanted));
+    };
+    let json = "Content-Type: application/json\r\n";
+    let liaison =
+        r#"{"code":"secretary","pairing":"xinhui-taishan","body":"government","name":"乙","contact":"13800138000"}"#;
+    send(key, "POST", "/api/v1/liaisons", json, liaison, 201);
+    let broken = r#"{"pairing":"xinhui-taishan","contact":"13800138000","nmae":"陈私密"}"#;
+    send(key, "POST", "/api/v1/liaisons", json, broken, 400);
+    let exchange = r#"{"pairing":"xinhui-taishan","profession":"doctor","direction":"supporter_to_recipient","headcount":1,"names":["陈私密"]}"#;
+    send(key, "POST", "/api/v1/exchanges", json, exchange, 201);
+    send(key, "POST", "/api/v1/liaisons", json, r#"{"contact": "private@example.org", 坏正文"#, 400);
+    send(
+        key,
+        "PATCH",
+        "/api/v1/liaisons/secretary",
+        &format!("{json}If-Match: *\r\n"),
+        r#"{"contact":"private@example.org"}"#,
+        200,
+    );
+    send(key, "GET", "/api/v1/liaisons?q=hidden-query&limit=5", "", "", 200);
+    send(key, "GET", "/api/v1/liaisons?hidden-query=1", "", "", 400);
+    send(key, "GET", "/api/v1/liaisons/secretary", "", "", 200);
+    send(unknown, "GET", "/api/v1/liaisons?q=hidden-query", "", "", 401);
+    send(malformed, "GET", "/api/v1/liaisons", "", "", 401);
+    send(key, "GET", "/api/v1/none?q=hidden-query", "", "", 404);
+    let (code, told) = service.stop();
+    assert_eq!(code, Some(0));
+
+    let log = told.join("\n");
+    for secret in PRIVATE.into_iter().chain([key, unknown, malformed]) {
+        assert!(!log.contains(secret), "the log holds {secret}");
+        let part = &secret[..secret.len().min(12)];
+        assert!(secret.len() < 30 || !log.contains(&part[4..]), "the log holds a part of {secret}");
+    }
+    assert!(!log.contains("?q=") && !log.contains("limit=5"), "the log holds a query");
+    // The control: what may be there is.
+    let lines: Vec<Value> = told.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    for (id, status) in &ids {
+        let line =
+            lines.iter().find(|line| line["request_id"] == id.as_str()).unwrap_or_else(|| panic!("no line of {id}"));
+        assert_eq!(line["target"], "pairing_tracker::request", "{line}");
+        assert_eq!((line["status"].as_u64(), line["client"].as_str()), (Some(u64::from(*status)), Some("127.0.0.1")));
+        let known = *status != 401 && *status != 404;
+        assert_eq!(line["caller"].as_str(), known.then_some("key:1"), "{line}");
+        let quiet = line["method"] == "GET" && *status != 401;
+        assert_eq!(line["level"], if quiet { "DEBUG" } else { "INFO" }, "{line}");
+        assert!(line["milliseconds"].as_f64().is_some_and(|took| took > 0.0), "{line}");
+    }
+    let first = lines.iter().find(|line| line["request_id"] == "request-4").expect("a line");
+    assert_eq!(
+        (first["route"].as_str(), first["path"].as_str()),
+        (Some("/api/v1/liaisons/{ref}"), Some("/api/v1/liaisons/secretary"))
+    );
+}
+
+#[test]
+fn a_password_of_the_database_is_never_logged() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for url in ["postgres://u:hush@127.0.0.1:1/d", "postgres://127.0.0.1:1/d?user=u&password=hush"] {
+        for args in [&["migrate"][..], &["serve", "--listen", "127.0.0.1:0"], &["key", "list"]] {
+            let mut command = program(directory.path(), args);
+            command.env("DATABASE_URL", url).env("RUST_LOG", "trace");
+            let done = finish(command);
+            assert_eq!(done.code, Some(1), "{done:?}");
+            assert!(!format!("{done:?}").contains("hush"), "{done:?}");
+        }
+    }
+}
+
+#[test]
+fn a_log_format_that_is_none_is_refused_with_all_else() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let args = [
+        "serve",
+        "--print-config",
+        "--log-format",
+        "xml",
+        "--trusted-proxy",
+        "proxy",
+        "--cors-origin",
+        "*",
+        "--connections",
+        "0",
+    ];
+    let refused = run(directory.path(), &args);
+    assert_eq!((refused.code, refused.err.lines().count()), (Some(1), 4), "{refused:?}");
+    for name in ["log_format:", "trusted_proxies:", "cors_origins:", "connections:"] {
+        assert!(refused.err.contains(name), "{refused:?}");
+    }
+}
