@@ -215,6 +215,41 @@ fn settings_come_from_flags_environment_and_file_and_show_no_password() {
 }
 
 #[test]
+fn limits_are_settings_too() {
+    let directory = directory();
+    let toml = "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\nrate_per_address = 10\nrate_per_key = 20\n\
+                in_flight_per_address = 3\nin_flight = 4\ncors_origins = [\"https://a.example\"]\nlog_format = \"json\"\n";
+    std::fs::write(directory.path().join("pairing-tracker.toml"), toml).expect("the settings");
+    let print = |variables: &[(&str, &str)], args: &[&str]| {
+        let mut command = program(directory.path(), &[&["serve", "--print-config"], args].concat());
+        command.envs(variables.iter().copied());
+        toml::from_str::<toml::Table>(&finish(command).good()).expect("what is printed is a settings file")
+    };
+    let list = |table: &toml::Table, name: &str| table[name].as_array().map_or(0, Vec::len);
+    let file = print(&[], &[]);
+    assert_eq!(file["trusted_proxies"].to_string(), "[\"10.0.0.0/8\", \"::1/128\"]");
+    for (name, value) in
+        [("rate_per_address", 10), ("rate_per_key", 20), ("in_flight_per_address", 3), ("in_flight", 4)]
+    {
+        let upper = format!("PAIRING_TRACKER_{}", name.to_uppercase());
+        let flag = format!("--{}", name.replace('_', "-"));
+        assert_eq!(file[name].as_integer(), Some(value), "{name}");
+        assert_eq!(print(&[(&upper, "0")], &[])[name].as_integer(), Some(0), "{name}");
+        assert_eq!(print(&[(&upper, "0")], &[&flag, "7"])[name].as_integer(), Some(7), "{name}");
+    }
+    for (name, upper, flag, [one, two]) in [
+        ("trusted_proxies", "PAIRING_TRACKER_TRUSTED_PROXIES", "--trusted-proxy", ["192.0.2.1", "192.0.2.2"]),
+        ("cors_origins", "PAIRING_TRACKER_CORS_ORIGINS", "--cors-origin", ["https://b.example", "https://c.example"]),
+    ] {
+        assert_eq!(list(&print(&[(upper, &format!("{one},{two}"))], &[]), name), 2, "{name}");
+        assert_eq!(list(&print(&[(upper, "")], &[]), name), 0, "{name}");
+        assert_eq!(list(&print(&[(upper, one)], &[flag, one, flag, two]), name), 2, "{name}");
+    }
+    assert_eq!(print(&[("PAIRING_TRACKER_LOG_FORMAT", "text")], &[])["log_format"].as_str(), Some("text"));
+    assert_eq!(print(&[], &["--log-format", "text"])["log_format"].as_str(), Some("text"));
+}
+
+#[test]
 fn serving_announces_a_new_database_and_ends_well_when_asked() {
     let directory = directory();
     let service = Service::start(directory.path(), &["--database-url", SQLITE]);

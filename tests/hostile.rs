@@ -17,7 +17,8 @@ const UNLIMITED: [&str; 6] = ["--rate-per-address", "0", "--rate-per-key", "0", 
 struct Program {
     service: Service,
     key: String,
-    _directory: TempDir,
+    /// Gone with the program, and not before.
+    directory: TempDir,
 }
 
 fn start(args: &[&str]) -> Program {
@@ -26,7 +27,7 @@ fn start(args: &[&str]) -> Program {
     on(path, SQLITE, &["migrate"]).good();
     let key = on(path, SQLITE, &["key", "create", "--name", "office", "--role", "admin"]).good().trim_end().to_owned();
     let service = Service::start(path, &[&["--database-url", SQLITE, "--seed"], args].concat());
-    Program { service, key, _directory: directory }
+    Program { service, key, directory }
 }
 
 fn status(answer: &str) -> u16 {
@@ -45,7 +46,7 @@ fn slow(service: &Service, sent: &str) -> Vec<TcpStream> {
 
 #[test]
 fn slow_clients_do_not_hold_up_others_and_are_sent_away() {
-    let Program { service, key, .. } = start(&UNLIMITED);
+    let Program { service, key, directory: _directory } = start(&UNLIMITED);
     let post = "POST /api/v1/regions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     let heads = slow(&service, "GET /api/v1/pairings HTTP/1.1\r\nHost: x\r\nX-Slow: ");
     let bodies = slow(&service, &format!("{post}Authorization: Bearer {key}\r\nContent-Length: 1000\r\n\r\n{{"));
@@ -68,25 +69,47 @@ fn slow_clients_do_not_hold_up_others_and_are_sent_away() {
 }
 
 #[test]
+fn a_kept_connection_has_no_more_time_for_its_next_head_than_for_its_first() {
+    let Program { service, key: _, directory: _directory } = start(&UNLIMITED);
+    let mut stream = service.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
+    let mut answer = [0; 4096];
+    assert!(stream.read(&mut answer).expect("it answers") > 0);
+    // A byte now and then, which is all that keeps it.
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").expect("it reads");
+    stream.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+    let closed = (0..120).any(|_| match stream.read(&mut answer) {
+        Ok(_) => true,
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            stream.write_all(b"x").is_err()
+        }
+        Err(_) => true,
+    });
+    assert!(closed, "it is kept for ever");
+    assert_eq!(service.ask("GET /healthz", None).0, 200);
+}
+
+#[test]
 fn slow_bodies_of_one_address_are_counted() {
-    let Program { service, key, .. } = start(&["--in-flight-per-address", "5"]);
+    let Program { service, key, directory: _directory } = start(&["--in-flight-per-address", "5"]);
     let head = format!(
         "POST /api/v1/regions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {key}\r\n\
          Content-Length: 1000\r\n\r\n{{"
     );
-    let mut streams: Vec<TcpStream> = (0..5).map(|_| service.connect()).collect();
+    // Some are refused; five stay, whichever.
+    let mut streams: Vec<TcpStream> = (0..20).map(|_| service.connect()).collect();
     streams.iter_mut().for_each(|stream| stream.write_all(head.as_bytes()).expect("it reads"));
     let ask = || service.ask("GET /api/v1/pairings", None).0;
     assert!((0..1000).any(|_| ask() == 429), "five are in flight");
     assert_eq!(service.ask("GET /healthz", None).0, 200);
-    // A client that goes away leaves its place.
-    drop(streams.pop());
-    assert!((0..1000).any(|_| ask() == 200), "four are in flight");
+    // Clients that go away leave their places.
+    drop(streams);
+    assert!((0..1000).any(|_| ask() == 200), "none is in flight");
 }
 
 #[test]
 fn a_large_body_is_refused_unread() {
-    let Program { service, key, .. } = start(&UNLIMITED);
+    let Program { service, key, directory: _directory } = start(&UNLIMITED);
     let before = service.memory();
     let bearer = format!("Authorization: Bearer {key}\r\n");
     let json = "Content-Type: application/json\r\n";
@@ -137,7 +160,7 @@ fn a_large_body_is_refused_unread() {
 
 #[test]
 fn a_slow_body_that_nobody_reads_does_not_keep_its_connection() {
-    let Program { service, key, .. } = start(&UNLIMITED);
+    let Program { service, key, directory: _directory } = start(&UNLIMITED);
     let head = "POST /api/v1/regions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     for framing in ["Content-Length: 1000000", "Transfer-Encoding: chunked"] {
         let answer = service.exchange(format!("{head}{framing}\r\n\r\n").as_bytes());
@@ -156,7 +179,7 @@ fn a_slow_body_that_nobody_reads_does_not_keep_its_connection() {
 
 #[test]
 fn a_head_without_end_is_refused_at_once() {
-    let Program { service, .. } = start(&UNLIMITED);
+    let Program { service, directory: _directory, .. } = start(&UNLIMITED);
     let long = "a".repeat(1024 * 1024);
     let many: String = (0..200).map(|n| format!("X-{n}: a\r\n")).collect();
     for (request, wanted) in [
@@ -180,7 +203,7 @@ fn a_head_without_end_is_refused_at_once() {
 
 #[test]
 fn the_program_does_not_say_what_it_is_made_of() {
-    let Program { service, .. } = start(&[]);
+    let Program { service, directory: _directory, .. } = start(&[]);
     for path in ["/healthz", "/", "/docs/", "/api/v1/pairings", "/api/v1/none", "/openapi.json"] {
         let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         let answer = service.exchange(request.as_bytes()).to_ascii_lowercase();

@@ -5,6 +5,7 @@
 //! before it is changed and after: role × operation × pairing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -66,16 +67,17 @@ const PAGES: &[(&str, Who)] = &[
     ("/openapi.yaml", Anyone),
 ];
 
-/// The table, by route and method.
+/// The table, by route.
 pub struct Policy {
-    operations: HashMap<(String, String), (String, Who)>,
+    routes: HashMap<String, Vec<Asked>>,
 }
 
 /// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub method: String,
     /// The operation's id; for a page its route.
-    pub operation: &'a str,
+    pub operation: Arc<str>,
     pub who: Who,
 }
 
@@ -89,26 +91,27 @@ impl Policy {
     /// The table for the operations of a document; an operation without a row is an error, so that the service does not
     /// start with it.
     pub fn new(document: &Value) -> Result<Policy> {
-        let mut operations = HashMap::new();
+        let mut routes: HashMap<String, Vec<Asked>> = HashMap::new();
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 let tag = operation["tags"][0].as_str().unwrap_or_default();
                 let (Some(id), Some(who)) = (operation["operationId"].as_str(), who_may(tag, method == "get")) else {
                     return Err(Error::Unexpected(format!("nothing says who may {method} {path}")));
                 };
-                operations.insert((path.clone(), method.to_ascii_uppercase()), (id.to_owned(), who));
+                let asked = Asked { method: method.to_ascii_uppercase(), operation: id.into(), who };
+                routes.entry(path.clone()).or_default().push(asked);
             }
         }
         for (path, who) in PAGES {
-            operations.insert(((*path).to_owned(), "GET".to_owned()), ((*path).to_owned(), *who));
+            let asked = Asked { method: "GET".to_owned(), operation: (*path).into(), who: *who };
+            routes.entry((*path).to_owned()).or_default().push(asked);
         }
-        Ok(Policy { operations })
+        Ok(Policy { routes })
     }
 
     /// What a request for a route asks for; `None` where nothing is meant to answer it.
-    pub fn asked(&self, method: &str, route: &str) -> Option<Asked<'_>> {
-        let (operation, who) = self.operations.get(&(route.to_owned(), method.to_owned()))?;
-        Some(Asked { operation, who: *who })
+    pub fn asked(&self, method: &str, route: &str) -> Option<&Asked> {
+        self.routes.get(route)?.iter().find(|asked| asked.method == method)
     }
 
     /// Lets a caller pass, or says why not: 401 without a key where one is needed, 403 with one that is not enough.

@@ -57,7 +57,8 @@ pub fn connections_of_worker(workers: usize) -> usize {
 }
 
 fn share(files: u64, workers: usize) -> usize {
-    let connections = files.saturating_sub(OWN_FILES) / u64::try_from(workers).unwrap_or(1).max(1);
+    // Each connection takes two: the client's, and the handle that closes it from outside.
+    let connections = files.saturating_sub(OWN_FILES) / 2 / u64::try_from(workers).unwrap_or(1).max(1);
     usize::try_from(connections.clamp(16, CONNECTIONS_MAX)).unwrap_or(16)
 }
 
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn connections_leave_files_to_the_service() {
         for (files, workers, connections) in
-            [(1024, 2, 256), (20_000, 2, 9744), (u64::MAX, 4, 25_000), (256, 4, 16), (1024, 0, 512)]
+            [(1024, 2, 128), (20_000, 2, 4872), (u64::MAX, 4, 25_000), (256, 4, 16), (1024, 0, 256)]
         {
             assert_eq!(share(files, workers), connections, "{files} {workers}");
         }

@@ -65,7 +65,7 @@ struct DatabaseArgs {
 #[derive(Subcommand)]
 enum Command {
     /// Migrate the database and serve the API, its documentation and the page
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Bring the database's schema up to date
     Migrate {
         /// Change nothing; fail when a migration is pending
@@ -241,7 +241,7 @@ pub fn run() -> ExitCode {
     }
     let Cli { database, command: Some(command) } = cli else { return ExitCode::FAILURE };
     let outcome = match command {
-        Command::Serve(args) => settings(&database, args.into()).and_then(|(settings, print)| {
+        Command::Serve(args) => settings(&database, (*args).into()).and_then(|(settings, print)| {
             if print { write_out(&settings.to_string()) } else { serve::serve(settings) }
         }),
         Command::Migrate { check } => {

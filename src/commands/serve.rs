@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
 use crate::http::AppState;
+use crate::http::connections::Connections;
 use crate::openapi;
 
 /// How long requests in flight may take when the service stops, in seconds.
@@ -23,6 +24,11 @@ const REFUSALS_PAUSE_MAX: u64 = 60;
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection may stay without a request.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a connection may stay without a whole request: as long as it may stay without any, and then as long as a
+/// first head may take.
+const WAITING_MAX: Duration = Duration::from_secs(25);
+/// How often connections are looked through.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long a connection that is being closed is listened to, so that the client gets to read why.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -46,7 +52,10 @@ pub fn serve(settings: Settings) -> Outcome {
         let state = web::Data::new(AppState::new(store, contract, settings, issuer).map_err(|e| e.to_string())?);
         let kept = state.clone();
         let workers = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+        let connections = Connections::default();
+        let opened = connections.clone();
         let mut server = HttpServer::new(move || app(state.clone()))
+            .on_connect(move |stream, extensions| opened.opened(stream, extensions))
             .shutdown_timeout(STOP_TIMEOUT)
             .disable_signals()
             .workers(workers)
@@ -69,7 +78,14 @@ pub fn serve(settings: Settings) -> Outcome {
             );
         }
         let writing = actix_web::rt::spawn(write_down(kept.clone()));
+        let closing = actix_web::rt::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                connections.close_waiting(WAITING_MAX);
+            }
+        });
         running.await.map_err(|e| format!("the server failed: {e}"))?;
+        closing.abort();
         writing.abort();
         kept.refusals.flush(&kept.store).await.map_err(|e| format!("cannot write what was refused last: {e}"))?;
         kept.uses.flush(&kept.store).await.map_err(|e| format!("cannot write which keys were used last: {e}"))?;

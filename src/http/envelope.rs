@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::log::{self, Cause};
-use super::{AppState, cors, language_of, limits, peer, refused, unread};
+use super::{AppState, cors, guard, language_of, limits, peer, refused, unread};
 use crate::contract::Contract;
 use crate::error::{Error, Problem};
 use crate::text::Language;
@@ -122,7 +122,7 @@ pub async fn wrap(
     }
     dress(&mut response, &http, &id);
     let (status, took) = (response.status(), began.elapsed());
-    let route = http.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let route = guard::route_of(&http).unwrap_or_else(|| "unmatched".to_owned());
     log::answered(&http, &id, &route, status, took, cause.as_ref());
     if let Some(state) = http.app_data::<web::Data<AppState>>() {
         state.metrics.count(http.method().as_str(), &route, status.as_str(), took);

@@ -1,10 +1,12 @@
 //! The door: every request is told apart, authenticated and admitted here, before any handler runs.
 
+use std::sync::Arc;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
 use super::{AppState, envelope, peer};
@@ -18,7 +20,16 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub struct Admitted {
     /// The operation's id; for a page its route.
-    pub operation: String,
+    pub operation: Arc<str>,
+}
+
+/// The pattern that a request's path fits; found once, as many are tried for it.
+struct Route(String);
+
+/// The pattern that a request's path fits, if it fits any.
+pub fn route_of(request: &HttpRequest) -> Option<String> {
+    let found = request.extensions().get::<Route>().map(|route| route.0.clone());
+    found.or_else(|| request.match_pattern())
 }
 
 /// Who calls, where a good key was shown; whether admitted or not.
@@ -41,7 +52,11 @@ async fn decide(request: &ServiceRequest) -> Result<()> {
         return Err(Error::unexpected("the service has no state"));
     };
     let route = request.match_pattern().unwrap_or_default();
-    let Some(asked) = state.policy.asked(request.method().as_str(), &route) else {
+    let asked = state.policy.asked(request.method().as_str(), &route);
+    if !route.is_empty() {
+        request.extensions_mut().insert(Route(route));
+    }
+    let Some(asked) = asked else {
         // Nothing is meant to answer this, whatever may be mounted there.
         return Err(envelope::no_route(&state.contract, request.path()));
     };
@@ -49,7 +64,7 @@ async fn decide(request: &ServiceRequest) -> Result<()> {
         let actor = authenticate(state, request).await?;
         Policy::admit(asked.who, state.settings.private, actor.as_ref())?;
     }
-    request.extensions_mut().insert(Admitted { operation: asked.operation.to_owned() });
+    request.extensions_mut().insert(Admitted { operation: asked.operation.clone() });
     Ok(())
 }
 

@@ -7,16 +7,14 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
 
 /// An answer's body, and what is dropped with it.
-pub struct Held<T> {
+struct Held<T> {
     body: BoxBody,
     _kept: T,
 }
 
-impl<T: Unpin + 'static> Held<T> {
-    /// The body, keeping this.
-    pub fn new(body: BoxBody, kept: T) -> BoxBody {
-        BoxBody::new(Held { body, _kept: kept })
-    }
+/// The body, keeping this.
+pub fn hold<T: Unpin + 'static>(body: BoxBody, kept: T) -> BoxBody {
+    BoxBody::new(Held { body, _kept: kept })
 }
 
 impl<T: Unpin> MessageBody for Held<T> {

@@ -26,8 +26,8 @@ pub fn answered(
     took: Duration,
     cause: Option<&Cause>,
 ) {
-    let caller = request.extensions().get::<Caller>().map(|Caller(actor)| actor.identity.to_string());
-    let client = peer::of(request).map(|address| address.to_string());
+    let caller = || request.extensions().get::<Caller>().map(|Caller(actor)| actor.identity.to_string());
+    let client = || peer::of(request).map(|address| address.to_string());
     let milliseconds = took.as_secs_f64() * 1000.0;
     macro_rules! line {
         ($level:ident) => {
@@ -39,8 +39,8 @@ pub fn answered(
                 path = request.path(),
                 status = status.as_u16(),
                 milliseconds,
-                caller,
-                client,
+                caller = caller(),
+                client = client(),
                 cause = cause.map(|cause| cause.0.as_str()),
                 "answered"
             )

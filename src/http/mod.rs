@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod connections;
 pub mod cors;
 pub mod crud;
 pub mod envelope;
@@ -87,7 +88,7 @@ pub struct Call {
     pub request: HttpRequest,
     pub request_id: String,
     /// The operation's id; for a page its route.
-    pub operation: String,
+    pub operation: Arc<str>,
     /// Who calls; `None` without a key.
     pub actor: Option<Actor>,
 }

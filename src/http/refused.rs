@@ -2,7 +2,7 @@
 
 use actix_web::{HttpMessage, HttpRequest, web};
 
-use super::guard::Caller;
+use super::guard::{self, Caller};
 use super::{AppState, limits, peer};
 use crate::error::Problem;
 use crate::history::refusals::Refusal;
@@ -17,7 +17,7 @@ pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
     let caller =
         request.extensions().get::<Caller>().map(|Caller(actor)| (actor.name.clone(), actor.identity.to_string()));
     let method = request.method().as_str();
-    let operation = request.match_pattern().and_then(|pattern| {
+    let operation = guard::route_of(request).and_then(|pattern| {
         let operation = state.contract.operation(method, &pattern).ok()?;
         Some(operation.to_owned())
     });

@@ -18,7 +18,7 @@ use actix_web::http::header;
 use actix_web::web::Bytes;
 use futures_core::Stream;
 
-use super::held::Held;
+use super::held;
 
 /// A request's body in chunks, held by who reads it and by who answers.
 pub struct Shared(Rc<RefCell<Payload>>);
@@ -44,7 +44,7 @@ pub fn share(request: &mut ServiceRequest) -> Option<Shared> {
 /// Keeps the request's body until its answer is sent.
 pub fn keep(response: ServiceResponse<BoxBody>, request_body: Option<Shared>) -> ServiceResponse<BoxBody> {
     match request_body {
-        Some(request_body) => response.map_body(|_, body| Held::new(body, request_body)),
+        Some(request_body) => response.map_body(|_, body| held::hold(body, request_body)),
         None => response,
     }
 }

@@ -9,8 +9,9 @@ use pairing_tracker::db::Conn;
 use pairing_tracker::error::Error;
 use tokio::task::yield_now;
 
+use crate::common::builders::operations;
 use crate::common::client::Answer;
-use crate::common::{Client, on_each};
+use crate::common::{CONTRACT, Client, on_each};
 
 const HERE: &str = "198.51.100.7";
 const THERE: &str = "203.0.113.9";
@@ -24,6 +25,13 @@ fn refused(answer: Answer) -> Answer {
     let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");
     answer
+}
+
+/// Refused for the keys that the address has tried, before this one is looked at.
+fn shut_out(answer: Answer) {
+    let answer = answer.expect(429);
+    assert_eq!(answer.body["code"], "too_many_attempts");
+    assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1));
 }
 
 /// Lets tasks of this thread run until they wait for something else than each other.
@@ -145,10 +153,10 @@ fn who_tries_keys_is_refused_before_they_are_looked_up() {
             let wrong = if n % 2 == 0 { other.clone() } else { "ptk_nonsense".to_owned() };
             here.with_key(wrong).get("pairings").await.expect(401);
         }
-        refused(here.with_key(other.clone()).get("pairings").await);
-        refused(here.with_key("ptk_nonsense").get("pairings").await);
+        shut_out(here.with_key(other.clone()).get("pairings").await);
+        shut_out(here.with_key("ptk_nonsense").get("pairings").await);
         // A look-up would find this one.
-        refused(newcomer.get("pairings").await);
+        shut_out(newcomer.get("pairings").await);
         colleague.get("pairings").await.expect(200);
         here.anonymous().get("pairings").await.expect(200);
         client.with_key(other).at(THERE).get("pairings").await.expect(401);
@@ -238,4 +246,21 @@ fn who_waits_for_the_database_is_sent_away_in_time() {
         occupied.await.expect("it ends");
         client.get("/readyz").await.expect(200);
     });
+}
+
+#[test]
+fn the_document_tells_of_the_limits_at_every_answer_of_the_api() {
+    let document = CONTRACT.document();
+    for operation in operations() {
+        let responses = operation.document["responses"].as_object().expect("answers");
+        assert!(responses.contains_key("429"), "{}", operation.id);
+        for (status, response) in responses {
+            let shared = response["$ref"].as_str().map(|at| document.pointer(at.trim_start_matches('#')));
+            let headers = &shared.flatten().unwrap_or(response)["headers"];
+            for name in ["RateLimit", "RateLimit-Policy"] {
+                assert!(headers[name]["$ref"].is_string(), "{} {status} {name}", operation.id);
+            }
+            assert_eq!(headers["Retry-After"].is_object(), matches!(status.as_str(), "429" | "503"), "{status}");
+        }
+    }
 }

@@ -54,8 +54,7 @@ fn the_role_and_the_pairings_of_a_token_decide() {
         }
         let everything = [true, true, true, true];
         // Whether it writes in its own pairing, in a foreign one, what all share, and documents.
-        let mut number = 0;
-        for (claims, writes, sees) in [
+        let holders = [
             (role("admin", Value::Null), everything, [true, true]),
             (role("admin", json!([OWN])), everything, [true, true]),
             (role("editor", json!("*")), everything, [true, true]),
@@ -73,9 +72,9 @@ fn the_role_and_the_pairings_of_a_token_decide() {
                 [true, false, false, true],
                 [true, false],
             ),
-        ] {
+        ];
+        for (number, (claims, writes, sees)) in holders.into_iter().enumerate() {
             let holder = admin.with_key(issuer.token(claims.clone()));
-            number += 1;
             let code = |what: &str| format!("{what}-{number}");
             let document = json!({ "code": code("document"), "title": { "zh": "纪要" } });
             for ((path, record), may) in [

@@ -25,8 +25,7 @@ use budget::{Budget, WINDOW};
 use guesses::Guesses;
 use in_flight::{Full, InFlight, Place};
 
-use super::held::Held;
-use super::{AppState, peer};
+use super::{AppState, connections, held, peer};
 use crate::config::Settings;
 use crate::error::{Error, Problem, Result};
 use crate::msg;
@@ -153,6 +152,7 @@ pub async fn hold(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let busy = connections::busy(&request);
     let state = request.app_data::<web::Data<AppState>>().cloned();
     let (Some(state), false) = (state, UNLIMITED.contains(&request.path())) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
@@ -165,7 +165,7 @@ pub async fn hold(
     match response.response().body().size() {
         BodySize::Sized(size) if size <= SENT_AT_ONCE => Ok(response),
         BodySize::None => Ok(response),
-        _ => Ok(response.map_body(|_, body| Held::new(body, place))),
+        _ => Ok(response.map_body(|_, body| held::hold(body, (place, busy)))),
     }
 }
 
