@@ -1,10 +1,10 @@
 //! Just enough of HTTP/1.1 for a load generator: one request after another on one connection that is kept.
 
 use std::io::{Error, ErrorKind, Result};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use actix_web::rt::net::TcpStream;
+use actix_web::rt::net::{TcpSocket, TcpStream};
 
 /// The text of a read.
 pub fn get(target: &str) -> String {
@@ -21,7 +21,17 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open(address: SocketAddr) -> Result<Connection> {
-        let stream = TcpStream::connect(address).await?;
+        Connection::over(TcpStream::connect(address).await?)
+    }
+
+    /// [`Connection::open`] from another address of this machine.
+    pub async fn open_from(source: IpAddr, address: SocketAddr) -> Result<Connection> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::new(source, 0))?;
+        Connection::over(socket.connect(address).await?)
+    }
+
+    fn over(stream: TcpStream) -> Result<Connection> {
         stream.set_nodelay(true)?;
         Ok(Connection { stream, received: Vec::with_capacity(64 * 1024), head: 0..0, body: 0..0 })
     }

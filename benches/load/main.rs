@@ -12,6 +12,7 @@
 //! | [`ceiling`] | the bare server that everything is compared with |
 //! | [`http`], [`generator`] | a closed-loop load generator over connections that are kept |
 //! | [`works`] | what is measured |
+//! | [`guesses`] | what it costs to refuse wrong keys |
 //! | [`report`] | the table and the goals |
 //!
 //! Rates depend on the machine, and the generator runs on the same one; the shares of the ceiling are what can be
@@ -20,6 +21,7 @@
 mod ceiling;
 mod dataset;
 mod generator;
+mod guesses;
 mod http;
 mod postgres;
 mod process;
@@ -153,7 +155,10 @@ async fn run_all(name: &'static str, program: &Program, facts: &Facts, key: &str
         busy = service::greater(busy, service.memory());
     }
     ceilings.extend(drive(bare.address, vec![ceiling::load(connections)], duration / 2).await?);
+    eprintln!("{name}: wrong keys");
+    let guesses = guesses::measure(&service, key).await?;
     Ok(Report {
+        guesses,
         backend: name,
         facts: *facts,
         connections,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::dataset::Facts;
 use super::generator::Measured;
+use super::guesses::Guesses;
 use super::service::Memory;
 use super::works::{Name, pages_before_deep};
 
@@ -25,6 +26,7 @@ pub struct Report {
     /// The bare server, before each work and at the end.
     pub ceilings: Vec<Measured>,
     pub rows: Vec<Measured>,
+    pub guesses: Guesses,
 }
 
 /// One goal, what came of it, and whether that is enough.
@@ -79,6 +81,12 @@ impl Report {
             let create = "create grows with its writers";
             goals.push(ratio(create, Name::CreateTogether, Name::CreateAlone, "x 1 connection", 1.5));
         }
+        goals.push(Goal {
+            text: "a wrong key's cost",
+            value: Some(self.guesses.wrong.as_secs_f64() / self.guesses.right.as_secs_f64()),
+            unit: "x a right request",
+            bound: Below(1.0),
+        });
         let start = median(self.starts.iter().map(Duration::as_secs_f64)) * 1000.0;
         let binary = self.binary.map(|bytes| bytes as f64 / MIB);
         goals.extend([
@@ -125,6 +133,13 @@ impl fmt::Display for Report {
         if let Some(Memory { mapped, .. }) = self.busy {
             writeln!(f, "Of the memory under load, {:.1} MiB map files.", mapped as f64 / MIB)?;
         }
+        let Guesses { requests, right, wrong, looked_up, shut_out, elsewhere, slowest } = &self.guesses;
+        writeln!(
+            f,
+            "{requests} right requests cost {right:?} of processor time each, {requests} wrong keys {wrong:?} ({looked_up} \
+             looked up, {shut_out} shut out); meanwhile a right key elsewhere was answered {elsewhere} times, in {slowest:?} at \
+             most."
+        )?;
         writeln!(f)?;
         self.goals().iter().try_for_each(|goal| writeln!(f, "{goal}"))
     }

@@ -87,6 +87,15 @@ impl Program {
 }
 
 impl Service {
+    /// The processor time that the process has used; only Linux says so, in hundredths of a second.
+    pub fn processor_time(&self) -> Outcome<Duration> {
+        let path = format!("/proc/{}/stat", self.process.id());
+        let stat = std::fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
+        // The name, in brackets, may hold spaces; the 14th and 15th field are the times in user and in system mode.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        Ok(Duration::from_millis(10 * fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>()))
+    }
+
     /// What the process holds now; only Linux says so.
     pub fn memory(&self) -> Option<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;

@@ -1,0 +1,102 @@
+//! What it costs to refuse keys that are wrong, and whether others are answered meanwhile.
+
+use std::cell::Cell;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use actix_web::rt;
+use actix_web::rt::time::sleep;
+
+use super::Outcome;
+use super::http::Connection;
+use super::service::Service;
+
+/// Requests of each kind.
+const REQUESTS: u32 = 10_000;
+/// Another address of this machine's loopback network.
+const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// How long the client elsewhere rests between two requests.
+const REST: Duration = Duration::from_millis(5);
+
+/// What came of it.
+pub struct Guesses {
+    pub requests: u32,
+    /// The server's processor time for a right request, and for a wrong key.
+    pub right: Duration,
+    pub wrong: Duration,
+    /// How the wrong keys were answered: 401 when they were looked up, 429 before.
+    pub looked_up: u32,
+    pub shut_out: u32,
+    /// What a client with a right key at another address was answered meanwhile, all with 200, and the slowest of it.
+    pub elsewhere: u32,
+    pub slowest: Duration,
+}
+
+/// Asks with a right key, and then with as many that are wrong.
+pub async fn measure(service: &Service, key: &str) -> Outcome<Guesses> {
+    let request = |key: &str| {
+        format!("GET /api/v1/milestones/1 HTTP/1.1\r\nHost: load\r\nAuthorization: Bearer {key}\r\n\r\n").into_bytes()
+    };
+    let (right, wrong) = (request(key), request(&of_nobody()));
+    let (right_time, statuses) = timed(service, &right).await?;
+    if statuses != [REQUESTS, 0, 0] {
+        return Err(format!("a right key was answered 200, 401, 429 as often as {statuses:?}"));
+    }
+
+    let done = Rc::new(Cell::new(false));
+    let until = done.clone();
+    let mut other = Connection::open_from(ELSEWHERE, service.address).await.map_err(|e| e.to_string())?;
+    let elsewhere = rt::spawn(async move {
+        let (mut answers, mut slowest) = (0, Duration::ZERO);
+        while !until.get() {
+            let asked = Instant::now();
+            let status = other.exchange(&right).await.map_err(|e| e.to_string())?;
+            if status != 200 {
+                return Err(format!("a right key elsewhere was answered {status}"));
+            }
+            slowest = slowest.max(asked.elapsed());
+            answers += 1;
+            sleep(REST).await;
+        }
+        Ok((answers, slowest))
+    });
+    let refused = timed(service, &wrong).await;
+    done.set(true);
+    let (elsewhere, slowest) = elsewhere.await.map_err(|e| e.to_string())??;
+    let (wrong_time, [let_through, looked_up, shut_out]) = refused?;
+    if let_through > 0 {
+        return Err("a wrong key was let through".to_owned());
+    }
+    Ok(Guesses {
+        requests: REQUESTS,
+        // What was answered elsewhere costs what it cost before, and is none of the refusals' cost.
+        wrong: (wrong_time.saturating_sub(right_time / REQUESTS * elsewhere)) / REQUESTS,
+        right: right_time / REQUESTS,
+        looked_up,
+        shut_out,
+        elsewhere,
+        slowest,
+    })
+}
+
+/// Asks the same many times over one connection; the server's processor time, and how often it was 200, 401 and 429.
+async fn timed(service: &Service, request: &[u8]) -> Outcome<(Duration, [u32; 3])> {
+    let mut connection = Connection::open(service.address).await.map_err(|e| e.to_string())?;
+    let before = service.processor_time()?;
+    let mut statuses = [0; 3];
+    for _ in 0..REQUESTS {
+        match connection.exchange(request).await.map_err(|e| e.to_string())? {
+            200 => statuses[0] += 1,
+            401 => statuses[1] += 1,
+            429 => statuses[2] += 1,
+            other => return Err(format!("it is answered {other}")),
+        }
+    }
+    Ok((service.processor_time()?.saturating_sub(before), statuses))
+}
+
+/// A key of the right form that nobody holds.
+fn of_nobody() -> String {
+    pairing_tracker::access::keys::Issued::random().secret
+}
