@@ -42,3 +42,32 @@ fn files_stay_short() {
         assert!(lines <= 400 || name == "src/db/schema.rs", "{name} has {lines} lines; split it");
     }
 }
+
+#[test]
+fn every_threat_names_tests_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let security = std::fs::read_to_string(root.join("SECURITY.md")).expect("SECURITY.md");
+    let mut found = Vec::new();
+    sources(&root.join("src"), &mut found);
+    sources(&root.join("tests"), &mut found);
+    let code: String = found.iter().map(|path| std::fs::read_to_string(path).expect("a file")).collect();
+    let mut threats = Vec::new();
+    let (_, table) = security.split_once("\n## Threats\n").expect("the table of threats");
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [threat, answer, tests] = cells[..] else { panic!("three cells: {row}") };
+        assert!(!answer.is_empty(), "{threat}");
+        threats.push(threat.split(' ').next().unwrap_or_default().to_owned());
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "{threat} names no test");
+        for test in named {
+            assert!(
+                code.contains(&format!("    #[test]\n    fn {test}()"))
+                    || code.contains(&format!("#[test]\nfn {test}()")),
+                "no test {test}"
+            );
+        }
+    }
+    let owasp: Vec<String> = (1..=10).map(|number| format!("API{number}")).collect();
+    assert_eq!(threats[..10], owasp);
+}
