@@ -134,6 +134,8 @@ pub struct Settings {
     /// Requests a minute of one address, and of one key; zero: any number.
     pub rate_per_address: u32,
     pub rate_per_key: u32,
+    /// Keys and tokens a minute of one address that may be wrong; zero: any number.
+    pub wrong_keys_per_address: u32,
     /// Requests at one time of one address, and of all; zero: any number.
     pub in_flight_per_address: u32,
     pub in_flight: u32,
@@ -168,6 +170,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             rate_per_address: 6000,
             rate_per_key: 6000,
+            wrong_keys_per_address: 60,
             in_flight_per_address: 100,
             in_flight: 2000,
             cors_origins: Vec::new(),
@@ -196,6 +199,7 @@ pub struct PartialSettings {
     pub trusted_proxies: Option<Vec<String>>,
     pub rate_per_address: Option<u32>,
     pub rate_per_key: Option<u32>,
+    pub wrong_keys_per_address: Option<u32>,
     pub in_flight_per_address: Option<u32>,
     pub in_flight: Option<u32>,
     pub cors_origins: Option<Vec<String>>,
@@ -231,6 +235,7 @@ impl PartialSettings {
             trusted_proxies: self.trusted_proxies.or(next.trusted_proxies),
             rate_per_address: self.rate_per_address.or(next.rate_per_address),
             rate_per_key: self.rate_per_key.or(next.rate_per_key),
+            wrong_keys_per_address: self.wrong_keys_per_address.or(next.wrong_keys_per_address),
             in_flight_per_address: self.in_flight_per_address.or(next.in_flight_per_address),
             in_flight: self.in_flight.or(next.in_flight),
             cors_origins: self.cors_origins.or(next.cors_origins),
@@ -257,6 +262,7 @@ impl PartialSettings {
             trusted_proxies,
             rate_per_address,
             rate_per_key,
+            wrong_keys_per_address,
             in_flight_per_address,
             in_flight,
             cors_origins,
@@ -272,6 +278,7 @@ impl PartialSettings {
             trusted_proxies: network::proxies(&trusted_proxies.unwrap_or_default(), &mut faults),
             rate_per_address: rate_per_address.unwrap_or(default.rate_per_address),
             rate_per_key: rate_per_key.unwrap_or(default.rate_per_key),
+            wrong_keys_per_address: wrong_keys_per_address.unwrap_or(default.wrong_keys_per_address),
             in_flight_per_address: in_flight_per_address.unwrap_or(default.in_flight_per_address),
             in_flight: in_flight.unwrap_or(default.in_flight),
             cors_origins: network::origins(&cors_origins.unwrap_or_default(), &mut faults),
@@ -339,6 +346,7 @@ impl fmt::Display for Settings {
         writeln!(f, "trusted_proxies = {proxies:?}")?;
         writeln!(f, "rate_per_address = {}", self.rate_per_address)?;
         writeln!(f, "rate_per_key = {}", self.rate_per_key)?;
+        writeln!(f, "wrong_keys_per_address = {}", self.wrong_keys_per_address)?;
         writeln!(f, "in_flight_per_address = {}", self.in_flight_per_address)?;
         writeln!(f, "in_flight = {}", self.in_flight)?;
         writeln!(f, "cors_origins = {:?}", self.cors_origins)?;

@@ -217,7 +217,7 @@ fn settings_come_from_flags_environment_and_file_and_show_no_password() {
 #[test]
 fn limits_are_settings_too() {
     let directory = directory();
-    let toml = "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\nrate_per_address = 10\nrate_per_key = 20\n\
+    let toml = "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\nrate_per_address = 10\nrate_per_key = 20\nwrong_keys_per_address = 5\n\
                 in_flight_per_address = 3\nin_flight = 4\ncors_origins = [\"https://a.example\"]\nlog_format = \"json\"\n";
     std::fs::write(directory.path().join("pairing-tracker.toml"), toml).expect("the settings");
     let print = |variables: &[(&str, &str)], args: &[&str]| {
@@ -228,9 +228,13 @@ fn limits_are_settings_too() {
     let list = |table: &toml::Table, name: &str| table[name].as_array().map_or(0, Vec::len);
     let file = print(&[], &[]);
     assert_eq!(file["trusted_proxies"].to_string(), "[\"10.0.0.0/8\", \"::1/128\"]");
-    for (name, value) in
-        [("rate_per_address", 10), ("rate_per_key", 20), ("in_flight_per_address", 3), ("in_flight", 4)]
-    {
+    for (name, value) in [
+        ("rate_per_address", 10),
+        ("rate_per_key", 20),
+        ("wrong_keys_per_address", 5),
+        ("in_flight_per_address", 3),
+        ("in_flight", 4),
+    ] {
         let upper = format!("PAIRING_TRACKER_{}", name.to_uppercase());
         let flag = format!("--{}", name.replace('_', "-"));
         assert_eq!(file[name].as_integer(), Some(value), "{name}");

@@ -135,6 +135,9 @@ struct LimitArgs {
     /// Requests a minute of one key, 0 for any number [default: 6000]
     #[arg(long, env = "PAIRING_TRACKER_RATE_PER_KEY", value_name = "N")]
     rate_per_key: Option<u32>,
+    /// Wrong keys and tokens a minute of one address, 0 for any number [default: 60]
+    #[arg(long, env = "PAIRING_TRACKER_WRONG_KEYS_PER_ADDRESS", value_name = "N")]
+    wrong_keys_per_address: Option<u32>,
     /// Requests at one time of one address, 0 for any number [default: 100]
     #[arg(long, env = "PAIRING_TRACKER_IN_FLIGHT_PER_ADDRESS", value_name = "N")]
     in_flight_per_address: Option<u32>,
@@ -297,6 +300,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             trusted_proxies,
             rate_per_address,
             rate_per_key,
+            wrong_keys_per_address,
             in_flight_per_address,
             in_flight,
             cors_origins,
@@ -314,6 +318,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             trusted_proxies,
             rate_per_address,
             rate_per_key,
+            wrong_keys_per_address,
             in_flight_per_address,
             in_flight,
             cors_origins,

@@ -9,14 +9,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::budget::{Budget, Standing};
 use crate::http::peer::counted;
 
-/// Attempts that may fail, of one address in a minute; as many at once.
-const WRONG_MAX: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// Good keys of one generation; two generations are remembered.
 const GOOD_MAX: usize = 5_000;
 
 /// The attempts of all addresses.
 pub struct Guesses {
-    wrong: Budget<IpAddr>,
+    /// `None`: any number may fail.
+    wrong: Option<Budget<IpAddr>>,
     good: Mutex<Good>,
 }
 
@@ -27,17 +26,16 @@ struct Good {
     old: HashSet<String>,
 }
 
-impl Default for Guesses {
-    fn default() -> Guesses {
-        Guesses { wrong: Budget::new(WRONG_MAX), good: Mutex::default() }
-    }
-}
-
 impl Guesses {
+    /// As many may fail of one address in a minute, and as many at once; zero: any number.
+    pub fn new(quota: u32) -> Guesses {
+        Guesses { wrong: NonZeroU32::new(quota).map(Budget::new), good: Mutex::default() }
+    }
+
     /// Whether the address may try this key, given by the hash that is stored of it (`None`: of the wrong shape).
     pub fn may_try(&self, address: Option<IpAddr>, hash: Option<&str>) -> Result<(), Standing> {
-        let Some(address) = address else { return Ok(()) };
-        match self.wrong.look(&counted(address)) {
+        let (Some(address), Some(wrong)) = (address, &self.wrong) else { return Ok(()) };
+        match wrong.look(&counted(address)) {
             Err(_) if hash.is_some_and(|hash| self.lock().knows(hash)) => Ok(()),
             judged => judged.map(drop),
         }
@@ -50,9 +48,9 @@ impl Guesses {
             good.young.remove(hash);
             good.old.remove(hash);
         }
-        if let Some(address) = address {
+        if let (Some(address), Some(wrong)) = (address, &self.wrong) {
             // Once the budget is spent, there is nothing more to count.
-            let _ = self.wrong.spend(&counted(address));
+            let _ = wrong.spend(&counted(address));
         }
     }
 
@@ -85,10 +83,10 @@ mod tests {
 
     #[test]
     fn who_has_failed_too_often_may_try_only_what_was_good() {
-        let guesses = Guesses::default();
+        let guesses = Guesses::new(60);
         let [here, there] = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
         guesses.good("known");
-        for _ in 0..WRONG_MAX.get() {
+        for _ in 0..60 {
             assert!(guesses.may_try(here, Some("unknown")).is_ok());
             guesses.wrong(here, Some("unknown"));
         }
@@ -103,7 +101,7 @@ mod tests {
 
     #[test]
     fn no_more_than_two_generations_are_remembered() {
-        let guesses = Guesses::default();
+        let guesses = Guesses::new(60);
         for n in 0..3 * GOOD_MAX {
             guesses.good(&n.to_string());
         }

@@ -64,7 +64,7 @@ impl Limits {
         Limits {
             addresses: NonZeroU32::new(settings.rate_per_address).map(Budget::new),
             identities: NonZeroU32::new(settings.rate_per_key).map(Budget::new),
-            guesses: Guesses::default(),
+            guesses: Guesses::new(settings.wrong_keys_per_address),
             in_flight: InFlight::new(settings.in_flight_per_address, settings.in_flight),
         }
     }
