@@ -24,6 +24,8 @@ pub struct Uses(Mutex<Known>);
 struct Known {
     written: HashMap<i64, Instant>,
     pending: HashMap<i64, Instant>,
+    /// When uses were last written.
+    flushed_at: Option<Instant>,
 }
 
 impl Uses {
@@ -33,6 +35,18 @@ impl Uses {
         if known.written.get(&key).is_none_or(|last| at.utc() - last.utc() >= grain()) {
             known.pending.insert(key, at);
         }
+    }
+
+    /// [`Uses::flush`] when it is time: at once for a key that was not used before, else once in a while, because every
+    /// write makes the answers that are kept worthless.
+    pub async fn flush_in_time(&self, store: &Store) -> Result<()> {
+        let now = Instant::now();
+        let is_time = {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.pending.keys().any(|key| !known.written.contains_key(key))
+                || known.flushed_at.is_none_or(|last| now.utc() - last.utc() >= grain())
+        };
+        if is_time { self.flush(store).await } else { Ok(()) }
     }
 
     /// Writes down what is pending; nothing of it is lost when that fails.
@@ -54,7 +68,8 @@ impl Uses {
             })
             .await;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Known { written: done, pending: later } = &mut *known;
+        known.flushed_at = Some(Instant::now());
+        let Known { written: done, pending: later, flushed_at: _ } = &mut *known;
         let target = if written.is_ok() { done } else { later };
         for (key, at) in pending {
             target.entry(key).and_modify(|last| *last = at.max(*last)).or_insert(at);

@@ -105,7 +105,7 @@ async fn write_down(state: web::Data<AppState>) {
             Ok(events) => pause = u64::try_from(events).unwrap_or(u64::MAX).clamp(1, REFUSALS_PAUSE_MAX),
             Err(error) => tracing::warn!(%error, "cannot write refusals into the history; trying again"),
         }
-        if let Err(error) = state.uses.flush(&state.store).await {
+        if let Err(error) = state.uses.flush_in_time(&state.store).await {
             tracing::warn!(%error, "cannot write which keys were used; trying again");
         }
     }
