@@ -37,12 +37,11 @@ pub fn app(
                 .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
         )
         .default_service(web::route().to(envelope::unmounted))
-        // The last to be wrapped is the first to run: the envelope dresses what the others refuse and sees what compression
-        // did not, a page of another origin may read that it asks too often, and nobody is looked for in the database
-        // before he is within the limits.
+        // The last to be wrapped is the first to run: the envelope dresses what the others refuse, a page of another origin
+        // may read that it asks too often, and nobody is looked for in the database before he is within the limits.
         .wrap(middleware::from_fn(guard::admit))
+        .wrap(middleware::Compress::default())
         .wrap(middleware::from_fn(limits::hold))
         .wrap(cors)
         .wrap(middleware::from_fn(envelope::wrap))
-        .wrap(middleware::Compress::default())
 }

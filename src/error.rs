@@ -69,6 +69,8 @@ impl Problem {
 
     /// 404 for a path's reference.
     pub fn not_found(kind: &str, reference: &str) -> Problem {
+        // A path may name anything.
+        let reference: String = reference.chars().filter(|letter| !letter.is_control()).take(100).collect();
         Problem::new(404, "not_found", msg!("未找到", "Not found"))
             .detail(msg!("没有 {kind} “{reference}”。", "There is no {kind} \"{reference}\"."))
     }

@@ -18,8 +18,8 @@ use crate::openapi;
 
 /// How long requests in flight may take when the service stops, in seconds.
 const STOP_TIMEOUT: u64 = 30;
-/// The longest that a refusal waits to be written, in seconds.
-const REFUSALS_PAUSE_MAX: u64 = 60;
+/// The longest that a refusal waits to be written, in seconds; as many as can be told apart meanwhile.
+const REFUSALS_PAUSE_MAX: u64 = 1_000;
 /// How long a client may take to send the head of its first request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a connection may stay without a request.
@@ -52,14 +52,16 @@ pub fn serve(settings: Settings) -> Outcome {
         let state = web::Data::new(AppState::new(store, contract, settings, issuer).map_err(|e| e.to_string())?);
         let kept = state.clone();
         let workers = std::thread::available_parallelism().map_or(1, |threads| threads.get());
-        let connections = Connections::default();
+        let most = listen::connections_of_worker(workers);
+        // A quarter of all, so that no address alone leaves none to the others.
+        let connections = Connections::new(most * workers / 4, kept.settings.trusted_proxies.clone());
         let opened = connections.clone();
         let mut server = HttpServer::new(move || app(state.clone()))
             .on_connect(move |stream, extensions| opened.opened(stream, extensions))
             .shutdown_timeout(STOP_TIMEOUT)
             .disable_signals()
             .workers(workers)
-            .max_connections(listen::connections_of_worker(workers))
+            .max_connections(most)
             .client_request_timeout(HEAD_DEADLINE)
             .client_disconnect_timeout(GOODBYE)
             .keep_alive(KEEP_ALIVE);
@@ -95,8 +97,8 @@ pub fn serve(settings: Settings) -> Outcome {
 }
 
 /// Writes into the database, within a second, what was refused and which keys were used. After many events a longer pause
-/// follows, in which more is counted together: whoever sends requests to be refused adds no more than about one event a
-/// second from one address.
+/// follows, in which more is counted together: in the long run refusals add no more than about one event a second,
+/// whoever has them made.
 async fn write_down(state: web::Data<AppState>) {
     let mut pause = 1;
     loop {

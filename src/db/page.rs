@@ -136,7 +136,8 @@ impl KeyValue for String {
         self.clone()
     }
     fn from_key(text: &str) -> Option<Self> {
-        Some(text.to_owned())
+        // No text of ours holds NUL, and PostgreSQL takes none that does.
+        (!text.contains('\0')).then(|| text.to_owned())
     }
 }
 
@@ -145,7 +146,8 @@ impl KeyValue for chrono::NaiveDate {
         self.to_string()
     }
     fn from_key(text: &str) -> Option<Self> {
-        text.parse().ok()
+        // Not every date that there could be is one to each backend.
+        text.parse().ok().filter(|date: &Self| (0..=9999).contains(&chrono::Datelike::year(date)))
     }
 }
 

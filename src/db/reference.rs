@@ -71,7 +71,8 @@ impl Kind {
     pub fn find(&self, conn: &mut Conn, reference: &Ref) -> QueryResult<Option<i64>> {
         match reference.id() {
             Some(id) => Ok((self.exists)(conn, id)?.then_some(id)),
-            None => (self.find_code)(conn, &reference.0),
+            None if reference.is_shaped() => (self.find_code)(conn, &reference.0),
+            None => Ok(None),
         }
     }
 

@@ -171,6 +171,15 @@ impl Ref {
     }
 }
 
+impl Ref {
+    /// Whether it could be a code; a path's reference may be any text.
+    pub fn is_shaped(&self) -> bool {
+        self.0.len() <= 100
+            && self.0.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !self.0.is_empty()
+    }
+}
+
 impl std::fmt::Display for Ref {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

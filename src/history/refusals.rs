@@ -27,6 +27,8 @@ const OTHER: &str = "other";
 pub struct Refusal {
     /// Where it came from.
     pub address: Option<IpAddr>,
+    /// What that address is counted as, by the limits too.
+    pub network: Option<IpAddr>,
     /// The name and the identity of who made it; `None` without a key that is good.
     pub actor: Option<(String, String)>,
     /// The id of the operation that it asked for; `None` outside the document.
@@ -43,7 +45,7 @@ pub struct Refusal {
 /// What makes refusals equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Alike {
-    address: Option<IpAddr>,
+    network: Option<IpAddr>,
     actor_id: Option<String>,
     operation: Option<String>,
     code: &'static str,
@@ -130,9 +132,9 @@ impl Refusals {
 
 impl Tally {
     fn add(&mut self, counted: Counted) {
-        let Refusal { address, actor, operation, code, .. } = &counted.first;
+        let Refusal { network, actor, operation, code, .. } = &counted.first;
         let actor_id = actor.as_ref().map(|(_, id)| id.clone());
-        let alike = Alike { address: *address, actor_id, operation: operation.clone(), code };
+        let alike = Alike { network: *network, actor_id, operation: operation.clone(), code };
         let has_room = self.apart.len() < APART_MAX;
         match self.apart.entry(alike) {
             Entry::Occupied(mut same) => same.get_mut().absorb(&counted),
@@ -176,7 +178,7 @@ impl Counted {
     }
 
     fn event(&self) -> Result<Event> {
-        let Refusal { address, actor, operation, method, path, status, code, request_id: _ } = &self.first;
+        let Refusal { address, actor, operation, method, path, status, code, network: _, request_id: _ } = &self.first;
         let anonymous = || (ANONYMOUS.to_owned(), ANONYMOUS.to_owned());
         self.event_with(
             actor.clone().unwrap_or_else(anonymous),
@@ -225,6 +227,7 @@ mod tests {
     fn refusal(operation: usize) -> Counted {
         let first = Refusal {
             address: None,
+            network: None,
             actor: None,
             operation: Some(format!("operation{operation}")),
             method: "GET".to_owned(),

@@ -139,9 +139,6 @@ impl Call {
         let mut response =
             if self.has_already(&answer.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response.insert_header((header::ETAG, answer.etag.as_str()));
-        if self.request.headers().contains_key(header::AUTHORIZATION) || self.state.settings.private {
-            response.insert_header((header::CACHE_CONTROL, "private, no-cache"));
-        }
         if let Some(link) = &answer.link {
             response.insert_header((header::LINK, link.as_str()));
         }

@@ -106,11 +106,8 @@ pub async fn wrap(
         peer::find(&request, &state.settings.trusted_proxies);
     }
     let request_body = unread::share(&mut request);
-    let mut response = match head_refusal(&request) {
-        Some(problem) => request.into_response(HttpResponse::from_error(Error::from(problem))),
-        // Routing needs the request for itself: nothing here may hold another handle to it meanwhile.
-        None => next.call(request).await?.map_into_boxed_body(),
-    };
+    // Routing needs the request for itself: nothing here may hold another handle to it meanwhile.
+    let mut response = next.call(request).await?.map_into_boxed_body();
     let http = response.request().clone();
     let cause = response.response().extensions().get::<Cause>().cloned();
     if response.status().as_u16() >= 400 {
@@ -131,7 +128,7 @@ pub async fn wrap(
 }
 
 /// The refusal of a head that is too large.
-fn head_refusal(request: &ServiceRequest) -> Option<Problem> {
+pub fn head_refusal(request: &ServiceRequest) -> Option<Problem> {
     let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if uri > URI_MAX {
         return Some(Problem::new(
@@ -182,6 +179,7 @@ fn foreign_problem(status: StatusCode) -> Problem {
     let code = match status.as_u16() {
         404 => "not_found",
         405 => "method_not_allowed",
+        406 => "not_acceptable",
         408 => "timeout",
         413 => "too_large",
         414 => "uri_too_long",
@@ -249,12 +247,14 @@ fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &st
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID.clone(), id);
     }
+    let of_private_service = request.app_data::<web::Data<AppState>>().is_some_and(|state| state.settings.private);
+    let is_private = of_private_service || request.headers().contains_key(header::AUTHORIZATION);
     let defaults: [(HeaderName, &'static str); 6] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CONTENT_SECURITY_POLICY, content_security_policy(request)),
-        (header::CACHE_CONTROL, "no-cache"),
+        (header::CACHE_CONTROL, if is_private { "private, no-cache" } else { "no-cache" }),
         // No other site may make part of itself of it; pages of the origins that the settings name ask by CORS.
         (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     ];

@@ -16,7 +16,7 @@ use crate::access::{Actor, Identity, hex};
 use crate::db::types::Instant;
 use crate::error::{Error, Result};
 
-/// Who was admitted; a handler without it answers nothing.
+/// That a request was admitted, and to what; there is no [`super::Call`] without it.
 #[derive(Clone)]
 pub struct Admitted {
     /// The operation's id; for a page its route.

@@ -83,7 +83,9 @@ impl Call {
         let Some(key) = self.header("Idempotency-Key").map(str::to_owned) else {
             return Ok(self.write(actor, work).await?.response());
         };
-        let request = hex(&Sha256::digest(format!("{} {}\n{body}", self.request.method(), self.request.uri())));
+        // Who sees less than the first time is not told what was told then.
+        let (method, uri, sight) = (self.request.method(), self.request.uri(), actor.sight());
+        let request = hex(&Sha256::digest(format!("{method} {uri} {sight:?}\n{body}")));
         let posted = self
             .write(actor, move |tx| {
                 if !backend::try_lock_key(tx.conn, &format!("{}\n{key}", holder(tx)))? {

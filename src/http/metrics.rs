@@ -36,8 +36,10 @@ impl Metrics {
         Ok(Metrics { registry, requests, durations })
     }
 
-    /// Counts one answer. The route is a pattern, never a path: there are few patterns and no end of paths.
+    /// Counts one answer. A method that nobody knows is `other`, as clients may invent any. The route is a pattern, never a path: there are few patterns and no end of paths.
     pub fn count(&self, method: &str, route: &str, status: &str, took: Duration) {
+        const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let method = if KNOWN.contains(&method) { method } else { "other" };
         self.requests.with_label_values(&[method, route, status]).inc();
         self.durations.with_label_values(&[method, route]).observe(took.as_secs_f64());
     }

@@ -8,7 +8,7 @@ pub mod cors;
 pub mod crud;
 pub mod envelope;
 pub mod guard;
-mod held;
+pub mod held;
 pub mod idempotency;
 pub mod limits;
 pub mod list;

@@ -23,6 +23,7 @@ pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
     });
     state.refusals.note(Refusal {
         address: peer::of(request),
+        network: peer::of(request).map(peer::counted),
         actor: caller,
         operation,
         method: method.to_owned(),

@@ -13,7 +13,7 @@ use validator::Validate;
 
 use super::citations::{self, NewCitation};
 use super::merge::{differences, merge, writable};
-use crate::access::Scope;
+use crate::access::{Role, Scope};
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
@@ -144,7 +144,10 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
         for outgoing in kind.refers_to.iter().filter(|outgoing| outgoing.to == R::KIND.name) {
             count += (outgoing.count)(tx.conn, id)?;
         }
-        if count > 0 {
+        if count > 0 && kind.name == super::api_keys::KIND.name && tx.actor.role != Role::Admin {
+            // How many keys there are is for administrators alone.
+            faults.push("", "referred_to", msg!("有密钥限定于此。", "api-keys refer to it"));
+        } else if count > 0 {
             let path = kind.path;
             faults.push("", "referred_to", msg!("被 {path} 引用 {count} 次。", "{path} refer to it {count} times"));
         }

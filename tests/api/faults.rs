@@ -1,6 +1,8 @@
 //! What is wrong with the items of a list is told of every item, and beside what is wrong with the rest.
 
-use serde_json::json;
+use actix_web::http::Method;
+use base64::Engine;
+use serde_json::{Value, json};
 
 use crate::common::on_each;
 use crate::common::records::{agreement, conference, fault, member, pairing, party, project, with};
@@ -82,5 +84,47 @@ fn the_faults_of_every_item_are_told_with_those_of_the_record() {
                 client.get(&format!("{path}/new")).await.expect(404);
             }
         }
+    });
+}
+
+#[test]
+fn a_reference_or_cursor_that_no_backend_could_hold_is_refused() {
+    on_each(|database| async move {
+        let admin = database.client();
+        for path in ["pairings/%00", "pairings/%00/history", "documents/%00/content", "pairings/A%20b", "pairings/-"] {
+            admin.get(path).await.expect(404);
+        }
+        admin.patch("liaisons/%00", json!({})).await.expect(404);
+        admin.delete("liaisons/%00").await.expect(404);
+        // A cursor of this list whose place was made up.
+        let page = admin.get("sectors?sort=code&limit=1").await.expect(200);
+        let cursor = page.body["next_cursor"].as_str().expect("a cursor");
+        let cursor = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(cursor).expect("base64");
+        let mut cursor: Value = serde_json::from_slice(&cursor).expect("JSON");
+        cursor["key"]["value"] = json!("\u{0}");
+        let made_up = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cursor.to_string());
+        let answer = admin.get(&format!("sectors?sort=code&limit=1&cursor={made_up}")).await.expect(400);
+        assert_eq!(answer.faults(), [("/query/cursor".to_owned(), "invalid_cursor".to_owned())]);
+    });
+}
+
+#[test]
+fn methods_that_clients_invent_are_counted_together() {
+    on_each(|database| async move {
+        let admin = database.client();
+        for method in ["ZZZ1", "ZZZ2"] {
+            admin.send(method.parse().expect("a method"), "/none", &[], None).await.expect(404);
+        }
+        let text = String::from_utf8(admin.get("/metrics").await.expect(200).bytes).expect("UTF-8");
+        assert!(text.contains("method=\"other\"") && !text.contains("ZZZ"), "{text}");
+    });
+}
+
+#[test]
+fn an_encoding_that_is_none_is_refused_like_anything_else() {
+    on_each(|database| async move {
+        let headers = [("Accept-Encoding", "identity;q=0")];
+        let answer = database.client().send(Method::GET, "pairings", &headers, None).await.expect(406);
+        assert_eq!(answer.body["status"], 406);
     });
 }

@@ -25,7 +25,7 @@ use budget::{Budget, WINDOW};
 use guesses::Guesses;
 use in_flight::{Full, InFlight, Place};
 
-use super::{AppState, connections, held, peer};
+use super::{AppState, connections, envelope, held, peer};
 use crate::config::Settings;
 use crate::error::{Error, Problem, Result};
 use crate::msg;
@@ -40,6 +40,10 @@ const SENT_AT_ONCE: u64 = 64 * 1024;
 /// The problem's code for an address that has tried too many keys.
 pub const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 
+/// Files that are sent at one time: to one address, and to all. A file has 20 MiB at most.
+const FILES_OF_ONE: u32 = 4;
+const FILES: u32 = 32;
+
 static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 static LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -49,6 +53,7 @@ pub struct Limits {
     identities: Option<Budget<String>>,
     guesses: Guesses,
     in_flight: Arc<InFlight>,
+    files: Arc<InFlight>,
 }
 
 /// How the budgets stand that a request was counted in, as an extension of the request.
@@ -66,6 +71,7 @@ impl Limits {
             identities: NonZeroU32::new(settings.rate_per_key).map(Budget::new),
             guesses: Guesses::new(settings.wrong_keys_per_address),
             in_flight: InFlight::new(settings.in_flight_per_address, settings.in_flight),
+            files: InFlight::new(FILES_OF_ONE, FILES),
         }
     }
 
@@ -123,7 +129,16 @@ impl Limits {
 
     /// Takes a place among the requests in flight.
     fn enter(&self, address: Option<IpAddr>) -> Result<Place> {
-        self.in_flight.enter(address.map(peer::counted)).map_err(|full| match full {
+        Limits::place(&self.in_flight, address)
+    }
+
+    /// Takes a place among the files that are sent, each of which is in memory until then: to be kept with the answer.
+    pub fn enter_file(&self, address: Option<IpAddr>) -> Result<Place> {
+        Limits::place(&self.files, address)
+    }
+
+    fn place(among: &Arc<InFlight>, address: Option<IpAddr>) -> Result<Place> {
+        among.enter(address.map(peer::counted)).map_err(|full| match full {
             Full::Service => Error::Unavailable("too many requests are in flight".to_owned()),
             Full::Address => Problem::new(429, "rate_limited", title())
                 .detail(msg!("此地址同时进行的请求过多。", "This address has too many requests in flight."))
@@ -155,12 +170,18 @@ pub async fn hold(
     let busy = connections::busy(&request);
     let state = request.app_data::<web::Data<AppState>>().cloned();
     let (Some(state), false) = (state, UNLIMITED.contains(&request.path())) else {
+        if let Some(problem) = envelope::head_refusal(&request) {
+            return Ok(request.into_response(HttpResponse::from_error(Error::from(problem))));
+        }
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let place = match state.limits.admit(&request) {
         Ok(place) => place,
         Err(error) => return Ok(request.into_response(HttpResponse::from_error(error))),
     };
+    if let Some(problem) = envelope::head_refusal(&request) {
+        return Ok(request.into_response(HttpResponse::from_error(Error::from(problem))));
+    }
     let response = next.call(request).await?.map_into_boxed_body();
     match response.response().body().size() {
         BodySize::Sized(size) if size <= SENT_AT_ONCE => Ok(response),

@@ -180,6 +180,9 @@ pub fn load(conn: &mut Conn, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEven
 pub fn id_of(conn: &mut Conn, kind: &'static Kind, reference: &Ref) -> Result<Option<i64>> {
     let Some(id) = reference.id() else {
         let code = &reference.0;
+        if !reference.is_shaped() {
+            return Ok(None);
+        }
         return Ok(record_codes::table
             .find((kind.name, code))
             .select(record_codes::record_id)

@@ -1,5 +1,6 @@
 //! What clients see of documents.
 
+use actix_web::body::BoxBody;
 use actix_web::http::header;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, put};
@@ -13,7 +14,7 @@ use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::db::types::{Code, Instant, Ref};
 use crate::error::{Problem, Result};
-use crate::http::{Call, answer};
+use crate::http::{Call, answer, held, peer};
 use crate::msg;
 use crate::resources::citations::{Citation, NewCitation};
 use crate::resources::record::Resource;
@@ -182,6 +183,7 @@ async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> R
 async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     call.judge_headers()?;
     call.query("getDocumentContent")?;
+    let sent = call.state.limits.enter_file(peer::of(&call.request))?;
     let place = call.state.settings.files.clone();
     let file = call.state.store.read(move |conn| files::read(conn, &place, &Ref(reference.into_inner()))).await?;
     let etag = format!("\"{}\"", file.sha256);
@@ -195,7 +197,7 @@ async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.code)))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"))
         .content_type(file.media_type)
-        .body(file.bytes))
+        .body(held::hold(BoxBody::new(file.bytes), sent)))
 }
 
 fn is_media_type(text: &str) -> bool {
