@@ -55,6 +55,15 @@ pub fn etag(version: i64, body: &[u8]) -> String {
     format!("\"{version}-{}\"", hex(&Sha256::digest(body)[..6]))
 }
 
+/// 200 for a record as a write left it.
+pub fn written(version: i64, value: &impl Serialize) -> Result<HttpResponse> {
+    let body = serde_json::to_vec(value)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::ETAG, etag(version, &body)))
+        .content_type("application/json")
+        .body(body))
+}
+
 /// The answers of the present version of the data.
 #[derive(Default)]
 pub struct Answers(Mutex<Kept>);

@@ -3,7 +3,6 @@
 //! [`crud!`](crate::crud) writes the handlers of one resource; the work is in the functions here.
 
 use actix_web::HttpResponse;
-use actix_web::http::header;
 use actix_web::web::Payload;
 use serde_json::json;
 
@@ -129,11 +128,7 @@ pub async fn update<R: Resource>(call: Call, payload: Payload, reference: String
     call.state.contract.judge(&super::patch::component(R::NEW), &patch)?;
     let read = call.write(actor, move |tx| record::update::<R>(tx, &Ref(reference), &precondition, &patch)).await?;
     let (_, version) = R::id_and_version(&read);
-    let body = serde_json::to_vec(&read)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::ETAG, answer::etag(version, &body)))
-        .content_type("application/json")
-        .body(body))
+    answer::written(version, &read)
 }
 
 pub async fn delete<R: Resource>(call: Call, reference: String) -> Result<HttpResponse> {

@@ -164,11 +164,7 @@ async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> R
         .write(actor, move |tx| files::attach(tx, &place, &Ref(reference.into_inner()), &media_type, &bytes))
         .await?;
     let (_, version) = Documents::id_and_version(&document);
-    let body = serde_json::to_vec(&document)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((header::ETAG, answer::etag(version, &body)))
-        .content_type("application/json")
-        .body(body))
+    answer::written(version, &document)
 }
 
 /// Reads the file of a document.
