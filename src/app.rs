@@ -7,12 +7,17 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::http::{AppState, cors, envelope, guard, limits};
-use crate::{reports, resources, web as pages};
+use crate::http::{AppState, cors, envelope, format, guard, limits};
+use crate::{reports, resources, transfer, web as pages};
 
 /// The operations of the published document.
 pub fn operations(config: &mut ServiceConfig<'_>) {
-    config.service(utoipa_actix_web::scope("/api/v1").configure(resources::mount).configure(reports::mount));
+    config.service(
+        utoipa_actix_web::scope("/api/v1")
+            .configure(resources::mount)
+            .configure(transfer::mount)
+            .configure(reports::mount),
+    );
     pages::service::mount(config);
 }
 
@@ -40,6 +45,7 @@ pub fn app(
         // The last to be wrapped is the first to run: the envelope dresses what the others refuse, a page of another origin
         // may read that it asks too often, and nobody is looked for in the database before he is within the limits.
         .wrap(middleware::from_fn(guard::admit))
+        .wrap(middleware::from_fn(format::by_suffix))
         .wrap(middleware::Compress::default())
         .wrap(middleware::from_fn(limits::hold))
         .wrap(cors)

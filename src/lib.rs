@@ -14,7 +14,8 @@
 //! | [`resources`] | the records, one folder a resource, and what every resource does alike |
 //! | [`figures`] | each figure in one place: progress, overdue, on-time rate, pace, people, money |
 //! | [`reports`] | one read-only question each |
-//! | [`transfer`] | bundles of records in YAML or JSON: read, plan, apply |
+//! | [`transfer`] | files of records, in and out: read, plan, apply, export; calendar feeds; the IATI file |
+//! | [`spool`] | items kept on disk, so that memory does not grow with them |
 //! | [`db`] | one way to read and to write over SQLite and PostgreSQL |
 //! | [`history`] | who wrote what, in the write's own transaction |
 //! | [`access`] | keys, an issuer's tokens, roles, the pairings that a key may write, and who sees personal data |
@@ -39,6 +40,7 @@ pub mod openapi;
 pub mod reports;
 pub mod resources;
 pub mod rules;
+pub mod spool;
 pub mod text;
 pub mod transfer;
 pub mod web;

@@ -17,6 +17,14 @@ pub struct Text {
 }
 
 impl Text {
+    /// The text in a language; in Chinese where nobody gave a translation.
+    pub fn get(&self, language: Language) -> &str {
+        match (language, &self.en) {
+            (Language::En, Some(en)) => en,
+            _ => &self.zh,
+        }
+    }
+
     /// A text that may be absent, from its two columns.
     pub fn optional(zh: Option<String>, en: Option<String>) -> Option<Text> {
         zh.map(|zh| Text { zh, en })
@@ -59,7 +67,12 @@ pub enum Language {
 impl Language {
     /// The better of the two languages by an `Accept-Language` value (RFC 9110, 12.5.4).
     pub fn negotiate(header: &str) -> Language {
-        let mut best = (Language::En, 0.0_f32);
+        Language::negotiate_or(header, Language::En)
+    }
+
+    /// [`Language::negotiate`], with the language of who asks for neither.
+    pub fn negotiate_or(header: &str, neither: Language) -> Language {
+        let mut best = (neither, 0.0_f32);
         for range in header.split(',') {
             let mut parts = range.split(';');
             let tag = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -129,6 +142,10 @@ mod tests {
             ("zh;q=0", Language::En),
         ] {
             assert_eq!(Language::negotiate(header), language, "{header}");
+        }
+        for (header, language) in [("", Language::Zh), ("*", Language::Zh), ("fr", Language::Zh), ("en", Language::En)]
+        {
+            assert_eq!(Language::negotiate_or(header, Language::Zh), language, "{header}");
         }
     }
 }

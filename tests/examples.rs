@@ -19,6 +19,8 @@ pub struct Call {
     method: Method,
     path: String,
     body: Option<Value>,
+    /// A bundle, which is sent as a file.
+    file: Option<Value>,
 }
 
 /// The requests of one file, in its order.
@@ -29,7 +31,8 @@ fn read(path: &Path) -> Vec<Call> {
         let methods = [("get", Method::GET), ("post", Method::POST), ("patch", Method::PATCH)];
         let (path, method) = methods.into_iter().find_map(|(name, method)| Some((entry[name].as_str()?, method)))?;
         let operation = entry["operation"].as_str()?.to_owned();
-        Some(Call { operation, method, path: path.to_owned(), body: entry.get("body").cloned() })
+        let [body, file] = ["body", "file"].map(|name| entry.get(name).cloned());
+        Some(Call { operation, method, path: path.to_owned(), body, file })
     };
     entries.iter().map(|entry| call(entry).unwrap_or_else(|| panic!("{}: {entry}", path.display()))).collect()
 }
@@ -42,9 +45,11 @@ fn calls() -> Vec<Call> {
         method: Method::GET,
         path: path.to_owned(),
         body: None,
+        file: None,
     });
     let kinds = kinds().map(|kind| source.join("resources").join(kind.path.replace('-', "_")));
-    let folders = kinds.chain([source.join("resources/audit_events"), source.join("reports")]);
+    let others = ["resources/audit_events", "reports", "transfer/export", "transfer/imports"];
+    let folders = kinds.chain(others.map(|folder| source.join(folder)));
     of_service.into_iter().chain(folders.flat_map(|folder| read(&folder.join("examples.yaml")))).collect()
 }
 
@@ -52,7 +57,8 @@ fn calls() -> Vec<Call> {
 fn settle(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            let is_key = fields.contains_key("role") && fields.contains_key("expires_on");
+            let is_key =
+                fields.contains_key("expires_on") && ["role", "feed"].iter().any(|name| fields.contains_key(*name));
             if is_key || fields.get("entity").is_some_and(|entity| entity == "api_key") {
                 for name in ["code", "record_code"] {
                     fields.entry(name).and_modify(|code| *code = json!("k3m9q2xa"));
@@ -60,6 +66,8 @@ fn settle(value: &mut Value) {
             }
             // Nothing that looks like a key to who searches for them.
             fields.entry("secret").and_modify(|secret| *secret = json!("ptk_k3m9q2xa_…"));
+            let path = "/api/v1/pairings/xinhui-taishan/milestones.ics?key=ptf_k3m9q2xa_…";
+            fields.entry("subscribe_path").and_modify(|own| *own = json!(path));
             for (name, field) in fields.iter_mut() {
                 if (name.ends_with("_at") || name == "at") && field.is_string() {
                     *field = json!("2022-04-11T01:30:00Z");
@@ -78,12 +86,24 @@ fn settle(value: &mut Value) {
 /// Makes every request, which leaves a record of every kind; gives the examples.
 pub async fn gather(client: &Client) -> Value {
     let mut examples = Map::new();
-    for Call { operation, method, path, body } in calls() {
+    for Call { operation, method, path, body, file } in calls() {
         let path = utf8_percent_encode(&path, CONTROLS).to_string();
         let headers: &[(&str, &str)] = if method == Method::PATCH { &[("If-Match", "*")] } else { &[] };
-        let mut answer = client.send(method, &path, headers, body.clone()).await;
+        let mut answer = match file {
+            // However long it takes, so that the answer is that of its end.
+            Some(file) => {
+                let headers = [("Content-Type", "application/json"), ("Prefer", "wait=30")];
+                client.send_bytes(method, &path, &headers, Some(file.to_string().into_bytes())).await
+            }
+            None => client.send(method, &path, headers, body.clone()).await,
+        };
         assert!(answer.status.is_success(), "{operation}: {}", answer.body);
         settle(&mut answer.body);
+        if operation == "getBundle" {
+            // One record of each kind shows what there is.
+            let kinds = answer.body.as_object_mut().expect("a bundle");
+            kinds.values_mut().for_each(|records| records.as_array_mut().expect("records").truncate(1));
+        }
         let mut example = Map::new();
         if let Some(body) = body {
             example.insert("request".to_owned(), body);

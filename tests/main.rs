@@ -3,6 +3,8 @@
 mod api;
 mod architecture;
 mod cli;
+mod cli_exports;
+mod cli_imports;
 mod common;
 mod examples;
 mod hostile;

@@ -8,6 +8,8 @@
 //! | 43 letters and digits | the secret: 62^43 of them, a little more than 2^256 |
 //! | 6 hexadecimal digits | the beginning of a SHA-256 of all before, so that a mistyped key is refused before any look-up |
 //!
+//! A key of a calendar ([`super::feeds`]) has the same form and another beginning.
+//!
 //! Only the SHA-256 of the whole is kept: 256 random bits need no slow hash.
 
 use chrono::NaiveDate;
@@ -44,6 +46,11 @@ pub struct Issued {
 impl Issued {
     /// A key that never was before.
     pub fn random() -> Issued {
+        Issued::random_with(PREFIX)
+    }
+
+    /// [`Issued::random`] for keys of another kind, by what they begin with.
+    pub fn random_with(prefix: &str) -> Issued {
         let mut random = rand::rng();
         // A letter first, so that a code is never taken for an id.
         let code: String = (0..CODE_LENGTH)
@@ -53,7 +60,7 @@ impl Issued {
             })
             .collect();
         let body: String = (0..SECRET_LENGTH).map(|_| char::from(random.sample(rand::distr::Alphanumeric))).collect();
-        let unchecked = format!("{PREFIX}{code}_{body}");
+        let unchecked = format!("{prefix}{code}_{body}");
         let secret = format!("{unchecked}{}", checksum(&unchecked));
         Issued { sha256: hash(&secret), code: Code(code), secret }
     }
@@ -69,13 +76,23 @@ pub struct Shown {
 impl Shown {
     /// Reads a text; `None` where it cannot be a key.
     pub fn read(text: &str) -> Option<Shown> {
-        let (code, body) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        Shown::read_with(PREFIX, text)
+    }
+
+    /// [`Shown::read`] for keys of another kind, by what they begin with.
+    pub fn read_with(prefix: &str, text: &str) -> Option<Shown> {
+        let (code, body) = text.strip_prefix(prefix)?.split_once('_')?;
         let shaped = code.len() == CODE_LENGTH
             && code.bytes().all(|b| CODE_LETTERS.contains(&b))
             && body.len() == SECRET_LENGTH + CHECKSUM_LENGTH
             && body.bytes().all(|b| b.is_ascii_alphanumeric());
         let (unchecked, sum) = text.split_at_checked(text.len().checked_sub(CHECKSUM_LENGTH)?)?;
         (shaped && checksum(unchecked) == sum).then(|| Shown { code: code.to_owned(), sha256: hash(text) })
+    }
+
+    /// Whether this is the key whose hash is stored; takes the same time whatever the answer.
+    pub fn is(&self, stored_sha256: &str) -> bool {
+        stored_sha256.as_bytes().ct_eq(self.sha256.as_bytes()).into()
     }
 
     /// Who holds the key on a day of the service's time zone; `None` where it is unknown, revoked or expired. Asked of the
@@ -95,8 +112,7 @@ impl Shown {
             .first(conn)
             .optional()?;
         let Some((id, name, role, sha256, expires_on, revoked_at)) = row else { return Ok(None) };
-        let is_the_key = bool::from(sha256.as_bytes().ct_eq(self.sha256.as_bytes()));
-        if !is_the_key || revoked_at.is_some() || expires_on.is_some_and(|last| last < today) {
+        if !self.is(&sha256) || revoked_at.is_some() || expires_on.is_some_and(|last| last < today) {
             return Ok(None);
         }
         let pairings: Vec<i64> = api_key_pairings::table

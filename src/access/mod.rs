@@ -3,11 +3,13 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`keys`] | the keys that callers show |
+//! | [`feeds`] | the keys that calendar programs show in the URL of the one feed that each opens |
 //! | [`oidc`] | the tokens that callers show instead, of an OpenID Connect issuer |
 //! | [`policy`] | who may do what: the table, and the decision |
 //!
 //! The pairings that a key names bound what its holder writes ([`Scope`]) and whose personal data he sees ([`Sight`]).
 
+pub mod feeds;
 pub mod keys;
 pub mod oidc;
 pub mod policy;
@@ -87,17 +89,52 @@ impl Sight {
         *self == Sight::Everything
     }
 
+    /// Whether this covers the personal data of all pairings.
+    pub fn is_of_all(&self) -> bool {
+        matches!(self, Sight::AllPairings | Sight::Everything)
+    }
+
+    /// Whether this covers the personal data of a record, as it is read.
+    fn covers(&self, fields: &serde_json::Map<String, Value>) -> bool {
+        let pairing = fields.get("pairing").and_then(|pairing| pairing["id"].as_i64());
+        match (self, pairing) {
+            (Sight::Pairings(seen), Some(pairing)) => seen.contains(&pairing),
+            _ => self.is_of_all(),
+        }
+    }
+
+    /// Takes personal data that the reader may not see out of a record, as it is read: not null, which would clear it
+    /// where the record is brought in.
+    pub fn leave_out(&self, kind: &Kind, record: &mut Value) {
+        let Value::Object(fields) = record else { return };
+        if !self.covers(fields) {
+            fields.retain(|name, _| !kind.private.contains(&name.as_str()));
+        }
+    }
+
+    /// Refuses who may not see what is for a pairing's editors alone; asked of editors and administrators.
+    pub fn require_pairing(&self, id: i64) -> Result<()> {
+        let sees = match self {
+            Sight::Everything | Sight::AllPairings => true,
+            Sight::Pairings(seen) => seen.contains(&id),
+            Sight::Nothing => false,
+        };
+        if sees {
+            return Ok(());
+        }
+        Err(Problem::forbidden(msg!("此密钥不属于该结对关系。", "This key is not one of this pairing.")).into())
+    }
+
     /// Puts null in the place of personal data that the reader may not see: in a record, in a list of records, or in
     /// what a history kept of one.
     pub fn veil(&self, kind: &Kind, value: &mut Value) {
-        if kind.private.is_empty() || matches!(self, Sight::AllPairings | Sight::Everything) {
+        if kind.private.is_empty() || self.is_of_all() {
             return;
         }
         match value {
             Value::Array(records) => records.iter_mut().for_each(|record| self.veil(kind, record)),
             Value::Object(fields) => {
-                let pairing = fields.get("pairing").and_then(|pairing| pairing["id"].as_i64());
-                if matches!((self, pairing), (Sight::Pairings(seen), Some(pairing)) if seen.contains(&pairing)) {
+                if self.covers(fields) {
                     return;
                 }
                 for name in kind.private {
@@ -138,6 +175,11 @@ impl Actor {
             ))
             .into()),
         }
+    }
+
+    /// Whether the records of every pairing, and those that all share, may be written.
+    pub fn writes_everywhere(&self) -> bool {
+        self.require_writer().is_ok() && self.pairings.is_none()
     }
 
     /// Refuses a write outside the pairings that the key names.

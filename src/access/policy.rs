@@ -20,6 +20,9 @@ pub enum Who {
     Anyone,
     /// Anybody; of a private service who has a key.
     Readers,
+    /// As [`Who::Readers`]; of a private service also who shows, in the URL, a key made for the very feed that is asked for.
+    /// Such a key opens nothing else: the guard refuses it wherever else it is shown ([`super::feeds`]).
+    FeedReaders,
     /// Keys with the role editor or admin, each within its pairings.
     Editors,
     /// Keys with the role admin.
@@ -28,7 +31,7 @@ pub enum Who {
     Nobody,
 }
 
-use Who::{Administrators, Anyone, Editors, Nobody, Readers};
+use Who::{Administrators, Anyone, Editors, FeedReaders, Nobody, Readers};
 
 /// Each tag of the document: who reads, and who writes.
 const OPERATIONS: &[(&str, Who, Who)] = &[
@@ -36,11 +39,15 @@ const OPERATIONS: &[(&str, Who, Who)] = &[
     ("api-keys", Administrators, Administrators),
     ("assets", Readers, Editors),
     ("audit-events", Readers, Nobody),
+    ("calendar-keys", Editors, Editors),
+    ("calendars", FeedReaders, Nobody),
     ("commitments", Readers, Editors),
     ("conferences", Readers, Editors),
     ("documents", Readers, Editors),
     ("exchanges", Readers, Editors),
+    ("exports", Readers, Nobody),
     ("funds", Readers, Editors),
+    ("imports", Editors, Editors),
     ("liaisons", Readers, Editors),
     ("milestones", Readers, Editors),
     ("organizations", Readers, Editors),
@@ -115,11 +122,13 @@ impl Policy {
     }
 
     /// Lets a caller pass, or says why not: 401 without a key where one is needed, 403 with one that is not enough.
-    pub fn admit(who: Who, is_private: bool, actor: Option<&Actor>) -> Result<()> {
+    /// `opens_feed`: whether he shows a key of the very feed that he asks for.
+    pub fn admit(who: Who, is_private: bool, actor: Option<&Actor>, opens_feed: bool) -> Result<()> {
         match (who, actor) {
-            (Anyone, _) | (Readers, Some(_)) => Ok(()),
-            (Readers, None) if !is_private => Ok(()),
-            (Readers, None) => Err(Problem::unauthorized(msg!(
+            (Anyone, _) | (Readers | FeedReaders, Some(_)) => Ok(()),
+            (Readers | FeedReaders, None) if !is_private => Ok(()),
+            (FeedReaders, None) if opens_feed => Ok(()),
+            (Readers | FeedReaders, None) => Err(Problem::unauthorized(msg!(
                 "本服务只对持有密钥者开放：Authorization: Bearer <密钥>。",
                 "This service is for holders of a key: Authorization: Bearer <key>."
             ))

@@ -2,6 +2,7 @@
 
 mod audit;
 mod database;
+mod export;
 mod keys;
 mod listen;
 mod logging;
@@ -16,6 +17,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use seed::SeedArgs;
 
 use crate::access::Role;
 use crate::config::{PartialSettings, Settings};
@@ -72,9 +75,19 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Bring records from YAML or JSON files into the database
+    /// Bring records from workbooks, CSV, YAML or JSON files into the database
     #[command(subcommand)]
     Seed(SeedCommand),
+    /// Take records out, as a bundle that `seed apply` reads or as a workbook
+    ///
+    /// The bundle shows the data as it was at one moment. Records without a code go by one that stands in for it. Ids,
+    /// versions, baselines and moves of due dates, confirmations, amendments, who approved what, the files of documents and
+    /// the history stay behind.
+    #[command(after_help = "\
+Examples:
+  pairing-tracker export > all.yaml
+  pairing-tracker export --programme jiangmen-east-west --output jiangmen.xlsx --language zh")]
+    Export(export::ExportArgs),
     /// Print the API's OpenAPI document
     Openapi {
         #[arg(long, value_enum, default_value_t = Format::Json)]
@@ -151,17 +164,15 @@ struct LimitArgs {
 
 #[derive(Subcommand)]
 enum SeedCommand {
-    /// Say what would be created, changed and left; change nothing
-    Plan {
-        /// Bundles, or directories of bundles
-        #[arg(required = true, value_name = "PATH")]
-        paths: Vec<PathBuf>,
-    },
+    /// Say what would become of each record; change nothing
+    Plan(SeedArgs),
     /// Create what is not there and change what differs, all in one transaction
     Apply {
-        /// Bundles, or directories of bundles
-        #[arg(required = true, value_name = "PATH")]
-        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        args: SeedArgs,
+        /// Only on the state that a plan saw, by the digest that it printed
+        #[arg(long, value_name = "DIGEST")]
+        planned_on: Option<String>,
     },
 }
 
@@ -250,12 +261,14 @@ pub fn run() -> ExitCode {
         Command::Migrate { check } => {
             plain_settings(&database).and_then(|settings| database::migrate(&settings, check))
         }
-        Command::Seed(SeedCommand::Plan { paths }) => {
-            plain_settings(&database).and_then(|settings| seed::run(&settings, &paths, seed::Mode::Plan))
+        Command::Seed(SeedCommand::Plan(args)) => {
+            plain_settings(&database).and_then(|settings| seed::run(&settings, args, seed::Work::Plan))
         }
-        Command::Seed(SeedCommand::Apply { paths }) => {
-            plain_settings(&database).and_then(|settings| seed::run(&settings, &paths, seed::Mode::Apply))
+        Command::Seed(SeedCommand::Apply { args, planned_on }) => {
+            let work = seed::Work::Apply { planned_on };
+            plain_settings(&database).and_then(|settings| seed::run(&settings, args, work))
         }
+        Command::Export(args) => plain_settings(&database).and_then(|settings| export::run(&settings, args)),
         Command::Openapi { format } => print_document(format),
         Command::Key(command) => plain_settings(&database).and_then(|settings| keys::run(&settings, command)),
         Command::Audit(command) => plain_settings(&database).and_then(|settings| audit::run(&settings, &command)),

@@ -1,10 +1,13 @@
 //! `seed plan` and `seed apply`, and the data that comes with the program.
 
+use std::io::{Seek, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::Args;
 use diesel::prelude::*;
 use include_dir::{Dir, include_dir};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::keys::explain;
 use super::{Outcome, open_existing, write_out};
@@ -12,49 +15,71 @@ use crate::access::{self, Actor};
 use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::schema::audit_events;
+use crate::db::types::Ref;
 use crate::db::{Conn, backend};
-use crate::resources::record;
+use crate::error::Result;
+use crate::resources::bulk::Mode;
+use crate::spool::Spool;
 use crate::text::Language;
-use crate::transfer::bundle::{self, Complaint, Source};
-use crate::transfer::{Import, Line, Refusal};
+use crate::transfer::engine::Options;
+use crate::transfer::fault::{ImportFault, Severity};
+use crate::transfer::files::{self, Source};
+use crate::transfer::format::Format;
+use crate::transfer::gather::Gathered;
+use crate::transfer::plan::{self, ImportCounts, ImportLine, Plan, Report};
+use crate::transfer::{Import, Refusal};
 use crate::{history, openapi};
 
 /// The Jiangmen programme of 2022.
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/seed");
 
-/// Whether to say or to do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Plan,
-    Apply,
+/// What is to be brought in, and how.
+#[derive(Args, Clone)]
+pub struct SeedArgs {
+    /// Workbooks (.xlsx), tables (.csv) or bundles (.yaml, .json, .ndjson), or directories of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// What may be done to records that are there already: upsert or create
+    #[arg(long, default_value = "upsert", value_name = "MODE")]
+    mode: Mode,
+    /// Delete what the files do not have, within this pairing and of the resources that they have; may be repeated
+    #[arg(long, value_name = "PAIRING")]
+    prune: Vec<String>,
+    /// The resource whose records a .csv or .ndjson file has
+    #[arg(long)]
+    resource: Option<String>,
 }
 
-pub fn run(settings: &Settings, paths: &[PathBuf], mode: Mode) -> Outcome {
-    let sources = bundle::read_files(paths)?;
+/// Whether to say or to do.
+#[derive(Clone)]
+pub enum Work {
+    Plan,
+    Apply {
+        /// Only on the state that a plan saw, by its digest.
+        planned_on: Option<String>,
+    },
+}
+
+pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
+    let SeedArgs { paths, mode, prune, resource } = args;
+    let mut sources = files::open(&paths)?;
     let mut conn = open_existing(settings)?;
     let contract = Arc::new(Contract::new(openapi::document().map_err(|e| e.to_string())?));
-    let lines = bring_in(&mut conn, settings, &contract, &sources, mode)?;
-    let verb = |outcome| match (outcome, mode) {
-        (record::Outcome::Created, Mode::Plan) => "create",
-        (record::Outcome::Created, Mode::Apply) => "created",
-        (record::Outcome::Changed, Mode::Plan) => "change",
-        (record::Outcome::Changed, Mode::Apply) => "changed",
-        (record::Outcome::Left, _) => "leave",
-    };
-    let mut text = String::new();
-    for line in lines.iter().filter(|line| mode == Mode::Plan || line.outcome != record::Outcome::Left) {
-        let Line { path, code, outcome, fields } = line;
-        let fields = if fields.is_empty() { String::new() } else { format!(" ({})", fields.join(", ")) };
-        text += &format!("{:8}{path}/{code}{fields}\n", verb(*outcome));
-    }
-    let count = |outcome| lines.iter().filter(|line| line.outcome == outcome).count();
-    let (created, changed, left) =
-        (count(record::Outcome::Created), count(record::Outcome::Changed), count(record::Outcome::Left));
-    text += &match mode {
-        Mode::Plan => format!("Would create {created}, change {changed} and leave {left}.\n"),
-        Mode::Apply => format!("Created {created}, changed {changed}, left {left}.\n"),
-    };
-    write_out(&text)
+    let gathered = files::gather(&mut sources, resource.as_deref(), &contract).map_err(|e| explain(&e))?;
+    let options = Options { mode, prune: prune.into_iter().map(Ref).collect() };
+    let is_plan = matches!(work, Work::Plan);
+    let mut told = Told::new(gathered.count)?;
+    let Plan { counts, state_sha256 } = bring_in(&mut conn, settings, &contract, gathered, &options, &work, &mut told)?;
+    told.bar.finish_and_clear();
+    told.print(is_plan)?;
+    let ImportCounts { create, update, unchanged, delete, .. } = counts;
+    write_out(&if is_plan {
+        let totals = format!("Would create {create}, change {update}, delete {delete} and leave {unchanged}.\n");
+        let on_this = format!("On this state alone: seed apply --planned-on {state_sha256}\n");
+        totals + if create + update + delete > 0 { &on_this } else { "" }
+    } else {
+        format!("Created {create}, changed {update}, deleted {delete}, left {unchanged}.\n")
+    })
 }
 
 /// Fills a database that nothing was ever written to; gives the number of records. Of processes that start together on
@@ -74,47 +99,118 @@ fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>)
     if events > 0 {
         return Ok(None);
     }
-    let mut sources: Vec<Source> = BUILT_IN
-        .files()
-        .filter(|file| file.path().extension().is_some_and(|extension| extension == "yaml"))
-        .filter_map(|file| {
-            Some(Source { name: format!("seed/{}", file.path().display()), text: file.contents_utf8()?.to_owned() })
-        })
-        .collect();
+    let mut sources = built_in().map_err(|e| format!("cannot write a temporary file: {e}"))?;
+    let gathered = files::gather(&mut sources, None, contract).map_err(|e| explain(&e))?;
+    let count = gathered.count;
+    let options = Options { mode: Mode::Create, prune: Vec::new() };
+    let mut told = Told::new(0)?;
+    let work = Work::Apply { planned_on: None };
+    bring_in(conn, settings, contract, gathered, &options, &work, &mut told)?;
+    Ok(Some(count))
+}
+
+fn built_in() -> std::io::Result<Vec<Source>> {
+    let is_bundle = |path: &std::path::Path| path.extension().is_some_and(|extension| extension == "yaml");
+    let mut sources = Vec::new();
+    for built_in in BUILT_IN.files().filter(|file| is_bundle(file.path())) {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(built_in.contents())?;
+        file.rewind()?;
+        sources.push(Source { name: format!("seed/{}", built_in.path().display()), file, format: Format::Yaml });
+    }
     sources.sort_by(|a, b| a.name.cmp(&b.name));
-    bring_in(conn, settings, contract, &sources, Mode::Apply).map(|lines| Some(lines.len()))
+    Ok(sources)
 }
 
 fn bring_in(
     conn: &mut Conn,
     settings: &Settings,
     contract: &Arc<Contract>,
-    sources: &[Source],
-    mode: Mode,
-) -> Result<Vec<Line>, String> {
-    let (entries, mut complaints) = bundle::parse(sources);
+    mut gathered: Gathered,
+    options: &Options,
+    work: &Work,
+    told: &mut Told,
+) -> Result<Plan, String> {
     let request_id = format!("seed-{}", access::hex(&rand::random::<[u8; 6]>()));
-    let import = Import { actor: &Actor::operator(), request_id: &request_id, contract, today: settings.today() };
-    // What can be read is tried even when other parts cannot, so that all faults are told at once.
-    let done = if mode == Mode::Apply && complaints.is_empty() {
-        import.apply(conn, &entries)
-    } else {
-        import.plan(conn, &entries)
+    let actor = Actor::operator();
+    let import = Import { actor: &actor, request_id: &request_id, contract, today: settings.today(), options };
+    let done = match work {
+        Work::Plan => import.plan(conn, &mut gathered, told).map_err(Refusal::Failed),
+        Work::Apply { planned_on } => import.apply(conn, &mut gathered, planned_on.as_deref(), told),
     };
+    let is_faulty = told.faults.iter().any(|fault| fault.severity == Severity::Error);
     match done {
-        Ok(lines) if complaints.is_empty() => Ok(lines),
-        Ok(_) => Err(tell(&mut complaints)),
-        Err(Refusal::Complaints(more)) => {
-            complaints.extend(more);
-            Err(tell(&mut complaints))
+        Ok(plan) if !is_faulty => {
+            for fault in &told.faults {
+                eprintln!("{}", fault.line("", Language::En));
+            }
+            Ok(plan)
+        }
+        Ok(_) | Err(Refusal::Faulty(_)) => Err(tell(&mut told.faults)),
+        Err(Refusal::Stale(_)) => {
+            Err("the data were changed since the plan; nothing was written; plan again".to_owned())
         }
         Err(Refusal::Failed(error)) => Err(explain(&error)),
     }
 }
 
-fn tell(complaints: &mut [Complaint]) -> String {
-    complaints.sort_by(|a, b| (&a.file, a.line, &a.field).cmp(&(&b.file, b.line, &b.field)));
-    let lines: Vec<String> = complaints.iter().map(|complaint| complaint.line(Language::En)).collect();
-    let count = if lines.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", lines.len()) };
+fn tell(faults: &mut [ImportFault]) -> String {
+    faults.sort_by(|a, b| (&a.sheet, a.row, &a.pointer).cmp(&(&b.sheet, b.row, &b.pointer)));
+    let lines: Vec<String> = faults.iter().map(|fault| fault.line("", Language::En)).collect();
+    let errors = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
+    let count = if errors == 1 { "1 fault".to_owned() } else { format!("{errors} faults") };
     format!("{}\n{count}; nothing was written", lines.join("\n"))
+}
+
+/// What the command says of each record, and the faults; how far it is while it works.
+struct Told {
+    lines: Spool<ImportLine>,
+    faults: Vec<ImportFault>,
+    bar: ProgressBar,
+}
+
+impl Told {
+    fn new(records: usize) -> Result<Told, String> {
+        let style =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} records, {eta} left").map_err(|e| e.to_string())?;
+        // Draws on a terminal alone.
+        let bar = ProgressBar::new(records as u64).with_style(style);
+        Ok(Told { lines: Spool::new().map_err(|e| explain(&e))?, faults: Vec::new(), bar })
+    }
+
+    fn print(&mut self, is_plan: bool) -> Outcome {
+        for line in self.lines.read().map_err(|e| explain(&e))? {
+            let ImportLine { resource, code, outcome, version: _, changes } = line.map_err(|e| explain(&e))?;
+            let verb = match (outcome, is_plan) {
+                (plan::Outcome::Create, true) => "create",
+                (plan::Outcome::Create, false) => "created",
+                (plan::Outcome::Update, true) => "change",
+                (plan::Outcome::Update, false) => "changed",
+                (plan::Outcome::Delete, true) => "delete",
+                (plan::Outcome::Delete, false) => "deleted",
+                (plan::Outcome::Unchanged, true) => "leave",
+                (plan::Outcome::Unchanged, false) | (plan::Outcome::Refused, _) => continue,
+            };
+            let fields: Vec<String> = changes.into_iter().map(|change| change.field).collect();
+            let fields = if fields.is_empty() { String::new() } else { format!(" ({})", fields.join(", ")) };
+            write_out(&format!("{verb:8}{resource}/{}{fields}\n", code.unwrap_or_default()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Report for Told {
+    fn line(&mut self, line: ImportLine) -> Result<()> {
+        self.lines.push(&line).map(drop)
+    }
+
+    fn fault(&mut self, fault: ImportFault) -> Result<()> {
+        self.faults.push(fault);
+        Ok(())
+    }
+
+    fn progress(&mut self, done: usize) -> Result<()> {
+        self.bar.set_position(done as u64);
+        Ok(())
+    }
 }

@@ -15,6 +15,7 @@ use crate::db::{Manager, Store, backend};
 use crate::http::AppState;
 use crate::http::connections::Connections;
 use crate::openapi;
+use crate::transfer::imports::jobs::Jobs;
 
 /// How long requests in flight may take when the service stops, in seconds.
 const STOP_TIMEOUT: u64 = 30;
@@ -50,7 +51,12 @@ pub fn serve(settings: Settings) -> Outcome {
         let store = Store::open(&settings.database_url, settings.connections).map_err(|e| e.to_string())?;
         let url = settings.database_url.to_string();
         let state = web::Data::new(AppState::new(store, contract, settings, issuer).map_err(|e| e.to_string())?);
+        state.jobs.run_on(tokio::runtime::Handle::current());
         let kept = state.clone();
+        let abandoned = Jobs::interrupt_abandoned(&kept, true).await.map_err(|e| e.to_string())?;
+        if abandoned > 0 {
+            eprintln!("Marked {abandoned} imports as interrupted; nothing of them was written.");
+        }
         let workers = std::thread::available_parallelism().map_or(1, |threads| threads.get());
         let most = listen::connections_of_worker(workers);
         // A quarter of all, so that no address alone leaves none to the others.
@@ -87,6 +93,7 @@ pub fn serve(settings: Settings) -> Outcome {
             }
         });
         running.await.map_err(|e| format!("the server failed: {e}"))?;
+        kept.jobs.interrupt().await;
         closing.abort();
         writing.abort();
         kept.refusals.flush(&kept.store).await.map_err(|e| format!("cannot write what was refused last: {e}"))?;
@@ -106,6 +113,9 @@ async fn write_down(state: web::Data<AppState>) {
         match state.refusals.flush(&state.store).await {
             Ok(events) => pause = u64::try_from(events).unwrap_or(u64::MAX).clamp(1, REFUSALS_PAUSE_MAX),
             Err(error) => tracing::warn!(%error, "cannot write refusals into the history; trying again"),
+        }
+        if let Err(error) = Jobs::interrupt_abandoned(&state, false).await {
+            tracing::warn!(%error, "cannot look for imports that nobody works on; trying again");
         }
         if let Err(error) = state.uses.flush_in_time(&state.store).await {
             tracing::warn!(%error, "cannot write which keys were used; trying again");

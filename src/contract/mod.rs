@@ -52,6 +52,18 @@ impl Contract {
 
     /// The methods of the path that a request asked for; empty when there is no such path.
     pub fn methods_of(&self, asked: &str) -> Vec<String> {
+        self.path_of(asked).map_or_else(Vec::new, |(_, methods)| methods.clone())
+    }
+
+    /// Whether a read of this path offers an answer in this media type besides others.
+    pub fn offers(&self, asked: &str, media_type: &str) -> bool {
+        let Some((template, _)) = self.path_of(asked) else { return false };
+        let content = self.document["paths"][template]["get"]["responses"]["200"]["content"].as_object();
+        content.is_some_and(|content| content.len() > 1 && content.contains_key(media_type))
+    }
+
+    /// The path template that a path fits, with its methods.
+    fn path_of(&self, asked: &str) -> Option<&(String, Vec<String>)> {
         let fits = |template: &str| {
             let (mut left, mut right) = (template.split('/'), asked.split('/'));
             loop {
@@ -64,9 +76,7 @@ impl Contract {
         };
         // A literal path (`/reports/overdue`) is meant before a template that fits it, too.
         let literal = self.paths.iter().find(|(template, _)| template == asked);
-        literal
-            .or_else(|| self.paths.iter().find(|(template, _)| fits(template)))
-            .map_or_else(Vec::new, |(_, m)| m.clone())
+        literal.or_else(|| self.paths.iter().find(|(template, _)| fits(template)))
     }
 
     /// The id of the operation that a route serves.
@@ -101,10 +111,18 @@ impl Contract {
         }
     }
 
+    /// Whether a value has no fault, judged by a component of the document; much quicker than what the faults are.
+    pub fn is_good(&self, component: &str, value: &Value) -> Result<bool> {
+        Ok(self.of_component(component)?.is_valid(value))
+    }
+
     /// Every fault of a value, judged by a component of the document.
     pub fn faults(&self, component: &str, value: &Value) -> Result<Vec<Fault>> {
-        let validator = self.validator(component, || json!({ "$ref": format!("#/components/schemas/{component}") }))?;
-        Ok(explain(&validator, value))
+        Ok(explain(&*self.of_component(component)?, value))
+    }
+
+    fn of_component(&self, component: &str) -> Result<Arc<Validator>> {
+        self.validator(component, || json!({ "$ref": format!("#/components/schemas/{component}") }))
     }
 
     /// Reads a query string by the parameters of an operation, as one JSON object.

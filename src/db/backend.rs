@@ -1,7 +1,10 @@
-//! The only file that knows which database is behind a connection.
+//! The only place that knows which database is behind a connection: this file, and the two parts of it that are apart.
 //!
 //! Everything else speaks to [`Conn`] in Diesel's portable DSL. What differs is here, each as a function that matches
 //! on the backend: opening, migrating, locking, full-text search, and the version of the data.
+
+mod migrations;
+mod search;
 
 use std::time::Duration;
 
@@ -9,17 +12,12 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::sql_types::{BigInt, Text};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+pub use migrations::{migrate, pending_migrations, revert_all};
+pub use search::{SearchSql, add_search_texts, put_search_text, search_sql};
 
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
-
-const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
-
-/// Held by whoever migrates a PostgreSQL database, so that replicas that start together take turns. Any number that
-/// nothing else in that database uses.
-const MIGRATION_LOCK: i64 = 0x7061_6972_696e_6773;
 
 /// A query that runs longer is given up, and its client told to try again.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -128,6 +126,16 @@ pub fn roll_back_batch(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
+/// Begins a transaction that only reads, and sees all the while the data that it sees first.
+pub fn begin_snapshot(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction(conn),
+        Conn::Postgres(conn) => {
+            AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        }
+    }
+}
+
 /// Whether a transaction is under way.
 pub fn in_transaction(conn: &mut Conn) -> QueryResult<bool> {
     let status = match conn {
@@ -164,6 +172,18 @@ macro_rules! insert_all {
     };
 }
 
+/// Inserts rows that hold every column: [`insert_all!`], but on PostgreSQL by `COPY`, which takes no part of the statement
+/// apart for each of them.
+#[macro_export]
+macro_rules! copy_all {
+    ($conn:expr, $table:expr, $rows:expr) => {
+        match $conn {
+            $crate::db::Conn::Sqlite(conn) => diesel::insert_into($table).values($rows).execute(conn),
+            $crate::db::Conn::Postgres(conn) => diesel::copy_from($table).from_insertable($rows).execute(conn),
+        }
+    };
+}
+
 /// Serialises decisions that depend on many rows of one kind (a tree without cycles), until the transaction ends.
 pub fn lock_kind(conn: &mut Conn, kind: &str) -> QueryResult<()> {
     match conn {
@@ -195,150 +215,32 @@ pub fn try_lock_key(conn: &mut Conn, key: &str) -> QueryResult<bool> {
     }
 }
 
-/// Replaces the searchable text of one record; `None` removes it. `number` tells apart the kinds within SQLite's one
-/// index, whose only fast way to a row is its rowid. Full-text tables have no DSL.
-pub fn put_search_text(conn: &mut Conn, kind: &str, number: i64, id: i64, body: Option<&str>) -> QueryResult<()> {
+#[derive(QueryableByName)]
+struct Reserved {
+    #[diesel(sql_type = BigInt)]
+    id: i64,
+}
+
+/// As many ids for new rows of a table, which no other row gets.
+pub fn reserve_ids(conn: &mut Conn, table: &str, count: usize) -> QueryResult<Vec<i64>> {
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
     match conn {
+        // The one writer has the table to itself; rows with ids of their own move what AUTOINCREMENT counts on.
         Conn::Sqlite(conn) => {
-            let rowid = search_rowid(number, id);
-            diesel::sql_query("DELETE FROM search_texts WHERE rowid = ?").bind::<BigInt, _>(rowid).execute(conn)?;
-            if let Some(body) = body {
-                diesel::sql_query("INSERT INTO search_texts (rowid, entity, body, record_id) VALUES (?, ?, ?, ?)")
-                    .bind::<BigInt, _>(rowid)
-                    .bind::<Text, _>(kind)
-                    .bind::<Text, _>(body)
-                    .bind::<BigInt, _>(id)
-                    .execute(conn)?;
-            }
+            let last = diesel::sql_query("SELECT coalesce(max(seq), 0) AS id FROM sqlite_sequence WHERE name = ?")
+                .bind::<Text, _>(table)
+                .get_result::<Reserved>(conn)?
+                .id;
+            Ok((last + 1..=last + count).collect())
         }
         Conn::Postgres(conn) => {
-            diesel::sql_query("DELETE FROM search_texts WHERE entity = $1 AND record_id = $2")
-                .bind::<Text, _>(kind)
-                .bind::<BigInt, _>(id)
-                .execute(conn)?;
-            if let Some(body) = body {
-                diesel::sql_query("INSERT INTO search_texts (entity, record_id, body) VALUES ($1, $2, $3)")
-                    .bind::<Text, _>(kind)
-                    .bind::<BigInt, _>(id)
-                    .bind::<Text, _>(body)
-                    .execute(conn)?;
-            }
+            let ids =
+                diesel::sql_query("SELECT nextval(pg_get_serial_sequence($1, 'id')) AS id FROM generate_series(1, $2)")
+                    .bind::<Text, _>(table)
+                    .bind::<BigInt, _>(count)
+                    .load::<Reserved>(conn)?;
+            Ok(ids.into_iter().map(|reserved| reserved.id).collect())
         }
-    }
-    Ok(())
-}
-
-fn search_rowid(number: i64, id: i64) -> i64 {
-    id * 64 + number
-}
-
-/// How a backend asks its full-text index: SQL with two binds, the query and the kind, between three pieces.
-pub struct SearchSql {
-    pub pieces: [&'static str; 3],
-    pub query: String,
-}
-
-/// The condition that a record's text holds every phrase, as `id IN (…)`.
-///
-/// PostgreSQL plans the match apart from the rest (`MATERIALIZED`), so that it uses the text's index.
-pub fn search_sql(conn: &Conn, kind: &str, phrases: &[String]) -> SearchSql {
-    match conn {
-        Conn::Sqlite(_) => {
-            let body: Vec<String> = phrases.iter().map(|phrase| format!("body : \"{phrase}\" *")).collect();
-            SearchSql {
-                pieces: ["(SELECT record_id FROM search_texts WHERE search_texts MATCH ", " AND entity = ", ")"],
-                query: format!("entity : \"{kind}\" AND {}", body.join(" AND ")),
-            }
-        }
-        Conn::Postgres(_) => {
-            let query: Vec<String> = phrases.iter().map(|phrase| prefix_query(phrase)).collect();
-            SearchSql {
-                pieces: [
-                    "(WITH m AS MATERIALIZED (SELECT entity, record_id FROM search_texts \
-                     WHERE to_tsvector('simple', body) @@ to_tsquery('simple', ",
-                    ")) SELECT record_id FROM m WHERE entity = ",
-                    ")",
-                ],
-                query: query.join(" & "),
-            }
-        }
-    }
-}
-
-/// Words that follow each other, the last of them a beginning: `文 旅` becomes `'文' <-> '旅':*`.
-fn prefix_query(phrase: &str) -> String {
-    let words: Vec<String> = phrase.split(' ').map(|word| format!("'{word}'")).collect();
-    format!("({}:*)", words.join(" <-> "))
-}
-
-/// Brings the schema up to date; one process at a time. Refuses a database that a newer version has migrated.
-pub fn migrate(conn: &mut Conn) -> Result<usize> {
-    // Held from the first look on: looking makes the table in which the migrations are kept.
-    if let Conn::Postgres(conn) = conn {
-        conn.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
-        diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
-    }
-    let done = refuse_newer(conn).and_then(|()| {
-        match conn {
-            Conn::Sqlite(conn) => conn.run_pending_migrations(SQLITE_MIGRATIONS).map(|done| done.len()),
-            Conn::Postgres(conn) => conn.run_pending_migrations(POSTGRES_MIGRATIONS).map(|done| done.len()),
-        }
-        .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))
-    });
-    if let Conn::Postgres(conn) = conn {
-        diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
-    }
-    done
-}
-
-/// The migrations that the database lacks, by name.
-pub fn pending_migrations(conn: &mut Conn) -> Result<Vec<String>> {
-    refuse_newer(conn)?;
-    let applied = applied_migrations(conn)?;
-    Ok(embedded_migrations(conn)
-        .into_iter()
-        .filter(|(version, _)| !applied.contains(version))
-        .map(|(_, name)| name)
-        .collect())
-}
-
-/// Undoes every migration: for the test that each `down.sql` works.
-pub fn revert_all(conn: &mut Conn) -> Result<()> {
-    match conn {
-        Conn::Sqlite(conn) => conn.revert_all_migrations(SQLITE_MIGRATIONS).map(drop),
-        Conn::Postgres(conn) => conn.revert_all_migrations(POSTGRES_MIGRATIONS).map(drop),
-    }
-    .map_err(Error::unexpected)
-}
-
-fn applied_migrations(conn: &mut Conn) -> Result<Vec<String>> {
-    match conn {
-        Conn::Sqlite(conn) => conn.applied_migrations(),
-        Conn::Postgres(conn) => conn.applied_migrations(),
-    }
-    .map(|versions| versions.iter().map(ToString::to_string).collect())
-    .map_err(|e| Error::Unavailable(format!("cannot read the database: {e}")))
-}
-
-fn embedded_migrations(conn: &Conn) -> Vec<(String, String)> {
-    use diesel::migration::{Migration, MigrationSource};
-    fn named<DB: diesel::backend::Backend>(found: Vec<Box<dyn Migration<DB>>>) -> Vec<(String, String)> {
-        found.iter().map(|m| (m.name().version().to_string(), m.name().to_string())).collect()
-    }
-    match conn {
-        Conn::Sqlite(_) => MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE_MIGRATIONS).map(named),
-        Conn::Postgres(_) => MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES_MIGRATIONS).map(named),
-    }
-    .unwrap_or_default()
-}
-
-fn refuse_newer(conn: &mut Conn) -> Result<()> {
-    let known = embedded_migrations(conn);
-    match applied_migrations(conn)?.into_iter().find(|version| known.iter().all(|(k, _)| k != version)) {
-        None => Ok(()),
-        Some(version) => Err(Error::Unexpected(format!(
-            "the database is newer than this program (it has migration {version}); use a newer pairing-tracker"
-        ))),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod page;
 pub mod reference;
 pub mod schema;
 pub mod search;
+pub mod stand_in;
 pub mod types;
 mod writer;
 
@@ -30,6 +31,8 @@ use writer::Writer;
 
 /// Readers that may wait for each connection: at 30 ms a read, as many as it serves within their patience.
 const WAITING_PER_CONNECTION: usize = 64;
+/// One in so many connections may be held by a read that takes long.
+const CONNECTIONS_PER_LONG_READ: usize = 4;
 /// How long one waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How late the changes of other processes on the same database may be noticed.
@@ -43,6 +46,8 @@ struct Inner {
     pool: r2d2::Pool<Manager>,
     /// As many as the pool has connections: nobody blocks a thread to wait for one.
     permits: Semaphore,
+    /// For reads that hold their connection for long: never so many that short ones have none.
+    long: Arc<Semaphore>,
     waiting: AtomicUsize,
     waiting_max: usize,
     writer: Option<Writer>,
@@ -86,6 +91,7 @@ impl Store {
         Ok(Store(Arc::new(Inner {
             pool,
             permits: Semaphore::new(connections as usize),
+            long: Arc::new(Semaphore::new((connections as usize / CONNECTIONS_PER_LONG_READ).max(1))),
             waiting: AtomicUsize::new(0),
             waiting_max: WAITING_PER_CONNECTION * connections as usize,
             writer,
@@ -106,6 +112,22 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.on_pool(work).await
+    }
+
+    /// Runs a read that may take long, and sees the data as it is at one moment. There are few at a time; one too many is
+    /// told to come back.
+    pub async fn snapshot<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let place = self.0.long.clone().try_acquire_owned();
+        let place = place.map_err(|_| Error::Unavailable("too many long reads are under way".to_owned()))?;
+        self.on_pool(move |conn| {
+            let done = in_snapshot(conn, work);
+            drop(place);
+            done
+        })
+        .await
     }
 
     /// Runs a write in a transaction of its own; when this returns, it is durable, or nothing of it is there.
@@ -151,6 +173,15 @@ impl Store {
         .await
         .map_err(Error::unexpected)?
     }
+}
+
+/// Runs a read that sees the data as it is at one moment.
+pub fn in_snapshot<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    backend::begin_snapshot(conn)?;
+    let done = work(conn);
+    // Nothing was written, so that there is nothing to keep.
+    backend::roll_back_batch(conn)?;
+    done
 }
 
 /// One who waits for a connection; no longer when it is dropped, also where the request is given up meanwhile.

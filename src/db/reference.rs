@@ -9,8 +9,8 @@ use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Conn;
-use super::types::Ref;
+use super::types::{Instant, Ref};
+use super::{Conn, stand_in};
 use crate::error::{Faults, Result};
 use crate::msg;
 use crate::text::Text;
@@ -35,7 +35,14 @@ impl Reference {
     }
 }
 
+/// A record's id and code, and the instant of its creation.
+pub type Made = (i64, Option<String>, Instant);
+
+/// Codes and the ids of their records.
+pub type Coded = Vec<(String, i64)>;
+
 /// A kind of record.
+#[derive(Debug)]
 pub struct Kind {
     /// Singular, as in the history's `entity`.
     pub name: &'static str,
@@ -43,7 +50,14 @@ pub struct Kind {
     pub path: &'static str,
     /// Its number in the text index; never given to another kind.
     pub number: i64,
-    pub find_code: fn(&mut Conn, &str) -> QueryResult<Option<i64>>,
+    /// The ids of those codes that there are.
+    pub find_codes: fn(&mut Conn, &[&str]) -> QueryResult<Coded>,
+    /// The ids after one, in their order, of at most so many records.
+    pub ids_after: fn(&mut Conn, i64, i64) -> QueryResult<Vec<i64>>,
+    /// The record with this code as its own; [`Kind::find_code`] knows stand-in codes, too.
+    pub own_code: fn(&mut Conn, &str) -> QueryResult<Option<i64>>,
+    /// The code of records and the instant of their creation.
+    pub made: fn(&mut Conn, &[i64]) -> QueryResult<Vec<Made>>,
     pub exists: fn(&mut Conn, i64) -> QueryResult<bool>,
     pub references: fn(&mut Conn, &[i64]) -> QueryResult<Vec<Reference>>,
     /// The row's version, with the row locked.
@@ -59,6 +73,7 @@ pub struct Kind {
 }
 
 /// A column of a kind's rows that names a record of another kind.
+#[derive(Debug)]
 pub struct Outgoing {
     /// The name of the other kind.
     pub to: &'static str,
@@ -71,8 +86,16 @@ impl Kind {
     pub fn find(&self, conn: &mut Conn, reference: &Ref) -> QueryResult<Option<i64>> {
         match reference.id() {
             Some(id) => Ok((self.exists)(conn, id)?.then_some(id)),
-            None if reference.is_shaped() => (self.find_code)(conn, &reference.0),
+            None if reference.is_shaped() => self.find_code(conn, &reference.0),
             None => Ok(None),
+        }
+    }
+
+    /// The id behind a code, or behind the code that stands in for one ([`stand_in`]).
+    pub fn find_code(&self, conn: &mut Conn, code: &str) -> QueryResult<Option<i64>> {
+        match (self.own_code)(conn, code)? {
+            Some(id) => Ok(Some(id)),
+            None => stand_in::find(conn, self, code),
         }
     }
 
@@ -218,10 +241,25 @@ macro_rules! kind {
             name: $name,
             path: $path,
             number: $number,
-            find_code: |conn, code| {
+            own_code: |conn, code| {
                 use diesel::prelude::*;
                 use $crate::db::schema::$table::dsl as t;
                 t::$table.filter(t::code.eq(code)).select(t::id).first(conn).optional()
+            },
+            find_codes: |conn, codes| {
+                use diesel::prelude::*;
+                use $crate::db::schema::$table::dsl as t;
+                t::$table.filter(t::code.eq_any(codes)).select((t::code.assume_not_null(), t::id)).load(conn)
+            },
+            ids_after: |conn, id, limit| {
+                use diesel::prelude::*;
+                use $crate::db::schema::$table::dsl as t;
+                t::$table.filter(t::id.gt(id)).order(t::id).limit(limit).select(t::id).load(conn)
+            },
+            made: |conn, ids| {
+                use diesel::prelude::*;
+                use $crate::db::schema::$table::dsl as t;
+                t::$table.filter(t::id.eq_any(ids)).select((t::id, t::code.nullable(), t::created_at)).load(conn)
             },
             exists: |conn, id| {
                 use diesel::prelude::*;

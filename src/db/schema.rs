@@ -644,6 +644,86 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    imports (id) {
+        id -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        actor -> Text,
+        actor_id -> Text,
+        file_name -> Nullable<Text>,
+        format -> Text,
+        resource -> Nullable<Text>,
+        byte_size -> BigInt,
+        sha256 -> Text,
+        mode -> Text,
+        prune_json -> Text,
+        status -> Text,
+        run -> Nullable<Text>,
+        records -> Nullable<BigInt>,
+        done -> BigInt,
+        creates -> Nullable<BigInt>,
+        updates -> Nullable<BigInt>,
+        unchanged -> Nullable<BigInt>,
+        deletes -> Nullable<BigInt>,
+        refused -> Nullable<BigInt>,
+        errors -> Nullable<BigInt>,
+        warnings -> Nullable<BigInt>,
+        state_sha256 -> Nullable<Text>,
+        planned_at -> Nullable<Timestamp>,
+        applied_at -> Nullable<Timestamp>,
+        failure_zh -> Nullable<Text>,
+        failure_en -> Nullable<Text>,
+        stale_json -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    import_pieces (import_id, position) {
+        import_id -> BigInt,
+        position -> Integer,
+        bytes -> Binary,
+    }
+}
+
+diesel::table! {
+    import_lines (import_id, position) {
+        import_id -> BigInt,
+        position -> BigInt,
+        resource -> Text,
+        code -> Nullable<Text>,
+        outcome -> Text,
+        version -> Nullable<BigInt>,
+        changes_json -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    import_faults (import_id, position) {
+        import_id -> BigInt,
+        position -> BigInt,
+        severity -> Text,
+        fault_json -> Text,
+    }
+}
+
+diesel::table! {
+    calendar_keys (id) {
+        id -> BigInt,
+        code -> Text,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        pairing_id -> BigInt,
+        feed -> Text,
+        name -> Text,
+        secret_sha256 -> Text,
+        expires_on -> Nullable<Date>,
+        revoked_at -> Nullable<Timestamp>,
+        created_by -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     record_codes,
     audit_events,
@@ -688,4 +768,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     api_key_pairings,
     document_pairings,
+    imports,
+    import_pieces,
+    import_lines,
+    import_faults,
+    calendar_keys,
 );

@@ -17,11 +17,11 @@ use sha2::{Digest, Sha256};
 
 use super::Event;
 use crate::access::hex;
+use crate::copy_all;
 use crate::db::schema::audit_events;
 use crate::db::types::Instant;
 use crate::db::{Conn, backend};
 use crate::error::Result;
-use crate::insert_all;
 
 /// What stands for the hash before the first event.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -118,17 +118,18 @@ impl FromStr for Head {
 /// On PostgreSQL the writers take turns from here to their commit. Who waits here holds the rows that it wrote, and who has
 /// the turn waits for no row any more, so that no two can wait for each other; a turn taken before other locks could
 /// close such a circle. (Telling other processes of a change makes commits take turns there anyway.)
-pub fn append(conn: &mut Conn, events: Vec<Event>) -> Result<()> {
-    if events.is_empty() {
+pub fn append(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) -> Result<()> {
+    let mut events = events.into_iter().peekable();
+    if events.peek().is_none() {
         return Ok(());
     }
     backend::lock_kind(conn, "audit_events")?;
     // A statement of its own: it must see what was committed while this one waited for its turn.
     let Head { mut id, mut hash } = head(conn)?;
-    let mut links = Vec::with_capacity(events.len().min(INSERTED_TOGETHER));
+    let mut links = Vec::new();
     for event in events {
         id += 1;
-        let mut link = Link::from((id, event));
+        let mut link = Link::from((id, event?));
         hash = link.expected(&hash)?;
         link.hash.clone_from(&hash);
         links.push(link);
@@ -148,7 +149,7 @@ fn insert(conn: &mut Conn, links: &[Link]) -> Result<()> {
             diesel::insert_into(audit_events::table).values(link).execute(conn)?;
         }
         links => {
-            insert_all!(conn, audit_events::table, links)?;
+            copy_all!(conn, audit_events::table, links)?;
         }
     }
     Ok(())
@@ -172,7 +173,7 @@ impl From<(i64, Event)> for Link {
             actor,
             actor_id,
             action: action.as_str().to_owned(),
-            entity: entity.to_owned(),
+            entity: entity.into_owned(),
             record_id,
             record_code,
             reason,

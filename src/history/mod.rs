@@ -4,6 +4,10 @@
 pub mod chain;
 pub mod refusals;
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 use crate::access::Actor;
 use crate::db::types::Instant;
 use crate::text_enum;
@@ -12,6 +16,8 @@ use crate::text_enum;
 pub const REQUEST: &str = "request";
 /// The kind of record whose events are for administrators alone, as those of [`REQUEST`] are: keys.
 pub const API_KEY: &str = crate::resources::api_keys::KIND.name;
+/// The kind of record whose events are for administrators alone, too: keys of calendars.
+pub const CALENDAR_KEY: &str = crate::resources::calendar_keys::KIND.name;
 
 text_enum! {
     /// What was done to a record.
@@ -36,14 +42,14 @@ text_enum! {
 }
 
 /// One event, as it is told to the history; its number and hash come with its place in the chain.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     pub at: Instant,
     pub actor: String,
     /// [`Actor::identity`], as text.
     pub actor_id: String,
     pub action: Action,
-    pub entity: &'static str,
+    pub entity: Cow<'static, str>,
     /// `None` for [`REQUEST`] alone.
     pub record_id: Option<i64>,
     pub record_code: Option<String>,
@@ -63,7 +69,7 @@ impl Event {
             actor: actor.name.clone(),
             actor_id: actor.identity.to_string(),
             action,
-            entity,
+            entity: Cow::Borrowed(entity),
             record_id: None,
             record_code: None,
             reason: None,

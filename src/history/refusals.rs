@@ -118,7 +118,7 @@ impl Refusals {
         if count == 0 {
             return Ok(0);
         }
-        let written = store.write(move |conn| chain::append(conn, events)).await;
+        let written = store.write(move |conn| chain::append(conn, events.into_iter().map(Ok))).await;
         if written.is_err() {
             self.tally().put_back(taken);
         }
@@ -209,7 +209,7 @@ impl Counted {
             actor,
             actor_id,
             action: Action::Refuse,
-            entity: REQUEST,
+            entity: REQUEST.into(),
             record_id: None,
             record_code: None,
             reason: Some(kept.code.to_owned()),

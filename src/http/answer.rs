@@ -32,20 +32,28 @@ pub struct Answer {
     pub etag: String,
     /// `Link`, where there is a next page.
     pub link: Option<String>,
+    /// `Content-Type`.
+    pub media_type: &'static str,
 }
+
+const JSON: &str = "application/json";
 
 impl Answer {
     /// A record at a version.
     pub fn record(value: &impl Serialize, version: i64) -> Result<Answer> {
         let body = serde_json::to_vec(value)?;
-        Ok(Answer { etag: etag(version, &body), body: body.into(), link: None })
+        Ok(Answer { etag: etag(version, &body), body: body.into(), link: None, media_type: JSON })
     }
 
     /// Anything else that is read.
     pub fn other(value: &impl Serialize) -> Result<Answer> {
-        let body = serde_json::to_vec(value)?;
+        Ok(Answer::file(serde_json::to_vec(value)?, JSON))
+    }
+
+    /// What is read in a form of its own.
+    pub fn file(body: Vec<u8>, media_type: &'static str) -> Answer {
         let digest = hex(&Sha256::digest(&body)[..8]);
-        Ok(Answer { etag: format!("\"{digest}\""), body: body.into(), link: None })
+        Answer { etag: format!("\"{digest}\""), body: body.into(), link: None, media_type }
     }
 }
 
@@ -120,10 +128,23 @@ impl Call {
     where
         W: FnOnce(&mut Conn) -> Result<Answer> + Send + 'static,
     {
+        let asked = self.request.uri().path_and_query().map(|asked| asked.as_str()).unwrap_or_default();
+        self.answer_to(asked, prepare).await
+    }
+
+    /// [`Call::answer`], where the answer does not follow from the path and query alone, or not from the whole of them:
+    /// `asked` stands for everything that it follows from, besides who asks and when.
+    pub async fn answer_to<W>(
+        &self,
+        asked: &str,
+        prepare: impl FnOnce(&Call, Sight) -> Result<W>,
+    ) -> Result<HttpResponse>
+    where
+        W: FnOnce(&mut Conn) -> Result<Answer> + Send + 'static,
+    {
         let sight = self.sight();
         self.judge_headers()?;
         let today = self.today();
-        let asked = self.request.uri().path_and_query().map(|asked| asked.as_str()).unwrap_or_default();
         // An answer is kept for those who see as much as who asked for it.
         let asked = match &sight {
             Sight::Nothing => Cow::Borrowed(asked),
@@ -144,7 +165,8 @@ impl Call {
         Ok(self.send(&answer))
     }
 
-    fn send(&self, answer: &Answer) -> HttpResponse {
+    /// An answer, or word that the client has it.
+    pub fn send(&self, answer: &Answer) -> HttpResponse {
         let mut response =
             if self.has_already(&answer.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response.insert_header((header::ETAG, answer.etag.as_str()));
@@ -154,7 +176,7 @@ impl Call {
         if self.has_already(&answer.etag) {
             response.finish()
         } else {
-            response.content_type("application/json").body(answer.body.clone())
+            response.content_type(answer.media_type).body(answer.body.clone())
         }
     }
 

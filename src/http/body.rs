@@ -1,9 +1,12 @@
 //! Reading a request's body: within a time, within a size, of the right media type, and JSON judged whole.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::web::{Bytes, Payload};
+use futures_core::Stream;
 use serde_json::Value;
 
 use super::Call;
@@ -21,30 +24,43 @@ const DEADLINE: Duration = Duration::from_secs(10);
 impl Call {
     /// The body's bytes, of at most `limit`.
     pub async fn bytes(&self, payload: Payload, limit: usize) -> Result<Bytes> {
-        let too_large = || -> Error {
-            Problem::new(413, "too_large", msg!("请求内容过大", "The request is too large"))
-                .detail(msg!("最多 {limit} 字节。", "It may have {limit} bytes at most."))
-                .into()
-        };
         if self.header(header::CONTENT_LENGTH).and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| n > limit) {
-            return Err(too_large());
+            return Err(too_large(limit));
         }
         match tokio::time::timeout(DEADLINE, payload.to_bytes_limited(limit)).await {
-            Err(_) => {
-                Err(Problem::new(408, "timeout", msg!("请求内容接收超时", "The request's body took too long")).into())
-            }
-            Ok(Err(_)) => Err(too_large()),
-            Ok(Ok(Err(error))) => {
-                let words = error.to_string();
-                Err(Problem::new(
-                    400,
-                    "malformed_request",
-                    msg!("无法读取请求内容", "The request's body cannot be read"),
-                )
-                .detail(msg!("{words}", "{words}"))
-                .into())
-            }
+            Err(_) => Err(too_slow()),
+            Ok(Err(_)) => Err(too_large(limit)),
+            Ok(Ok(Err(error))) => Err(broken(&error)),
             Ok(Ok(Ok(bytes))) => Ok(bytes),
+        }
+    }
+
+    /// The body piece by piece, of at most `limit` bytes, so that it need not be in memory as a whole. A client may take its
+    /// time as long as something comes.
+    pub async fn pieces(
+        &self,
+        mut payload: Payload,
+        limit: usize,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let given = self.header(header::CONTENT_LENGTH).and_then(|n| n.parse::<usize>().ok());
+        if given.is_some_and(|n| n > limit) {
+            return Err(too_large(limit));
+        }
+        let mut size = 0;
+        loop {
+            let next = poll_fn(|context| Pin::new(&mut payload).poll_next(context));
+            let piece = match tokio::time::timeout(DEADLINE, next).await {
+                Err(_) => return Err(too_slow()),
+                Ok(None) => return Ok(()),
+                Ok(Some(Err(error))) => return Err(broken(&error)),
+                Ok(Some(Ok(piece))) => piece,
+            };
+            size += piece.len();
+            if size > limit {
+                return Err(too_large(limit));
+            }
+            take(&piece)?;
         }
     }
 
@@ -93,6 +109,23 @@ impl Call {
         let value = self.header(header::CONTENT_TYPE).unwrap_or_default();
         value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
+}
+
+fn too_large(limit: usize) -> Error {
+    Problem::new(413, "too_large", msg!("请求内容过大", "The request is too large"))
+        .detail(msg!("最多 {limit} 字节。", "It may have {limit} bytes at most."))
+        .into()
+}
+
+fn too_slow() -> Error {
+    Problem::new(408, "timeout", msg!("请求内容接收超时", "The request's body took too long")).into()
+}
+
+fn broken(error: &impl std::fmt::Display) -> Error {
+    let words = error.to_string();
+    Problem::new(400, "malformed_request", msg!("无法读取请求内容", "The request's body cannot be read"))
+        .detail(msg!("{words}", "{words}"))
+        .into()
 }
 
 fn not_json(message: crate::text::Msg) -> Error {

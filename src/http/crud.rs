@@ -8,10 +8,11 @@ use serde_json::json;
 
 use super::answer::{self, Answer};
 use super::idempotency::Posted;
-use super::list::Listing;
+use super::list::Page;
 use super::{Call, typed};
 use crate::access::Sight;
 use crate::db::Conn;
+use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
 use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
@@ -22,12 +23,10 @@ use crate::resources::record::{self, Resource, Tx, View};
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 pub async fn list<R: Resource>(call: Call, operation: &'static str) -> Result<HttpResponse> {
-    call.answer(|call, sight| {
-        let query = call.query(operation)?;
-        let filter: R::Filter = typed(&query)?;
-        let listing = call.listing(operation, &query)?;
-        let view = call.view(&query);
-        Ok(move |conn: &mut Conn| page_of::<R>(conn, &filter, &listing, view, &sight))
+    call.list(operation, |call, query, sight| {
+        let filter: R::Filter = typed(query)?;
+        let view = call.view(query);
+        Ok(move |conn: &mut Conn, page: &PageRequest| page_of::<R>(conn, &filter, page, view, &sight))
     })
     .await
 }
@@ -40,15 +39,13 @@ pub async fn list_under<R: Resource>(
     reference: String,
     operation: &'static str,
 ) -> Result<HttpResponse> {
-    call.answer(|call, sight| {
-        let query = call.query(operation)?;
-        let listing = call.listing(operation, &query)?;
-        let view = call.view(&query);
-        Ok(move |conn: &mut Conn| {
-            let reference = Ref(reference);
+    call.list(operation, |call, query, sight| {
+        let view = call.view(query);
+        let reference = Ref(reference);
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
             let id = parent.find(conn, &reference)?.ok_or_else(|| Problem::not_found(parent.name, &reference.0))?;
             let filter: R::Filter = typed(&json!({ field: id.to_string() }))?;
-            page_of::<R>(conn, &filter, &listing, view, &sight)
+            page_of::<R>(conn, &filter, page, view, &sight)
         })
     })
     .await
@@ -57,14 +54,14 @@ pub async fn list_under<R: Resource>(
 fn page_of<R: Resource>(
     conn: &mut Conn,
     filter: &R::Filter,
-    listing: &Listing,
+    page: &PageRequest,
     view: View,
     sight: &Sight,
-) -> Result<Answer> {
-    let page = R::page(conn, filter, &listing.page, view)?;
+) -> Result<Page> {
+    let page = R::page(conn, filter, page, view)?;
     let mut items = serde_json::to_value(R::load(conn, &page.ids, view)?)?;
     sight.veil(R::KIND, &mut items);
-    listing.answer(items, &page)
+    Page::new(&items, page)
 }
 
 pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpResponse> {
@@ -141,23 +138,21 @@ pub async fn delete<R: Resource>(call: Call, reference: String) -> Result<HttpRe
 /// What was written to one record, oldest first; a deleted record has its history still. With `at`: up to an instant, and
 /// the record as it stood then.
 pub async fn history<R: Resource>(call: Call, reference: String, operation: &'static str) -> Result<HttpResponse> {
-    call.answer(|call, sight| {
-        let query = call.query(operation)?;
-        let listing = call.listing(operation, &query)?;
-        let HistoryParams { at } = typed(&query)?;
-        Ok(move |conn: &mut Conn| {
-            let reference = Ref(reference);
-            let at = at.map(Instant::from);
+    call.list(operation, |_, query, sight| {
+        let HistoryParams { at } = typed(query)?;
+        let at = at.map(Instant::from);
+        let reference = Ref(reference);
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
             let id = audit::id_of(conn, R::KIND, &reference)?
                 .ok_or_else(|| Problem::not_found(R::KIND.name, &reference.0))?;
-            let page = audit::history(conn, R::KIND, id, at, &listing.page)?;
+            let page = audit::history(conn, R::KIND, id, at, page)?;
             let items = audit::load(conn, &page.ids, &sight)?;
             let mut record = match at {
                 Some(at) => audit::as_it_stood(conn, R::KIND, id, at)?,
                 None => None,
             };
             record.iter_mut().for_each(|record| sight.veil(R::KIND, record));
-            listing.answer_with(json!({ "items": items, "record": record }), page.next.as_ref(), page.total)
+            Ok(Page::new(&items, page)?.beside(json!({ "record": record })))
         })
     })
     .await

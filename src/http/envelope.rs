@@ -264,7 +264,7 @@ fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &st
         }
     }
     if request.method() == Method::GET {
-        headers.append(header::VARY, HeaderValue::from_static("Authorization, Accept-Language"));
+        headers.append(header::VARY, HeaderValue::from_static("Authorization, Accept, Accept-Language"));
     }
 }
 

@@ -10,9 +10,8 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
 use super::{AppState, envelope, peer};
-use crate::access::keys;
 use crate::access::policy::{Policy, Who};
-use crate::access::{Actor, Identity, hex};
+use crate::access::{Actor, Identity, feeds, hex, keys};
 use crate::db::types::Instant;
 use crate::error::{Error, Result};
 
@@ -31,6 +30,10 @@ pub fn route_of(request: &HttpRequest) -> Option<String> {
     let found = request.extensions().get::<Route>().map(|route| route.0.clone());
     found.or_else(|| request.match_pattern())
 }
+
+/// The feed whose key was shown, by the id of the key.
+#[derive(Clone, Copy)]
+pub struct FeedKey(pub i64);
 
 /// Who calls, where a good key was shown; whether admitted or not.
 #[derive(Clone)]
@@ -62,7 +65,8 @@ async fn decide(request: &ServiceRequest) -> Result<()> {
     };
     if asked.who != Who::Anyone {
         let actor = authenticate(state, request).await?;
-        Policy::admit(asked.who, state.settings.private, actor.as_ref())?;
+        let opens_feed = judge_feed_key(state, request, asked.who).await?;
+        Policy::admit(asked.who, state.settings.private, actor.as_ref(), opens_feed)?;
     }
     request.extensions_mut().insert(Admitted { operation: asked.operation.clone() });
     Ok(())
@@ -141,4 +145,33 @@ async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> 
         state.uses.note(id, Instant::now());
     }
     Ok(Some(actor))
+}
+
+/// Whether the query holds a key of the very feed that is asked for. One that is not good, or is shown elsewhere, is refused
+/// and counted like any other wrong key.
+///
+/// It makes nobody a [`Caller`]: who shows it is no more than a reader without a key, so that it opens nothing beyond what
+/// the table has for feeds.
+async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, who: Who) -> Result<bool> {
+    let is_feed = who == Who::FeedReaders;
+    let Some(text) = feeds::key_in(request.query_string(), is_feed) else { return Ok(false) };
+    let (limits, address) = (&state.limits, peer::of(request.request()));
+    let shown = keys::Shown::read_with(feeds::PREFIX, &text);
+    let sha256 = shown.as_ref().map(|shown| shown.sha256.clone());
+    limits.may_try(address, sha256.as_deref())?;
+    let opened = match (shown, feeds::Asked::read(request.path())) {
+        (Some(shown), Some(asked)) if is_feed => {
+            let today = state.settings.today();
+            state.store.read(move |conn| asked.opened_by(conn, &shown, today)).await?
+        }
+        _ => None,
+    };
+    let (Some(id), Some(sha256)) = (opened, &sha256) else {
+        limits.wrong_key(address, sha256.as_deref());
+        return Err(keys::not_good());
+    };
+    limits.good_key(sha256);
+    request.extensions_mut().insert(FeedKey(id));
+    limits.count_identity(request.request(), &feeds::identity(id))?;
+    Ok(true)
 }

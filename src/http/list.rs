@@ -1,15 +1,20 @@
 //! Lists: the parameters that every one takes, the page that every one gives.
 
+use actix_web::HttpResponse;
 use chrono::NaiveDate;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
 use super::answer::Answer;
-use super::{Call, typed};
+use super::format::{self, Format};
+use super::{Call, export, typed};
+use crate::access::Sight;
+use crate::db::Conn;
 use crate::db::page::{self, Key, PageIds, PageRequest};
-use crate::error::Result;
+use crate::error::{Error, Fault, Problem, Result};
+use crate::msg;
 
 const LIMIT_DEFAULT: i64 = 50;
 
@@ -37,6 +42,39 @@ pub struct AsOf {
     pub as_of: Option<NaiveDate>,
 }
 
+/// One page of a list, as the store gives it.
+#[derive(Debug)]
+pub struct Page {
+    pub items: Vec<Value>,
+    pub next: Option<Key>,
+    pub total: Option<i64>,
+    /// What the answer has beside the list, in front of it.
+    pub beside: Map<String, Value>,
+}
+
+impl Page {
+    /// A page of these items, which stand for its ids.
+    pub fn new(items: &impl Serialize, page: PageIds) -> Result<Page> {
+        Page::cut(items, page.next, page.total)
+    }
+
+    /// A page of items, the key of the next one, and the count of all where it was asked for.
+    pub fn cut(items: &impl Serialize, next: Option<Key>, total: Option<i64>) -> Result<Page> {
+        match serde_json::to_value(items)? {
+            Value::Array(items) => Ok(Page { items, next, total, beside: Map::new() }),
+            _ => Err(Error::unexpected("a page that is no list")),
+        }
+    }
+
+    /// The same page with fields that the answer has beside the list.
+    pub fn beside(mut self, fields: Value) -> Page {
+        if let Value::Object(fields) = fields {
+            self.beside = fields;
+        }
+        self
+    }
+}
+
 /// A list request, ready for the store.
 pub struct Listing {
     pub page: PageRequest,
@@ -46,6 +84,36 @@ pub struct Listing {
 }
 
 impl Call {
+    /// Answers a list: a page of it in JSON, or the whole of it in the format that the request asks for. `prepare` judges
+    /// the request, and gives back the work that finds a page in the database, for who sees this much.
+    pub async fn list<W>(
+        &self,
+        operation: &'static str,
+        prepare: impl FnOnce(&Call, &Value, Sight) -> Result<W>,
+    ) -> Result<HttpResponse>
+    where
+        W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
+    {
+        match format::asked(&self.request, format::OF_LISTS)? {
+            Format::Json => {
+                self.answer(|call, sight| {
+                    let query = call.query(operation)?;
+                    let listing = call.listing(operation, &query)?;
+                    let work = prepare(call, &query, sight)?;
+                    Ok(move |conn: &mut Conn| listing.answer(work(conn, &listing.page)?))
+                })
+                .await
+            }
+            format => {
+                self.judge_headers()?;
+                let query = self.query(operation)?;
+                refuse_paging(&query)?;
+                let work = prepare(self, &query, self.sight())?;
+                export::list(self, operation, format, work).await
+            }
+        }
+    }
+
     /// Reads the page that a judged query asks for.
     pub fn listing(&self, operation: &str, query: &Value) -> Result<Listing> {
         let params: PageParams = typed(query)?;
@@ -67,15 +135,26 @@ impl Call {
     }
 }
 
-impl Listing {
-    /// The answer with these items, which stand for the page's ids.
-    pub fn answer(&self, items: Value, page: &PageIds) -> Result<Answer> {
-        self.answer_with(json!({ "items": items }), page.next.as_ref(), page.total)
-    }
+/// A file holds the whole of a list: who asks for a part of it did not mean this.
+fn refuse_paging(query: &Value) -> Result<()> {
+    let given = ["limit", "cursor", "count"].into_iter().filter(|name| !query[*name].is_null());
+    let faults: Vec<Fault> = given
+        .map(|name| Fault {
+            pointer: format!("/query/{name}"),
+            code: "not_for_files",
+            message: msg!("文件包含整个列表，不能分页。", "is not for files, which hold the whole list"),
+        })
+        .collect();
+    if faults.is_empty() { Ok(()) } else { Err(Problem::malformed(faults).into()) }
+}
 
-    /// Completes a body with what every list has.
-    pub fn answer_with(&self, mut body: Value, next: Option<&Key>, total: Option<i64>) -> Result<Answer> {
-        let cursor = next.map(|key| page::encode_cursor(&self.page.list, key)).transpose()?;
+impl Listing {
+    /// The answer with a page.
+    fn answer(&self, page: Page) -> Result<Answer> {
+        let Page { items, next, total, beside } = page;
+        let cursor = next.map(|key| page::encode_cursor(&self.page.list, &key)).transpose()?;
+        let mut body = json!({ "items": items });
+        beside.into_iter().for_each(|(name, value)| body[name] = value);
         body["next_cursor"] = json!(cursor);
         if let Some(total) = total {
             body["total"] = json!(total);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest};
 
-use super::guard::Caller;
+use super::guard::{Caller, FeedKey};
 use super::peer;
+use crate::access::feeds;
 
 /// An answer that took longer is worth a line of its own.
 const SLOW: Duration = Duration::from_secs(1);
@@ -26,7 +27,11 @@ pub fn answered(
     took: Duration,
     cause: Option<&Cause>,
 ) {
-    let caller = || request.extensions().get::<Caller>().map(|Caller(actor)| actor.identity.to_string());
+    let caller = || {
+        let extensions = request.extensions();
+        let holder = extensions.get::<Caller>().map(|Caller(actor)| actor.identity.to_string());
+        holder.or_else(|| extensions.get::<FeedKey>().map(|FeedKey(id)| feeds::identity(*id)))
+    };
     let client = || peer::of(request).map(|address| address.to_string());
     let milliseconds = took.as_secs_f64() * 1000.0;
     macro_rules! line {

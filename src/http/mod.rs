@@ -7,6 +7,8 @@ pub mod connections;
 pub mod cors;
 pub mod crud;
 pub mod envelope;
+pub mod export;
+pub mod format;
 pub mod guard;
 pub mod held;
 pub mod idempotency;
@@ -41,6 +43,7 @@ use crate::history::refusals::Refusals;
 use crate::msg;
 use crate::resources::record::{Precondition, Tx, View};
 use crate::text::Language;
+use crate::transfer::imports::jobs::Jobs;
 use answer::Answers;
 use envelope::RequestId;
 use guard::{Admitted, Caller};
@@ -62,6 +65,7 @@ pub struct AppState {
     pub uses: Uses,
     pub refusals: Refusals,
     pub limits: limits::Limits,
+    pub jobs: Jobs,
 }
 
 impl AppState {
@@ -78,6 +82,7 @@ impl AppState {
             metrics: metrics::Metrics::new()?,
             uses: Uses::default(),
             refusals: Refusals::default(),
+            jobs: Jobs::default(),
         })
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{NO_NUL, examples};
+use super::{NO_NUL, examples, formats};
 use crate::access::policy::{Who, who_may};
 use crate::error::{Error, Result};
 
@@ -29,8 +29,9 @@ pub fn finish(document: &mut Value) -> Result<()> {
     }
     link_creations(paths);
     let schemas = object(&mut document["components"], "schemas")?;
+    schemas.insert("Bundle".to_owned(), formats::bundle());
     for (name, schema) in schemas.iter_mut() {
-        let is_written = name.starts_with("New") || name.ends_with("Patch") || name == "Text";
+        let is_written = name.starts_with("New") || name.ends_with("Patch") || name == "Text" || name == "Bundle";
         if !is_written {
             require_all(schema);
         }
@@ -143,6 +144,7 @@ const REFUSALS: &[(u16, &str, &str)] = &[
     (401, "unauthorized", "A valid key is needed."),
     (403, "forbidden", "The key or the token may not do this."),
     (404, "not_found", "There is no such record."),
+    (406, "not_acceptable", "None of the media types that Accept names is offered."),
     (408, "timeout", "The request's body took too long."),
     (409, "conflict", "In conflict with what is there."),
     (412, "precondition_failed", "The record has changed since it was read."),
@@ -160,7 +162,7 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     let in_api = path.starts_with("/api/");
     let is_read = method == "get";
     let tag = operation["tags"][0].as_str().unwrap_or_default();
-    let is_open = matches!(who_may(tag, is_read), Some(Who::Anyone | Who::Readers));
+    let is_open = matches!(who_may(tag, is_read), Some(Who::Anyone | Who::Readers | Who::FeedReaders));
     operation["security"] = if is_open { json!([]) } else { json!([{ "bearer": [] }]) };
 
     let mut parameters = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -197,13 +199,25 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
             _ => {}
         }
     }
-    if id == "getReadiness" {
-        refusals.push(503);
+    match id.as_str() {
+        "getReadiness" => refusals.push(503),
+        // A programme without any date cannot be told as the standard wants it.
+        "getProgrammeIati" => refusals.push(409),
+        _ => {}
+    }
+    if formats::are_offered(operation, has_pages) {
+        refusals.push(406);
     }
     refusals.sort_unstable();
     let responses = object(operation, "responses")?;
     for (status, response) in responses.iter_mut() {
+        if id == "getBundle" && status == "200" {
+            formats::offer_bundle(response);
+        }
         finish_success(path, method, status, has_pages, response, &examples[&id]["responses"][status.as_str()]);
+    }
+    if has_pages {
+        formats::offer(&mut responses["200"]);
     }
     if is_read && in_api {
         responses.insert("304".to_owned(), json!({ "$ref": "#/components/responses/NotModified" }));
@@ -252,8 +266,8 @@ fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, respo
         let binary = json!({ "schema": { "type": "string", "format": "binary" } });
         response["content"] = json!({ "*/*": binary });
     }
-    for (_, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
-        if !example.is_null() {
+    for (media_type, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
+        if !example.is_null() && media_type == "application/json" {
             media["example"] = example.clone();
         }
     }

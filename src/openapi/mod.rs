@@ -4,6 +4,7 @@
 
 mod examples;
 mod finish;
+mod formats;
 
 use actix_web::App;
 use serde_json::Value;
@@ -26,16 +27,20 @@ pub const NO_NUL: &str = "^[^\\u0000]*$";
             where each figure comes from.\n\n\
             - **References.** A path takes a record's code or id. Requests name other records by code or id; answers embed `{id, code, name}`.\n\
             - **Lists** page by an opaque cursor; `count=true` adds `total`; `q` searches, Chinese words included.\n\
+            - **Files.** Every list is also a file, whole and without pages: CSV, XLSX or NDJSON, by `Accept` or by a suffix of the path             (`/api/v1/milestones.csv?pairing=xinhui-taishan`), with the same filters, order and rights; `limit`, `cursor` and `count` are refused.             NDJSON has the list's items, one a line. CSV and XLSX have a column for each field, in Chinese by `Accept-Language`; lists of objects             are sheets of their own in XLSX and left out in CSV; a record without a code goes by one that stands in for it, so that the file can be             brought in again. A transfer that ends early was broken off by a fault.\n\
             - **Changes** are JSON Merge Patches and need `If-Match` with the ETag that was read. A POST with an `Idempotency-Key` is done once.\n\
             - **Dates.** Whatever depends on a date takes `as_of`; today in the service's time zone unless given.\n\
             - **Errors** are problems (RFC 9457) with every fault of the request at once, in Chinese or English by `Accept-Language`.\n\n\
-            读取公开，写入需要密钥。所有名称均为中英双语，中文必填；错误信息按 Accept-Language 返回中文或英文。",
+            所有列表均可整体下载为 CSV、XLSX 或 NDJSON（Accept 或路径后缀）。读取公开，写入需要密钥。所有名称均为中英双语，中文必填；错误信息按 Accept-Language 返回中文或英文。",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "pairing-tracker")
     ),
     servers((url = "/", description = "The server that serves this document.")),
     tags(
+        (name = "imports", description = "Files of records, planned and then applied. 导入。"),
+        (name = "exports", description = "Data in files that can be brought in again. 数据导出。"),
         (name = "reports", description = "What the office above asks for. 报表。"),
+        (name = "calendars", description = "Feeds for calendar programs (RFC 5545). 日历订阅。"),
         (name = "audit-events", description = "Who wrote what, when. 变更历史。"),
         (name = "service", description = "The service itself. 服务状态。")
     ),

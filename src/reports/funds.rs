@@ -12,12 +12,12 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::db::Conn;
-use crate::db::page::{self, Key};
+use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::types::Ref;
 use crate::error::{Faults, Result};
 use crate::figures::money::{self, Entry, MoneyFigures, Shares, Sums};
-use crate::http::list::{AsOf, PageParams};
+use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::resources::transactions::api::TransactionFilter;
 use crate::resources::{funds, pairings, programmes, projects, sectors};
@@ -104,15 +104,13 @@ pub struct FundsRow {
 )]
 #[get("/reports/funds")]
 pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
-    call.answer(|call, _| {
-        let query = call.query("getFundsReport")?;
-        let filter: FundsFilter = typed(&query)?;
-        let listing = call.listing("getFundsReport", &query)?;
-        let as_of = call.view(&query).as_of;
-        Ok(move |conn: &mut Conn| {
+    call.list("getFundsReport", |call, query, _| {
+        let filter: FundsFilter = typed(query)?;
+        let as_of = call.view(query).as_of;
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
             let Computed { overall, rows } = compute(conn, &filter, as_of)?;
-            let (items, next, total) = page::cut_computed(rows, &listing.page);
-            listing.answer_with(json!({ "as_of": as_of, "overall": overall, "items": items }), next.as_ref(), total)
+            let (items, next, total) = page::cut_computed(rows, page);
+            Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": as_of, "overall": overall })))
         })
     })
     .await

@@ -7,10 +7,11 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::db::Conn;
+use crate::db::page::PageRequest;
 use crate::db::reference::Reference;
 use crate::db::types::Ref;
 use crate::error::Result;
-use crate::http::list::{AsOf, PageParams};
+use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::resources::milestones::api::{Milestone, MilestoneFilter, Sort};
 use crate::resources::milestones::{Milestones, Status};
@@ -105,11 +106,9 @@ impl From<Milestone> for OverdueRow {
 )]
 #[get("/reports/overdue")]
 pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
-    call.answer(|call, _| {
-        let query = call.query("listOverdueMilestones")?;
-        let OverdueFilter { programme, pairing, sector, responsible } = typed(&query)?;
-        let listing = call.listing("listOverdueMilestones", &query)?;
-        let view = call.view(&query);
+    call.list("listOverdueMilestones", |call, query, _| {
+        let OverdueFilter { programme, pairing, sector, responsible } = typed(query)?;
+        let view = call.view(query);
         let filter = MilestoneFilter {
             programme,
             pairing,
@@ -119,11 +118,11 @@ pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
             sort: Some(Sort::DueOn),
             ..MilestoneFilter::default()
         };
-        Ok(move |conn: &mut Conn| {
-            let page = Milestones::page(conn, &filter, &listing.page, view)?;
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
+            let page = Milestones::page(conn, &filter, page, view)?;
             let items: Vec<OverdueRow> =
                 Milestones::load(conn, &page.ids, view)?.into_iter().map(OverdueRow::from).collect();
-            listing.answer_with(json!({ "as_of": view.as_of, "items": items }), page.next.as_ref(), page.total)
+            Ok(Page::new(&items, page)?.beside(json!({ "as_of": view.as_of })))
         })
     })
     .await

@@ -10,13 +10,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::db::Conn;
 use crate::db::decimal::Quantity;
-use crate::db::page::{self, Key};
+use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Reference, References};
 use crate::db::types::Ref;
 use crate::error::{Faults, Result};
 use crate::figures::members::{self, Member, Places};
 use crate::figures::pace::{Pace, PaceCounts};
-use crate::http::list::{AsOf, PageParams};
+use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::resources::agreements::parties;
 use crate::resources::commitments::Commitments;
@@ -26,7 +26,7 @@ use crate::resources::record::{self, View};
 use crate::resources::regions;
 
 /// What the report covers.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PaceFilter {
     /// Of the pairings of this programme.
@@ -106,16 +106,13 @@ pub struct PaceList {
 )]
 #[get("/reports/pace")]
 pub async fn get_pace(call: Call) -> Result<HttpResponse> {
-    call.answer(|call, _| {
-        let query = call.query("getPaceReport")?;
-        let filter: PaceFilter = typed(&query)?;
-        let listing = call.listing("getPaceReport", &query)?;
-        let view = call.view(&query);
-        Ok(move |conn: &mut Conn| {
-            let (counts, rows) = compute(conn, filter, view)?;
-            let (items, next, total) = page::cut_computed(rows, &listing.page);
-            let body = json!({ "as_of": view.as_of, "counts": counts, "items": items });
-            listing.answer_with(body, next.as_ref(), total)
+    call.list("getPaceReport", |call, query, _| {
+        let filter: PaceFilter = typed(query)?;
+        let view = call.view(query);
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
+            let (counts, rows) = compute(conn, filter.clone(), view)?;
+            let (items, next, total) = page::cut_computed(rows, page);
+            Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": view.as_of, "counts": counts })))
         })
     })
     .await

@@ -16,7 +16,7 @@ use crate::db::reference::{Kind, Reference, References};
 use crate::db::types::Ref;
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
-use crate::http::list::PageParams;
+use crate::http::list::{Page, PageParams};
 use crate::http::{Call, typed};
 use crate::resources::{
     agreements, commitments, conferences, exchanges, milestones, pairings, programmes, projects, resolutions, sectors,
@@ -127,16 +127,14 @@ pub struct TimelineList {
 )]
 #[get("/reports/timeline")]
 pub async fn get_timeline(call: Call) -> Result<HttpResponse> {
-    call.answer(|call, _| {
-        let query = call.query("getTimeline")?;
-        let filter: TimelineFilter = typed(&query)?;
-        let listing = call.listing("getTimeline", &query)?;
-        let as_of = call.view(&query).as_of;
-        Ok(move |conn: &mut Conn| {
+    call.list("getTimeline", |call, query, _| {
+        let filter: TimelineFilter = typed(query)?;
+        let as_of = call.view(query).as_of;
+        Ok(move |conn: &mut Conn, request: &PageRequest| {
             let scope = Scope::resolve(conn, &filter)?;
-            let (dates, next, total) = page(conn, &scope, &listing.page)?;
+            let (dates, next, total) = page(conn, &scope, request)?;
             let items = rows(conn, dates, as_of)?;
-            listing.answer_with(json!({ "as_of": as_of, "items": items }), next.as_ref(), total)
+            Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": as_of })))
         })
     })
     .await

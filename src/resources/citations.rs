@@ -7,11 +7,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::documents;
+use super::record::Tx;
 use crate::db::Conn;
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::citations;
 use crate::db::types::Ref;
 use crate::error::{Faults, Result};
+use crate::insert_all;
+
+/// Rows that one statement inserts: seven binds each, of at most 32,766 on SQLite.
+const INSERTED_TOGETHER: usize = 1_000;
 
 /// A document that says what the record says.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -54,11 +59,11 @@ pub struct Cited {
 }
 
 /// Finds the documents of a record's citations; a fault for each that is unknown.
-pub fn resolve(conn: &mut Conn, faults: &mut Faults, citations: &[NewCitation]) -> Result<Vec<Cited>> {
+pub fn resolve(tx: &mut Tx<'_>, faults: &mut Faults, citations: &[NewCitation]) -> Result<Vec<Cited>> {
     let mut cited = Vec::with_capacity(citations.len());
     for (index, citation) in citations.iter().enumerate() {
         let pointer = format!("/citations/{index}/document");
-        if let Some(document_id) = documents::KIND.resolve(conn, faults, pointer, &citation.document)? {
+        if let Some(document_id) = tx.resolve(&documents::KIND, faults, &pointer, &citation.document)? {
             cited.push(Cited { document_id, citation: citation.clone() });
         }
     }
@@ -69,10 +74,15 @@ pub fn resolve(conn: &mut Conn, faults: &mut Faults, citations: &[NewCitation]) 
 pub fn replace(conn: &mut Conn, kind: &Kind, id: i64, cited: Vec<Cited>) -> Result<()> {
     diesel::delete(citations::table.filter(citations::entity.eq(kind.name).and(citations::record_id.eq(id))))
         .execute(conn)?;
-    for (position, Cited { document_id, citation }) in (0_i32..).zip(cited) {
-        let NewCitation { document: _, field, locator, note } = citation;
-        diesel::insert_into(citations::table)
-            .values((
+    insert(conn, kind, vec![(id, cited)])
+}
+
+/// Adds the citations of records that have none.
+pub fn insert(conn: &mut Conn, kind: &Kind, cited: Vec<(i64, Vec<Cited>)>) -> Result<()> {
+    let of_record = |(id, cited): (i64, Vec<Cited>)| {
+        (0_i32..).zip(cited).map(move |(position, Cited { document_id, citation })| {
+            let NewCitation { document: _, field, locator, note } = citation;
+            (
                 citations::entity.eq(kind.name),
                 citations::record_id.eq(id),
                 citations::position.eq(position),
@@ -80,8 +90,12 @@ pub fn replace(conn: &mut Conn, kind: &Kind, id: i64, cited: Vec<Cited>) -> Resu
                 citations::field.eq(field),
                 citations::locator.eq(locator),
                 citations::note.eq(note),
-            ))
-            .execute(conn)?;
+            )
+        })
+    };
+    let rows: Vec<_> = cited.into_iter().flat_map(of_record).collect();
+    for rows in rows.chunks(INSERTED_TOGETHER) {
+        insert_all!(conn, citations::table, rows)?;
     }
     Ok(())
 }

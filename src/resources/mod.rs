@@ -1,8 +1,9 @@
 //! The resources, one line each. A resource is a folder: `mod.rs` says what it is, `api.rs` is what clients see of it,
 //! `store.rs` is what the database sees.
 
+pub mod bulk;
 pub mod citations;
-mod merge;
+pub(crate) mod merge;
 pub mod record;
 mod rows;
 mod tx;
@@ -14,6 +15,7 @@ macro_rules! resources {
         $($(#[$doc])* pub mod $module;)+
         pub mod api_keys;
         pub mod audit_events;
+        pub mod calendar_keys;
 
         /// Every kind of record that a bundle may bring.
         pub static KINDS: &[&crate::db::reference::Kind] = &[$(&$module::KIND),+];
@@ -23,34 +25,122 @@ macro_rules! resources {
             $($module::api::mount(config);)+
             api_keys::api::mount(config);
             audit_events::api::mount(config);
+            calendar_keys::api::mount(config);
         }
 
-        /// Creates a bundle's record or makes the one that is there equal to it.
-        pub fn put(
+        /// Creates records of one kind, or makes those that are there equal to them.
+        pub fn put_all(
             tx: &mut record::Tx<'_>,
             path: &str,
-            code: &str,
-            document: &serde_json::Value,
-        ) -> crate::error::Result<(record::Outcome, Vec<String>)> {
+            mode: bulk::Mode,
+            records: &[(&str, &serde_json::Value)],
+        ) -> crate::error::Result<Vec<crate::error::Result<bulk::Done>>> {
             match path {
-                $(path if path == $module::KIND.path => record::put::<$module::$resource>(tx, code, document),)+
+                $(path if path == $module::KIND.path => {
+                    bulk::put_all::<$module::$resource>(tx, &$module::sheet::SHEET, mode, records)
+                })+
                 other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
             }
         }
 
-        /// The component that a bundle's record is judged by.
-        pub fn component(path: &str) -> Option<&'static str> {
+        /// The records of one kind that belong to a pairing and to nothing else, with their codes and versions.
+        pub fn of_pairing(
+            tx: &mut record::Tx<'_>,
+            path: &str,
+            pairing: i64,
+        ) -> crate::error::Result<Vec<bulk::Held>> {
             match path {
-                $(path if path == $module::KIND.path => Some(<$module::$resource as record::Resource>::NEW),)+
-                _ => None,
+                $(path if path == $module::KIND.path => bulk::of_pairing::<$module::$resource>(tx, pairing),)+
+                other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
             }
+        }
+
+        /// Tells each record of a kind that belongs to a pairing, as it is read; nothing where they belong to none.
+        pub fn each_of_pairing(
+            conn: &mut crate::db::Conn,
+            contract: &crate::contract::Contract,
+            path: &str,
+            pairing: i64,
+            view: record::View,
+            tell: &mut dyn FnMut(&mut crate::db::Conn, serde_json::Value) -> crate::error::Result<()>,
+        ) -> crate::error::Result<()> {
+            match path {
+                $(path if path == $module::KIND.path => {
+                    bulk::each_of_pairing::<$module::$resource>(conn, contract, pairing, view, tell)
+                })+
+                other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
+            }
+        }
+
+        /// Deletes a record of a kind.
+        pub fn delete(tx: &mut record::Tx<'_>, path: &str, id: i64) -> crate::error::Result<()> {
+            let (reference, any) = (crate::db::types::Ref(id.to_string()), record::Precondition::Any);
+            match path {
+                $(path if path == $module::KIND.path => record::delete::<$module::$resource>(tx, &reference, &any),)+
+                other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
+            }
+        }
+
+        /// The ids of a page of a kind's list, by a filter as the list takes it.
+        pub fn page(
+            conn: &mut crate::db::Conn,
+            path: &str,
+            filter: &serde_json::Value,
+            page: &crate::db::page::PageRequest,
+            view: record::View,
+        ) -> crate::error::Result<crate::db::page::PageIds> {
+            match path {
+                $(path if path == $module::KIND.path => {
+                    let filter = serde::Deserialize::deserialize(filter)?;
+                    <$module::$resource as record::Resource>::page(conn, &filter, page, view)
+                })+
+                other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
+            }
+        }
+
+        /// Records of a kind by id, in order, as they are read, and with what a bundle needs besides.
+        pub fn load(
+            conn: &mut crate::db::Conn,
+            path: &str,
+            ids: &[i64],
+            view: record::View,
+        ) -> crate::error::Result<Vec<serde_json::Value>> {
+            match path {
+                $(path if path == $module::KIND.path => record::for_bundle::<$module::$resource>(conn, ids, view),)+
+                other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
+            }
+        }
+
+        /// How the records of every kind look from outside, in the order of [`KINDS`].
+        pub fn forms() -> Vec<Form> {
+            vec![$(Form {
+                kind: &$module::KIND,
+                new: <$module::$resource as record::Resource>::NEW,
+                read: <<$module::$resource as record::Resource>::Read as utoipa::ToSchema>::name(),
+                sheet: &$module::sheet::SHEET,
+            }),+]
         }
     };
 }
 
+/// How the records of a kind look from outside.
+pub struct Form {
+    pub kind: &'static crate::db::reference::Kind,
+    /// The component that clients write.
+    pub new: &'static str,
+    /// The component that clients read.
+    pub read: std::borrow::Cow<'static, str>,
+    pub sheet: &'static crate::transfer::sheet::Sheet,
+}
+
+/// The component that a record of a bundle is judged by.
+pub fn component(path: &str) -> Option<&'static str> {
+    forms().into_iter().find(|form| form.kind.path == path).map(|form| form.new)
+}
+
 /// Every kind of record, keys included, which no bundle brings.
 pub fn kinds() -> impl Iterator<Item = &'static crate::db::reference::Kind> {
-    KINDS.iter().copied().chain([&api_keys::KIND])
+    KINDS.iter().copied().chain([&api_keys::KIND, &calendar_keys::KIND])
 }
 
 resources! {

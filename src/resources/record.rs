@@ -39,7 +39,7 @@ pub trait Resource: Sized + 'static {
     /// What a client writes; a merge patch is applied to the same.
     type New: Serialize + DeserializeOwned + ToSchema + Validate + Send + 'static;
     /// What a list can be narrowed by.
-    type Filter: DeserializeOwned + Send + 'static;
+    type Filter: DeserializeOwned + Send + Sync + 'static;
 
     const KIND: &'static Kind;
     /// The component's name of [`Resource::New`].
@@ -56,6 +56,12 @@ pub trait Resource: Sized + 'static {
     /// Inserts a record or replaces the one that stood `before`; checks the rules that need the database.
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Self::Read)>, new: Self::New) -> Result<i64>;
 
+    /// Inserts many records with few statements, and gives their ids; `None` for each that has a fault, or that needs the
+    /// care of [`Resource::save`]. Nothing by default: all of them are then created one by one.
+    fn save_together(_tx: &mut Tx<'_>, news: Vec<Self::New>) -> Result<Vec<Option<i64>>> {
+        Ok(news.iter().map(|_| None).collect())
+    }
+
     /// Takes out of a patched record what does not follow from a patch that leaves it unsaid.
     fn settle_patch(_merged: &mut Value, _before: &Value, _patch: &Value) {}
 
@@ -68,6 +74,9 @@ pub trait Resource: Sized + 'static {
     fn refuse_deletion(_before: &Self::Read) -> Result<()> {
         Ok(())
     }
+
+    /// Adds to a record as it is read what a file must say of it, so that it can be created anew.
+    fn complete(_record: &mut Value) {}
 
     /// What the record belongs to.
     fn scope(conn: &mut Conn, id: i64) -> Result<Scope>;
@@ -173,30 +182,15 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
     Ok(())
 }
 
-/// What became of a record of a bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Created,
-    Changed,
-    Left,
-}
-
-/// Creates the record with this code, or makes the one that is there equal to it.
-pub fn put<R: Resource>(tx: &mut Tx<'_>, code: &str, document: &Value) -> Result<(Outcome, Vec<String>)> {
-    let Some(id) = (R::KIND.find_code)(tx.conn, code)? else {
-        create::<R>(tx, serde_json::from_value(document.clone())?)?;
-        return Ok((Outcome::Created, Vec::new()));
-    };
-    let (_, before) = lock::<R>(tx, &Ref(id.to_string()), &Precondition::Any)?;
-    let old = writable(tx.contract, R::NEW, &serde_json::to_value(&before)?);
-    let wanted = serde_json::to_value(serde_json::from_value::<R::New>(document.clone())?)?;
-    let mut changed = differences(&old, &wanted);
-    changed.retain(|name| document.get(name).is_some());
-    if changed.is_empty() {
-        return Ok((Outcome::Left, changed));
+/// Records by id, as they are read, with what a file must say of them besides.
+pub fn for_bundle<R: Resource>(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Value>> {
+    let mut records = Vec::with_capacity(ids.len());
+    for read in R::load(conn, ids, view)? {
+        let mut record = serde_json::to_value(read)?;
+        R::complete(&mut record);
+        records.push(record);
     }
-    update::<R>(tx, &Ref(id.to_string()), &Precondition::Any, document)?;
-    Ok((Outcome::Changed, changed))
+    Ok(records)
 }
 
 /// Every record that a filter covers; read page by page, so that the filter asks for the order of ids.
@@ -241,7 +235,7 @@ fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new
     let code = R::code(&new).cloned();
     let body = search::spaced_apart(&R::texts(&new));
     let mut faults = rules::check(&new);
-    let cited = citations::resolve(tx.conn, &mut faults, R::citations(&new))?;
+    let cited = citations::resolve(tx, &mut faults, R::citations(&new))?;
     if let Some(code) = &code
         && faults.is_empty()
     {

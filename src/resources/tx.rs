@@ -1,5 +1,6 @@
 //! A write's transaction: who makes it, when, and what it tells the history.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -7,10 +8,12 @@ use diesel::Connection;
 
 use crate::access::Actor;
 use crate::contract::Contract;
-use crate::db::types::Instant;
+use crate::db::reference::Kind;
+use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, backend};
-use crate::error::{Error, Result};
+use crate::error::{Error, Faults, Result};
 use crate::history::{Action, Event, chain};
+use crate::spool::Spool;
 
 /// A write's transaction, and who makes it. [`Tx::run`] is the only way to one, so that what was written cannot miss the
 /// history.
@@ -24,7 +27,14 @@ pub struct Tx<'a> {
     pub today: NaiveDate,
     /// What the history will be told when the work is done.
     events: Vec<Event>,
+    /// What it will be told before those, where there are many: on PostgreSQL, where the history is written last.
+    settled: Option<Spool<Event>>,
+    /// What references led to, where many records are written together.
+    known: Option<Known>,
 }
+
+/// More events than this are kept on disk until the work is done.
+const EVENTS_IN_MEMORY: usize = 1_000;
 
 impl Tx<'_> {
     /// Does a work in the transaction that is under way, and then appends its events to the history, as the last thing
@@ -40,28 +50,116 @@ impl Tx<'_> {
         if !backend::in_transaction(conn).map_err(Error::from)? {
             return Err(Error::unexpected("a write without a transaction").into());
         }
-        let mut tx = Tx { conn, actor, request_id, contract, now: Instant::now(), today, events: Vec::new() };
+        let now = Instant::now();
+        let (events, settled, known) = (Vec::new(), None, None);
+        let mut tx = Tx { conn, actor, request_id, contract, now, today, events, settled, known };
         let value = work(&mut tx)?;
-        chain::append(tx.conn, tx.events)?;
+        match &mut tx.settled {
+            None => chain::append(tx.conn, tx.events.into_iter().map(Ok))?,
+            Some(settled) => chain::append(tx.conn, settled.read()?.chain(tx.events.into_iter().map(Ok)))?,
+        }
         Ok(value)
+    }
+
+    /// Says that many records will be written: what their references lead to is then remembered. Nothing that a
+    /// reference could lead to may be deleted or given another code by this work afterwards.
+    pub fn expect_many(&mut self) {
+        self.known.get_or_insert_with(Known::default);
+    }
+
+    /// Keeps what the history will be told out of memory, where it is much. Outside of any [`Tx::savepoint`]: it is not
+    /// undone with a part of the work.
+    pub fn settle(&mut self) -> Result<()> {
+        if self.events.len() < EVENTS_IN_MEMORY {
+            return Ok(());
+        }
+        // SQLite's one writer has no turn to wait for, and none to keep from others ([`chain::append`]).
+        if self.conn.is_sqlite() {
+            return chain::append(self.conn, self.events.drain(..).map(Ok));
+        }
+        if self.settled.is_none() {
+            self.settled = Some(Spool::new()?);
+        }
+        if let Some(settled) = &mut self.settled {
+            for event in self.events.drain(..) {
+                settled.push(&event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The id behind a reference, or a fault at its field: [`Kind::resolve`], asked once where many are written.
+    pub fn resolve(
+        &mut self,
+        kind: &'static Kind,
+        faults: &mut Faults,
+        pointer: &str,
+        reference: &Ref,
+    ) -> Result<Option<i64>> {
+        if let Some(id) = self.known.as_ref().and_then(|known| known.id(kind, reference)) {
+            return Ok(Some(id));
+        }
+        let found = kind.resolve(self.conn, faults, pointer, reference)?;
+        if let (Some(known), Some(id)) = (&mut self.known, found) {
+            known.keep(kind, reference, id);
+        }
+        Ok(found)
+    }
+
+    /// The ids behind a list of references in which nothing may stand twice: [`Kind::resolve_all`] likewise.
+    pub fn resolve_all(
+        &mut self,
+        kind: &'static Kind,
+        faults: &mut Faults,
+        pointer: &str,
+        references: &[Ref],
+    ) -> Result<Vec<i64>> {
+        let known = self.known.as_ref();
+        let ids: Option<Vec<i64>> =
+            references.iter().map(|reference| known.and_then(|known| known.id(kind, reference))).collect();
+        match ids {
+            Some(ids) if ids.iter().collect::<HashSet<_>>().len() == ids.len() => Ok(ids),
+            // What is not known yet, and faults, are for the one who asks the database.
+            _ => {
+                let ids = kind.resolve_all(self.conn, faults, pointer, references)?;
+                if let (Some(known), true) = (&mut self.known, ids.len() == references.len()) {
+                    references.iter().zip(&ids).for_each(|(reference, id)| known.keep(kind, reference, *id));
+                }
+                Ok(ids)
+            }
+        }
     }
 
     /// Does a part of the work that may fail by itself: what it wrote, and what it told the history, is then undone.
     pub fn savepoint<T>(&mut self, part: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         let mut events = std::mem::take(&mut self.events);
         let told = events.len();
-        let Tx { conn, actor, request_id, contract, now, today, events: _ } = self;
+        let mut known = self.known.take();
+        let Tx { conn, actor, request_id, contract, now, today, .. } = self;
+        let (now, today) = (*now, *today);
         let done = conn.transaction(|conn| {
-            let events_so_far = std::mem::take(&mut events);
-            let mut tx = Tx { conn, actor, request_id, contract, now: *now, today: *today, events: events_so_far };
+            let (events_so_far, known_so_far) = (std::mem::take(&mut events), known.take());
+            let mut tx = Tx {
+                conn,
+                actor,
+                request_id,
+                contract,
+                now,
+                today,
+                events: events_so_far,
+                settled: None,
+                known: known_so_far,
+            };
             let done = part(&mut tx);
-            events = tx.events;
+            (events, known) = (tx.events, tx.known);
             done
         });
         if done.is_err() {
             events.truncate(told);
+            // References may have led to what is undone.
+            known = known.map(|_| Known::default());
         }
-        self.events = events;
+        (self.events, self.known) = (events, known);
         done
     }
 
@@ -73,5 +171,26 @@ impl Tx<'_> {
     /// Tells the history of an event when the work is done.
     pub fn tell(&mut self, event: Event) {
         self.events.push(event);
+    }
+}
+
+/// What references led to, by kind.
+#[derive(Default)]
+struct Known(HashMap<&'static str, HashMap<String, i64>>);
+
+impl Known {
+    /// More references of a kind are forgotten and asked for again, so that memory does not grow with them.
+    const MOST: usize = 50_000;
+
+    fn id(&self, kind: &Kind, reference: &Ref) -> Option<i64> {
+        self.0.get(kind.name)?.get(&reference.0).copied()
+    }
+
+    fn keep(&mut self, kind: &'static Kind, reference: &Ref, id: i64) {
+        let ids = self.0.entry(kind.name).or_default();
+        if ids.len() >= Known::MOST {
+            ids.clear();
+        }
+        ids.insert(reference.0.clone(), id);
     }
 }

@@ -5,20 +5,19 @@ use std::collections::BTreeMap;
 use actix_web::http::Method;
 use diesel::prelude::*;
 use diesel::result::Error::RollbackTransaction;
-use pairing_tracker::access::{self, Actor, Role};
+use pairing_tracker::access::{self, Role};
 use pairing_tracker::db::Conn;
 use pairing_tracker::db::schema::audit_events::dsl as e;
 use pairing_tracker::db::types::Instant;
 use pairing_tracker::history::chain::{self, Break, Head};
-use pairing_tracker::transfer::Import;
-use pairing_tracker::transfer::bundle::{self, Source};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::common::builders::{alone, ids, in_threads, on_each_alone, walk};
+use crate::common::files::{self, source};
 use crate::common::records::{column, create, milestone, with};
 use crate::common::tamper::{execute, unguard};
-use crate::common::{CONTRACT, Client, Database, on_each};
+use crate::common::{Client, Database, on_each};
 
 const OWN: &str = "xinhui-taishan";
 
@@ -236,11 +235,7 @@ fn a_bundle_and_writers_of_its_records_do_not_wait_for_each_other_for_ever() {
     };
     on_each_alone(|database, client| {
         let bring = |note: &str| {
-            let (entries, complaints) = bundle::parse(&[Source { name: "a.yaml".to_owned(), text: bundle(note) }]);
-            assert!(complaints.is_empty());
-            let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
-            let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today };
-            import.apply(&mut database.connect(), &entries).expect("it is good");
+            files::bring(database, &mut [source("a.yaml", &bundle(note))], true).expect("it is good");
         };
         let before = whole(database).id;
         bring("一");
@@ -272,15 +267,12 @@ fn a_bundle_and_writers_of_its_records_do_not_wait_for_each_other_for_ever() {
 fn a_bundle_that_fails_leaves_no_event() {
     on_each(|database| async move {
         let before = whole(&database);
-        let text = "regions:\n  - {code: good, name: {zh: 某地}, level: county}\n  - {code: bad, name: {zh: 某地}, level: county, parent: nowhere}\n";
-        let (entries, _) = bundle::parse(&[Source { name: "a.yaml".to_owned(), text: text.to_owned() }]);
-        let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
-        let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today };
-        let mut conn = database.connect();
-        assert!(import.plan(&mut conn, &entries[..1]).is_ok());
-        assert!(import.apply(&mut conn, &entries).is_err());
+        let good = "regions:\n  - {code: good, name: {zh: 某地}, level: county}\n";
+        let both = format!("{good}  - {{code: bad, name: {{zh: 某地}}, level: county, parent: nowhere}}\n");
+        assert!(files::bring(&database, &mut [source("a.yaml", good)], false).is_ok());
+        assert!(files::bring(&database, &mut [source("a.yaml", &both)], true).is_err());
         assert_eq!(whole(&database), before);
-        assert!(import.apply(&mut conn, &entries[..1]).is_ok());
+        assert!(files::bring(&database, &mut [source("a.yaml", good)], true).is_ok());
         assert_eq!(whole(&database).id, before.id + 1);
     });
 }

@@ -101,10 +101,10 @@ async fn ask(operation: &Operation, client: &Client, reference: &str) -> Answer 
     }
     let body = operation.bodies().first().map(|(media_type, media)| {
         headers.push(("Content-Type", *media_type));
-        example(media).map_or_else(|| b"bytes".to_vec(), |example| example.to_string().into_bytes())
+        example(media).map_or_else(|| b"{}".to_vec(), |example| example.to_string().into_bytes())
     });
     // The newest events are the refusals of this very test.
-    let narrowed = if operation.id == "listAuditEvents" { "?entity=liaison" } else { "" };
+    let narrowed = if operation.id == "listAuditEvents" { "?entity=liaison" } else { operation.query() };
     let path = format!("{}{narrowed}", operation.path(reference));
     client.send_bytes(operation.method.clone(), &path, &headers, body).await
 }
@@ -139,6 +139,8 @@ fn word(operation: &Operation, answer: &Answer, whole: &Answer) -> String {
         // Refused for another reason than who asks: the record is there already, or has changed meanwhile.
         (200 | 201 | 409 | 412, method) if method != Method::GET => "writes".to_owned(),
         (refused @ (401 | 403), _) => refused.to_string(),
+        // Not even that it is there.
+        (404, _) => "hidden".to_owned(),
         _ => format!("{} {}", answer.status, answer.body),
     }
 }
@@ -153,7 +155,7 @@ fn who_may_do_what_is_as_the_table_says() {
         let editor = admin.with_key(database.key("editor", Role::Editor, &[OWN]));
         editor.post("documents", json!({ "code": "own-minutes", "title": { "zh": "纪要" } })).await.expect(201);
         let headers = [("Content-Type", "text/plain")];
-        let bytes = Some(b"bytes".to_vec());
+        let bytes = Some(b"{}".to_vec());
         editor.send_bytes(Method::PUT, "documents/own-minutes/content", &headers, bytes).await.expect(200);
 
         let callers = callers(&database, &admin).await;

@@ -69,12 +69,11 @@ fn every_read_answers_what_its_schema_says() {
         let client = database.client();
         gather(&client).await;
         for operation in operations().iter().filter(|operation| operation.method == Method::GET) {
-            if operation.id == "getDocumentContent" {
+            let Some(media) = operation.document["responses"]["200"]["content"].get("application/json") else {
                 continue;
-            }
+            };
             let reference = operation.some_record(&client).await;
             let answer = operation.send(&client, &reference).await.expect(200);
-            let media = &operation.document["responses"]["200"]["content"]["application/json"];
             assert_eq!(faults(media, &answer.body), Vec::<String>::new(), "{}", operation.id);
         }
     });

@@ -1,13 +1,12 @@
 //! Bundles of commitments and their reports.
 
-use pairing_tracker::access::Actor;
-use pairing_tracker::resources::record::Outcome;
-use pairing_tracker::transfer::bundle::{Source, parse};
-use pairing_tracker::transfer::{Import, Line};
+use pairing_tracker::transfer::files::Source;
+use pairing_tracker::transfer::plan::Outcome;
 use serde_json::{Value, json};
 
+use crate::common::files::{bring, source};
+use crate::common::on_each;
 use crate::common::records::{commitment, with};
-use crate::common::{CONTRACT, Database, on_each};
 
 /// The reports of a commitment, the last correction first, and then the commitment.
 fn bundle() -> Vec<Source> {
@@ -27,18 +26,8 @@ fn bundle() -> Vec<Source> {
     let commitments = json!({ "commitments": [with(commitment("teachers"), json!({
         "responsible": ["jiangmen-polytechnic"], "indicator": { "unit": "人", "baseline": "0", "target": "100.0" }
     }))] });
-    let source =
-        |(number, records): (usize, Value)| Source { name: format!("{number}.json"), text: records.to_string() };
+    let source = |(number, records): (usize, Value)| source(&format!("{number}.json"), &records.to_string());
     [reports, commitments].into_iter().enumerate().map(source).collect()
-}
-
-fn bring(database: &Database, sources: &[Source]) -> Vec<Line> {
-    let (entries, complaints) = parse(sources);
-    assert_eq!(complaints.len(), 0, "{complaints:?}");
-    let actor = Actor::operator();
-    let today = "2026-01-01".parse().expect("a day");
-    let import = Import { actor: &actor, request_id: "seed", contract: &CONTRACT, today };
-    import.apply(&mut database.connect(), &entries).unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
 #[test]
@@ -46,8 +35,8 @@ fn a_bundle_of_reports_in_any_order_applies_twice() {
     on_each(|database| async move {
         let client = database.client();
         let mut sources = bundle();
-        for (time, outcome) in [Outcome::Created, Outcome::Left, Outcome::Left].into_iter().enumerate() {
-            let lines = bring(&database, &sources);
+        for (time, outcome) in [Outcome::Create, Outcome::Unchanged, Outcome::Unchanged].into_iter().enumerate() {
+            let lines = bring(&database, &mut sources, true).expect("it is good");
             assert_eq!(lines.len(), 5);
             assert!(lines.iter().all(|line| line.outcome == outcome), "time {time}: {lines:?}");
             sources.reverse();

@@ -3,54 +3,40 @@
 use std::path::Path;
 
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
-use pairing_tracker::access::Actor;
 use pairing_tracker::db::schema::audit_events;
 use pairing_tracker::resources::KINDS;
-use pairing_tracker::resources::record::Outcome;
-use pairing_tracker::transfer::bundle::{self, Complaint, Source};
-use pairing_tracker::transfer::{Import, Line, Refusal};
+use pairing_tracker::transfer::fault::ImportFault;
+use pairing_tracker::transfer::files::{self, Source};
+use pairing_tracker::transfer::plan::{ImportLine, Outcome};
 use serde_json::json;
 
+use crate::common::files::{bring, outcomes, source};
 use crate::common::records::listed;
-use crate::common::{CONTRACT, Database, on_each, on_each_empty};
+use crate::common::{Database, on_each, on_each_empty};
 
 fn committed() -> Vec<Source> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("seed");
-    bundle::read_files(&[directory]).expect("the seed is there")
-}
-
-fn source(name: &str, text: &str) -> Source {
-    Source { name: name.to_owned(), text: text.to_owned() }
-}
-
-/// Plans or applies bundles; the complaints of reading them and of trying them.
-fn bring(database: &Database, sources: &[Source], apply: bool) -> Result<Vec<Line>, Vec<Complaint>> {
-    let (entries, mut complaints) = bundle::parse(sources);
-    let actor = Actor::operator();
-    let today = "2026-01-01".parse().expect("a day");
-    let import = Import { actor: &actor, request_id: "seed", contract: &CONTRACT, today };
-    let mut conn = database.connect();
-    let done = if apply { import.apply(&mut conn, &entries) } else { import.plan(&mut conn, &entries) };
-    match done {
-        Ok(lines) if complaints.is_empty() => Ok(lines),
-        Ok(_) => Err(complaints),
-        Err(Refusal::Complaints(more)) => {
-            complaints.extend(more);
-            Err(complaints)
-        }
-        Err(Refusal::Failed(error)) => panic!("{error}"),
-    }
-}
-
-fn outcomes(lines: &[Line], outcome: Outcome) -> usize {
-    lines.iter().filter(|line| line.outcome == outcome).count()
+    files::open(&[directory]).expect("the seed is there")
 }
 
 /// File, line, field, fault; in order.
-fn told(complaints: &[Complaint]) -> Vec<(&str, usize, &str, &str)> {
-    let mut told: Vec<_> = complaints.iter().map(|c| (c.file.as_str(), c.line, c.field.as_str(), c.fault)).collect();
+fn told(faults: &[ImportFault]) -> Vec<(&str, i64, &str, &str)> {
+    let place = |fault: &ImportFault| fault.row.expect("a line");
+    let mut told: Vec<_> = faults
+        .iter()
+        .map(|fault| {
+            (fault.sheet.as_deref().expect("a file"), place(fault), fault.pointer.as_str(), fault.code.as_str())
+        })
+        .collect();
     told.sort_unstable();
     told
+}
+
+/// The fields that change, by name.
+fn fields(line: &ImportLine) -> Vec<String> {
+    let mut fields: Vec<String> = line.changes.iter().map(|change| change.field.clone()).collect();
+    fields.sort();
+    fields
 }
 
 /// How many writes the history holds.
@@ -63,13 +49,13 @@ fn events(database: &Database) -> i64 {
 #[test]
 fn the_committed_seed_creates_all_and_then_leaves_all() {
     on_each_empty(|database| async move {
-        let sources = committed();
-        let lines = bring(&database, &sources, true).expect("the seed is good");
-        assert_eq!(outcomes(&lines, Outcome::Created), lines.len());
+        let mut sources = committed();
+        let lines = bring(&database, &mut sources, true).expect("the seed is good");
+        assert_eq!(outcomes(&lines, Outcome::Create), lines.len());
         let (client, count) = (database.client(), lines.len());
         for kind in KINDS {
             let total = client.get(&format!("{}?count=true", kind.path)).await.expect(200).body["total"].clone();
-            assert_eq!(total, lines.iter().filter(|line| line.path == kind.path).count(), "{}", kind.path);
+            assert_eq!(total, lines.iter().filter(|line| line.resource == kind.path).count(), "{}", kind.path);
             // Of these the sources name none.
             let unknown = ["commitments", "progress-reports", "resolutions", "liaisons", "twinnings", "transactions"];
             assert_eq!(total == 0, unknown.contains(&kind.path), "{}", kind.path);
@@ -77,8 +63,8 @@ fn the_committed_seed_creates_all_and_then_leaves_all() {
         assert_eq!(events(&database), i64::try_from(count).expect("few"));
 
         for apply in [false, true] {
-            let again = bring(&database, &sources, apply).expect("the seed is good");
-            assert_eq!((outcomes(&again, Outcome::Left), again.len()), (count, count), "{again:?}");
+            let again = bring(&database, &mut sources, apply).expect("the seed is good");
+            assert_eq!((outcomes(&again, Outcome::Unchanged), again.len()), (count, count), "{again:?}");
         }
         assert_eq!(events(&database), i64::try_from(count).expect("few"), "nothing new in the history");
     });
@@ -87,21 +73,21 @@ fn the_committed_seed_creates_all_and_then_leaves_all() {
 #[test]
 fn the_built_in_seed_is_the_committed_one() {
     on_each(|database| async move {
-        let lines = bring(&database, &committed(), false).expect("the seed is good");
-        assert_eq!(outcomes(&lines, Outcome::Left), lines.len(), "{lines:?}");
+        let lines = bring(&database, &mut committed(), false).expect("the seed is good");
+        assert_eq!(outcomes(&lines, Outcome::Unchanged), lines.len(), "{lines:?}");
     });
 }
 
 #[test]
 fn a_plan_changes_nothing() {
     on_each_empty(|database| async move {
-        let planned = bring(&database, &committed(), false).expect("the seed is good");
+        let planned = bring(&database, &mut committed(), false).expect("the seed is good");
         let client = database.client();
         assert_eq!(events(&database), 0);
         for kind in KINDS {
             assert_eq!(listed(&client, kind.path, "").await, Vec::<String>::new());
         }
-        let applied = bring(&database, &committed(), true).expect("the seed is good");
+        let applied = bring(&database, &mut committed(), true).expect("the seed is good");
         assert_eq!(applied, planned, "the plan said what was done");
     });
 }
@@ -142,9 +128,9 @@ pairings: none
     on_each(|database| async move {
         let client = database.client();
         let before = events(&database);
-        let sources = [source("a.yaml", first), source("b.yaml", second), source("c.yaml", "regions: [")];
+        let mut sources = [source("a.yaml", first), source("b.yaml", second), source("c.yaml", "regions: [")];
         for apply in [false, true] {
-            let complaints = bring(&database, &sources, apply).expect_err("it is bad");
+            let complaints = bring(&database, &mut sources, apply).expect_err("it is bad");
             let mut told = told(&complaints);
             let syntax = told.pop().expect("a complaint");
             assert_eq!((syntax.0, syntax.3), ("c.yaml", "syntax"));
@@ -154,6 +140,7 @@ pairings: none
                     ("a.yaml", 7, "/level", "enum"),
                     ("a.yaml", 8, "/colour", "unknown_field"),
                     ("a.yaml", 11, "/name/zh", "required"),
+                    ("a.yaml", 13, "/parent", "unknown_reference"),
                     ("a.yaml", 15, "/met_on", "required"),
                     ("a.yaml", 17, "/agreement", "unknown_reference"),
                     ("b.yaml", 1, "", "unknown_field"),
@@ -165,12 +152,12 @@ pairings: none
             if !apply {
                 continue;
             }
-            let line = complaints.iter().find(|complaint| complaint.line == 7).expect("told above");
-            let words = line.line(pairing_tracker::text::Language::En);
+            let line = complaints.iter().find(|complaint| complaint.row == Some(7)).expect("told above");
+            let words = line.line("", pairing_tracker::text::Language::En);
             assert!(words.starts_with("a.yaml:7: regions/here /level: must be one of "), "{words}");
         }
         // Without what cannot be read at all, the same: a good record beside a bad one is not written.
-        bring(&database, &[source("a.yaml", first)], true).expect_err("it is bad");
+        bring(&database, &mut [source("a.yaml", first)], true).expect_err("it is bad");
         client.get("regions/good").await.expect(404);
         assert_eq!(events(&database), before);
     });
@@ -185,7 +172,7 @@ regions:
   - {code: here, name: {zh: 某地}, level: planet}
 ";
     on_each_empty(|database| async move {
-        let complaints = bring(&database, &[source("a.yaml", text)], true).expect_err("it is bad");
+        let complaints = bring(&database, &mut [source("a.yaml", text)], true).expect_err("it is bad");
         assert_eq!(told(&complaints), [("a.yaml", 4, "/level", "enum")]);
     });
 }
@@ -209,17 +196,17 @@ milestones:
     status: met
     weight: 0.5
 ";
-        let sources = [source("a.yaml", text)];
+        let mut sources = [source("a.yaml", text)];
         for apply in [false, true] {
-            let mut lines = bring(&database, &sources, apply).expect("it is good");
-            lines.iter_mut().for_each(|line| line.fields.sort());
-            let fields: Vec<_> = lines.iter().map(|line| (line.path, line.outcome, line.fields.clone())).collect();
+            let lines = bring(&database, &mut sources, apply).expect("it is good");
+            let fields: Vec<_> =
+                lines.iter().map(|line| (line.resource.as_str(), line.outcome, fields(line))).collect();
             let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
             assert_eq!(
                 fields,
                 [
-                    ("programmes", Outcome::Changed, named(&["lead_body"])),
-                    ("milestones", Outcome::Changed, named(&["title", "weight"]))
+                    ("programmes", Outcome::Update, named(&["lead_body"])),
+                    ("milestones", Outcome::Update, named(&["title", "weight"]))
                 ]
             );
         }
@@ -230,8 +217,8 @@ milestones:
             programme["principles"]["zh"].is_string() && programme["citations"][0].is_object(),
             "what is not said stays"
         );
-        let again = bring(&database, &sources, true).expect("it is good");
-        assert_eq!(outcomes(&again, Outcome::Left), 2);
+        let again = bring(&database, &mut sources, true).expect("it is good");
+        assert_eq!(outcomes(&again, Outcome::Unchanged), 2);
         assert_eq!(events(&database), before + 2);
     });
 }
@@ -244,13 +231,14 @@ fn a_bundle_moves_a_due_date_with_a_reason_alone() {
         )
     };
     on_each(|database| async move {
-        bring(&database, &[source("a.yaml", &text("2022-06-30", ""))], true).expect("it is good");
-        let complaints = bring(&database, &[source("a.yaml", &text("2022-07-31", ""))], true).expect_err("it is bad");
+        bring(&database, &mut [source("a.yaml", &text("2022-06-30", ""))], true).expect("it is good");
+        let complaints =
+            bring(&database, &mut [source("a.yaml", &text("2022-07-31", ""))], true).expect_err("it is bad");
         assert_eq!(told(&complaints), [("a.yaml", 2, "/reason", "required")]);
-        let reasoned = [source("a.yaml", &text("2022-07-31", "    reason: 汛期\n"))];
-        let moved = bring(&database, &reasoned, true).expect("it is good");
-        assert_eq!(moved[0].fields, ["due_on"]);
-        assert_eq!(outcomes(&bring(&database, &reasoned, true).expect("it is good"), Outcome::Left), 1);
+        let mut reasoned = [source("a.yaml", &text("2022-07-31", "    reason: 汛期\n"))];
+        let moved = bring(&database, &mut reasoned, true).expect("it is good");
+        assert_eq!(fields(&moved[0]), ["due_on"]);
+        assert_eq!(outcomes(&bring(&database, &mut reasoned, true).expect("it is good"), Outcome::Unchanged), 1);
         let revisions = database.client().get("milestones/step/revisions?count=true").await.expect(200);
         assert_eq!((&revisions.body["total"], &revisions.body["items"][0]["reason"]), (&json!(1), &json!("汛期")));
     });
@@ -259,18 +247,16 @@ fn a_bundle_moves_a_due_date_with_a_reason_alone() {
 #[test]
 fn records_may_stand_in_any_order() {
     on_each_empty(|database| async move {
-        let (mut entries, complaints) = bundle::parse(&committed());
-        assert!(complaints.is_empty());
-        entries.reverse();
-        let actor = Actor::operator();
-        let today = "2026-01-01".parse().expect("a day");
-        let import = Import { actor: &actor, request_id: "seed", contract: &CONTRACT, today };
-        let lines = import.plan(&mut database.connect(), &entries).expect("the order is no matter");
-        assert_eq!(outcomes(&lines, Outcome::Created), entries.len());
+        let mut sources = committed();
+        let lines = bring(&database, &mut sources, false).expect("it is good");
+        sources.reverse();
+        let reversed = bring(&database, &mut sources, false).expect("the order is no matter");
+        assert_eq!((outcomes(&reversed, Outcome::Create), reversed.len()), (lines.len(), lines.len()));
 
         let child = "organizations:\n  - {code: bureau, name: {zh: 局}, kind: department, region: town, parent: office}\nregions:\n  - {code: town, name: {zh: 镇}, level: township, parent: county}\n";
         let parent = "regions:\n  - {code: county, name: {zh: 县}, level: county}\norganizations:\n  - {code: office, name: {zh: 办}, kind: department, region: county}\n";
-        bring(&database, &[source("a.yaml", child), source("b.yaml", parent)], true).expect("the order is no matter");
+        bring(&database, &mut [source("a.yaml", child), source("b.yaml", parent)], true)
+            .expect("the order is no matter");
         let read = database.client().get("organizations/bureau").await.expect(200);
         assert_eq!((&read.body["parent"]["code"], &read.body["region"]["code"]), (&json!("office"), &json!("town")));
     });
@@ -280,14 +266,14 @@ fn records_may_stand_in_any_order() {
 fn a_bundle_may_be_json() {
     on_each_empty(|database| async move {
         let records = json!({ "regions": [{ "code": "here", "name": { "zh": "某地", "en": null }, "level": "county", "latitude": 22.5, "longitude": 112 }] });
-        let sources = [source("a.json", &serde_json::to_string_pretty(&records).expect("it is JSON"))];
-        assert_eq!(outcomes(&bring(&database, &sources, true).expect("it is good"), Outcome::Created), 1);
+        let mut sources = [source("a.json", &serde_json::to_string_pretty(&records).expect("it is JSON"))];
+        assert_eq!(outcomes(&bring(&database, &mut sources, true).expect("it is good"), Outcome::Create), 1);
         let read = database.client().get("regions/here").await.expect(200).body;
         assert_eq!(
             (&read["name"]["zh"], &read["latitude"], &read["longitude"]),
             (&json!("某地"), &json!(22.5), &json!(112.0))
         );
-        assert_eq!(outcomes(&bring(&database, &sources, true).expect("it is good"), Outcome::Left), 1);
+        assert_eq!(outcomes(&bring(&database, &mut sources, true).expect("it is good"), Outcome::Unchanged), 1);
     });
 }
 

@@ -1,15 +1,14 @@
 //! Transactions: a ledger to which entries are added, each on what it may be booked on, and from which none goes.
 
 use actix_web::http::Method;
-use pairing_tracker::access::{Actor, Role};
-use pairing_tracker::resources::record::Outcome;
-use pairing_tracker::transfer::bundle::{self, Source};
-use pairing_tracker::transfer::{Import, Refusal};
+use pairing_tracker::access::Role;
+use pairing_tracker::transfer::plan::Outcome;
 use serde_json::{Value, json};
 
 use crate::common::builders::walk;
+use crate::common::files::{self, source};
 use crate::common::records::{create, fault, with};
-use crate::common::{CONTRACT, Client, Database, on_each};
+use crate::common::{Client, Database, on_each};
 
 const GIVER: &str = "jiangmen-government";
 const TAKER: &str = "taishan-industrial-new-town";
@@ -208,17 +207,11 @@ fn an_entry_is_neither_changed_nor_deleted() {
 }
 
 /// Brings a bundle in; what became of its records, or the faults that it was refused with.
-fn bring(database: &Database, text: &str) -> Result<Vec<Outcome>, Vec<&'static str>> {
-    let (entries, complaints) = bundle::parse(&[Source { name: "a.yaml".to_owned(), text: text.to_owned() }]);
-    assert!(complaints.is_empty(), "{complaints:?}");
-    let actor = Actor::operator();
-    let today = "2026-01-01".parse().expect("a day");
-    let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today };
-    match import.apply(&mut database.connect(), &entries) {
-        Ok(lines) => Ok(lines.iter().map(|line| line.outcome).collect()),
-        Err(Refusal::Complaints(complaints)) => Err(complaints.iter().map(|complaint| complaint.fault).collect()),
-        Err(Refusal::Failed(error)) => panic!("{error}"),
-    }
+fn bring(database: &Database, text: &str) -> Result<Vec<Outcome>, Vec<String>> {
+    let lines = files::bring(database, &mut [source("a.yaml", text)], true);
+    lines
+        .map(|lines| lines.iter().map(|line| line.outcome).collect())
+        .map_err(|faults| faults.into_iter().map(|fault| fault.code).collect())
 }
 
 #[test]
@@ -233,10 +226,10 @@ transactions:
         )
     };
     on_each(|database| async move {
-        use Outcome::{Created, Left};
-        assert_eq!(bring(&database, &bundle("100")), Ok(vec![Created, Created]), "what is reversed comes first");
-        assert_eq!(bring(&database, &bundle("100.00")), Ok(vec![Left, Left]));
-        assert_eq!(bring(&database, &bundle("90")), Err(vec!["append_only"]));
+        use Outcome::{Create, Unchanged};
+        assert_eq!(bring(&database, &bundle("100")), Ok(vec![Create, Create]), "what is reversed comes first");
+        assert_eq!(bring(&database, &bundle("100.00")), Ok(vec![Unchanged, Unchanged]));
+        assert_eq!(bring(&database, &bundle("90")), Err(vec!["append_only".to_owned()]));
         let read = database.client().get("transactions/whole").await.expect(200).body;
         assert_eq!((&read["amount"], &read["reversed"]), (&json!("100.00"), &json!("40.00")));
         let back = database.client().get("transactions/back").await.expect(200).body;

@@ -128,6 +128,17 @@ impl Client {
         self.send_bytes(method, path, &all, body).await
     }
 
+    /// Asks for an answer whose body is not read yet; a path without a leading slash is below `/api/v1/`.
+    pub async fn open(&self, path: &str) -> ServiceResponse {
+        let service = service(&self.state).await;
+        let key = self.key.clone().unwrap_or_default();
+        let mut request = test::TestRequest::with_uri(&format!("/api/v1/{path}"));
+        if let Some(peer) = self.peer {
+            request = request.peer_addr(peer);
+        }
+        service(request.append_header((header::AUTHORIZATION, format!("Bearer {key}")))).await
+    }
+
     /// Sends bytes with these headers.
     pub async fn send_bytes(
         &self,

@@ -1,7 +1,9 @@
 //! The harness: each test gets a database of its own on each backend, and the application over it, in process.
 
 pub mod builders;
+pub mod bundles;
 pub mod client;
+pub mod files;
 pub mod issuer;
 pub mod postgres;
 pub mod privacy;

@@ -40,7 +40,8 @@ const SENT_AT_ONCE: u64 = 64 * 1024;
 /// The problem's code for an address that has tried too many keys.
 pub const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 
-/// Files that are sent at one time: to one address, and to all. A file has 20 MiB at most.
+/// Files that are sent at one time: to one address, and to all. That of a document has 20 MiB at most and is in memory; what
+/// is taken out of the data may be of any size, of which little is in memory.
 const FILES_OF_ONE: u32 = 4;
 const FILES: u32 = 32;
 
@@ -132,7 +133,7 @@ impl Limits {
         Limits::place(&self.in_flight, address)
     }
 
-    /// Takes a place among the files that are sent, each of which is in memory until then: to be kept with the answer.
+    /// Takes a place among the files that are sent: to be kept with the answer until then.
     pub fn enter_file(&self, address: Option<IpAddr>) -> Result<Place> {
         Limits::place(&self.files, address)
     }

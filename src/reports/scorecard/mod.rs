@@ -18,7 +18,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::db::Conn;
-use crate::db::page::{self, Key};
+use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::types::{Instant, Ref};
 use crate::error::{Faults, Result};
@@ -27,7 +27,7 @@ use crate::figures::money::MoneyFigures;
 use crate::figures::pace::PaceCounts;
 use crate::figures::resolutions::ResolutionCounts;
 use crate::figures::tally::StatusCounts;
-use crate::http::list::{AsOf, PageParams};
+use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::resources::{agreements, pairings, programmes, projects, regions, sectors};
 use crate::text_enum;
@@ -180,16 +180,14 @@ pub struct ScorecardRow {
 )]
 #[get("/reports/scorecard")]
 pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
-    call.answer(|call, _| {
-        let query = call.query("getScorecard")?;
-        let filter: ScorecardFilter = typed(&query)?;
-        let AsOf { as_of } = typed(&query)?;
-        let listing = call.listing("getScorecard", &query)?;
+    call.list("getScorecard", |call, query, _| {
+        let filter: ScorecardFilter = typed(query)?;
+        let AsOf { as_of } = typed(query)?;
         let today = call.today();
         let recorded =
             filter.recorded_at.map(|at| (Instant::from(at), as_of.unwrap_or(call.state.settings.day_of(at))));
         let as_of = as_of.unwrap_or(today);
-        Ok(move |conn: &mut Conn| {
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
             let wanted = Wanted::resolve(conn, &filter)?;
             let facts = present::load(conn, &wanted, as_of)?;
             let (overall, rows) = sum(&facts, &wanted, as_of);
@@ -200,16 +198,15 @@ pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
                 (recorded_overall, recorded_rows) = (Some(overall.figures(as_of)?), rows);
             }
             let rows = rows_of(conn, &wanted, &facts, (rows, as_of), (recorded_rows, recorded.map(|(_, day)| day)))?;
-            let (items, next, total) = page::cut_computed(rows, &listing.page);
-            let body = json!({
+            let (items, next, total) = page::cut_computed(rows, page);
+            let beside = json!({
                 "as_of": as_of,
                 "recorded_at": recorded.map(|(at, _)| at),
                 "recorded_as_of": recorded.map(|(_, day)| day),
                 "overall": overall.figures(as_of)?,
                 "recorded_overall": recorded_overall,
-                "items": items,
             });
-            listing.answer_with(body, next.as_ref(), total)
+            Ok(Page::cut(&items, next, total)?.beside(beside))
         })
     })
     .await

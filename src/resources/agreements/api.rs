@@ -238,7 +238,7 @@ text_enum! {
 }
 
 /// What a list of agreements can be narrowed by.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AgreementFilter {
     /// Words in title, number, summary and note.

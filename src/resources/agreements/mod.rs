@@ -8,6 +8,7 @@
 pub mod amendments;
 pub mod api;
 pub mod parties;
+pub mod sheet;
 pub mod store;
 
 use chrono::NaiveDate;

@@ -6,6 +6,9 @@
 pub mod api;
 pub mod store;
 
+use chrono::NaiveDate;
+
+use crate::db::types::Instant;
 use crate::{kind, text_enum};
 
 /// The resource.
@@ -26,5 +29,18 @@ text_enum! {
         Expired => "expired",
         /// It was revoked. 已吊销.
         Revoked => "revoked",
+    }
+}
+
+impl Status {
+    /// How a key stands on a day, by when it was revoked and the last day on which it is good.
+    pub fn of(revoked_at: Option<Instant>, expires_on: Option<NaiveDate>, today: NaiveDate) -> Status {
+        if revoked_at.is_some() {
+            Status::Revoked
+        } else if expires_on.is_some_and(|last| last < today) {
+            Status::Expired
+        } else {
+            Status::Active
+        }
     }
 }

@@ -46,13 +46,7 @@ struct Values {
 
 impl Row {
     fn status(&self, today: NaiveDate) -> Status {
-        if self.revoked_at.is_some() {
-            Status::Revoked
-        } else if self.values.expires_on.is_some_and(|last| last < today) {
-            Status::Expired
-        } else {
-            Status::Active
-        }
+        Status::of(self.revoked_at, self.values.expires_on, today)
     }
 }
 

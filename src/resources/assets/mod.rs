@@ -3,6 +3,7 @@
 //! An asset is of a region and not of a pairing; all pairings share it.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named, text_enum};

@@ -3,16 +3,17 @@
 use actix_web::{HttpResponse, get};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::store;
 use crate::db::Conn;
+use crate::db::page::PageRequest;
 use crate::db::types::Instant;
 use crate::error::Result;
 use crate::history::Action;
-use crate::http::list::PageParams;
+use crate::http::list::{Page, PageParams};
 use crate::http::{Call, typed};
 use crate::text_enum;
 
@@ -137,14 +138,11 @@ async fn list(call: Call) -> Result<HttpResponse> {
             tracing::warn!(%error, "cannot write refusals into the history; trying again");
         }
     }
-    call.answer(|call, sight| {
-        let query = call.query("listAuditEvents")?;
-        let filter: AuditEventFilter = typed(&query)?;
-        let listing = call.listing("listAuditEvents", &query)?;
-        Ok(move |conn: &mut Conn| {
-            let page = store::page(conn, &filter, &listing.page, &sight)?;
-            let items = store::load(conn, &page.ids, &sight)?;
-            listing.answer(json!(items), &page)
+    call.list("listAuditEvents", |_, query, sight| {
+        let filter: AuditEventFilter = typed(query)?;
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
+            let page = store::page(conn, &filter, page, &sight)?;
+            Page::new(&store::load(conn, &page.ids, &sight)?, page)
         })
     })
     .await

@@ -11,7 +11,7 @@ use crate::db::schema::{audit_events, record_codes};
 use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
-use crate::history::{API_KEY, Action, REQUEST};
+use crate::history::{API_KEY, Action, CALENDAR_KEY, REQUEST};
 use crate::{keyset, resources};
 
 #[derive(Queryable, Selectable)]
@@ -35,14 +35,15 @@ struct Row {
 pub fn page(conn: &mut Conn, filter: &AuditEventFilter, page: &PageRequest, sight: &Sight) -> Result<PageIds> {
     let AuditEventFilter { entity, record_id, actor, action, request_id, at_from, at_before, sort } = filter;
     let is_administrators = sight.is_administrators();
-    if !is_administrators && matches!(entity.as_deref(), Some(REQUEST | API_KEY)) {
+    if !is_administrators && matches!(entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY)) {
         return Ok(PageIds::cut(Vec::new(), page.limit, page.count.then_some(0)));
     }
     let filtered = |_: &mut Conn| -> Result<_> {
         let mut query = audit_events::table.into_boxed::<MultiBackend>();
         if !is_administrators {
             // Refused requests alone are about no record; an index leaves them out by that.
-            query = query.filter(audit_events::record_id.is_not_null()).filter(audit_events::entity.ne(API_KEY));
+            let is_of_keys = audit_events::entity.eq(API_KEY).or(audit_events::entity.eq(CALENDAR_KEY));
+            query = query.filter(audit_events::record_id.is_not_null()).filter(diesel::dsl::not(is_of_keys));
         }
         if let Some(entity) = entity {
             query = query.filter(audit_events::entity.eq(entity));

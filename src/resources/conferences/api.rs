@@ -178,7 +178,7 @@ text_enum! {
 }
 
 /// What a list of conferences can be narrowed by.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ConferenceFilter {
     /// Words in title, venue, summary and note.

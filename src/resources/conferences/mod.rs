@@ -4,8 +4,10 @@
 //! the conference at which it was signed.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
+use crate::text::Text;
 use crate::{kind, text_enum};
 
 /// The resource.
@@ -62,6 +64,15 @@ impl Kind {
             Kind::Inspection => ("考察", "inspection"),
             Kind::Other => ("会议", "meeting"),
         }
+    }
+
+    /// What a conference of this kind is called: by its title, else by its number and kind.
+    pub fn name_of(self, title: Option<Text>, number: Option<i64>) -> Text {
+        let (zh, en) = self.words();
+        title.unwrap_or_else(|| match number {
+            Some(number) => Text { zh: format!("第{number}次{zh}"), en: Some(format!("{en} no. {number}")) },
+            None => Text { zh: zh.to_owned(), en: Some(en.to_owned()) },
+        })
     }
 }
 

@@ -279,13 +279,7 @@ pub fn references(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Reference>> {
     Ok(rows
         .into_iter()
         .map(|(id, code, zh, en, kind, number)| {
-            let (kind_zh, kind_en) = kind.words();
-            let name = Text::optional(zh, en).unwrap_or_else(|| match number {
-                Some(number) => {
-                    Text { zh: format!("第{number}次{kind_zh}"), en: Some(format!("{kind_en} no. {number}")) }
-                }
-                None => Text { zh: kind_zh.to_owned(), en: Some(kind_en.to_owned()) },
-            });
+            let name = kind.name_of(Text::optional(zh, en), number);
             Reference { id, code: Some(code), name }
         })
         .collect())

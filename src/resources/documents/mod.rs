@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod files;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named, text_enum};

@@ -5,6 +5,7 @@
 //! [`Stage`], computed and never stored.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use chrono::NaiveDate;

@@ -3,6 +3,7 @@
 //! What goes in and out of a fund are transactions that name it; the fund itself holds no amounts.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named, text_enum};

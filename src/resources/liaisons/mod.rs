@@ -4,6 +4,7 @@
 //! data: only keys of the pairing see it, and no search finds it.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, text_enum};

@@ -10,8 +10,10 @@
 //! confirmed.
 
 pub mod api;
+mod draft;
 mod filter;
 pub mod moves;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named, text_enum};

@@ -2,6 +2,7 @@
 //! may have a parent.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named, text_enum};

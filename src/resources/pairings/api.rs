@@ -160,7 +160,7 @@ fn both_sides(new: &NewPairing) -> Result<(), ValidationError> {
 }
 
 /// What a list of pairings can be narrowed by.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PairingFilter {
     /// Words in name and note.

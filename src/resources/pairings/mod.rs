@@ -4,6 +4,7 @@
 //! replaced. At any time one supporter at most leads. A pairing that takes another's place names it (`supersedes`).
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named, text_enum};

@@ -1,6 +1,7 @@
 //! Programmes (计划): the policies that pair regions, each with a period and a lead body.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named};

@@ -165,7 +165,7 @@ text_enum! {
 }
 
 /// What a list of progress reports can be narrowed by.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProgressReportFilter {
     /// Words in narrative and return note.

@@ -6,7 +6,9 @@
 //! takes its place once it is approved itself.
 
 pub mod api;
+pub mod order;
 pub mod periods;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, text_enum};
@@ -49,8 +51,8 @@ impl Status {
         }
     }
 
-    /// What a report may begin as: an import brings in what was approved elsewhere.
+    /// What a report may begin as: an import brings in what was approved, or returned, elsewhere.
     pub fn first() -> &'static [Status] {
-        &[Status::Draft, Status::Submitted, Status::Approved]
+        &[Status::Draft, Status::Submitted, Status::Approved, Status::Returned]
     }
 }

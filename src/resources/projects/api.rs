@@ -212,7 +212,7 @@ fn shares(new: &NewProject) -> Result<(), ValidationError> {
 }
 
 /// What a list of projects can be narrowed by.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProjectFilter {
     /// Words in title, description and note.

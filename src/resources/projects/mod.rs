@@ -4,6 +4,7 @@
 //! with it takes them along.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named, text_enum};

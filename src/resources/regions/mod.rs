@@ -1,6 +1,7 @@
 //! Regions (行政区): administrative divisions and functional zones, a tree. `division_code` is GB/T 2260.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named, text_enum};

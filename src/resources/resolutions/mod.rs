@@ -4,6 +4,7 @@
 //! then on its [`State`] is that one's.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use chrono::NaiveDate;

@@ -1,6 +1,7 @@
 //! Sectors (合作领域): fields of cooperation, a tree; each may name the vocabulary that its code is from.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, named};

@@ -10,6 +10,7 @@
 pub mod api;
 pub mod filter;
 mod reversal;
+pub mod sheet;
 pub mod store;
 
 use crate::{kind, text_enum};

@@ -5,6 +5,7 @@
 //! may stand for either side.
 
 pub mod api;
+pub mod sheet;
 pub mod store;
 
 use crate::kind;

@@ -4,15 +4,16 @@ use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, get, post};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::store;
+use crate::db::Conn;
+use crate::db::page::PageRequest;
 use crate::db::types::{Instant, Ref};
 use crate::error::Result;
 use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::list::PageParams;
+use crate::http::list::{Page, PageParams};
 use crate::text::Text;
 
 /// A numbered, signed change of an agreement.
@@ -67,12 +68,11 @@ crate::page_type!(AmendmentList of Amendment);
 )]
 #[get("/agreements/{ref}/amendments")]
 pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.answer(|call, _| {
-        let query = call.query("listAgreementAmendments")?;
-        let listing = call.listing("listAgreementAmendments", &query)?;
-        Ok(move |conn: &mut crate::db::Conn| {
-            let (items, page) = store::page(conn, &Ref(reference.into_inner()), &listing.page)?;
-            listing.answer(json!(items), &page)
+    let reference = Ref(reference.into_inner());
+    call.list("listAgreementAmendments", |_, _, _| {
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
+            let (items, page) = store::page(conn, &reference, page)?;
+            Page::new(&items, page)
         })
     })
     .await

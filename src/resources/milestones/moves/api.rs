@@ -4,16 +4,16 @@ use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, get, post};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::store;
 use crate::db::Conn;
+use crate::db::page::PageRequest;
 use crate::db::types::{Instant, Ref};
 use crate::error::Result;
 use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::list::PageParams;
+use crate::http::list::{Page, PageParams};
 use crate::resources::milestones::Milestones;
 use crate::resources::milestones::api::Milestone;
 use crate::resources::pairings::Role;
@@ -68,12 +68,11 @@ crate::page_type!(ConfirmationList of Confirmation);
 )]
 #[get("/milestones/{ref}/revisions")]
 pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.answer(|call, _| {
-        let query = call.query("listMilestoneRevisions")?;
-        let listing = call.listing("listMilestoneRevisions", &query)?;
-        Ok(move |conn: &mut Conn| {
-            let (items, page) = store::revisions(conn, &Ref(reference.into_inner()), &listing.page)?;
-            listing.answer(json!(items), &page)
+    let reference = Ref(reference.into_inner());
+    call.list("listMilestoneRevisions", |_, _, _| {
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
+            let (items, page) = store::revisions(conn, &reference, page)?;
+            Page::new(&items, page)
         })
     })
     .await
@@ -89,12 +88,11 @@ pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpR
 )]
 #[get("/milestones/{ref}/confirmations")]
 pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.answer(|call, _| {
-        let query = call.query("listMilestoneConfirmations")?;
-        let listing = call.listing("listMilestoneConfirmations", &query)?;
-        Ok(move |conn: &mut Conn| {
-            let (items, page) = store::confirmations(conn, &Ref(reference.into_inner()), &listing.page)?;
-            listing.answer(json!(items), &page)
+    let reference = Ref(reference.into_inner());
+    call.list("listMilestoneConfirmations", |_, _, _| {
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
+            let (items, page) = store::confirmations(conn, &reference, page)?;
+            Page::new(&items, page)
         })
     })
     .await

@@ -1,0 +1,2 @@
+DROP INDEX audit_events_deletions;
+DROP TABLE calendar_keys;

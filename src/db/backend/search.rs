@@ -1,0 +1,115 @@
+//! The index of texts, which neither backend's DSL knows.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text};
+
+use super::Conn;
+
+/// Replaces the searchable text of one record; `None` removes it. `number` tells apart the kinds within SQLite's one
+/// index, whose only fast way to a row is its rowid. Full-text tables have no DSL.
+pub fn put_search_text(conn: &mut Conn, kind: &str, number: i64, id: i64, body: Option<&str>) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            let rowid = search_rowid(number, id);
+            diesel::sql_query("DELETE FROM search_texts WHERE rowid = ?").bind::<BigInt, _>(rowid).execute(conn)?;
+            if let Some(body) = body {
+                diesel::sql_query("INSERT INTO search_texts (rowid, entity, body, record_id) VALUES (?, ?, ?, ?)")
+                    .bind::<BigInt, _>(rowid)
+                    .bind::<Text, _>(kind)
+                    .bind::<Text, _>(body)
+                    .bind::<BigInt, _>(id)
+                    .execute(conn)?;
+            }
+        }
+        Conn::Postgres(conn) => {
+            diesel::sql_query("DELETE FROM search_texts WHERE entity = $1 AND record_id = $2")
+                .bind::<Text, _>(kind)
+                .bind::<BigInt, _>(id)
+                .execute(conn)?;
+            if let Some(body) = body {
+                diesel::sql_query("INSERT INTO search_texts (entity, record_id, body) VALUES ($1, $2, $3)")
+                    .bind::<Text, _>(kind)
+                    .bind::<BigInt, _>(id)
+                    .bind::<Text, _>(body)
+                    .execute(conn)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds the searchable texts of records that have none, with one statement.
+pub fn add_search_texts(conn: &mut Conn, kind: &str, number: i64, texts: &[(i64, String)]) -> QueryResult<()> {
+    if texts.is_empty() {
+        return Ok(());
+    }
+    match conn {
+        Conn::Sqlite(conn) => {
+            let rows = vec!["(?, ?, ?, ?)"; texts.len()].join(", ");
+            let sql = format!("INSERT INTO search_texts (rowid, entity, body, record_id) VALUES {rows}");
+            let mut query = diesel::sql_query(sql).into_boxed();
+            for (id, body) in texts {
+                query = query
+                    .bind::<BigInt, _>(search_rowid(number, *id))
+                    .bind::<Text, _>(kind)
+                    .bind::<Text, _>(body)
+                    .bind::<BigInt, _>(*id);
+            }
+            query.execute(conn).map(drop)
+        }
+        Conn::Postgres(conn) => {
+            let (ids, bodies): (Vec<i64>, Vec<&str>) = texts.iter().map(|(id, body)| (*id, body.as_str())).unzip();
+            diesel::sql_query(
+                "INSERT INTO search_texts (entity, record_id, body) SELECT $1, * FROM unnest($2::bigint[], $3::text[])",
+            )
+            .bind::<Text, _>(kind)
+            .bind::<Array<BigInt>, _>(ids)
+            .bind::<Array<Text>, _>(bodies)
+            .execute(conn)
+            .map(drop)
+        }
+    }
+}
+
+fn search_rowid(number: i64, id: i64) -> i64 {
+    id * 64 + number
+}
+
+/// How a backend asks its full-text index: SQL with two binds, the query and the kind, between three pieces.
+pub struct SearchSql {
+    pub pieces: [&'static str; 3],
+    pub query: String,
+}
+
+/// The condition that a record's text holds every phrase, as `id IN (…)`.
+///
+/// PostgreSQL plans the match apart from the rest (`MATERIALIZED`), so that it uses the text's index.
+pub fn search_sql(conn: &Conn, kind: &str, phrases: &[String]) -> SearchSql {
+    match conn {
+        Conn::Sqlite(_) => {
+            let body: Vec<String> = phrases.iter().map(|phrase| format!("body : \"{phrase}\" *")).collect();
+            SearchSql {
+                pieces: ["(SELECT record_id FROM search_texts WHERE search_texts MATCH ", " AND entity = ", ")"],
+                query: format!("entity : \"{kind}\" AND {}", body.join(" AND ")),
+            }
+        }
+        Conn::Postgres(_) => {
+            let query: Vec<String> = phrases.iter().map(|phrase| prefix_query(phrase)).collect();
+            SearchSql {
+                pieces: [
+                    "(WITH m AS MATERIALIZED (SELECT entity, record_id FROM search_texts \
+                     WHERE to_tsvector('simple', body) @@ to_tsquery('simple', ",
+                    ")) SELECT record_id FROM m WHERE entity = ",
+                    ")",
+                ],
+                query: query.join(" & "),
+            }
+        }
+    }
+}
+
+/// Words that follow each other, the last of them a beginning: `文 旅` becomes `'文' <-> '旅':*`.
+fn prefix_query(phrase: &str) -> String {
+    let words: Vec<String> = phrase.split(' ').map(|word| format!("'{word}'")).collect();
+    format!("({}:*)", words.join(" <-> "))
+}

@@ -1,0 +1,82 @@
+//! Stand-in codes: how files name a record that has no code.
+//!
+//! A bundle tells by code which record is meant, and some kinds need none. So a record without one goes by a code that
+//! is made of what never changes: its kind, its id, and eight hexadecimal digits of the SHA-256 of these and of the
+//! instant of its creation. In the database that it came from it leads back to that very record, which stays without a
+//! code; no other database has a record with that id and that instant, so that there it becomes the record's code.
+
+use diesel::QueryResult;
+use sha2::{Digest, Sha256};
+
+use super::Conn;
+use super::reference::{Kind, Made};
+use super::types::Instant;
+use crate::access::hex;
+
+/// The bytes of the digest that a stand-in code shows.
+const SHOWN: usize = 4;
+
+/// The code that stands in for a record's own.
+pub fn code(kind: &Kind, id: i64, created_at: Instant) -> String {
+    let microseconds = created_at.utc().timestamp_micros();
+    let digest = hex(&Sha256::digest(format!("{}\n{id}\n{microseconds}", kind.name))[..SHOWN]);
+    format!("{}-{id}-{digest}", kind.name.replace('_', "-"))
+}
+
+/// The record that a stand-in code was made for, while it still has no code of its own.
+pub fn find(conn: &mut Conn, kind: &Kind, code: &str) -> QueryResult<Option<i64>> {
+    let Some(id) = id_in(kind, code) else { return Ok(None) };
+    let made = (kind.made)(conn, &[id])?;
+    let is_meant = |(id, own, created_at): &Made| own.is_none() && self::code(kind, *id, *created_at) == code;
+    Ok(made.into_iter().find(is_meant).map(|(id, ..)| id))
+}
+
+/// Whether a text could be a stand-in code of this kind.
+pub fn has_shape(kind: &Kind, code: &str) -> bool {
+    id_in(kind, code).is_some()
+}
+
+/// The id in a text that has the shape of a stand-in code of this kind.
+fn id_in(kind: &Kind, code: &str) -> Option<i64> {
+    let rest = code.strip_prefix(kind.name.replace('_', "-").as_str())?.strip_prefix('-')?;
+    let (id, digest) = rest.split_once('-')?;
+    let is_digest = digest.len() == 2 * SHOWN && digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_id = id.bytes().all(|b| b.is_ascii_digit()) && !id.starts_with('0');
+    if is_digest && is_id { id.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::{milestones, progress_reports};
+
+    #[test]
+    fn a_stand_in_names_kind_id_and_moment() {
+        let at = |text: &str| Instant::from(text.parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+        let moment = at("2022-04-11T01:30:00.000001Z");
+        let one = code(&milestones::KIND, 12, moment);
+        assert!(one.starts_with("milestone-12-"), "{one}");
+        assert_eq!(one, code(&milestones::KIND, 12, moment));
+        assert_ne!(one, code(&milestones::KIND, 12, at("2022-04-11T01:30:00.000002Z")));
+        assert_eq!(id_in(&milestones::KIND, &one), Some(12));
+        let other = code(&progress_reports::KIND, 12, moment);
+        assert!(other.starts_with("progress-report-12-"), "{other}");
+        assert_eq!((id_in(&progress_reports::KIND, &other), id_in(&milestones::KIND, &other)), (Some(12), None));
+    }
+
+    #[test]
+    fn what_has_another_shape_is_none() {
+        for code in [
+            "milestone-12",
+            "milestone-12-abc",
+            "milestone--abcdef01",
+            "milestone-012-abcdef01",
+            "milestone-12-abcdef0g",
+            "milestone-12-abcdef012",
+            "milestone-99999999999999999999-abcdef01",
+            "road-12-abcdef01",
+        ] {
+            assert_eq!(id_in(&milestones::KIND, code), None, "{code}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Sending files that are made while they are sent, or kept outside of memory until they are.
+//!
+//! A list is read page by page, each with a connection that is given back before the page is sent. The pages go through a
+//! channel that holds one of them: a client that reads slowly makes the reading wait, and holds no connection and no more
+//! than two pages meanwhile. One that reads nothing is dropped with its connection
+//! ([`commands`](crate::commands)). A fault in the middle breaks the transfer off, so that what has come is known to be
+//! incomplete.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::header;
+use actix_web::web::Bytes;
+use chrono::NaiveDate;
+use serde_json::Value;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::format::Format;
+use super::list::Page;
+use super::{Call, held, peer};
+use crate::db::page::{Key, PageRequest};
+use crate::db::{Conn, Store};
+use crate::error::{Error, Result};
+use crate::transfer::export::rows::Rows;
+
+/// The records of one page.
+const PAGE: i64 = 500;
+/// The bytes of a file that are read at a time.
+const CHUNK: usize = 64 * 1024;
+/// Pages that wait to be sent.
+const WAITING: usize = 1;
+/// How often a page is tried for which no connection is free, and how long one waits in between: a file is long, and a
+/// service that is busy for a moment is no reason to break it off.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What finds a page of a list.
+type Work = Arc<dyn Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync>;
+
+/// Answers a list as a file.
+pub async fn list<W>(call: &Call, operation: &'static str, format: Format, work: W) -> Result<HttpResponse>
+where
+    W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
+{
+    let place = call.state.limits.enter_file(peer::of(&call.request))?;
+    let pages = Pages {
+        store: call.state.store.clone(),
+        work: Arc::new(work),
+        rows: Arc::new(Rows::new(&call.state.contract, operation, format, call.language(), &call.sight())?),
+    };
+    let body = match format {
+        Format::Xlsx => Body::of_file(pages.workbook().await?)?,
+        _ => pages.stream(call, operation).await?,
+    };
+    let name = call.request.path().rsplit('/').next().unwrap_or(operation).to_owned();
+    Ok(attachment(call, format, &name, held::hold(BoxBody::new(body), place)))
+}
+
+/// The answer that has a file: named after what it holds and today.
+pub fn attachment(call: &Call, format: Format, name: &str, body: BoxBody) -> HttpResponse {
+    let content_type = match format {
+        Format::Csv => "text/csv; charset=utf-8",
+        other => other.media_type(),
+    };
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_DISPOSITION, disposition(name, call.today(), format)))
+        .insert_header((header::CONTENT_LANGUAGE, call.language().tag()))
+        .content_type(content_type)
+        .body(body)
+}
+
+fn disposition(name: &str, today: NaiveDate, format: Format) -> String {
+    format!("attachment; filename=\"{name}-{today}.{}\"", format.suffix())
+}
+
+/// A list that is read to its end.
+struct Pages {
+    store: Store,
+    work: Work,
+    rows: Arc<Rows>,
+}
+
+impl Pages {
+    /// Reads one page and makes something of it, off the server's threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        after: Option<Key>,
+        make: impl FnOnce(&Rows, Vec<Value>) -> Result<T> + Send + 'static,
+    ) -> Result<(T, Option<Key>)> {
+        let mut tries = 0;
+        let page = loop {
+            let request = PageRequest { limit: PAGE, after: after.clone(), count: false, list: String::new() };
+            let work = self.work.clone();
+            let read = self.store.read(move |conn| work(conn, &request));
+            match read.await {
+                Err(Error::Unavailable(cause)) if tries + 1 < TRIES && after.is_some() => {
+                    tracing::warn!(cause, "a page of a file has to wait");
+                    tries += 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                read => break read?,
+            }
+        };
+        let (rows, next) = (self.rows.clone(), page.next);
+        let made = tokio::task::spawn_blocking(move || make(&rows, page.items)).await.map_err(Error::unexpected)??;
+        Ok((made, next))
+    }
+
+    /// Begins to send the list. Its first page is read before, so that what is wrong with the request is told as such.
+    async fn stream(self, call: &Call, operation: &'static str) -> Result<Body> {
+        let (first, after) = self
+            .read(None, |rows, items| {
+                let mut bytes = rows.head()?;
+                bytes.extend(rows.lines(items)?);
+                Ok(bytes)
+            })
+            .await?;
+        let (sender, parts) = channel(WAITING);
+        let request_id = call.request_id.clone();
+        tokio::spawn(async move {
+            if let Err(error) = self.feed(&sender, first, after).await {
+                tracing::error!(request_id, operation, %error, "a file was broken off");
+                // Who has gone away needs no word.
+                let _ = sender.send(Part::Broken(error)).await;
+            }
+        });
+        Ok(Body { size: BodySize::Stream, parts })
+    }
+
+    /// Writes the list into a workbook that is on disk alone.
+    async fn workbook(self) -> Result<File> {
+        let (sender, mut pages) = channel::<Vec<Value>>(WAITING);
+        let rows = self.rows.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let failed = |error: std::io::Error| Error::Unavailable(format!("cannot make a temporary file: {error}"));
+            let mut file = tempfile::tempfile().map_err(failed)?;
+            rows.workbook(std::iter::from_fn(|| pages.blocking_recv()), &mut file)?;
+            Ok::<File, Error>(file)
+        });
+        let mut after = None;
+        loop {
+            let (items, next) = self.read(after, |_, items| Ok(items)).await?;
+            // Who writes says himself why he writes no more.
+            if sender.send(items).await.is_err() || next.is_none() {
+                break;
+            }
+            after = next;
+        }
+        drop(sender);
+        written.await.map_err(Error::unexpected)?
+    }
+
+    async fn feed(self, sender: &Sender<Part>, first: Vec<u8>, mut after: Option<Key>) -> Result<()> {
+        let mut bytes = first;
+        loop {
+            if !bytes.is_empty() && sender.send(Part::Bytes(bytes.into())).await.is_err() {
+                return Ok(());
+            }
+            if after.is_none() {
+                let _ = sender.send(Part::End).await;
+                return Ok(());
+            }
+            (bytes, after) = self.read(after, |rows, items| rows.lines(items)).await?;
+        }
+    }
+}
+
+/// What comes through the channel.
+enum Part {
+    Bytes(Bytes),
+    /// All of it was sent.
+    End,
+    Broken(Error),
+}
+
+/// A body that is made while it is sent.
+pub struct Body {
+    size: BodySize,
+    parts: Receiver<Part>,
+}
+
+impl Body {
+    /// The bytes of a file from its beginning; the file is read a piece at a time.
+    pub fn of_file(mut file: File) -> Result<Body> {
+        let failed = |error: std::io::Error| Error::Unavailable(format!("cannot read a temporary file: {error}"));
+        let size = file.metadata().map_err(failed)?.len();
+        file.rewind().map_err(failed)?;
+        let (sender, parts) = channel(WAITING);
+        tokio::spawn(async move {
+            loop {
+                let read = tokio::task::spawn_blocking(move || {
+                    let mut bytes = vec![0; CHUNK];
+                    let count = file.read(&mut bytes)?;
+                    bytes.truncate(count);
+                    Ok::<_, std::io::Error>((file, bytes))
+                });
+                let part = match read.await.map_err(Error::unexpected).and_then(|read| read.map_err(failed)) {
+                    Ok((_, bytes)) if bytes.is_empty() => Part::End,
+                    Ok((rest, bytes)) => {
+                        file = rest;
+                        if sender.send(Part::Bytes(bytes.into())).await.is_err() {
+                            return;
+                        }
+                        continue;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "a file was broken off");
+                        Part::Broken(error)
+                    }
+                };
+                let _ = sender.send(part).await;
+                return;
+            }
+        });
+        Ok(Body { size: BodySize::Sized(size), parts })
+    }
+}
+
+impl MessageBody for Body {
+    type Error = Error;
+
+    fn size(&self) -> BodySize {
+        self.size
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        self.parts.poll_recv(cx).map(|part| match part {
+            Some(Part::Bytes(bytes)) => Some(Ok(bytes)),
+            Some(Part::End) => {
+                self.parts.close();
+                None
+            }
+            Some(Part::Broken(error)) => Some(Err(error)),
+            // Who fed it has gone without saying that this is all.
+            None => Some(Err(Error::unexpected("a file ended before its end"))),
+        })
+    }
+}

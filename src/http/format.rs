@@ -1,0 +1,175 @@
+//! In which format an answer is asked for: by a suffix of the path (`/api/v1/milestones.csv`), or by `Accept`.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{self, Header, Quality};
+use actix_web::http::uri::{PathAndQuery, Uri};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, web};
+
+use super::AppState;
+use crate::error::{Problem, Result};
+use crate::msg;
+
+/// A format of answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Yaml,
+    Csv,
+    Xlsx,
+    /// One JSON value a line.
+    Ndjson,
+}
+
+/// What every list can be had in; the first where a client takes any.
+pub const OF_LISTS: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx, Format::Ndjson];
+/// What a bundle can be had in.
+pub const OF_BUNDLES: &[Format] = &[Format::Json, Format::Yaml, Format::Xlsx];
+
+const ALL: [Format; 5] = [Format::Json, Format::Yaml, Format::Csv, Format::Xlsx, Format::Ndjson];
+
+impl Format {
+    /// The media type, without parameters.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            // RFC 9512.
+            Format::Yaml => "application/yaml",
+            // RFC 4180.
+            Format::Csv => "text/csv",
+            Format::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Format::Ndjson => "application/x-ndjson",
+        }
+    }
+
+    /// The ending of a file's name and of a path, without the dot.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Yaml => "yaml",
+            Format::Csv => "csv",
+            Format::Xlsx => "xlsx",
+            Format::Ndjson => "ndjson",
+        }
+    }
+}
+
+/// The format that a path's suffix named, as an extension of the request.
+#[derive(Clone, Copy)]
+struct BySuffix(Format);
+
+/// The format that a request asks for among those that are offered; 406 where it takes none of them (RFC 9110, 12.5.1).
+///
+/// A suffix says it for certain. Otherwise the greatest quality of `Accept` does, and of equal ones the range that says
+/// more; without the header, or where it cannot be read, the first that is offered.
+pub fn asked(request: &HttpRequest, offered: &[Format]) -> Result<Format> {
+    if let Some(BySuffix(format)) = request.extensions().get().copied() {
+        return Ok(format);
+    }
+    let first = offered.first().copied().unwrap_or(Format::Json);
+    if !request.headers().contains_key(header::ACCEPT) {
+        return Ok(first);
+    }
+    let Ok(accept) = header::Accept::parse(request) else { return Ok(first) };
+    if accept.0.is_empty() {
+        return Ok(first);
+    }
+    let ranges: Vec<(String, Quality)> =
+        accept.0.iter().map(|range| (range.item.essence_str().to_ascii_lowercase(), range.quality)).collect();
+    let mut best: Option<(Format, (Quality, u8))> = None;
+    for format in offered {
+        let rank = rank(&ranges, format.media_type());
+        if rank.0 > Quality::ZERO && best.is_none_or(|(_, so_far)| rank > so_far) {
+            best = Some((*format, rank));
+        }
+    }
+    best.map(|(format, _)| format).ok_or_else(|| {
+        let offered: Vec<&str> = offered.iter().map(|format| format.media_type()).collect();
+        let offered = offered.join(", ");
+        Problem::new(406, "not_acceptable", msg!("没有可接受的格式", "No format is acceptable"))
+            .detail(msg!("可用格式：{offered}。", "There are: {offered}."))
+            .into()
+    })
+}
+
+/// The quality of a media type by the range that says most of it, and how much that says.
+fn rank(ranges: &[(String, Quality)], media_type: &str) -> (Quality, u8) {
+    let main = media_type.split('/').next().unwrap_or_default();
+    let says = |range: &str| match range.split_once('/') {
+        Some(_) if range == media_type => 3,
+        Some((kind, "*")) if kind == main => 2,
+        Some(("*", "*")) => 1,
+        _ => 0_u8,
+    };
+    let found = ranges.iter().map(|(range, quality)| (says(range), *quality)).filter(|(says, _)| *says > 0).max();
+    found.map_or((Quality::ZERO, 0), |(says, quality)| (quality, says))
+}
+
+/// The middleware that takes the suffix of a format off a path and remembers it, where the rest is the path of a read
+/// that offers the format. Other paths stay as they are: they lead nowhere, as before.
+pub async fn by_suffix<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    if let Some((format, uri)) = without_suffix(&request) {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+        request.extensions_mut().insert(BySuffix(format));
+    }
+    next.call(request).await
+}
+
+fn without_suffix(request: &ServiceRequest) -> Option<(Format, Uri)> {
+    if *request.method() != Method::GET {
+        return None;
+    }
+    let (path, suffix) = request.path().rsplit_once('.')?;
+    let format = ALL.into_iter().find(|format| format.suffix() == suffix)?;
+    let state = request.app_data::<web::Data<AppState>>()?;
+    if !state.contract.offers(path, format.media_type()) {
+        return None;
+    }
+    let path_and_query = match request.uri().query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
+    };
+    let mut parts = request.uri().clone().into_parts();
+    parts.path_and_query = Some(path_and_query.ok()?);
+    Some((format, Uri::from_parts(parts).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn the_better_range_decides() {
+        for (accept, wanted) in [
+            ("", Some(Format::Json)),
+            ("*/*", Some(Format::Json)),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Some(Format::Json)),
+            ("text/csv", Some(Format::Csv)),
+            ("TEXT/CSV; charset=utf-8", Some(Format::Csv)),
+            ("text/csv, */*", Some(Format::Csv)),
+            ("text/*", Some(Format::Csv)),
+            ("application/json, text/csv", Some(Format::Json)),
+            ("application/json;q=0.5, text/csv;q=0.6", Some(Format::Csv)),
+            ("application/json;q=0.501, text/csv;q=0.5", Some(Format::Json)),
+            ("*/*, application/json;q=0", Some(Format::Csv)),
+            ("application/x-ndjson;q=0.001", Some(Format::Ndjson)),
+            ("application/json, application/problem+json", Some(Format::Json)),
+            ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Some(Format::Xlsx)),
+            ("text/html", None),
+            ("text/csv;q=0", None),
+            ("application/yaml", None),
+        ] {
+            let request = TestRequest::default().append_header(("Accept", accept)).to_http_request();
+            assert_eq!(asked(&request, OF_LISTS).ok(), wanted, "{accept}");
+        }
+        assert_eq!(asked(&TestRequest::default().to_http_request(), OF_LISTS).ok(), Some(Format::Json));
+    }
+}

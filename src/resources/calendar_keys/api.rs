@@ -1,0 +1,237 @@
+//! What editors see of the keys of calendars.
+
+use actix_web::web::{Path, Payload};
+use actix_web::{HttpResponse, get, post};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+use validator::Validate;
+
+use super::{CalendarKeys, Status, store};
+use crate::access::feeds::{Feed, PARAMETER};
+use crate::access::keys::Issued;
+use crate::db::Conn;
+use crate::db::page::{PageRequest, RecordSort};
+use crate::db::reference::Reference;
+use crate::db::types::{Code, Instant, Ref};
+use crate::error::{Problem, Result};
+use crate::http::answer::Answer;
+use crate::http::idempotency::Posted;
+use crate::http::list::{Page, PageParams};
+use crate::http::{Call, crud, typed};
+use crate::resources::pairings;
+use crate::resources::record::Resource;
+
+/// A key of a calendar, without its secret part.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CalendarKey {
+    /// The record's number, for ever.
+    #[schema(minimum = 1, example = 1)]
+    pub id: i64,
+    /// The key's public part: what stands between `ptf_` and the next underscore.
+    pub code: Code,
+    /// Counts the changes of the record.
+    #[schema(minimum = 1, example = 1)]
+    pub version: i64,
+    /// When the key was made.
+    pub created_at: Instant,
+    /// When the key was last changed.
+    pub updated_at: Instant,
+    /// The pairing whose feed it opens.
+    pub pairing: Reference,
+    /// The feed that it opens.
+    pub feed: Feed,
+    /// Whose calendar it is for.
+    #[schema(max_length = 200, example = "新会区对口办的手机日历")]
+    pub name: String,
+    /// The last day on which it is good, in the service's time zone; null: until it is revoked.
+    pub expires_on: Option<NaiveDate>,
+    /// When it was revoked.
+    pub revoked_at: Option<Instant>,
+    /// Who made it.
+    #[schema(max_length = 200, example = "新会区对口办")]
+    pub created_by: String,
+    /// How it stands today.
+    pub status: Status,
+}
+
+/// A key of a calendar to make.
+#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewCalendarKey {
+    /// Whose calendar it is for.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f]*[^\\u0000-\\u0020\\u007f][^\\u0000-\\u001f\\u007f]*$",
+        example = "新会区对口办的手机日历"
+    )]
+    pub name: String,
+    /// The feed that it opens.
+    pub feed: Feed,
+    /// The last day on which it is good, in the service's time zone; absent: until it is revoked.
+    #[serde(default)]
+    pub expires_on: Option<NaiveDate>,
+    /// The id of the pairing, which the path names.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub pairing: Option<i64>,
+    /// The key itself, which the service makes; no client gives it.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub issued: Option<Issued>,
+}
+
+/// A key of a calendar that was just made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IssuedCalendarKey {
+    /// The key as it will be read from now on.
+    pub key: CalendarKey,
+    /// The path of the feed with the whole key, to be subscribed below the service's address. It is shown once: null when
+    /// this is the answer to a retry.
+    #[schema(max_length = 400, example = "/api/v1/pairings/xinhui-taishan/milestones.ics?key=ptf_k3m9q2xa_…")]
+    pub subscribe_path: Option<String>,
+}
+
+/// What a list of keys of calendars can be narrowed by.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CalendarKeyFilter {
+    /// Of this pairing.
+    pub pairing: Option<Ref>,
+    /// Of these feeds; several repeat the parameter.
+    #[serde(default)]
+    pub feed: Vec<Feed>,
+    /// Only those that were revoked, or only those that were not.
+    pub revoked: Option<bool>,
+    /// Changed at this instant or later.
+    pub updated_since: Option<DateTime<Utc>>,
+    /// The order; a minus turns it round.
+    #[param(inline)]
+    pub sort: Option<RecordSort>,
+}
+
+crate::page_type!(CalendarKeyList of CalendarKey);
+
+/// Lists keys of calendars.
+#[utoipa::path(
+    get, path = "/calendar-keys", operation_id = "listCalendarKeys", tag = "calendar-keys",
+    summary = "List calendar-keys · 日历密钥列表",
+    description = "A page of the keys of calendars of the pairings that the caller may write in, without their secret parts. 分页列出调用者可写入的结对关系的日历密钥，不含密文。",
+    params(CalendarKeyFilter, PageParams),
+    responses((status = 200, description = "A page of keys.", body = CalendarKeyList))
+)]
+#[get("/calendar-keys")]
+async fn list(call: Call) -> Result<HttpResponse> {
+    call.list("listCalendarKeys", |call, query, sight| {
+        let filter: CalendarKeyFilter = typed(query)?;
+        let view = call.view(query);
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
+            let page = store::page(conn, &filter, page, &sight)?;
+            Page::new(&CalendarKeys::load(conn, &page.ids, view)?, page)
+        })
+    })
+    .await
+}
+
+/// Lists the keys of a pairing's calendars.
+#[utoipa::path(
+    get, path = "/pairings/{ref}/calendar-keys", operation_id = "listPairingCalendarKeys", tag = "calendar-keys",
+    summary = "List the keys of a pairing's calendars · 结对关系的日历密钥",
+    description = "The keys of the feeds of one pairing, without their secret parts; for who may write in it. 一个结对关系的日历密钥，不含密文。",
+    params(("ref" = Ref, Path, description = "The pairing's code, or its id."), PageParams),
+    responses((status = 200, description = "A page of keys.", body = CalendarKeyList))
+)]
+#[get("/pairings/{ref}/calendar-keys")]
+async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResponse> {
+    call.list("listPairingCalendarKeys", |call, query, sight| {
+        let view = call.view(query);
+        let reference = Ref(reference.into_inner());
+        Ok(move |conn: &mut Conn, page: &PageRequest| {
+            let not_found = || Problem::not_found(pairings::KIND.name, &reference.0);
+            let id = pairings::KIND.find(conn, &reference)?.ok_or_else(not_found)?;
+            sight.require_pairing(id)?;
+            let filter = CalendarKeyFilter { pairing: Some(reference.clone()), ..CalendarKeyFilter::default() };
+            let page = store::page(conn, &filter, page, &sight)?;
+            Page::new(&CalendarKeys::load(conn, &page.ids, view)?, page)
+        })
+    })
+    .await
+}
+
+/// Makes a key of a calendar.
+#[utoipa::path(
+    post, path = "/pairings/{ref}/calendar-keys", operation_id = "createPairingCalendarKey", tag = "calendar-keys",
+    summary = "Make a key of a calendar · 新建日历密钥",
+    description = "Makes a key that opens one feed of this pairing, by its URL alone, and shows that URL's path whole, once. The key is \
+        good for nothing else. A retry with the same `Idempotency-Key` gets the same answer without the path: revoke that key and \
+        make another. 新建只能读取本结对关系某一日历的密钥；含密钥的地址仅显示一次。",
+    params(("ref" = Ref, Path, description = "The pairing's code, or its id.")),
+    request_body(content = NewCalendarKey, description = "The key to make."),
+    responses((status = 201, description = "The key was made.", body = IssuedCalendarKey))
+)]
+#[post("/pairings/{ref}/calendar-keys")]
+async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
+    let actor = call.writer()?;
+    let body = call.json(payload, &["application/json"]).await?;
+    call.state.contract.judge(CalendarKeys::NEW, &body)?;
+    let new: NewCalendarKey = serde_json::from_value(body.clone())?;
+    call.post(actor, &body, |tx| {
+        let (key, secret) = store::issue(tx, &Ref(reference.into_inner()), new)?;
+        let (id, version) = CalendarKeys::id_and_version(&key);
+        let feed = key.feed.path(&key.pairing.key().0);
+        let mut issued = IssuedCalendarKey { key, subscribe_path: Some(format!("{feed}?{PARAMETER}={secret}")) };
+        let posted = Posted::created(format!("/api/v1/calendar-keys/{id}"), version, &issued)?;
+        issued.subscribe_path = None;
+        posted.kept_as(&issued)
+    })
+    .await
+}
+
+/// Reads a key of a calendar.
+#[utoipa::path(
+    get, path = "/calendar-keys/{ref}", operation_id = "getCalendarKey", tag = "calendar-keys",
+    summary = "Read one key of a calendar · 读取日历密钥",
+    description = "One key by its code or id, without its secret part; for who may write in its pairing. 读取一个日历密钥，不含密文。",
+    params(("ref" = Ref, Path, description = "The key's code, or its id.")),
+    responses((status = 200, description = "The key.", body = CalendarKey))
+)]
+#[get("/calendar-keys/{ref}")]
+async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
+    call.answer(|call, sight| {
+        let view = call.view(&call.query("getCalendarKey")?);
+        Ok(move |conn: &mut Conn| {
+            let key = crud::find::<CalendarKeys>(conn, &Ref(reference.into_inner()), view)?;
+            sight.require_pairing(key.pairing.id)?;
+            Answer::record(&key, key.version)
+        })
+    })
+    .await
+}
+
+/// Revokes a key of a calendar.
+#[utoipa::path(
+    post, path = "/calendar-keys/{ref}/revoke", operation_id = "revokeCalendarKey", tag = "calendar-keys",
+    summary = "Revoke a key of a calendar · 吊销日历密钥",
+    description = "From the next request on the key is refused, by every replica; it is never good again. A second revocation changes \
+        nothing. 吊销日历密钥，立即生效且不可恢复。",
+    params(("ref" = Ref, Path, description = "The key's code, or its id.")),
+    responses((status = 200, description = "The key as it is now.", body = CalendarKey))
+)]
+#[post("/calendar-keys/{ref}/revoke")]
+async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
+    let actor = call.writer()?;
+    call.require_no_body(payload).await?;
+    call.post(actor, &serde_json::Value::Null, |tx| {
+        let key = store::revoke(tx, &Ref(reference.into_inner()))?;
+        let (_, version) = CalendarKeys::id_and_version(&key);
+        Posted::done(version, &key)
+    })
+    .await
+}
+
+/// Mounts the operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config.service(list).service(list_of_pairing).service(create).service(get).service(revoke);
+}

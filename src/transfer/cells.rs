@@ -1,0 +1,218 @@
+//! Cells: what a value looks like in a table, and what a cell says as a value.
+//!
+//! Writing and reading are each other's reverse: what [`written`] gives, [`read()`] takes back, in both languages and
+//! through the text of a CSV file ([`Cell::text`]), too. A decimal may come back with other zeros at its end (`100` for
+//! `100.00`), which is the same number. Reading is generous in form only (`2022年4月11日`, `1,200`, `是`): what cannot be
+//! what the column holds stays as it stands, for the schema to find fault with.
+
+mod forms;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use chrono::NaiveDate;
+use serde_json::{Number, Value};
+
+use super::columns::{Choice, Column, NAME_AND_CODE, SEPARATOR, Shape, split};
+use crate::text::Language;
+pub use forms::{day, number_text};
+use forms::{is_percent, plain, truth};
+pub use rows::{Cells, rows};
+
+/// What a cell holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Empty,
+    /// As it stands in the file: where it looks like a formula, with the `'` of [`defuse`] in front.
+    Text(String),
+    Number(f64),
+    Date(NaiveDate),
+    Boolean(bool),
+}
+
+impl Cell {
+    /// The cell in a file that holds only text.
+    pub fn text(&self) -> String {
+        match self {
+            Cell::Empty => String::new(),
+            Cell::Text(text) => text.clone(),
+            Cell::Number(number) => number_text(*number),
+            Cell::Date(day) => day.to_string(),
+            Cell::Boolean(true) => "true".to_owned(),
+            Cell::Boolean(false) => "false".to_owned(),
+        }
+    }
+
+    /// Whether nothing can be seen in it.
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Cell::Empty => true,
+            Cell::Text(text) => text.trim().is_empty(),
+            _ => false,
+        }
+    }
+}
+
+/// Whether a spreadsheet could take a text for a formula, once any `'` in front are gone.
+fn looks_like_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+/// A text that no spreadsheet takes for a formula: one `'` more in front of what could be one.
+pub fn defuse(text: String) -> String {
+    if looks_like_formula(&text) { format!("'{text}") } else { text }
+}
+
+/// The text that [`defuse`] was given.
+pub fn restore(text: &str) -> &str {
+    match text.strip_prefix('\'') {
+        Some(rest) if looks_like_formula(rest) => rest,
+        _ => text,
+    }
+}
+
+/// The cell of a column for a record, or for an item of a list: as it is read (references as `{id, code, name}`) or as
+/// it is written (references as codes).
+pub fn written(column: &Column, record: &Value, language: Language) -> Cell {
+    let Some(value) = record.pointer(&column.pointer) else { return Cell::Empty };
+    let words = |text: String| if text.is_empty() { Cell::Empty } else { Cell::Text(defuse(text)) };
+    match (&column.shape, value) {
+        (_, Value::Null) => Cell::Empty,
+        (Shape::Boolean, Value::Bool(value)) => match language {
+            Language::Zh => words(if *value { "是" } else { "否" }.to_owned()),
+            Language::En => Cell::Boolean(*value),
+        },
+        (Shape::Date, Value::String(text)) => text.parse().map_or_else(|_| words(text.clone()), Cell::Date),
+        (Shape::Integer | Shape::Number, Value::Number(number)) => of_number(number),
+        (Shape::Decimal, Value::String(text)) => match text.parse::<f64>() {
+            Ok(number) if plain(&number_text(number)) == plain(text) => Cell::Number(number),
+            _ => words(text.clone()),
+        },
+        (Shape::Choice(choices), Value::String(value)) => words(word_of(choices, value, language)),
+        (Shape::Choices(choices), Value::Array(values)) => {
+            words(joined(values, |value| value.as_str().map(|value| word_of(choices, value, language))))
+        }
+        (Shape::Reference(_) | Shape::Named, value) => words(named(value, language, |_| true)),
+        (Shape::References(_) | Shape::NamedAll, Value::Array(values)) => {
+            // A name with a separator in it would come back as two references.
+            words(joined(values, |value| Some(named(value, language, |name| split(name).eq([name])))))
+        }
+        (Shape::Texts, Value::Array(values)) => words(joined(values, |value| value.as_str().map(str::to_owned))),
+        (_, Value::String(text)) => words(text.clone()),
+        (_, other) => words(other.to_string()),
+    }
+}
+
+/// What a cell says as the value of its column, in the shape of a POST body; `None`: nothing, the field is absent.
+///
+/// An empty cell is null where the column can be null, an empty list where it holds a list, otherwise nothing.
+pub fn read(column: &Column, cell: &Cell) -> Option<Value> {
+    if cell.is_blank() {
+        let is_list = matches!(column.shape, Shape::Choices(_) | Shape::References(_) | Shape::NamedAll | Shape::Texts);
+        return if is_list {
+            Some(Value::Array(Vec::new()))
+        } else if column.is_nullable {
+            Some(Value::Null)
+        } else {
+            None
+        };
+    }
+    let text = match cell {
+        Cell::Text(text) => restore(text).to_owned(),
+        Cell::Boolean(true) => "TRUE".to_owned(),
+        Cell::Boolean(false) => "FALSE".to_owned(),
+        other => other.text(),
+    };
+    let trimmed = text.trim();
+    let as_it_stands = || Value::String(text.clone());
+    Some(match &column.shape {
+        Shape::Text | Shape::Instant => as_it_stands(),
+        Shape::Code => Value::String(trimmed.to_owned()),
+        Shape::Integer | Shape::Number => match cell {
+            Cell::Number(number) => to_number(*number).unwrap_or_else(as_it_stands),
+            _ => number(trimmed, is_percent(column)).unwrap_or_else(as_it_stands),
+        },
+        Shape::Decimal => {
+            let digits = without_percent(trimmed, is_percent(column));
+            plain(digits).map_or_else(as_it_stands, |_| Value::String(forms::ungrouped(digits)))
+        }
+        Shape::Date => day(trimmed).map_or_else(as_it_stands, |day| Value::String(day.to_string())),
+        Shape::Boolean => truth(trimmed).map_or_else(as_it_stands, Value::Bool),
+        Shape::Choice(choices) => Value::String(value_of(choices, trimmed)),
+        Shape::Choices(choices) => split(trimmed).map(|part| Value::String(value_of(choices, part))).collect(),
+        Shape::Reference(_) | Shape::Named => Value::String(key(trimmed).to_owned()),
+        Shape::References(_) | Shape::NamedAll => {
+            split(trimmed).map(|part| Value::String(key(part).to_owned())).collect()
+        }
+        Shape::Texts => split(trimmed).map(|part| Value::String(part.to_owned())).collect(),
+        Shape::Json => serde_json::from_str(trimmed).unwrap_or_else(|_| as_it_stands()),
+    })
+}
+
+/// The part of a reference that names the record: of `恩平市 | enping` the code.
+pub fn key(text: &str) -> &str {
+    text.rsplit_once(NAME_AND_CODE).map_or(text, |(_, code)| code).trim()
+}
+
+/// A reference in a cell: its code, in Chinese files with its name in front of it.
+fn named(value: &Value, language: Language, may_show: impl Fn(&str) -> bool) -> String {
+    let code = match (value, &value["code"], &value["id"]) {
+        (Value::String(code), ..) | (_, Value::String(code), _) => code.clone(),
+        (_, _, Value::Number(id)) => id.to_string(),
+        (other, ..) => return other.to_string(),
+    };
+    match value["name"]["zh"].as_str() {
+        Some(name) if language == Language::Zh && !name.trim().is_empty() && may_show(name) => {
+            format!("{name}{NAME_AND_CODE}{code}")
+        }
+        _ => code,
+    }
+}
+
+fn joined(values: &[Value], word: impl Fn(&Value) -> Option<String>) -> String {
+    let words: Vec<String> = values.iter().map(|value| word(value).unwrap_or_else(|| value.to_string())).collect();
+    words.join(SEPARATOR)
+}
+
+fn word_of(choices: &[Choice], value: &str, language: Language) -> String {
+    let choice = choices.iter().find(|choice| choice.value == value);
+    match (choice, language) {
+        (Some(choice), Language::Zh) => choice.zh.clone(),
+        _ => value.to_owned(),
+    }
+}
+
+fn value_of(choices: &[Choice], word: &str) -> String {
+    let choice = choices.iter().find(|choice| choice.value.eq_ignore_ascii_case(word) || choice.zh == word);
+    choice.map_or(word, |choice| &choice.value).to_owned()
+}
+
+fn of_number(number: &Number) -> Cell {
+    // 2^53: a cell's number is a float, which beyond it does not name one integer.
+    let fits = number.as_i64().is_none_or(|whole| whole.unsigned_abs() <= 1 << 53);
+    match number.as_f64() {
+        Some(float) if fits => Cell::Number(float),
+        _ => Cell::Text(number.to_string()),
+    }
+}
+
+fn to_number(number: f64) -> Option<Value> {
+    let mut value = Value::Number(Number::from_f64(number)?);
+    crate::contract::settle_numbers(&mut value);
+    Some(value)
+}
+
+fn without_percent(text: &str, is_percent: bool) -> &str {
+    let stripped = if is_percent { text.strip_suffix(['%', '％']) } else { None };
+    stripped.map_or(text, str::trim_end)
+}
+
+fn number(text: &str, is_percent: bool) -> Option<Value> {
+    let text = without_percent(text, is_percent);
+    plain(text)?;
+    let digits = forms::ungrouped(text);
+    match digits.parse::<i64>() {
+        Ok(whole) => Some(Value::from(whole)),
+        Err(_) => to_number(digits.parse().ok()?),
+    }
+}

@@ -1,0 +1,63 @@
+//! What clients see of bundles.
+
+use actix_web::body::BoxBody;
+use actix_web::{HttpResponse, get};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::bundle::Bundle;
+use crate::db::types::Ref;
+use crate::error::{Error, Result};
+use crate::http::format::{self, OF_BUNDLES};
+use crate::http::{Call, export, held, peer, typed};
+use crate::resources::record::View;
+
+/// What a bundle holds.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct BundleFilter {
+    /// What belongs to this programme, and every record that this names; every record unless given.
+    #[param(example = "jiangmen-east-west")]
+    pub programme: Option<Ref>,
+}
+
+/// Takes out a bundle.
+#[utoipa::path(
+    get, path = "/exports/bundle", operation_id = "getBundle", tag = "exports",
+    summary = "Take out a bundle of records · 导出数据包",
+    description = "Records in the shape that imports read: a mapping from each resource to a list of records as their POST bodies, as \
+        JSON or YAML, or a workbook of all tables; by `Accept` or by a suffix of the path (`/api/v1/exports/bundle.yaml`). It shows the data \
+        as it was at one moment. With `programme`: what belongs to it, the assets of its regions, and every record that these name, regions \
+        with those above them; without: every record. A record without a code goes by one that stands in for it: where it came from it leads \
+        back to that record, elsewhere it becomes its code. Personal data that the caller may not see is left out, so that bringing the \
+        bundle in does not clear it. Ids, versions, baselines and moves of due dates, confirmations, amendments, who approved what, the files of \
+        documents and the history stay behind. 以可重新导入的形式导出记录。",
+    params(BundleFilter),
+    responses((status = 200, description = "The bundle.", body = String, content_type = "application/json"))
+)]
+#[get("/exports/bundle")]
+async fn get_bundle(call: Call) -> Result<HttpResponse> {
+    let format = format::asked(&call.request, OF_BUNDLES)?;
+    call.judge_headers()?;
+    let BundleFilter { programme } = typed(&call.query("getBundle")?)?;
+    let place = call.state.limits.enter_file(peer::of(&call.request))?;
+    let name = programme.as_ref().map_or_else(|| "bundle".to_owned(), |programme| programme.0.clone());
+    let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
+    let view = View { as_of: call.today() };
+    let file = call.state.store.snapshot(move |conn| {
+        let failed = |error: std::io::Error| Error::Unavailable(format!("cannot make a temporary file: {error}"));
+        let mut file = std::io::BufWriter::new(tempfile::tempfile().map_err(failed)?);
+        let programme = programme.as_ref();
+        let bundle = Bundle { contract: &contract, sight: &sight, programme, format, language, view };
+        bundle.write(conn, &mut file)?;
+        file.into_inner().map_err(|error| failed(error.into_error()))
+    });
+    let body = export::Body::of_file(file.await?)?;
+    Ok(export::attachment(&call, format, &name, held::hold(BoxBody::new(body), place)))
+}
+
+/// Mounts the operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config.service(get_bundle);
+}

@@ -1,0 +1,180 @@
+//! Bundles: records in the shape that imports read.
+//!
+//! A bundle maps each resource's path to its records, in the shape of their POST bodies. Every field is there, null and
+//! empty lists too: an import leaves alone what a record does not say, so that only a whole record makes the one that is
+//! there equal to itself. Alone personal data that the reader may not see is left out, so that bringing the file in does
+//! not clear it. Kinds stand in the order in which they are brought in, records in that of
+//! their codes; only reports of periods that overlap stand as they were approved, as no other order can be brought in.
+//!
+//! What a POST body cannot say stays behind: ids, versions and instants, baselines and moves of due dates, confirmations,
+//! amendments, who submitted and approved a report, the files of documents, and the history.
+
+use std::collections::HashMap;
+use std::io::{Seek, Write};
+
+use serde_json::{Value, json};
+
+use super::closure::Closure;
+use super::rows::name;
+use super::text::Text;
+use crate::access::Sight;
+use crate::contract::Contract;
+use crate::db::page::PageRequest;
+use crate::db::reference::Kind;
+use crate::db::types::Ref;
+use crate::db::{Conn, stand_in};
+use crate::error::Result;
+use crate::http::format::Format;
+use crate::resources::merge::writable;
+use crate::resources::record::View;
+use crate::resources::{self, Form, progress_reports};
+use crate::text::Language;
+use crate::transfer::columns::{self, Table};
+use crate::transfer::references;
+use crate::transfer::workbook::{Book, SheetId};
+
+/// The records that are in memory at a time.
+pub const PAGE: usize = 500;
+
+/// What is asked for.
+pub struct Bundle<'a> {
+    pub contract: &'a Contract,
+    /// Whose personal data it may hold.
+    pub sight: &'a Sight,
+    /// A programme's records and those that they name; `None`: every record.
+    pub programme: Option<&'a Ref>,
+    pub format: Format,
+    /// Of a workbook's headers and words.
+    pub language: Language,
+    pub view: View,
+}
+
+impl Bundle<'_> {
+    /// Writes the bundle; to be called within one snapshot of the database.
+    pub fn write(&self, conn: &mut Conn, file: &mut (impl Write + Seek + Send)) -> Result<()> {
+        if self.format == Format::Xlsx {
+            return self.write_workbook(conn, file);
+        }
+        let mut text = Text::new(self.format, file);
+        self.each_kind(conn, |conn, form, ids| {
+            self.each_record(conn, form, ids, &mut |record| {
+                text.record(form.kind.path, &writable(self.contract, form.new, record))
+            })
+        })?;
+        text.end()
+    }
+
+    fn write_workbook(&self, conn: &mut Conn, file: &mut (impl Write + Seek + Send)) -> Result<()> {
+        let mut all: Vec<Table> = Vec::new();
+        for form in resources::forms() {
+            let mut tables = columns::tables(self.contract, &form)?;
+            columns::leave_out_private(&mut tables, form.kind, self.sight);
+            all.extend(tables);
+        }
+        let mut book = Book::new(self.language);
+        let mut sheets: HashMap<&str, Vec<SheetId>> = HashMap::new();
+        for table in &all {
+            let sheet = book.table(table, false)?;
+            sheets.entry(table.path).or_default().push(sheet);
+        }
+        self.each_kind(conn, |conn, form, ids| {
+            let sheets = sheets.get(form.kind.path).map_or(&[][..], Vec::as_slice);
+            self.each_record(conn, form, ids, &mut |record| {
+                sheets.iter().try_for_each(|sheet| book.record(*sheet, record))
+            })
+        })?;
+        book.save(file)
+    }
+
+    /// The ids of each kind, in the order of their codes.
+    fn each_kind(&self, conn: &mut Conn, mut tell: impl FnMut(&mut Conn, &Form, &[i64]) -> Result<()>) -> Result<()> {
+        let closure = match self.programme {
+            Some(programme) => Some(Closure::of(conn, self.contract, programme, self.view)?),
+            None => None,
+        };
+        for form in resources::forms() {
+            let ids = match &closure {
+                Some(closure) => closure.ids(form.kind),
+                None => all_of(conn, form.kind, &json!({ "sort": "id" }), self.view)?,
+            };
+            let ids = by_code(conn, form.kind, &ids)?;
+            tell(conn, &form, &ids)?;
+        }
+        Ok(())
+    }
+
+    /// Records as they are read, by codes that name them and what they refer to.
+    fn each_record(
+        &self,
+        conn: &mut Conn,
+        form: &Form,
+        ids: &[i64],
+        tell: &mut impl FnMut(&Value) -> Result<()>,
+    ) -> Result<()> {
+        for chunk in ids.chunks(PAGE) {
+            let mut records = resources::load(conn, form.kind.path, chunk, self.view)?;
+            name_references(conn, form, &mut records)?;
+            for record in &mut records {
+                name(form.kind, record);
+                self.sight.leave_out(form.kind, record);
+                tell(record)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The ids of all records that a filter covers.
+pub fn all_of(conn: &mut Conn, kind: &Kind, filter: &Value, view: View) -> Result<Vec<i64>> {
+    let (mut ids, mut after) = (Vec::new(), None);
+    loop {
+        let request = PageRequest { limit: 10_000, after, count: false, list: String::new() };
+        let page = resources::page(conn, kind.path, filter, &request, view)?;
+        ids.extend(page.ids);
+        after = page.next;
+        if after.is_none() {
+            return Ok(ids);
+        }
+    }
+}
+
+/// Ids in the order of the codes that name their records.
+fn by_code(conn: &mut Conn, kind: &Kind, ids: &[i64]) -> Result<Vec<i64>> {
+    let mut named: Vec<(Box<str>, i64)> = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(10_000) {
+        for (id, code, created_at) in (kind.made)(conn, chunk)? {
+            let code = code.unwrap_or_else(|| stand_in::code(kind, id, created_at));
+            named.push((code.into(), id));
+        }
+    }
+    named.sort_unstable();
+    let ids = named.into_iter().map(|(_, id)| id).collect();
+    if kind.name == progress_reports::KIND.name { progress_reports::order::of_creation(conn, ids) } else { Ok(ids) }
+}
+
+/// Gives references to records without a code the codes that stand in for these.
+pub fn name_references(conn: &mut Conn, form: &Form, records: &mut [Value]) -> Result<()> {
+    let mut nameless: HashMap<&'static str, (&'static Kind, Vec<i64>)> = HashMap::new();
+    let is_nameless = |value: &Value| if value["code"].is_null() { value["id"].as_i64() } else { None };
+    for record in &mut *records {
+        references::each(form.sheet, record, &mut |kind, value| {
+            nameless.entry(kind.name).or_insert_with(|| (kind, Vec::new())).1.extend(is_nameless(value));
+            Ok(())
+        })?;
+    }
+    let mut codes: HashMap<(&'static str, i64), String> = HashMap::new();
+    for (name, (kind, ids)) in nameless {
+        for (id, code, created_at) in (kind.made)(conn, &ids)? {
+            codes.insert((name, id), code.unwrap_or_else(|| stand_in::code(kind, id, created_at)));
+        }
+    }
+    for record in records {
+        references::each(form.sheet, record, &mut |kind, value| {
+            if let Some(code) = is_nameless(value).and_then(|id| codes.get(&(kind.name, id))) {
+                value["code"] = Value::String(code.clone());
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

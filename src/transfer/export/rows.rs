@@ -1,0 +1,155 @@
+//! The items of a list as files have them.
+
+use std::io::{Seek, Write};
+
+use serde_json::Value;
+
+use crate::access::Sight;
+use crate::contract::Contract;
+use crate::db::reference::Kind;
+use crate::db::stand_in;
+use crate::db::types::Instant;
+use crate::error::{Error, Result};
+use crate::http::format::Format;
+use crate::resources;
+use crate::text::Language;
+use crate::transfer::cells;
+use crate::transfer::columns::{self, Column, Table};
+use crate::transfer::workbook::{Book, SheetId};
+
+/// By which Excel knows that a CSV file is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// How the items of one list are written.
+pub struct Rows {
+    format: Format,
+    language: Language,
+    shape: Shape,
+}
+
+enum Shape {
+    /// Records: their table, and those of their lists of objects.
+    Records(&'static Kind, Vec<Table>),
+    /// Anything else, by the name of its component.
+    Items(String, Vec<Column>),
+}
+
+impl Rows {
+    /// How the items of an operation's list are written, by what the document says of them.
+    ///
+    /// Columns of personal data are left out for who does not see those of all: an empty cell would clear what is not
+    /// shown where the file is brought in.
+    pub fn new(
+        contract: &Contract,
+        operation: &str,
+        format: Format,
+        language: Language,
+        sight: &Sight,
+    ) -> Result<Rows> {
+        let component = item_of(contract.document(), operation)
+            .ok_or_else(|| Error::unexpected(format!("{operation} answers no list")))?;
+        let form = resources::forms().into_iter().find(|form| form.read == component);
+        let shape = match form {
+            Some(form) => {
+                let mut tables = columns::tables(contract, &form)?;
+                columns::leave_out_private(&mut tables, form.kind, sight);
+                Shape::Records(form.kind, tables)
+            }
+            None => Shape::Items(component.to_owned(), columns::of_component(contract, component)?),
+        };
+        Ok(Rows { format, language, shape })
+    }
+
+    /// What a file begins with.
+    pub fn head(&self) -> Result<Vec<u8>> {
+        if self.format != Format::Csv {
+            return Ok(Vec::new());
+        }
+        let header = self.columns().iter().map(|column| match self.language {
+            Language::Zh => &column.zh,
+            Language::En => &column.en,
+        });
+        let mut head = BYTE_ORDER_MARK.to_vec();
+        head.extend(csv(|csv| csv.write_record(header))?);
+        Ok(head)
+    }
+
+    /// Items as lines of NDJSON or CSV.
+    pub fn lines(&self, items: Vec<Value>) -> Result<Vec<u8>> {
+        if self.format == Format::Ndjson {
+            let mut lines = Vec::new();
+            for item in items {
+                serde_json::to_writer(&mut lines, &item)?;
+                lines.push(b'\n');
+            }
+            return Ok(lines);
+        }
+        let items: Vec<Value> = items.into_iter().map(|item| self.named(item)).collect();
+        csv(|csv| {
+            items.iter().try_for_each(|item| {
+                let cell = |column: &Column| cells::written(column, item, self.language).text();
+                csv.write_record(self.columns().iter().map(cell))
+            })
+        })
+    }
+
+    /// Writes a workbook of pages of items.
+    pub fn workbook(
+        &self,
+        pages: impl IntoIterator<Item = Vec<Value>>,
+        file: &mut (impl Write + Seek + Send),
+    ) -> Result<()> {
+        let mut book = Book::new(self.language);
+        let sheets: Vec<SheetId> = match &self.shape {
+            Shape::Records(_, tables) => tables.iter().map(|table| book.table(table, true)).collect::<Result<_>>()?,
+            Shape::Items(name, columns) => vec![book.sheet(name, columns)?],
+        };
+        for item in pages.into_iter().flatten() {
+            let item = self.named(item);
+            sheets.iter().try_for_each(|sheet| book.record(*sheet, &item))?;
+        }
+        book.save(file)
+    }
+
+    fn columns(&self) -> &[Column] {
+        match &self.shape {
+            Shape::Records(_, tables) => tables.first().map_or(&[], |table| &table.columns),
+            Shape::Items(_, columns) => columns,
+        }
+    }
+
+    /// The item with the code that stands in for its own where it has none: a row has to say which record it is.
+    fn named(&self, mut item: Value) -> Value {
+        if let Shape::Records(kind, _) = &self.shape {
+            name(kind, &mut item);
+        }
+        item
+    }
+}
+
+/// Gives a record as it is read the code that stands in for its own, where it has none.
+pub fn name(kind: &Kind, record: &mut Value) {
+    let created_at = record["created_at"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
+    if let (Value::Null, Some(id), Some(at)) = (&record["code"], record["id"].as_i64(), created_at) {
+        record["code"] = Value::String(stand_in::code(kind, id, Instant::from(at)));
+    }
+}
+
+fn csv(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Vec<u8>> {
+    // RFC 4180 (section 2): lines end with CRLF.
+    let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    write(&mut csv).map_err(Error::unexpected)?;
+    csv.into_inner().map_err(Error::unexpected)
+}
+
+/// The component of a list's items.
+fn item_of<'a>(document: &'a Value, operation: &str) -> Option<&'a str> {
+    let all = document["paths"].as_object()?.values().filter_map(|item| item.get("get"));
+    let found = all.into_iter().find(|found| found["operationId"] == operation)?;
+    let page = component(&found["responses"]["200"]["content"]["application/json"]["schema"])?;
+    component(&document["components"]["schemas"][page]["properties"]["items"]["items"])
+}
+
+fn component(schema: &Value) -> Option<&str> {
+    schema["$ref"].as_str()?.strip_prefix("#/components/schemas/")
+}

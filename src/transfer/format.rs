@@ -1,0 +1,54 @@
+//! The formats that files come in.
+
+use crate::text_enum;
+
+text_enum! {
+    /// The format of a file.
+    Format as "ImportFormat" {
+        /// Excel 工作簿: a workbook (Office Open XML), a sheet a resource.
+        Xlsx => "xlsx",
+        /// CSV 表格: one resource's table.
+        Csv => "csv",
+        /// YAML 数据包: a bundle.
+        Yaml => "yaml",
+        /// JSON 数据包: a bundle.
+        Json => "json",
+        /// 每行一条 JSON: one resource's records.
+        Ndjson => "ndjson",
+    }
+}
+
+/// The media type of workbooks.
+pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+/// How the containers of `.xls` and of encrypted workbooks begin.
+pub const OLE: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
+
+impl Format {
+    /// What a file is: a workbook by its first bytes, anything else by its media type, and where that says nothing, by
+    /// the end of its name. `None`: none of these.
+    pub fn of(media_type: &str, file_name: Option<&str>, first_bytes: &[u8]) -> Option<Format> {
+        // A ZIP archive, or what the reader says of that it is no workbook of today, and what to do.
+        if first_bytes.starts_with(b"PK\x03\x04") || first_bytes.starts_with(&OLE) {
+            return Some(Format::Xlsx);
+        }
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        let by_type = match essence.to_ascii_lowercase().as_str() {
+            XLSX => Some(Format::Xlsx),
+            "text/csv" | "text/tab-separated-values" => Some(Format::Csv),
+            "application/yaml" | "application/x-yaml" | "text/yaml" | "text/x-yaml" => Some(Format::Yaml),
+            "application/json" => Some(Format::Json),
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Format::Ndjson),
+            _ => None,
+        };
+        let extension = file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
+        by_type.or_else(|| match extension.unwrap_or_default().to_ascii_lowercase().as_str() {
+            "xlsx" | "xlsm" | "xls" => Some(Format::Xlsx),
+            "csv" | "tsv" => Some(Format::Csv),
+            "yaml" | "yml" => Some(Format::Yaml),
+            "json" => Some(Format::Json),
+            "ndjson" | "jsonl" => Some(Format::Ndjson),
+            _ => None,
+        })
+    }
+}

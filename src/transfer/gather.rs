@@ -1,0 +1,279 @@
+//! What was read of a file, put on disk by resource, until it is written into the database in the order that references
+//! ask for. In memory stays what is needed to know one record from another: some bytes a record.
+
+use std::collections::HashMap;
+use std::collections::hash_map::{DefaultHasher, Entry};
+use std::hash::{Hash, Hasher};
+
+use serde_json::Value;
+
+use super::fault::{ImportFault, Severity};
+use super::row::{Layout, Row, Sink};
+use crate::error::{Error, Fault, Problem, Result};
+use crate::msg;
+use crate::resources::{self, Form};
+use crate::spool::{Items, Spool};
+
+/// The most records of a file.
+pub const RECORDS_MAX: usize = 1_000_000;
+/// More names of one kind are not looked up; codes always are.
+pub const NAMES_MAX: usize = 20_000;
+
+/// The most faults that reading may find.
+const FAULTS_READ: usize = 20_001;
+const TOO_MANY_FAULTS: &str = "too_many_faults";
+
+/// A code among those of one file; two codes of one file meet in it once in some billions of files.
+type CodeHash = u64;
+
+/// Everything that was read of a file.
+pub struct Gathered {
+    pub layouts: Vec<Layout>,
+    pub faults: Spool<ImportFault>,
+    records: HashMap<&'static str, Records>,
+    forms: HashMap<&'static str, Form>,
+    /// The table and the row in which each record stands first.
+    seen: HashMap<(&'static str, CodeHash), (u32, u32)>,
+    /// How many records there are, faulty ones among them.
+    pub count: usize,
+}
+
+struct Records {
+    rows: Spool<Row>,
+    index: Vec<(CodeHash, u64)>,
+    /// What a record of the same kind names, by the record's number.
+    before: HashMap<u32, Vec<CodeHash>>,
+    /// Chinese and English names that the records have, and their codes.
+    names: HashMap<String, Vec<String>>,
+}
+
+impl Gathered {
+    pub fn new() -> Result<Gathered> {
+        let forms = resources::forms().into_iter().map(|form| (form.kind.path, form)).collect();
+        Ok(Gathered {
+            layouts: Vec::new(),
+            faults: Spool::new()?,
+            records: HashMap::new(),
+            forms,
+            seen: HashMap::new(),
+            count: 0,
+        })
+    }
+
+    /// The codes that the file's records of a kind have under a name.
+    pub fn named(&self, path: &str, name: &str) -> &[String] {
+        self.records.get(path).and_then(|records| records.names.get(name)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the file has records of a kind.
+    pub fn has(&self, path: &str) -> bool {
+        self.records.contains_key(path)
+    }
+
+    /// Whether the file has a record.
+    pub fn has_code(&self, path: &'static str, code: &str) -> bool {
+        self.seen.contains_key(&(path, hash_of(code)))
+    }
+
+    /// The records of a kind, those first that others of the kind name.
+    pub fn in_order(&mut self, path: &str) -> Result<InOrder> {
+        let Some(records) = self.records.get_mut(path) else { return Ok(InOrder { items: None, places: Vec::new() }) };
+        let numbers = sorted(&records.index, &records.before);
+        let mut places: Vec<u64> = numbers.into_iter().map(|number| records.index[number as usize].1).collect();
+        places.reverse();
+        Ok(InOrder { items: Some(records.rows.read()?), places })
+    }
+}
+
+/// The records of a kind, one by one.
+pub struct InOrder {
+    items: Option<Items<Row>>,
+    /// From the last to the first.
+    places: Vec<u64>,
+}
+
+impl Iterator for InOrder {
+    type Item = Result<Row>;
+
+    fn next(&mut self) -> Option<Result<Row>> {
+        let place = self.places.pop()?;
+        Some(self.items.as_mut()?.at(place))
+    }
+}
+
+impl Sink for Gathered {
+    fn layout(&mut self, layout: Layout) -> Result<()> {
+        self.layouts.push(layout);
+        Ok(())
+    }
+
+    fn row(&mut self, row: Row) -> Result<()> {
+        let Some(form) = self.forms.get(row.path.as_str()) else {
+            return Err(Error::unexpected(format!("no resource {}", row.path)));
+        };
+        let (path, after) = (form.kind.path, form.kind.after);
+        self.count += 1;
+        if self.count > RECORDS_MAX {
+            if self.count == RECORDS_MAX + 1 {
+                let message =
+                    msg!("最多 {RECORDS_MAX} 条记录，请分批导入。", "has more than {RECORDS_MAX} records; split it up");
+                self.faults.push(&ImportFault::of_file("too_many_records", &message))?;
+            }
+            return Ok(());
+        }
+        let hash = hash_of(&row.code);
+        match self.seen.entry((path, hash)) {
+            Entry::Occupied(first) => {
+                let (table, first) = *first.get();
+                let sheet = self.layouts.get(table as usize).and_then(|layout| layout.sheet.as_deref());
+                let first = sheet.map_or_else(|| first.to_string(), |sheet| format!("{sheet}:{first}"));
+                let message = msg!("与 {first} 重复。", "stands in {first} already");
+                let fault = Fault { pointer: "/code".to_owned(), code: "repeated", message };
+                self.faults.push(&row.fault(&self.layouts, &fault))?;
+                return Ok(());
+            }
+            Entry::Vacant(place) => {
+                place.insert((row.place.table, row.place.row));
+            }
+        }
+        let records = match self.records.entry(path) {
+            Entry::Occupied(records) => records.into_mut(),
+            Entry::Vacant(place) => place.insert(Records {
+                rows: Spool::new()?,
+                index: Vec::new(),
+                before: HashMap::new(),
+                names: HashMap::new(),
+            }),
+        };
+        if records.names.len() < NAMES_MAX {
+            for name in names_of(&row.document) {
+                records.names.entry(name.to_owned()).or_default().push(row.code.clone());
+            }
+        }
+        let before: Vec<CodeHash> = named_by(&row.document, after).map(hash_of).collect();
+        if !before.is_empty() {
+            records.before.insert(u32::try_from(records.index.len()).map_err(Error::unexpected)?, before);
+        }
+        let place = records.rows.push(&row)?;
+        records.index.push((hash, place));
+        Ok(())
+    }
+
+    fn fault(&mut self, mut fault: ImportFault) -> Result<()> {
+        if fault.severity == Severity::Error && fault.code.is_empty() {
+            "invalid".clone_into(&mut fault.code);
+        }
+        // Whoever has so many has another problem than the next one: the rest of the file is not read.
+        if self.faults.len() >= FAULTS_READ {
+            return Err(Problem::new(422, TOO_MANY_FAULTS, msg!("问题过多", "There are too many faults")).into());
+        }
+        self.faults.push(&fault)?;
+        Ok(())
+    }
+}
+
+/// Reads into what is gathered; a file with too many faults is read no further.
+pub fn until_full(read: Result<()>) -> Result<()> {
+    match read {
+        Err(Error::Problem(problem)) if problem.code == TOO_MANY_FAULTS => Ok(()),
+        read => read,
+    }
+}
+
+/// The records that a record names in some of its fields.
+pub fn named_by<'a>(document: &'a Value, fields: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    fields.iter().flat_map(|field| match &document[*field] {
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect::<Vec<_>>(),
+    })
+}
+
+/// What a record is called, in each language.
+pub fn names_of(document: &Value) -> impl Iterator<Item = &str> {
+    ["name", "title", "text"]
+        .into_iter()
+        .flat_map(move |field| ["zh", "en"].into_iter().filter_map(move |language| document[field][language].as_str()))
+}
+
+pub fn hash_of(code: &str) -> CodeHash {
+    let mut hasher = DefaultHasher::new();
+    code.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The numbers of the records, each after those that it names; otherwise, and in a circle, as they stand.
+fn sorted(index: &[(CodeHash, u64)], before: &HashMap<u32, Vec<CodeHash>>) -> Vec<u32> {
+    let count = u32::try_from(index.len()).unwrap_or(u32::MAX);
+    if before.is_empty() {
+        return (0..count).collect();
+    }
+    let numbers: HashMap<CodeHash, u32> = (0..count).map(|number| (index[number as usize].0, number)).collect();
+    let mut is_done = vec![false; index.len()];
+    let mut order = Vec::with_capacity(index.len());
+    // Without recursion: a file may hold a chain of any length.
+    let mut open: Vec<(u32, usize)> = Vec::new();
+    for number in 0..count {
+        if !is_done[number as usize] {
+            is_done[number as usize] = true;
+            open.push((number, 0));
+        }
+        while let Some((current, next)) = open.last_mut() {
+            let named = before.get(current).and_then(|named| named.get(*next));
+            *next += 1;
+            match named.and_then(|hash| numbers.get(hash)) {
+                Some(other) if !is_done[*other as usize] => {
+                    is_done[*other as usize] = true;
+                    open.push((*other, 0));
+                }
+                Some(_) => {}
+                None if named.is_some() => {}
+                None => {
+                    order.push(*current);
+                    open.pop();
+                }
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::transfer::row::Place;
+
+    fn gathered(records: impl IntoIterator<Item = (String, Vec<String>)>) -> Vec<String> {
+        let mut gathered = Gathered::new().unwrap();
+        for (row, (code, depends_on)) in (1..).zip(records) {
+            let document = json!({ "code": code, "depends_on": depends_on });
+            let place = Place { row, ..Place::default() };
+            gathered.row(Row { path: "milestones".to_owned(), code, document, place }).unwrap();
+        }
+        gathered.in_order("milestones").unwrap().map(|row| row.unwrap().code).collect()
+    }
+
+    fn owned(records: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
+        let text = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        records.iter().map(|(code, named)| ((*code).to_owned(), text(named))).collect()
+    }
+
+    #[test]
+    fn what_is_named_comes_first() {
+        let records = owned(&[("c", &["b", "x"]), ("a", &[]), ("b", &["a"]), ("d", &["c"])]);
+        assert_eq!(gathered(records), ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        assert_eq!(gathered(owned(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"])])), ["c", "b", "a"]);
+    }
+
+    #[test]
+    fn a_long_chain_is_no_deep_one() {
+        let chain = (0..50_000).map(|n| (format!("m{n}"), vec![format!("m{}", n + 1)]));
+        let order = gathered(chain);
+        assert_eq!((order.len(), order[0].as_str(), order[49_999].as_str()), (50_000, "m49999", "m0"));
+    }
+}

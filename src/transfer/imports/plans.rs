@@ -1,0 +1,178 @@
+//! The rows of what an import comes to: a line a record, and the faults.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use diesel::prelude::*;
+
+use super::types::ImportStaleLine;
+use crate::db::Conn;
+use crate::db::page::{Key, PageIds, PageRequest, key_value};
+use crate::db::schema::{import_faults, import_lines};
+use crate::error::Result;
+use crate::insert_all;
+use crate::spool::Spool;
+use crate::transfer::fault::{ImportFault, Severity};
+use crate::transfer::plan::{ImportLine, Outcome};
+
+/// Rows that one statement inserts: seven binds each, of at most 32,766 on SQLite.
+const INSERTED_TOGETHER: usize = 1_000;
+
+/// A page of what becomes of each record, in the order in which they are brought in.
+pub fn lines(
+    conn: &mut Conn,
+    id: i64,
+    outcomes: &[Outcome],
+    page: &PageRequest,
+) -> Result<(Vec<ImportLine>, Option<Key>, Option<i64>)> {
+    let narrowed = || {
+        let query = import_lines::table.filter(import_lines::import_id.eq(id)).into_boxed();
+        if outcomes.is_empty() { query } else { query.filter(import_lines::outcome.eq_any(outcomes)) }
+    };
+    let total = if page.count { Some(narrowed().count().get_result(conn)?) } else { None };
+    let after = page.after.as_ref().map(key_value::<i64>).transpose()?.unwrap_or(0);
+    type Found = (i64, String, Option<String>, Outcome, Option<i64>, Option<String>);
+    let rows: Vec<Found> = narrowed()
+        .filter(import_lines::position.gt(after))
+        .order(import_lines::position)
+        .limit(page.limit + 1)
+        .select((
+            import_lines::position,
+            import_lines::resource,
+            import_lines::code,
+            import_lines::outcome,
+            import_lines::version,
+            import_lines::changes_json,
+        ))
+        .load(conn)?;
+    let cut = PageIds::cut(rows.iter().map(|row| (row.0, row.0.to_string())).collect(), page.limit, total);
+    let lines = rows.into_iter().take(cut.ids.len()).map(|(_, resource, code, outcome, version, changes)| {
+        let changes = changes.map(|json| serde_json::from_str(&json)).transpose()?.unwrap_or_default();
+        Ok(ImportLine { resource, code, outcome, version, changes })
+    });
+    Ok((lines.collect::<Result<_>>()?, cut.next, cut.total))
+}
+
+/// A page of what is wrong with a file, in the order in which it was found.
+pub fn faults(
+    conn: &mut Conn,
+    id: i64,
+    severities: &[Severity],
+    page: &PageRequest,
+) -> Result<(Vec<ImportFault>, Option<Key>, Option<i64>)> {
+    let narrowed = || {
+        let query = import_faults::table.filter(import_faults::import_id.eq(id)).into_boxed();
+        if severities.is_empty() { query } else { query.filter(import_faults::severity.eq_any(severities)) }
+    };
+    let total = if page.count { Some(narrowed().count().get_result(conn)?) } else { None };
+    let after = page.after.as_ref().map(key_value::<i64>).transpose()?.unwrap_or(0);
+    let rows: Vec<(i64, String)> = narrowed()
+        .filter(import_faults::position.gt(after))
+        .order(import_faults::position)
+        .limit(page.limit + 1)
+        .select((import_faults::position, import_faults::fault_json))
+        .load(conn)?;
+    let cut = PageIds::cut(rows.iter().map(|row| (row.0, row.0.to_string())).collect(), page.limit, total);
+    let faults = rows.into_iter().take(cut.ids.len()).map(|(_, json)| Ok(serde_json::from_str(&json)?));
+    Ok((faults.collect::<Result<_>>()?, cut.next, cut.total))
+}
+
+/// Puts the lines of a plan in the place of those of the plan before.
+pub fn replace_lines(conn: &mut Conn, id: i64, mut lines: Spool<ImportLine>) -> Result<()> {
+    diesel::delete(import_lines::table.filter(import_lines::import_id.eq(id))).execute(conn)?;
+    let mut rows = Vec::with_capacity(INSERTED_TOGETHER);
+    let count = lines.len();
+    for (position, line) in (1_i64..).zip(lines.read()?) {
+        let ImportLine { resource, code, outcome, version, changes } = line?;
+        let changes = if changes.is_empty() { None } else { Some(serde_json::to_string(&changes)?) };
+        rows.push((
+            import_lines::import_id.eq(id),
+            import_lines::position.eq(position),
+            import_lines::resource.eq(resource),
+            import_lines::code.eq(code),
+            import_lines::outcome.eq(outcome),
+            import_lines::version.eq(version),
+            import_lines::changes_json.eq(changes),
+        ));
+        if rows.len() == INSERTED_TOGETHER || position as usize == count {
+            insert_all!(conn, import_lines::table, &rows)?;
+            rows.clear();
+        }
+    }
+    Ok(())
+}
+
+/// Puts the faults of a plan in the place of those of the plan before.
+pub fn replace_faults(conn: &mut Conn, id: i64, mut faults: Spool<ImportFault>) -> Result<()> {
+    diesel::delete(import_faults::table.filter(import_faults::import_id.eq(id))).execute(conn)?;
+    let mut rows = Vec::with_capacity(INSERTED_TOGETHER);
+    let count = faults.len();
+    for (position, fault) in (1_i64..).zip(faults.read()?) {
+        let fault = fault?;
+        rows.push((
+            import_faults::import_id.eq(id),
+            import_faults::position.eq(position),
+            import_faults::severity.eq(fault.severity),
+            import_faults::fault_json.eq(serde_json::to_string(&fault)?),
+        ));
+        if rows.len() == INSERTED_TOGETHER || position as usize == count {
+            insert_all!(conn, import_faults::table, &rows)?;
+            rows.clear();
+        }
+    }
+    Ok(())
+}
+
+/// What of a plan no longer holds: each record of which something else would become now, of at most so many.
+pub fn compare(conn: &mut Conn, id: i64, now: &mut Spool<ImportLine>, most: usize) -> Result<Vec<ImportStaleLine>> {
+    let key = |line: &ImportLine| {
+        let mut hasher = DefaultHasher::new();
+        (&line.resource, &line.code).hash(&mut hasher);
+        hasher.finish()
+    };
+    // Where each record's line is: both plans may have records that the other has not.
+    let mut places: HashMap<u64, u64> = HashMap::new();
+    let mut items = now.read()?;
+    loop {
+        let place = items.place();
+        let Some(line) = items.next() else { break };
+        places.insert(key(&line?), place);
+    }
+    let mut items = now.read()?;
+    let mut differing = Vec::new();
+    let mut after = None;
+    loop {
+        let page = PageRequest { limit: 1_000, after, count: false, list: String::new() };
+        let (planned, next, _) = lines(conn, id, &[], &page)?;
+        for planned in planned {
+            let found = places.remove(&key(&planned)).map(|place| items.at(place)).transpose()?;
+            if found.as_ref() != Some(&planned) && differing.len() < most {
+                differing.push(stale(Some(planned), found));
+            }
+        }
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut new: Vec<u64> = places.into_values().collect();
+    new.sort_unstable();
+    for place in new.into_iter().take(most.saturating_sub(differing.len())) {
+        differing.push(stale(None, Some(items.at(place)?)));
+    }
+    Ok(differing)
+}
+
+fn stale(planned: Option<ImportLine>, now: Option<ImportLine>) -> ImportStaleLine {
+    let any = planned.as_ref().or(now.as_ref());
+    ImportStaleLine {
+        resource: any.map(|line| line.resource.clone()).unwrap_or_default(),
+        code: any.and_then(|line| line.code.clone()),
+        planned: planned.as_ref().map(|line| line.outcome),
+        planned_version: planned.and_then(|line| line.version),
+        now: now.as_ref().map(|line| line.outcome),
+        now_version: now.as_ref().and_then(|line| line.version),
+        changes: now.map(|line| line.changes).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,202 @@
+//! Workbooks around imports: the form that people fill in, and the file that was sent, given back with its faults marked.
+
+use std::fs::File;
+use std::io::Seek;
+
+use actix_web::body::BoxBody;
+use actix_web::web::Path;
+use actix_web::{HttpResponse, get};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+
+use super::{plans, store};
+use crate::db::Conn;
+use crate::db::page::PageRequest;
+use crate::db::reference::Kind;
+use crate::db::types::Ref;
+use crate::error::{Error, Faults, Problem, Result};
+use crate::http::export::{self, Body};
+use crate::http::format::Format as FileFormat;
+use crate::http::{Call, held, peer, typed};
+use crate::msg;
+use crate::resources::record::View;
+use crate::resources::{self, pairings};
+use crate::spool::Spool;
+use crate::text::Language;
+use crate::transfer::columns;
+use crate::transfer::export::bundle::name_references;
+use crate::transfer::export::rows::name;
+use crate::transfer::fault::ImportFault;
+use crate::transfer::workbook::{self, Named, OFFERED};
+
+/// What the form holds.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct TemplateFilter {
+    /// The pairing whose records it is filled with. Without: it is empty.
+    pub pairing: Option<Ref>,
+    /// The resource that it has sheets of. Without: all of them.
+    #[param(max_length = 50, example = "milestones")]
+    pub resource: Option<String>,
+}
+
+/// Gives the form.
+#[utoipa::path(
+    get, path = "/imports/template.xlsx", operation_id = "getImportTemplate", tag = "exports",
+    summary = "Get the workbook to fill in · 下载导入模板",
+    description = "A workbook with a sheet a resource, drop-down lists of values and of the records that are there, and a first sheet that \
+        explains how to fill it in; in Chinese or English by `Accept-Language`. With `pairing` it holds the records of that pairing, to be \
+        changed and sent again. Personal data that the caller may not see is left out. 导入模板；带 pairing 时预填该结对的记录。",
+    params(TemplateFilter),
+    responses((status = 200, description = "The workbook.", body = String,
+        content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
+)]
+#[get("/imports/template.xlsx")]
+pub async fn template(call: Call) -> Result<HttpResponse> {
+    call.judge_headers()?;
+    let TemplateFilter { pairing, resource } = typed(&call.query("getImportTemplate")?)?;
+    let place = call.state.limits.enter_file(peer::of(&call.request))?;
+    let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
+    let view = View { as_of: call.today() };
+    let file = call.state.store.snapshot(move |conn| {
+        let mut faults = Faults::default();
+        let pairing = pairings::KIND.resolve_optional(conn, &mut faults, "/query/pairing", pairing.as_ref())?;
+        if let Some(name) = resource.as_ref().filter(|name| resources::component(name).is_none()) {
+            let message = msg!("没有资源 {name}。", "is no resource: \"{name}\"");
+            faults.push("/query/resource", "unknown_resource", message);
+        }
+        // What a query says wrong is a malformed request, as everywhere.
+        faults.refuse().map_err(|error| Problem::malformed(error.problem().faults))?;
+        let is_wanted = |path: &str| resource.as_ref().is_none_or(|name| name == path);
+        let mut tables = Vec::new();
+        for form in resources::forms().iter().filter(|form| is_wanted(form.kind.path)) {
+            let mut of_form = columns::tables(&contract, form)?;
+            columns::leave_out_private(&mut of_form, form.kind, &sight);
+            tables.extend(of_form);
+        }
+        let mut file = temporary()?;
+        // Both what is named and what is filled in is read over the one connection, a part at a time.
+        let conn = std::cell::RefCell::new(conn);
+        workbook::template(
+            &tables,
+            language,
+            |kind| named(&mut conn.borrow_mut(), kind, language),
+            |path, tell| {
+                let Some(form) = resources::forms().into_iter().find(|form| form.kind.path == path) else {
+                    return Err(Error::unexpected(format!("no resource {path}")));
+                };
+                if let Some(pairing) = pairing {
+                    let tell = &mut |conn: &mut Conn, record: Value| {
+                        let mut record = [record];
+                        name_references(conn, &form, &mut record)?;
+                        let [mut record] = record;
+                        name(form.kind, &mut record);
+                        tell(&record)
+                    };
+                    resources::each_of_pairing(&mut conn.borrow_mut(), &contract, path, pairing, view, tell)?;
+                }
+                Ok(())
+            },
+            &mut file,
+        )?;
+        Ok(file)
+    });
+    let body = Body::of_file(file.await?)?;
+    Ok(export::attachment(&call, FileFormat::Xlsx, "template", held::hold(BoxBody::new(body), place)))
+}
+
+/// Gives a file back with its faults marked.
+#[utoipa::path(
+    get, path = "/imports/{ref}/marked.xlsx", operation_id = "getMarkedImport", tag = "imports",
+    summary = "Get the file with its faults marked · 下载标注错误的工作簿",
+    description = "The workbook that was sent, its wrong cells coloured (errors red, warnings yellow) and commented, with a sheet of all faults; \
+        everything else in it as it was. Of another format: a workbook of the faults alone. In Chinese or English by `Accept-Language`. \
+        原工作簿，错误单元格已标色并加批注。",
+    params(("ref" = Ref, Path, description = "The import's number.")),
+    responses((status = 200, description = "The workbook.", body = String,
+        content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
+)]
+#[get("/imports/{ref}/marked.xlsx")]
+pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
+    call.judge_headers()?;
+    call.query("getMarkedImport")?;
+    let place = call.state.limits.enter_file(peer::of(&call.request))?;
+    let actor = super::api::caller(&call)?;
+    let (name, original, faults) = call
+        .state
+        .store
+        .read(move |conn| {
+            let row = store::seen(conn, &actor, &id)?;
+            let mut original = temporary()?;
+            if !store::write_file(conn, row.id, &mut original)? {
+                return Err(gone().into());
+            }
+            Ok((format!("import-{}-marked", row.id), original, all_faults(conn, row.id)?))
+        })
+        .await?;
+    let language = call.language();
+    let file =
+        tokio::task::spawn_blocking(move || mark(original, faults, language)).await.map_err(Error::unexpected)??;
+    let body = Body::of_file(file)?;
+    Ok(export::attachment(&call, FileFormat::Xlsx, &name, held::hold(BoxBody::new(body), place)))
+}
+
+fn mark(mut original: File, mut faults: Spool<ImportFault>, language: Language) -> Result<File> {
+    original.rewind().map_err(Error::unexpected)?;
+    let mut file = temporary()?;
+    let mut failed = Ok(());
+    let told = faults.read()?.map_while(|fault| fault.map_err(|error| failed = Err(error)).ok());
+    workbook::marked(&mut original, told, language, &mut file)?;
+    failed.map(|()| file)
+}
+
+/// Every fault of an import, kept on disk.
+fn all_faults(conn: &mut Conn, id: i64) -> Result<Spool<ImportFault>> {
+    let mut all = Spool::new()?;
+    let mut after = None;
+    loop {
+        let page = PageRequest { limit: 1_000, after, count: false, list: String::new() };
+        let (faults, next, _) = plans::faults(conn, id, &[], &page)?;
+        for fault in faults {
+            all.push(&fault)?;
+        }
+        after = next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// The records of a kind that a drop-down may offer, in the order of their names.
+fn named(conn: &mut Conn, kind: &'static Kind, language: Language) -> Result<Vec<Named>> {
+    let mut named = Vec::new();
+    let mut after = 0;
+    while named.len() < OFFERED {
+        let ids = (kind.ids_after)(conn, after, 1_000)?;
+        let Some(last) = ids.last() else { break };
+        after = *last;
+        for reference in (kind.references)(conn, &ids)? {
+            let code = reference.key().0;
+            let name = match language {
+                Language::Zh => reference.name.zh,
+                Language::En => reference.name.en.unwrap_or(reference.name.zh),
+            };
+            named.push(Named { code, name });
+        }
+    }
+    named.sort_by(|a, b| (&a.name, &a.code).cmp(&(&b.name, &b.code)));
+    Ok(named)
+}
+
+fn temporary() -> Result<File> {
+    tempfile::tempfile().map_err(|error| Error::Unavailable(format!("cannot make a temporary file: {error}")))
+}
+
+/// The file of an old import.
+pub fn gone() -> Problem {
+    Problem::conflict(
+        "file_is_gone",
+        msg!("文件已不再保留，请重新上传。", "The file is no longer kept; send it again."),
+    )
+}

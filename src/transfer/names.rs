@@ -1,0 +1,230 @@
+//! People write names where programs write codes: `恩平市` for `enping`. References are looked up by name, and what leads
+//! nowhere is answered with what may have been meant.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::columns::{Choice, Column, Shape, Table};
+use super::fault::ImportFault;
+use super::gather::{Gathered, NAMES_MAX};
+use crate::contract::escape;
+use crate::db::Conn;
+use crate::db::reference::Kind;
+use crate::db::types::Ref;
+use crate::error::{Fault, Result};
+use crate::msg;
+
+/// How alike two texts must be, from 0 to 1, for one to be taken for the other's slip.
+const ALIKE: f64 = 0.5;
+/// Records that are read at a time.
+const PAGE: i64 = 1_000;
+
+/// What records are called, by kind; read when first asked for.
+#[derive(Default)]
+pub struct Names(HashMap<&'static str, OfKind>);
+
+#[derive(Default)]
+struct OfKind {
+    by_name: HashMap<String, Vec<String>>,
+    codes: Vec<String>,
+}
+
+impl Names {
+    fn of(&mut self, conn: &mut Conn, kind: &'static Kind) -> Result<&OfKind> {
+        if !self.0.contains_key(kind.name) {
+            let mut found = OfKind::default();
+            let mut after = 0;
+            while found.codes.len() < NAMES_MAX {
+                let ids = (kind.ids_after)(conn, after, PAGE)?;
+                let Some(last) = ids.last() else { break };
+                after = *last;
+                for reference in (kind.references)(conn, &ids)? {
+                    let key = reference.key().0;
+                    for name in crate::text::Text::all(Some(&reference.name)) {
+                        found.by_name.entry(name.to_owned()).or_default().push(key.clone());
+                    }
+                    found.codes.push(key);
+                }
+            }
+            self.0.insert(kind.name, found);
+        }
+        Ok(&self.0[kind.name])
+    }
+
+    /// Puts codes in the place of the names in a record; a fault for each name that is nobody's, or several records'.
+    pub fn settle(
+        &mut self,
+        conn: &mut Conn,
+        gathered: &Gathered,
+        tables: &[Table],
+        document: &mut Value,
+    ) -> Result<Vec<Fault>> {
+        let mut faults = Vec::new();
+        each(tables, document, &mut |pointer, kind, text| {
+            if Ref(text.clone()).is_shaped() {
+                return Ok(());
+            }
+            match self.codes(conn, gathered, kind, text)?.as_slice() {
+                [code] => code.clone_into(text),
+                [] => faults.push(unknown(pointer, kind, text)),
+                several => faults.push(ambiguous(pointer, text, several)),
+            }
+            Ok(())
+        })?;
+        Ok(faults)
+    }
+
+    /// The references of a record that lead nowhere: of one that is not tried, because of other faults.
+    pub fn missing(
+        &self,
+        conn: &mut Conn,
+        gathered: &Gathered,
+        tables: &[Table],
+        document: &mut Value,
+    ) -> Result<Vec<Fault>> {
+        let mut faults = Vec::new();
+        each(tables, document, &mut |pointer, kind, text| {
+            let reference = Ref(text.clone());
+            let is_known = gathered.has_code(kind.path, text) || kind.find(conn, &reference)?.is_some();
+            if reference.is_shaped() && !is_known {
+                faults.push(unknown(pointer, kind, text));
+            }
+            Ok(())
+        })?;
+        Ok(faults)
+    }
+
+    fn codes(&mut self, conn: &mut Conn, gathered: &Gathered, kind: &'static Kind, name: &str) -> Result<Vec<String>> {
+        let mut codes: Vec<String> = gathered.named(kind.path, name).to_vec();
+        let there = self.of(conn, kind)?.by_name.get(name);
+        codes.extend(there.into_iter().flatten().cloned());
+        codes.sort_unstable();
+        codes.dedup();
+        Ok(codes)
+    }
+
+    /// Says what may have been meant by a value that is a fault, where something is near enough.
+    pub fn suggest(&mut self, conn: &mut Conn, tables: &[Table], fault: &mut ImportFault) -> Result<()> {
+        let Some(value) = fault.value.clone() else { return Ok(()) };
+        let Some(column) = column_of(tables, &fault.pointer) else { return Ok(()) };
+        let (zh, en) = match (&column.shape, fault.code.as_str()) {
+            (Shape::Reference(kind) | Shape::References(kind), "unknown_reference") => {
+                let known = self.of(conn, kind)?;
+                let names = known.by_name.keys().map(String::as_str);
+                let meant = nearest(&value, names.chain(known.codes.iter().map(String::as_str)));
+                (meant.clone(), meant)
+            }
+            (Shape::Choice(choices) | Shape::Choices(choices), "enum") => {
+                let words = choices.iter().flat_map(|Choice { value, zh }| [value.as_str(), zh.as_str()]);
+                let meant = nearest(&value, words);
+                let choice =
+                    choices.iter().find(|one| Some(&one.value) == meant.as_ref() || Some(&one.zh) == meant.as_ref());
+                choice.map(|Choice { value, zh }| (zh.clone(), value.clone())).unzip()
+            }
+            _ => (None, None),
+        };
+        if let (Some(zh), Some(en)) = (zh, en) {
+            fault.message.zh += &format!("是否指“{zh}”？");
+            fault.message.en = fault.message.en.take().map(|said| format!("{said}; did you mean \"{en}\"?"));
+            fault.suggestion = Some(if value.is_ascii() { en } else { zh });
+        }
+        Ok(())
+    }
+}
+
+/// The text that is most like another, where one is like it at all.
+pub fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    known
+        .map(|one| (strsim::normalized_damerau_levenshtein(text, one), one))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        // Of equally near ones always the same.
+        .max_by(|(a, one), (b, other)| a.total_cmp(b).then_with(|| other.cmp(one)))
+        .map(|(_, one)| one.to_owned())
+}
+
+/// Calls `tell` with the place, the kind and the text of each reference of a record.
+fn each(
+    tables: &[Table],
+    document: &mut Value,
+    tell: &mut impl FnMut(String, &'static Kind, &mut String) -> Result<()>,
+) -> Result<()> {
+    for table in tables {
+        for column in &table.columns {
+            let (Shape::Reference(kind) | Shape::References(kind)) = column.shape else { continue };
+            let mut texts = Vec::new();
+            match &table.list {
+                None => in_place(document, &column.pointer, "", &mut texts),
+                Some(list) => {
+                    let items = document.get_mut(list).and_then(Value::as_array_mut);
+                    for (index, item) in items.into_iter().flatten().enumerate() {
+                        in_place(item, &column.pointer, &format!("/{}/{index}", escape(list)), &mut texts);
+                    }
+                }
+            }
+            texts.into_iter().try_for_each(|(pointer, text)| tell(pointer, kind, text))?;
+        }
+    }
+    Ok(())
+}
+
+/// The texts at a pointer: one, or those of a list.
+fn in_place<'a>(value: &'a mut Value, pointer: &str, before: &str, texts: &mut Vec<(String, &'a mut String)>) {
+    match value.pointer_mut(pointer) {
+        Some(Value::String(text)) => texts.push((format!("{before}{pointer}"), text)),
+        Some(Value::Array(items)) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                if let Value::String(text) = item {
+                    texts.push((format!("{before}{pointer}/{index}"), text));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The column that a pointer into a record stands in.
+pub fn column_of<'a>(tables: &'a [Table], pointer: &str) -> Option<&'a Column> {
+    tables.iter().find_map(|table| {
+        let within = match &table.list {
+            None => pointer,
+            Some(list) => {
+                let item = pointer.strip_prefix(&format!("/{}/", escape(list)))?;
+                &item[item.find('/')?..]
+            }
+        };
+        let fits = |column: &&Column| {
+            !column.pointer.is_empty()
+                && within
+                    .strip_prefix(column.pointer.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        table.columns.iter().find(fits)
+    })
+}
+
+fn unknown(pointer: String, kind: &Kind, text: &str) -> Fault {
+    let kind = kind.name;
+    let message = msg!("没有 {kind} “{text}”。", "names no {kind}: \"{text}\"");
+    Fault { pointer, code: "unknown_reference", message }
+}
+
+fn ambiguous(pointer: String, text: &str, codes: &[String]) -> Fault {
+    let codes = codes.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let message =
+        msg!("“{text}”指多条记录，请填写代码：{codes}。", "names several records: \"{text}\"; give the code: {codes}");
+    Fault { pointer, code: "ambiguous_reference", message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_what_was_meant() {
+        let names = ["恩平市", "台山市", "开平市", "enping", "taishan"];
+        assert_eq!(nearest("恩平县", names.into_iter()).as_deref(), Some("恩平市"));
+        assert_eq!(nearest("enpin", names.into_iter()).as_deref(), Some("enping"));
+        assert_eq!(nearest("上海", names.into_iter()), None);
+    }
+}

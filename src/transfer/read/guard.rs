@@ -1,0 +1,180 @@
+//! A workbook is looked through before it is read: a few kilobytes of zip can say gigabytes. Everything is decompressed
+//! once, counted, and thrown away, so that the memory needed is the same for any file.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::scan::{Hostile, Scanner};
+use crate::error::{Error, Result};
+use crate::msg;
+use crate::transfer::fault::ImportFault;
+use crate::transfer::format::OLE;
+
+const ENTRIES: usize = 2_000;
+/// Bytes of all parts, of the strings that cells share, and of the styles; how often a part may be larger than its
+/// compressed form, beyond some size.
+const ALL: u64 = 512 << 20;
+const STRINGS: u64 = 64 << 20;
+const STYLES: u64 = 8 << 20;
+const RATIO: u64 = 300;
+const RATIO_FROM: u64 = 32 << 20;
+/// Shared strings, formats of cells (of which Excel has 65,490), and elements of parts that are kept whole.
+const MOST_STRINGS: usize = 2_000_000;
+const MOST_FORMATS: usize = 66_000;
+const MOST_ELEMENTS: usize = 500_000;
+
+/// The fault of a workbook that cannot or should not be opened.
+pub fn check<F: Read + Seek>(file: &mut F) -> Result<Option<ImportFault>> {
+    let mut start = [0; 8];
+    let read = read_some(file, &mut start)?;
+    if start[..read] == OLE {
+        return Ok(Some(ImportFault::of_file(
+            "old_workbook",
+            &msg!(
+                "这是 .xls 或加密的工作簿：请在 Excel 或 WPS 中取消密码，另存为 .xlsx，再导入。",
+                "is an .xls or an encrypted workbook: save it as .xlsx, without a password, and import that"
+            ),
+        )));
+    }
+    if count_entries(file)? > ENTRIES {
+        return Ok(Some(hostile("too_many_parts")));
+    }
+    file.rewind().map_err(Error::unexpected)?;
+    match look(file) {
+        Ok(fault) => Ok(fault),
+        // Trouble with the file's bytes is the file's; trouble with the disk would have shown above.
+        Err(_) => Ok(Some(ImportFault::of_file(
+            "unreadable",
+            &msg!(
+                "无法读取：不是完整的 .xlsx 工作簿。请在 Excel 或 WPS 中打开并另存为 .xlsx。",
+                "cannot be read: it is no whole .xlsx workbook; open it in Excel or WPS and save it as .xlsx"
+            ),
+        ))),
+    }
+}
+
+fn read_some<F: Read>(file: &mut F, buffer: &mut [u8]) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]).map_err(Error::unexpected)? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    Ok(filled)
+}
+
+/// How many entries the zip's directory can have: the library reads all of it at once.
+fn count_entries<F: Read + Seek>(file: &mut F) -> Result<usize> {
+    const MARK: &[u8] = b"PK\x01\x02";
+    file.seek(SeekFrom::Start(0)).map_err(Error::unexpected)?;
+    let mut buffer = vec![0; 64 << 10];
+    let (mut kept, mut count) = (0, 0);
+    loop {
+        let read = read_some(file, &mut buffer[kept..])?;
+        let filled = kept + read;
+        count += memchr::memmem::find_iter(&buffer[..filled], MARK).count();
+        if read == 0 || count > ENTRIES {
+            return Ok(count);
+        }
+        // A mark may lie across two pieces.
+        kept = filled.min(MARK.len() - 1);
+        buffer.copy_within(filled - kept..filled, 0);
+    }
+}
+
+fn look<F: Read + Seek>(file: &mut F) -> Result<Option<ImportFault>, ZipError> {
+    let mut archive = ZipArchive::new(file)?;
+    let (mut all, mut is_workbook) = (0, false);
+    let mut buffer = vec![0; 64 << 10];
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index)?;
+        let name = entry.name()?.to_ascii_lowercase();
+        if entry.encrypted() || entry.enclosed_name().is_none() {
+            return Ok(Some(hostile("unsafe_part")));
+        }
+        if let Some(fault) = other_format(&name) {
+            return Ok(Some(fault));
+        }
+        is_workbook = is_workbook || name.ends_with("workbook.xml");
+        let is_xml = [".xml", ".rels"].iter().any(|end| name.ends_with(end));
+        let most = match name.rsplit('/').next() {
+            Some("sharedstrings.xml") => STRINGS,
+            Some(last)
+                if (is_xml || last.ends_with(".vml")) && !(name.contains("worksheets/") && last.ends_with(".xml")) =>
+            {
+                STYLES
+            }
+            _ => ALL,
+        };
+        let compressed = entry.compressed_size();
+        let (mut scanner, mut size) = (Scanner::new(), 0);
+        loop {
+            let read = entry.read(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            size += read as u64;
+            all += read as u64;
+            if size > most || all > ALL || (size > RATIO_FROM && size / compressed.max(1) > RATIO) {
+                return Ok(Some(hostile("too_large")));
+            }
+            if is_xml && let Err(found) = scanner.feed(&buffer[..read]) {
+                return Ok(Some(hostile(code(found))));
+            }
+            let counts = &scanner.counts;
+            let is_kept_whole = most == STYLES && counts.elements > MOST_ELEMENTS;
+            if counts.strings.max(counts.said) > MOST_STRINGS || counts.formats > MOST_FORMATS || is_kept_whole {
+                return Ok(Some(hostile(code(Hostile::Many))));
+            }
+        }
+    }
+    Ok(if is_workbook { None } else { Some(hostile("no_workbook")) })
+}
+
+/// What else comes as a zip and can be saved as `.xlsx`.
+fn other_format(name: &str) -> Option<ImportFault> {
+    if name.ends_with("vbaproject.bin") {
+        return Some(ImportFault::of_file(
+            "macros",
+            &msg!(
+                "工作簿含有宏（.xlsm）：请另存为不含宏的 .xlsx，再导入。",
+                "has macros (.xlsm): save it as .xlsx, without macros, and import that"
+            ),
+        ));
+    }
+    if name.ends_with("workbook.bin") || name == "content.xml" {
+        return Some(ImportFault::of_file(
+            "other_format",
+            &msg!(
+                "这是 .xlsb 或 .ods：请另存为 .xlsx，再导入。",
+                "is an .xlsb or an .ods: save it as .xlsx and import that"
+            ),
+        ));
+    }
+    None
+}
+
+fn code(found: Hostile) -> &'static str {
+    match found {
+        Hostile::Doctype => "doctype",
+        Hostile::LongTag => "long_tag",
+        Hostile::LongText => "long_text",
+        Hostile::Deep => "too_deep",
+        Hostile::Encoding => "encoding",
+        Hostile::Many => "too_many_parts",
+    }
+}
+
+/// Nothing that Excel or WPS would write.
+fn hostile(code: &str) -> ImportFault {
+    ImportFault::of_file(
+        code,
+        &msg!(
+            "工作簿的内部结构异常或过大（{code}），已拒绝读取。请把数据复制到新的工作簿，另存为 .xlsx。",
+            "is built unlike a workbook, or too large ({code}), and was not opened; copy the data into a new one"
+        ),
+    )
+}

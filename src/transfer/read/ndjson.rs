@@ -1,0 +1,92 @@
+//! NDJSON: a record a line, as a list's export gives them.
+
+use std::io::{BufRead, BufReader, Read, Seek};
+
+use serde_json::Value;
+
+use super::csv::unknown_table;
+use super::{binding, told};
+use crate::contract::{Contract, settle_numbers};
+use crate::error::{Error, Result};
+use crate::msg;
+use crate::resources::{forms, merge};
+use crate::transfer::columns::all_tables;
+use crate::transfer::export::rows::name;
+use crate::transfer::fault::ImportFault;
+use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
+
+/// The most bytes of a line.
+const BYTES: u64 = 1 << 20;
+
+pub fn read<F: Read + Seek>(
+    file: &mut F,
+    resource: Option<&str>,
+    contract: &Contract,
+    sink: &mut dyn Sink,
+) -> Result<()> {
+    let Some(resource) = resource else {
+        let message = msg!("NDJSON 须用 resource 指明资源。", "as NDJSON needs the name of the resource that it holds");
+        return sink.fault(ImportFault::of_file("which_table", &message));
+    };
+    let mut tables = all_tables(contract)?;
+    tables.retain(|table| table.list.is_none());
+    let table = binding::table(&tables, resource);
+    let form = table.and_then(|table| forms().into_iter().find(|form| form.kind.path == table.path));
+    let Some(form) = form else { return sink.fault(unknown_table(resource, &tables)) };
+    let read_only = contract.properties(&form.read);
+    sink.layout(Layout::default())?;
+    let mut file = BufReader::new(file);
+    let (mut line, mut row) = (Vec::new(), 0_u32);
+    loop {
+        line.clear();
+        row = row.saturating_add(1);
+        let read = (&mut file).take(BYTES + 1).read_until(b'\n', &mut line).map_err(Error::unexpected)?;
+        let spot = Spot { row, ..Spot::default() };
+        let told = |code, message| ImportFault {
+            resource: Some(form.kind.path.to_owned()),
+            ..told::at(&spot, code, &message)
+        };
+        if read == 0 {
+            return Ok(());
+        }
+        if read as u64 > BYTES {
+            return sink.fault(told("too_long", msg!("一行超过 1 MiB。", "is a line of more than 1 MiB")));
+        }
+        if row == 1 && line.starts_with(b"\xEF\xBB\xBF") {
+            line.drain(..3);
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let mut given: Value = match serde_json::from_slice(&line) {
+            Ok(given @ Value::Object(_)) => given,
+            Ok(_) => {
+                sink.fault(told("type", msg!("须为一个对象。", "must be an object")))?;
+                continue;
+            }
+            Err(error) => {
+                let column = error.column();
+                let message = msg!("第 {column} 列附近不是有效的 JSON。", "is no valid JSON, near its column {column}");
+                sink.fault(told("syntax", message))?;
+                continue;
+            }
+        };
+        settle_numbers(&mut given);
+        // A list's export gives records that have no code by their id and the instant of their creation.
+        name(form.kind, &mut given);
+        let Some(code) = given["code"].as_str().map(str::to_owned) else {
+            let message = msg!("批量导入的记录须有代码。", "is required: it tells which record is meant");
+            sink.fault(ImportFault { pointer: "/code".to_owned(), ..told("required", message) })?;
+            continue;
+        };
+        let mut document = merge::writable(contract, form.new, &given);
+        if let (Value::Object(fields), Value::Object(given)) = (&mut document, given) {
+            // What is neither written nor read is for the judge to find.
+            let unknown = given.into_iter().filter(|(name, _)| read_only.is_none_or(|known| !known.contains_key(name)));
+            let unknown: Vec<_> = unknown.filter(|(name, _)| !fields.contains_key(name)).collect();
+            fields.extend(unknown);
+        }
+        let place = Place { table: 0, row, elsewhere: Vec::new() };
+        sink.row(Row { path: form.kind.path.to_owned(), code, document, place })?;
+    }
+}

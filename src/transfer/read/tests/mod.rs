@@ -1,0 +1,75 @@
+//! Readers against files that people, programs and attackers make.
+
+mod hostile;
+mod tables;
+mod texts;
+
+use std::io::Cursor;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::*;
+use crate::transfer::fault::ImportFault;
+use crate::transfer::format::OLE;
+use crate::transfer::row::{Layout, Row};
+
+pub static CONTRACT: LazyLock<Contract> = LazyLock::new(|| Contract::new(crate::openapi::document().unwrap()));
+
+/// What a reader told.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub layouts: Vec<Layout>,
+    pub rows: Vec<Row>,
+    pub faults: Vec<ImportFault>,
+}
+
+impl Sink for Told {
+    fn layout(&mut self, layout: Layout) -> Result<()> {
+        self.layouts.push(layout);
+        Ok(())
+    }
+
+    fn row(&mut self, row: Row) -> Result<()> {
+        assert!((row.place.table as usize) < self.layouts.len(), "a row of a table that was not told");
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn fault(&mut self, fault: ImportFault) -> Result<()> {
+        self.faults.push(fault);
+        Ok(())
+    }
+}
+
+impl Told {
+    pub fn documents(&self) -> Vec<&Value> {
+        self.rows.iter().map(|row| &row.document).collect()
+    }
+
+    /// Code, sheet, row and column of each fault.
+    pub fn places(&self) -> Vec<String> {
+        let place = |fault: &ImportFault| {
+            let sheet = fault.sheet.as_ref().map(|sheet| format!("{sheet}!")).unwrap_or_default();
+            let row = fault.row.map(|row| row.to_string()).unwrap_or_default();
+            format!("{} {sheet}{}{row}", fault.code, fault.column.clone().unwrap_or_default()).trim_end().to_owned()
+        };
+        self.faults.iter().map(place).collect()
+    }
+}
+
+pub fn told(bytes: &[u8], format: Format, resource: Option<&str>) -> Told {
+    let mut told = Told::default();
+    read(&mut Cursor::new(bytes), format, resource, &CONTRACT, &mut told).unwrap();
+    told
+}
+
+#[test]
+fn a_file_is_what_it_begins_with_or_says_it_is() {
+    let csv = "text/csv; charset=gb18030";
+    assert_eq!(Format::of(csv, None, b"PK\x03\x04"), Some(Format::Xlsx));
+    assert_eq!(Format::of(csv, Some("a.yaml"), b"code"), Some(Format::Csv));
+    assert_eq!(Format::of("application/octet-stream", Some("A.YML"), b"a:"), Some(Format::Yaml));
+    assert_eq!(Format::of("", Some("里程碑.xls"), &OLE), Some(Format::Xlsx));
+    assert_eq!(Format::of("", Some("a.txt"), b"code"), None);
+}

@@ -1,0 +1,26 @@
+//! Faults of files, with their place.
+
+use crate::text::Msg;
+use crate::transfer::fault::{ImportFault, Severity};
+use crate::transfer::row::Spot;
+
+/// A fault at a place.
+pub fn at(spot: &Spot, code: &str, message: &Msg) -> ImportFault {
+    ImportFault {
+        sheet: spot.sheet.clone(),
+        row: Some(i64::from(spot.row)).filter(|row| *row > 0),
+        column: spot.column.clone(),
+        ..ImportFault::of_file(code, message)
+    }
+}
+
+/// The same as something to look at.
+pub fn warning(fault: ImportFault) -> ImportFault {
+    ImportFault { severity: Severity::Warning, ..fault }
+}
+
+/// What stands there, cut where it is long.
+pub fn shown(text: &str) -> Option<String> {
+    let short: String = text.chars().filter(|letter| !letter.is_control()).take(200).collect();
+    Some(short).filter(|short| !short.is_empty())
+}

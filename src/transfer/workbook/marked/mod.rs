@@ -1,0 +1,205 @@
+//! A workbook given back with its faults marked: bad cells filled and commented, and a sheet that lists all of them.
+//!
+//! Everything else of the workbook stays as it is: parts that need no change are copied as the bytes that they are, the
+//! others are rewritten as they stream through.
+
+mod comments;
+mod fields;
+mod list;
+mod package;
+mod sheet;
+mod styles;
+mod tabs;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, Write};
+
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
+
+use crate::error::{Error, Result};
+use crate::msg;
+use crate::text::Language;
+use crate::transfer::fault::{ImportFault, Severity};
+pub use list::faults_alone;
+use package::{Package, xml_error};
+
+/// The most cells that are marked, and the most faults that are listed.
+pub const MOST_MARKS: usize = 10_000;
+pub const MOST_LISTED: usize = 100_000;
+/// The most letters of a comment.
+const COMMENT: usize = 1_000;
+
+/// What a cell is marked with.
+#[derive(Clone, Debug)]
+struct Mark {
+    is_error: bool,
+    text: String,
+}
+
+/// The marks of a sheet, by row and column from 1 and 0.
+type Marks = BTreeMap<u32, BTreeMap<u32, Mark>>;
+
+/// Writes the workbook with its faults marked. Where it cannot be opened, or is no workbook, the faults alone.
+pub fn marked<F: Read + Seek>(
+    original: &mut F,
+    faults: impl Iterator<Item = ImportFault>,
+    language: Language,
+    out: &mut (impl Write + Seek + Send),
+) -> Result<()> {
+    let (mut faults, more) = listed(faults);
+    if crate::transfer::read::is_refused(original)? {
+        return alone(faults, more, language, out);
+    }
+    original.rewind().map_err(Error::unexpected)?;
+    let mut archive = ZipArchive::new(original).map_err(Error::unexpected)?;
+    let Some(package) = Package::of(&mut archive)? else {
+        return alone(faults, more, language, out);
+    };
+    in_order(&mut faults, |sheet| package.sheet_number(sheet));
+    faults.extend(more);
+    let marks = marks(&faults, language);
+    write(&mut archive, &package, &marks, &faults, language, out)
+}
+
+fn alone(
+    mut faults: Vec<ImportFault>,
+    more: Option<ImportFault>,
+    language: Language,
+    out: &mut (impl Write + Seek + Send),
+) -> Result<()> {
+    in_order(&mut faults, |_| None);
+    faults_alone(faults.into_iter().chain(more), language, out)
+}
+
+/// Orders faults as one meets them in a workbook: those of the file first, then sheet by sheet, row by row.
+fn in_order(faults: &mut [ImportFault], number: impl Fn(&str) -> Option<usize>) {
+    faults.sort_by_cached_key(|fault| {
+        let sheet = fault.sheet.as_ref().map(|sheet| (number(sheet).unwrap_or(usize::MAX), sheet.clone()));
+        (sheet, fault.row, fault.column.as_deref().and_then(sheet::position))
+    });
+}
+
+/// The faults that are listed; where there are more, another one that says so.
+fn listed(faults: impl Iterator<Item = ImportFault>) -> (Vec<ImportFault>, Option<ImportFault>) {
+    let mut faults: Vec<ImportFault> = faults.take(MOST_LISTED + 1).collect();
+    if faults.len() <= MOST_LISTED {
+        return (faults, None);
+    }
+    faults.truncate(MOST_LISTED);
+    let message =
+        msg!("问题更多，这里只列出前 {MOST_LISTED} 条。", "There are more; these are the first {MOST_LISTED}.");
+    (faults, Some(ImportFault::of_file("more_faults", &message)))
+}
+
+fn marks(faults: &[ImportFault], language: Language) -> BTreeMap<String, Marks> {
+    let mut marks: BTreeMap<String, Marks> = BTreeMap::new();
+    let mut count = 0;
+    for fault in faults {
+        let (Some(sheet), Some(row)) = (&fault.sheet, fault.row.and_then(|row| u32::try_from(row).ok())) else {
+            continue;
+        };
+        // What is about a row as a whole stands at its beginning.
+        let column = fault.column.as_deref().and_then(sheet::position).unwrap_or_default();
+        let cells = marks.entry(sheet.clone()).or_default().entry(row).or_default();
+        if !cells.contains_key(&column) {
+            if count == MOST_MARKS {
+                continue;
+            }
+            count += 1;
+        }
+        let mark = cells.entry(column).or_insert_with(|| Mark { is_error: false, text: String::new() });
+        mark.is_error = mark.is_error || fault.severity == Severity::Error;
+        if mark.text.chars().count() < COMMENT {
+            if !mark.text.is_empty() {
+                mark.text.push('\n');
+            }
+            mark.text.push_str(&words(fault, language));
+        }
+    }
+    marks
+}
+
+/// What a comment says of a fault.
+fn words(fault: &ImportFault, language: Language) -> String {
+    let (title, meant) = match (language, fault.severity) {
+        (Language::Zh, Severity::Error) => ("错误：", "是否应为："),
+        (Language::Zh, Severity::Warning) => ("提醒：", "是否应为："),
+        (Language::En, Severity::Error) => ("Error: ", "Did you mean: "),
+        (Language::En, Severity::Warning) => ("Warning: ", "Did you mean: "),
+    };
+    let message = list::message(fault, language);
+    match &fault.suggestion {
+        // Most messages end with what may have been meant.
+        Some(suggestion) if !message.contains(suggestion) => format!("{title}{message}\n{meant}{suggestion}"),
+        _ => format!("{title}{message}"),
+    }
+}
+
+fn write<F: Read + Seek>(
+    archive: &mut ZipArchive<F>,
+    package: &Package,
+    marks: &BTreeMap<String, Marks>,
+    faults: &[ImportFault],
+    language: Language,
+    out: &mut (impl Write + Seek),
+) -> Result<()> {
+    let options = SimpleFileOptions::default();
+    let mut zip = ZipWriter::new(out);
+    let styles = match &package.styles {
+        Some(part) => Some(styles::rewritten(&package::text(archive, part)?)?),
+        None => None,
+    };
+    let list = package.list_sheet(language);
+    // Which parts are written anew, and those that come along.
+    let mut anew: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let nothing = Marks::new();
+    let mut sheets: BTreeMap<&str, (&Marks, Option<String>)> = BTreeMap::new();
+    let mut types = package::Additions::default();
+    if let (Some(part), Some((xml, _))) = (&package.styles, &styles) {
+        anew.insert(part.clone(), xml.clone());
+    }
+    for (number, (name, marks)) in marks.iter().enumerate() {
+        let Some(part) = package.sheet(name) else { continue };
+        if part == list.part {
+            continue;
+        }
+        let drawing = comments::add(archive, part, number, marks, &mut anew, &mut types)?;
+        sheets.insert(part, (marks, drawing));
+    }
+    for part in package.selected(archive)? {
+        sheets.entry(part).or_insert((&nothing, None));
+    }
+    package.add_list(archive, &list, &mut anew, &mut types)?;
+    types.apply(archive, &mut anew)?;
+    let look = styles.as_ref().map(|(_, look)| look);
+    for index in 0..archive.len() {
+        let name = {
+            let entry = archive.by_index_raw(index).map_err(Error::unexpected)?;
+            entry.name().map_err(Error::unexpected)?.into_owned()
+        };
+        if name == list.part {
+            continue;
+        }
+        if let Some((marks, drawing)) = sheets.get(name.as_str()) {
+            zip.start_file(&name, options).map_err(Error::unexpected)?;
+            let entry = archive.by_index(index).map_err(Error::unexpected)?;
+            sheet::rewrite(entry, marks, look, drawing.as_deref(), &mut zip)?;
+        } else if let Some(bytes) = anew.remove(&name) {
+            zip.start_file(&name, options).map_err(Error::unexpected)?;
+            zip.write_all(&bytes).map_err(Error::unexpected)?;
+        } else {
+            let entry = archive.by_index_raw(index).map_err(Error::unexpected)?;
+            zip.raw_copy_file(entry).map_err(Error::unexpected)?;
+        }
+    }
+    for (name, bytes) in &anew {
+        zip.start_file(name, options).map_err(Error::unexpected)?;
+        zip.write_all(bytes).map_err(Error::unexpected)?;
+    }
+    zip.start_file(&list.part, options).map_err(Error::unexpected)?;
+    let is_there = |name: &str| package.sheet_number(name).is_some();
+    list::part(faults, language, look, is_there, &mut zip).map_err(xml_error)?;
+    zip.finish().map_err(Error::unexpected)?;
+    Ok(())
+}

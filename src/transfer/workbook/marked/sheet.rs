@@ -1,0 +1,235 @@
+//! A sheet streams through: marked cells get another format, missing ones are put in their place.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read, Write};
+
+use quick_xml::events::{BytesEnd, BytesStart, Event};
+use quick_xml::{Reader, Writer};
+
+use super::package::{attribute, xml_error};
+use super::styles::Look;
+use super::{Mark, Marks};
+use crate::error::Result;
+use crate::transfer::read::letters;
+
+/// What follows `legacyDrawing` in a sheet (ECMA-376, part 1, 18.3.1.99).
+const AFTER_DRAWING: [&str; 9] = [
+    "legacyDrawingHF",
+    "drawingHF",
+    "picture",
+    "oleObjects",
+    "controls",
+    "webPublishItems",
+    "tableParts",
+    "extLst",
+    "worksheet",
+];
+
+/// The position of a column by its letters: A is 0.
+pub fn position(letters: &str) -> Option<u32> {
+    let mut position = 0_u32;
+    for letter in letters.bytes() {
+        if !letter.is_ascii_uppercase() {
+            return None;
+        }
+        position = position.checked_mul(26)?.checked_add(u32::from(letter - b'A') + 1)?;
+    }
+    position.checked_sub(1).filter(|position| *position < 16_384)
+}
+
+/// An element without some of its attributes.
+pub fn without<'a>(element: &BytesStart<'a>, names: &[&str]) -> BytesStart<'a> {
+    let mut changed = element.to_owned();
+    changed.clear_attributes();
+    changed.extend_attributes(element.attributes().flatten().filter(|one| !names.contains(&one.key.as_ref())));
+    changed
+}
+
+struct Rewriting<'a, W: Write> {
+    writer: Writer<W>,
+    marks: &'a Marks,
+    look: Option<&'a Look>,
+    /// With its colon.
+    prefix: String,
+    /// The row and the column that come next, from 1 and 0.
+    row: u32,
+    column: u32,
+    /// The marks of the row that were not met yet, and the rows with marks above which all is written.
+    left: BTreeMap<u32, Mark>,
+    done: u32,
+}
+
+/// Writes a sheet with its marks; `drawing` is the relation of a drawing that it did not have.
+pub fn rewrite(
+    entry: impl Read,
+    marks: &Marks,
+    look: Option<&Look>,
+    drawing: Option<&str>,
+    out: &mut impl Write,
+) -> Result<()> {
+    let mut reader = Reader::from_reader(BufReader::new(entry));
+    let mut drawing = drawing;
+    let mut state = Rewriting {
+        writer: Writer::new(out),
+        marks,
+        look,
+        prefix: String::new(),
+        row: 0,
+        column: 0,
+        left: BTreeMap::new(),
+        done: 0,
+    };
+    let (mut buffer, mut is_data, mut depth) = (Vec::new(), false, 0_usize);
+    loop {
+        buffer.clear();
+        let event = reader.read_event_into(&mut buffer).map_err(xml_error)?;
+        let name = match &event {
+            Event::Start(element) | Event::Empty(element) => element.local_name().as_ref().to_owned(),
+            Event::End(element) => element.local_name().as_ref().to_owned(),
+            _ => String::new(),
+        };
+        let is_end = matches!(event, Event::End(_));
+        let is_at_top = depth == 1 && if is_end { name == "worksheet" } else { name != "worksheet" };
+        if let Some(id) = drawing
+            && is_at_top
+            && AFTER_DRAWING.contains(&name.as_str())
+        {
+            state.drawing(id).map_err(xml_error)?;
+            drawing = None;
+        }
+        match &event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match (event, name.as_str()) {
+            (Event::Start(element), "sheetData") => {
+                is_data = true;
+                let name = element.name();
+                state.prefix = name.as_ref().strip_suffix("sheetData").unwrap_or_default().to_owned();
+                state.writer.write_event(Event::Start(element.borrow())).map_err(xml_error)?;
+            }
+            (Event::Empty(element), "sheetData") => {
+                state.prefix = element.name().as_ref().strip_suffix("sheetData").unwrap_or_default().to_owned();
+                state.writer.write_event(Event::Start(element.borrow())).map_err(xml_error)?;
+                state.rows_before(u32::MAX).map_err(xml_error)?;
+                state.writer.write_event(Event::End(element.to_end())).map_err(xml_error)?;
+            }
+            (Event::End(element), "sheetData") => {
+                is_data = false;
+                state.rows_before(u32::MAX).map_err(xml_error)?;
+                state.writer.write_event(Event::End(element)).map_err(xml_error)?;
+            }
+            (Event::Start(element), "row") if is_data => state.row(&element, false).map_err(xml_error)?,
+            (Event::Empty(element), "row") if is_data => state.row(&element, true).map_err(xml_error)?,
+            (Event::End(element), "row") if is_data => {
+                state.cells_before(u32::MAX).map_err(xml_error)?;
+                state.writer.write_event(Event::End(element)).map_err(xml_error)?;
+            }
+            (Event::Start(element), "c") if is_data => {
+                let changed = state.cell(&element).map_err(xml_error)?;
+                state.writer.write_event(Event::Start(changed)).map_err(xml_error)?;
+            }
+            (Event::Empty(element), "c") if is_data => {
+                let changed = state.cell(&element).map_err(xml_error)?;
+                state.writer.write_event(Event::Empty(changed)).map_err(xml_error)?;
+            }
+            (Event::Eof, _) => return Ok(()),
+            (Event::Start(element), "sheetView") => {
+                state.writer.write_event(Event::Start(without(&element, &["tabSelected"]))).map_err(xml_error)?;
+            }
+            (Event::Empty(element), "sheetView") => {
+                state.writer.write_event(Event::Empty(without(&element, &["tabSelected"]))).map_err(xml_error)?;
+            }
+            (event, _) => state.writer.write_event(event).map_err(xml_error)?,
+        }
+    }
+}
+
+impl<W: Write> Rewriting<'_, W> {
+    /// Writes rows that have marks and are not there, up to another row.
+    fn rows_before(&mut self, row: u32) -> std::io::Result<()> {
+        let marks = self.marks;
+        // Rows that stand out of order, or twice, are left as they are.
+        if row <= self.done {
+            return Ok(());
+        }
+        for (missing, cells) in marks.range(self.done.saturating_add(1)..row) {
+            let name = format!("{}row", self.prefix);
+            let mut element = BytesStart::new(name.as_str());
+            element.push_attribute(("r", missing.to_string().as_str()));
+            self.writer.write_event(Event::Start(element))?;
+            (self.row, self.left) = (*missing, cells.clone());
+            self.cells_before(u32::MAX)?;
+            self.writer.write_event(Event::End(BytesEnd::new(name.as_str())))?;
+        }
+        self.done = self.done.max(row);
+        Ok(())
+    }
+
+    fn row(&mut self, element: &BytesStart<'_>, is_empty: bool) -> std::io::Result<()> {
+        let number = attribute(element, "r").and_then(|number| number.parse().ok());
+        let number = number.unwrap_or(self.row.saturating_add(1));
+        self.rows_before(number)?;
+        (self.row, self.column) = (number, 0);
+        self.left = self.marks.get(&number).cloned().unwrap_or_default();
+        if self.left.is_empty() {
+            let same = element.borrow();
+            return self.writer.write_event(if is_empty { Event::Empty(same) } else { Event::Start(same) });
+        }
+        // The columns that a row says it spans may be more now.
+        let mut changed = element.to_owned();
+        changed.clear_attributes();
+        changed.extend_attributes(element.attributes().flatten().filter(|one| one.key.as_ref() != "spans"));
+        let end = changed.to_end().into_owned();
+        self.writer.write_event(Event::Start(changed))?;
+        if is_empty {
+            self.cells_before(u32::MAX)?;
+            self.writer.write_event(Event::End(end))?;
+        }
+        Ok(())
+    }
+
+    /// Writes cells that have marks and are not there, up to another cell of the row.
+    fn cells_before(&mut self, column: u32) -> std::io::Result<()> {
+        while let Some((at, mark)) = self.left.pop_first() {
+            if at >= column {
+                self.left.insert(at, mark);
+                break;
+            }
+            let name = format!("{}c", self.prefix);
+            let mut element = BytesStart::new(name.as_str());
+            element.push_attribute(("r", format!("{}{}", letters(at), self.row).as_str()));
+            if let Some(look) = self.look {
+                element.push_attribute(("s", look.of(0, mark.is_error).to_string().as_str()));
+            }
+            self.writer.write_event(Event::Empty(element))?;
+        }
+        Ok(())
+    }
+
+    /// A cell as it should be, after those before it that were missing.
+    fn cell<'c>(&mut self, element: &BytesStart<'c>) -> std::io::Result<BytesStart<'c>> {
+        let named = attribute(element, "r")
+            .and_then(|place| position(place.trim_end_matches(|letter: char| letter.is_ascii_digit())));
+        let column = named.unwrap_or(self.column);
+        self.column = column.saturating_add(1);
+        self.cells_before(column)?;
+        let (Some(mark), Some(look)) = (self.left.remove(&column), self.look) else { return Ok(element.to_owned()) };
+        let format = attribute(element, "s").and_then(|format| format.parse().ok()).unwrap_or_default();
+        let mut changed = element.to_owned();
+        changed.clear_attributes();
+        changed.extend_attributes(element.attributes().flatten().filter(|one| one.key.as_ref() != "s"));
+        changed.push_attribute(("s", look.of(format, mark.is_error).to_string().as_str()));
+        Ok(changed)
+    }
+
+    fn drawing(&mut self, id: &str) -> std::io::Result<()> {
+        let name = format!("{}legacyDrawing", self.prefix);
+        let mut element = BytesStart::new(name.as_str());
+        let namespace = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+        element.push_attribute(("xmlns:rf", namespace));
+        element.push_attribute(("rf:id", id));
+        self.writer.write_event(Event::Empty(element))
+    }
+}

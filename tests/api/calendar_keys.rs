@@ -1,0 +1,224 @@
+//! Keys of calendars: each opens one feed of one pairing by its URL, and nothing else, until it is revoked or expires.
+
+use actix_web::http::Method;
+use diesel::prelude::*;
+use pairing_tracker::access::Role;
+use pairing_tracker::access::feeds::PREFIX;
+use pairing_tracker::access::keys::Shown;
+use pairing_tracker::db::schema::{audit_events, calendar_keys, idempotency_keys};
+use serde_json::{Value, json};
+
+use crate::common::records::{column, fault, with};
+use crate::common::{Client, Database, on_each};
+
+const OWN: &str = "xinhui-taishan";
+const FOREIGN: &str = "heshan-kaiping";
+const MILESTONES: &str = "/api/v1/pairings/xinhui-taishan/milestones.ics";
+const CONFERENCES: &str = "/api/v1/pairings/xinhui-taishan/conferences.ics";
+
+fn new_key() -> Value {
+    json!({ "name": "手机日历", "feed": "milestones" })
+}
+
+/// Makes a key of Xinhui and Taishan; gives what was answered of it, and the key itself.
+async fn make(client: &Client, changes: Value) -> (Value, String) {
+    let path = format!("pairings/{OWN}/calendar-keys");
+    let answer = client.post(&path, with(new_key(), changes)).await.expect(201);
+    let subscribe = answer.body["subscribe_path"].as_str().expect("a path");
+    let (feed, key) = subscribe.split_once("?key=").expect("a key");
+    assert_eq!(feed, if answer.body["key"]["feed"] == "milestones" { MILESTONES } else { CONFERENCES });
+    (answer.body["key"].clone(), key.to_owned())
+}
+
+async fn status(client: &Client, path: &str) -> u16 {
+    client.get(path).await.status.as_u16()
+}
+
+fn private(database: &Database) -> Client {
+    database.client_with(|settings| settings.private = true)
+}
+
+fn url(path: &str, key: &str) -> String {
+    format!("{path}?key={key}")
+}
+
+#[test]
+fn a_key_opens_its_feed_of_a_private_service_and_nothing_else() {
+    on_each(|database| async move {
+        let client = private(&database);
+        let nobody = client.anonymous();
+        let (made, key) = make(&client, json!({})).await;
+        nobody.get(MILESTONES).await.expect(401);
+        nobody.get(&url(MILESTONES, &key)).await.expect(200);
+        nobody.get(&url(&MILESTONES.replace(OWN, &made["pairing"]["id"].to_string()), &key)).await.expect(200);
+        nobody.get(&format!("{MILESTONES}?as_of=2022-12-31&key={key}")).await.expect(200);
+        // A bearer opens it, too, and a wrong key is refused beside a good one.
+        client.get(MILESTONES).await.expect(200);
+        client.get(&url(MILESTONES, "ptf_wrong")).await.expect(401);
+
+        let elsewhere = [
+            CONFERENCES.to_owned(),
+            MILESTONES.replace(OWN, FOREIGN),
+            MILESTONES.replace(OWN, "none"),
+            format!("/api/v1/pairings/{OWN}"),
+            "/api/v1/milestones".to_owned(),
+            format!("/api/v1/pairings/{OWN}/calendar-keys"),
+            "/metrics".to_owned(),
+            "/".to_owned(),
+        ];
+        let (public, bearer) = (database.client().anonymous(), client.with_key(&key));
+        for path in elsewhere {
+            for reader in [&nobody, &public] {
+                let answer = reader.get(&url(&path, &key)).await.expect(401);
+                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{path}");
+            }
+        }
+        for reader in [&bearer, &public.with_key(&key)] {
+            for path in [MILESTONES, CONFERENCES, "/api/v1/pairings", "/api/v1/liaisons"] {
+                reader.get(path).await.expect(401);
+            }
+        }
+        // Writes by it, as a bearer and in the URL of a write.
+        bearer.post("regions", json!({})).await.expect(401);
+        public.send(Method::POST, &url("regions", &key), &[], Some(json!({}))).await.expect(401);
+        nobody.get(&format!("{MILESTONES}?key={key}&key={key}")).await.expect(401);
+        nobody.get(&url(MILESTONES, "")).await.expect(401);
+        let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
+        nobody.get(&url(MILESTONES, &mistyped)).await.expect(401);
+        // The control: it is still good where it is.
+        nobody.get(&url(MILESTONES, &key)).await.expect(200);
+    });
+}
+
+#[test]
+fn an_api_key_is_no_key_of_a_calendar() {
+    on_each(|database| async move {
+        let client = private(&database);
+        let key = database.key("editor", Role::Editor, &[]);
+        client.with_key(&key).get(MILESTONES).await.expect(200);
+        client.anonymous().get(&url(MILESTONES, &key)).await.expect(401);
+    });
+}
+
+#[test]
+fn a_revoked_and_an_expired_key_open_nothing_on_any_replica() {
+    on_each(|database| async move {
+        for (client, replica) in [(private(&database), private(&database)), (database.client(), database.client())] {
+            let nobody = replica.anonymous();
+            let (made, key) = make(&client, json!({})).await;
+            assert_eq!(status(&nobody, &url(MILESTONES, &key)).await, 200);
+            let revoke = format!("calendar-keys/{}/revoke", made["id"]);
+            let revoked = client.post(&revoke, json!({})).await.expect(200).body;
+            assert_eq!((&revoked["status"], &made["status"]), (&json!("revoked"), &json!("active")));
+            assert_eq!(status(&nobody, &url(MILESTONES, &key)).await, 401);
+            assert_eq!(client.post(&revoke, json!({})).await.expect(200).body, revoked);
+
+            let today = client.state.settings.today();
+            let (made, key) = make(&client, json!({ "expires_on": today })).await;
+            assert_eq!(status(&nobody, &url(MILESTONES, &key)).await, 200);
+            diesel::update(calendar_keys::table.filter(calendar_keys::id.eq(made["id"].as_i64().expect("an id"))))
+                .set(calendar_keys::expires_on.eq(today.pred_opt()))
+                .execute(&mut database.connect())
+                .expect("a change");
+            assert_eq!(status(&nobody, &url(MILESTONES, &key)).await, 401);
+        }
+    });
+}
+
+#[test]
+fn a_key_is_shown_once_and_only_its_hash_is_kept() {
+    on_each(|database| async move {
+        let client = database.client();
+        let headers = [("Idempotency-Key", "once")];
+        let path = format!("pairings/{OWN}/calendar-keys");
+        let send = || client.send(Method::POST, &path, &headers, Some(new_key()));
+        let first = send().await.expect(201);
+        let again = send().await.expect(201);
+        assert_eq!((&again.body["key"], &again.body["subscribe_path"]), (&first.body["key"], &Value::Null));
+        let key = first.body["subscribe_path"].as_str().and_then(|path| path.split_once("?key=")).expect("a key").1;
+        let shown = Shown::read_with(PREFIX, key).expect("the form of a key");
+        assert!(Shown::read(key).is_none(), "it is none that anybody calls with");
+        let secret = &key[PREFIX.len() + 9..];
+        let item = first.header("location").to_owned();
+        for path in [item.as_str(), &path, "calendar-keys", "audit-events?entity=calendar_key", "audit-events"] {
+            let answer = client.get(path).await.expect(200);
+            let text = String::from_utf8_lossy(&answer.bytes);
+            assert!(text.contains("手机日历") && !text.contains(secret), "{path}: {text}");
+        }
+        let mut conn = database.connect();
+        let kept: Vec<(String, String)> = calendar_keys::table
+            .select((calendar_keys::code, calendar_keys::secret_sha256))
+            .load(&mut conn)
+            .expect("rows");
+        assert_eq!(kept, [(shown.code, shown.sha256)]);
+        let kept: Vec<String> = idempotency_keys::table.select(idempotency_keys::body).load(&mut conn).expect("rows");
+        assert!(kept.len() == 1 && !kept[0].contains(secret));
+        client.post(&format!("{item}/revoke"), json!({})).await.expect(200);
+        let told: Vec<(String, Option<String>, Option<String>)> = audit_events::table
+            .filter(audit_events::entity.eq("calendar_key"))
+            .order(audit_events::id)
+            .select((audit_events::action, audit_events::before_json, audit_events::after_json))
+            .load(&mut conn)
+            .expect("rows");
+        let actions: Vec<&str> = told.iter().map(|(action, ..)| action.as_str()).collect();
+        assert_eq!(actions, ["create", "revoke"]);
+        assert!(!format!("{told:?}").contains(secret) && !format!("{told:?}").contains("sha256"));
+    });
+}
+
+#[test]
+fn keys_and_what_became_of_them_are_for_the_pairing_alone() {
+    on_each(|database| async move {
+        let client = database.client();
+        let key = |role, pairings: &[&str]| client.with_key(database.key("reader", role, pairings));
+        let (own, foreign) = (key(Role::Editor, &[OWN]), key(Role::Editor, &[FOREIGN]));
+        let (made, _) = make(&own, json!({})).await;
+        assert_eq!(made["created_by"], "reader");
+        let (item, nested) = (format!("calendar-keys/{}", made["id"]), format!("pairings/{OWN}/calendar-keys"));
+        for (reader, code) in [(&own, 200), (&client, 200), (&foreign, 403), (&key(Role::Viewer, &[OWN]), 403)] {
+            reader.get(&item).await.expect(code);
+            reader.get(&nested).await.expect(code);
+        }
+        assert_eq!(column(&own.get("calendar-keys").await, "/id"), [made["id"].clone()]);
+        assert_eq!(column(&foreign.get("calendar-keys").await, "/id"), Vec::<Value>::new());
+        foreign.post(&nested, new_key()).await.expect(403);
+        foreign.post(&format!("{item}/revoke"), json!({})).await.expect(403);
+        for reader in [&own, &foreign, &client.anonymous()] {
+            for path in ["audit-events?entity=calendar_key", "audit-events?limit=1000"] {
+                let events = reader.get(path).await.expect(200);
+                assert!(!String::from_utf8_lossy(&events.bytes).contains("手机日历"), "{path}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_key_that_could_never_be_good_is_not_made() {
+    on_each(|database| async move {
+        let client = database.client();
+        let path = format!("pairings/{OWN}/calendar-keys");
+        let past = client.post(&path, with(new_key(), json!({ "expires_on": "2020-01-01" }))).await.expect(422);
+        assert_eq!(past.faults(), [fault("/expires_on", "past")]);
+        let other = client.post(&path, with(new_key(), json!({ "feed": "liaisons", "pairing": 3 }))).await;
+        assert!(matches!(other.status.as_u16(), 400 | 422), "{}", other.body);
+        client.post("pairings/none/calendar-keys", new_key()).await.expect(404);
+    });
+}
+
+#[test]
+fn wrong_keys_in_urls_are_counted_like_all_wrong_keys() {
+    on_each(|database| async move {
+        let client = database.client_with(|settings| settings.wrong_keys_per_address = 3);
+        let nobody = client.anonymous().at("192.0.2.7");
+        let (_, key) = make(&client, json!({})).await;
+        nobody.get(&url(MILESTONES, &key)).await.expect(200);
+        for path in [MILESTONES, CONFERENCES, "/api/v1/pairings"] {
+            nobody.get(&url(path, "ptf_guess")).await.expect(401);
+        }
+        let refused = nobody.get(&url(MILESTONES, "ptf_guess")).await.expect(429);
+        assert_eq!(refused.body["code"], "too_many_attempts");
+        // Who holds a good one is not shut out, and neither is another address.
+        nobody.get(&url(MILESTONES, &key)).await.expect(200);
+        nobody.at("192.0.2.8").get(&url(MILESTONES, "ptf_guess")).await.expect(401);
+    });
+}

@@ -1,0 +1,126 @@
+//! Imports in a service that is killed, or stopped, while it works on them.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::common::program::{Service, answer_of, databases, on};
+use crate::common::records::{milestone, with};
+
+/// Milestones of the file: enough for a run to be seen at work.
+const MILESTONES: usize = 6_000;
+/// How long is waited for a state.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+struct Client<'a> {
+    service: &'a Service,
+    key: &'a str,
+}
+
+impl Client<'_> {
+    /// Sends a request, and gives the answer's JSON.
+    fn ask(&self, request: &str, body: &str) -> Value {
+        let mut stream = self.service.connect();
+        let head = format!(
+            "{request} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAuthorization: Bearer {}\r\nPrefer: respond-async\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            self.service.address,
+            self.key,
+            body.len()
+        );
+        stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).expect("it reads");
+        let answer = answer_of(&mut stream);
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
+        serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"))
+    }
+
+    /// Asks for an import until it is as wanted.
+    fn until(&self, id: &Value, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let import = self.ask(&format!("GET /api/v1/imports/{id}"), "");
+            if wanted(&import) {
+                return import;
+            }
+            assert!(Instant::now() < deadline, "{import}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn count(&self, list: &str) -> i64 {
+        self.ask(&format!("GET /api/v1/{list}?count=true&limit=1"), "")["total"].as_i64().expect("a total")
+    }
+
+    /// Sends the file, waits for its plan, and begins to apply it; gives the import while it is being written.
+    fn begin(&self) -> Value {
+        let record = |index: usize| with(milestone(&format!("many-{index}")), json!({ "kind": "many" }));
+        let records: Vec<Value> = (0..MILESTONES).map(record).collect();
+        let sent = self.ask("POST /api/v1/imports", &json!({ "milestones": records }).to_string());
+        self.until(&sent["id"], |import| import["status"] == "planned");
+        self.ask(&format!("POST /api/v1/imports/{}/apply", sent["id"]), "");
+        self.until(&sent["id"], |import| {
+            assert_eq!(import["status"], "applying", "the file is too small to be caught at work: {import}");
+            import["done"].as_u64().is_some_and(|done| done > 0)
+        })
+    }
+}
+
+/// Works on a database of a service that ends in the midst of an import, and looks at what is left.
+fn ends_in_the_midst(url: &str, end: impl FnOnce(Service)) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let arguments = ["--database-url", url, "--seed"];
+    let service = Service::start(directory.path(), &arguments);
+    let key = on(directory.path(), url, &["key", "create", "--name", "office", "--role", "admin"]).good();
+    let key = key.trim();
+    let client = Client { service: &service, key };
+    let (milestones, events) = (client.count("milestones"), client.count("audit-events"));
+    let import = client.begin();
+    assert!(import["done"].as_u64() < import["records"].as_u64(), "{import}");
+    end(service);
+
+    let service = Service::start(directory.path(), &arguments);
+    let client = Client { service: &service, key };
+    client.until(&import["id"], |import| import["status"] == "interrupted");
+    assert_eq!((client.count("milestones"), client.count("audit-events")), (milestones, events));
+    client.ask(&format!("POST /api/v1/imports/{}/plan", import["id"]), "");
+    client.until(&import["id"], |import| import["status"] == "planned");
+    client.ask(&format!("POST /api/v1/imports/{}/apply", import["id"]), "");
+    client.until(&import["id"], |import| import["status"] == "applied");
+    let many = i64::try_from(MILESTONES).expect("a number");
+    assert_eq!((client.count("milestones"), client.count("audit-events")), (milestones + many, events + many));
+    on(directory.path(), url, &["audit", "verify"]).good();
+}
+
+#[test]
+fn a_kill_in_the_midst_leaves_nothing_and_the_import_can_go_on() {
+    for url in databases() {
+        // Dropping it kills it.
+        ends_in_the_midst(&url, drop);
+    }
+}
+
+#[test]
+fn a_stop_in_the_midst_interrupts_the_import() {
+    for url in databases() {
+        ends_in_the_midst(&url, |service| {
+            let (code, told) = service.stop();
+            assert_eq!(code, Some(0), "{told:?}");
+        });
+    }
+}
+
+#[test]
+fn what_is_cancelled_in_the_midst_leaves_nothing() {
+    for url in databases() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let service = Service::start(directory.path(), &["--database-url", &url, "--seed"]);
+        let key = on(directory.path(), &url, &["key", "create", "--name", "office", "--role", "admin"]).good();
+        let client = Client { service: &service, key: key.trim() };
+        let milestones = client.count("milestones");
+        let import = client.begin();
+        let cancelled = client.ask(&format!("POST /api/v1/imports/{}/cancel", import["id"]), "");
+        assert_eq!(cancelled["status"], "cancelled", "{cancelled}");
+        assert_eq!(client.count("milestones"), milestones);
+    }
+}

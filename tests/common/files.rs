@@ -1,0 +1,70 @@
+//! Files that are brought in without HTTP, as the command line does it.
+
+use std::io::Write;
+
+use pairing_tracker::access::Actor;
+use pairing_tracker::error::Result;
+use pairing_tracker::resources::bulk::Mode;
+use pairing_tracker::transfer::engine::Options;
+use pairing_tracker::transfer::fault::ImportFault;
+use pairing_tracker::transfer::files::{self, Source};
+use pairing_tracker::transfer::format::Format;
+use pairing_tracker::transfer::plan::{ImportLine, Outcome, Report};
+use pairing_tracker::transfer::{Import, Refusal};
+
+use super::{CONTRACT, Database};
+
+/// What was told of a file.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub lines: Vec<ImportLine>,
+    pub faults: Vec<ImportFault>,
+}
+
+impl Report for Told {
+    fn line(&mut self, line: ImportLine) -> Result<()> {
+        self.lines.push(line);
+        Ok(())
+    }
+
+    fn fault(&mut self, fault: ImportFault) -> Result<()> {
+        self.faults.push(fault);
+        Ok(())
+    }
+
+    fn progress(&mut self, _done: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A file of this name and text.
+pub fn source(name: &str, text: &str) -> Source {
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(text.as_bytes()).expect("it can be written");
+    let format = Format::of("", Some(name), &[]).expect("the name tells the format");
+    Source { name: name.to_owned(), file, format }
+}
+
+/// Plans or applies bundles as the operator, on the first day of 2026: what became of each record, or every fault.
+pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result<Vec<ImportLine>, Vec<ImportFault>> {
+    let mut gathered = files::gather(sources, None, &CONTRACT).expect("it can be read");
+    let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
+    let options = Options { mode: Mode::Upsert, prune: Vec::new() };
+    let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today, options: &options };
+    let (mut conn, mut told) = (database.connect(), Told::default());
+    let done = if apply {
+        import.apply(&mut conn, &mut gathered, None, &mut told)
+    } else {
+        import.plan(&mut conn, &mut gathered, &mut told).map_err(Refusal::Failed)
+    };
+    match done {
+        Ok(_) if told.faults.is_empty() => Ok(told.lines),
+        Ok(_) | Err(Refusal::Faulty(_)) => Err(told.faults),
+        Err(refusal) => panic!("{refusal:?}"),
+    }
+}
+
+/// How many records met an outcome.
+pub fn outcomes(lines: &[ImportLine], outcome: Outcome) -> usize {
+    lines.iter().filter(|line| line.outcome == outcome).count()
+}
