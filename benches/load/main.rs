@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench load -- [--milestones N] [--seconds S] [--connections C] [--only sqlite|postgres] [--keep DIR]
+//! cargo bench --bench load -- --bulk N [--only sqlite|postgres]
 //! ```
 //!
 //! | module | what it is |
@@ -13,11 +14,13 @@
 //! | [`http`], [`generator`] | a closed-loop load generator over connections that are kept |
 //! | [`works`] | what is measured |
 //! | [`guesses`] | what it costs to refuse wrong keys |
+//! | [`bulk`] | a file of many milestones (`--bulk N`, and then nothing else) |
 //! | [`report`] | the table and the goals |
 //!
 //! Rates depend on the machine, and the generator runs on the same one; the shares of the ceiling are what can be
 //! compared. The ceiling is measured before each work and once more at the end, and its median counts.
 
+mod bulk;
 mod ceiling;
 mod dataset;
 mod generator;
@@ -30,7 +33,7 @@ mod service;
 mod works;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -57,6 +60,9 @@ struct Args {
     /// How many connections ask at the same time
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1_000))]
     connections: u16,
+    /// Measure a file of so many milestones instead, beside the bare database's own bulk insert
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(i64).range(1_000..=1_000_000))]
+    bulk: Option<i64>,
     /// Measure one backend alone
     #[arg(long, value_enum)]
     only: Option<Backend>,
@@ -108,17 +114,35 @@ fn bench(args: &Args) -> Outcome<()> {
         if path.exists() {
             return Err(format!("{} is there already", path.display()));
         }
-        measure("SQLite", DatabaseUrl::Sqlite(path), args)?;
+        let beside = |name: &str| DatabaseUrl::Sqlite(directory.join(name));
+        match args.bulk {
+            Some(rows) => {
+                bulk("SQLite", &DatabaseUrl::Sqlite(path), [&beside("a.db"), &beside("b.db")], rows, directory)?
+            }
+            None => measure("SQLite", DatabaseUrl::Sqlite(path), args)?,
+        }
     }
     if args.only != Some(Backend::Sqlite) {
         match postgres::binaries() {
             Some(binaries) => {
                 let server = postgres::Server::start(&binaries, args.keep.as_deref())?;
-                measure("PostgreSQL", server.url()?, args)?;
+                match args.bulk {
+                    Some(rows) => {
+                        let (a, b) = (server.create("a")?, server.create("b")?);
+                        bulk("PostgreSQL", &server.url()?, [&a, &b], rows, server.directory())?;
+                    }
+                    None => measure("PostgreSQL", server.url()?, args)?,
+                }
             }
             None => println!("PostgreSQL is skipped: its server is not installed."),
         }
     }
+    Ok(())
+}
+
+fn bulk(name: &'static str, url: &DatabaseUrl, bare: [&DatabaseUrl; 2], rows: i64, directory: &Path) -> Outcome<()> {
+    let measured = actix_web::rt::System::new().block_on(bulk::measure(name, url, bare, rows, directory))?;
+    println!("{measured}");
     Ok(())
 }
 

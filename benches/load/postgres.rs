@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use pairing_tracker::config::DatabaseUrl;
 use tempfile::TempDir;
@@ -92,9 +93,21 @@ impl Server {
         format!("postgres://load@/postgres?host={}", self.directory.path().display())
     }
 
-    /// The URL of its one database.
+    /// The URL of its first database.
     pub fn url(&self) -> Outcome<DatabaseUrl> {
         self.address().parse()
+    }
+
+    /// Makes another database; its URL.
+    pub fn create(&self, name: &str) -> Outcome<DatabaseUrl> {
+        let mut conn = PgConnection::establish(&self.address()).map_err(|e| e.to_string())?;
+        conn.batch_execute(&format!("CREATE DATABASE {name}")).map_err(|e| e.to_string())?;
+        format!("postgres://load@/{name}?host={}", self.directory.path().display()).parse()
+    }
+
+    /// A directory into which the server may write.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 }
 

@@ -107,6 +107,15 @@ impl Service {
     }
 }
 
+impl Service {
+    /// The most that the process held so far, in bytes; only Linux says so.
+    pub fn peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    }
+}
+
 /// The one that holds more.
 pub fn greater(a: Option<Memory>, b: Option<Memory>) -> Option<Memory> {
     a.into_iter().chain(b).max_by_key(|memory| memory.resident)
