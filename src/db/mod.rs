@@ -106,6 +106,11 @@ impl Store {
         version.watched.load(Ordering::SeqCst).then(|| version.count.load(Ordering::SeqCst))
     }
 
+    /// Whether all writes go through one queue, as on SQLite: while a long one runs, no other is written.
+    pub fn has_one_writer(&self) -> bool {
+        self.0.writer.is_some()
+    }
+
     /// Runs a read off the server's threads.
     pub async fn read<T: Send + 'static>(
         &self,

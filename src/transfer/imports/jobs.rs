@@ -168,9 +168,13 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
     let state = state.clone();
     let runtime = state.jobs.runtime.get().cloned();
     let work = async move {
-        let noting = tokio::spawn(note_progress(state.clone(), id, running.clone()));
+        // Where the run itself is the one writer, a note would wait for its end, and make every kept answer old then.
+        let noting =
+            (!state.store.has_one_writer()).then(|| tokio::spawn(note_progress(state.clone(), id, running.clone())));
         let done = go(&state, actor, id, &running, kind).await;
-        noting.abort();
+        if let Some(noting) = noting {
+            noting.abort();
+        }
         if let Err(error) = done {
             fail(&state, id, &running, error).await;
         }
@@ -195,15 +199,7 @@ async fn note_progress(state: web::Data<AppState>, id: i64, running: Arc<Running
         tokio::time::sleep(NOTED).await;
         let (records, done) = state.jobs.progress(id).unwrap_or_default();
         let run = running.run.clone();
-        let noted = state
-            .store
-            // SQLite's one writer is the run itself.
-            .write(
-                move |conn| {
-                    if conn.is_sqlite() { Ok(true) } else { runs::note_progress(conn, id, &run, records, done) }
-                },
-            )
-            .await;
+        let noted = state.store.write(move |conn| runs::note_progress(conn, id, &run, records, done)).await;
         match noted {
             Ok(true) => {}
             Ok(false) => running.is_cancelled.store(true, Ordering::Relaxed),
