@@ -1,6 +1,9 @@
 //! Many milestones out of one file: how fast they are applied beside the bare database's own bulk insert of the same rows,
 //! what the service holds meanwhile, and whether others are answered.
 //!
+//! The other client asks at a steady pace: one that asks as fast as it can would take a core of its own from the import,
+//! and none from the bare insert that it is compared with.
+//!
 //! The bare insert takes the rows that the import left and puts them into another database with the same schema, by the
 //! backend's own fastest way and in one transaction: SQLite by `INSERT … SELECT` from an attached file, PostgreSQL by
 //! `COPY` from a file of its own format. It is measured twice: with all that an import leaves (the milestones, their codes,
@@ -28,6 +31,8 @@ use super::{Outcome, dataset};
 const PATIENCE: Duration = Duration::from_secs(600);
 /// How long is waited between two looks at a running import.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long the other client waits between two reads.
+const PACE: Duration = Duration::from_millis(5);
 /// What was there before: enough to have something to refer to.
 const BEFORE: i64 = 1_000;
 
@@ -237,6 +242,7 @@ impl Reader {
                 }
                 slowest = slowest.max(asked.elapsed());
                 reads += 1;
+                sleep(PACE).await;
             }
             Ok((reads, slowest))
         });

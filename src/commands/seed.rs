@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::schema::audit_events;
 use crate::db::types::Ref;
-use crate::db::{Conn, backend};
+use crate::db::{self, Conn, Verdict, backend};
 use crate::error::Result;
 use crate::resources::bulk::Mode;
 use crate::spool::Spool;
@@ -69,7 +69,11 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
     let options = Options { mode, prune: prune.into_iter().map(Ref).collect() };
     let is_plan = matches!(work, Work::Plan);
     let mut told = Told::new(gathered.count)?;
-    let Plan { counts, state_sha256 } = bring_in(&mut conn, settings, &contract, gathered, &options, &work, &mut told)?;
+    let done = db::in_transaction(&mut conn, |conn| {
+        let plan = bring_in(conn, settings, &contract, gathered, &options, &work, &mut told)?;
+        Ok(if is_plan { Verdict::Undo(plan) } else { Verdict::Keep(plan) })
+    });
+    let Plan { counts, state_sha256 } = told.judge(done)?;
     told.bar.finish_and_clear();
     told.print(is_plan)?;
     let ImportCounts { create, update, unchanged, delete, .. } = counts;
@@ -105,8 +109,8 @@ fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>)
     let options = Options { mode: Mode::Create, prune: Vec::new() };
     let mut told = Told::new(0)?;
     let work = Work::Apply { planned_on: None };
-    bring_in(conn, settings, contract, gathered, &options, &work, &mut told)?;
-    Ok(Some(count))
+    let done = bring_in(conn, settings, contract, gathered, &options, &work, &mut told);
+    told.judge(done).map(|_| Some(count))
 }
 
 fn built_in() -> std::io::Result<Vec<Source>> {
@@ -130,27 +134,13 @@ fn bring_in(
     options: &Options,
     work: &Work,
     told: &mut Told,
-) -> Result<Plan, String> {
+) -> Result<Plan, Refusal> {
     let request_id = format!("seed-{}", access::hex(&rand::random::<[u8; 6]>()));
     let actor = Actor::operator();
     let import = Import { actor: &actor, request_id: &request_id, contract, today: settings.today(), options };
-    let done = match work {
-        Work::Plan => import.plan(conn, &mut gathered, told).map_err(Refusal::Failed),
+    match work {
+        Work::Plan => Ok(import.plan(conn, &mut gathered, told)?),
         Work::Apply { planned_on } => import.apply(conn, &mut gathered, planned_on.as_deref(), told),
-    };
-    let is_faulty = told.faults.iter().any(|fault| fault.severity == Severity::Error);
-    match done {
-        Ok(plan) if !is_faulty => {
-            for fault in &told.faults {
-                eprintln!("{}", fault.line("", Language::En));
-            }
-            Ok(plan)
-        }
-        Ok(_) | Err(Refusal::Faulty(_)) => Err(tell(&mut told.faults)),
-        Err(Refusal::Stale(_)) => {
-            Err("the data were changed since the plan; nothing was written; plan again".to_owned())
-        }
-        Err(Refusal::Failed(error)) => Err(explain(&error)),
     }
 }
 
@@ -176,6 +166,24 @@ impl Told {
         // Draws on a terminal alone.
         let bar = ProgressBar::new(records as u64).with_style(style);
         Ok(Told { lines: Spool::new().map_err(|e| explain(&e))?, faults: Vec::new(), bar })
+    }
+
+    /// The plan, where nothing is wrong with the files; what is wrong otherwise. Warnings are printed.
+    fn judge(&mut self, done: Result<Plan, Refusal>) -> Result<Plan, String> {
+        let is_faulty = self.faults.iter().any(|fault| fault.severity == Severity::Error);
+        match done {
+            Ok(plan) if !is_faulty => {
+                for fault in &self.faults {
+                    eprintln!("{}", fault.line("", Language::En));
+                }
+                Ok(plan)
+            }
+            Ok(_) | Err(Refusal::Faulty(_)) => Err(tell(&mut self.faults)),
+            Err(Refusal::Stale(_)) => {
+                Err("the data were changed since the plan; nothing was written; plan again".to_owned())
+            }
+            Err(Refusal::Failed(error)) => Err(explain(&error)),
+        }
     }
 
     fn print(&mut self, is_plan: bool) -> Outcome {

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use diesel::Connection;
 use diesel::r2d2;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use backend::{Conn, Manager, MultiBackend};
 
@@ -60,11 +60,14 @@ struct DataVersion {
     count: AtomicI64,
     /// Whether the changes of other processes are being seen; what is kept cannot be trusted otherwise.
     watched: std::sync::atomic::AtomicBool,
+    /// Tells that the count has grown.
+    changed: watch::Sender<()>,
 }
 
 impl DataVersion {
     fn bump(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
+        self.changed.send_replace(());
     }
 }
 
@@ -104,6 +107,11 @@ impl Store {
     pub fn data_version(&self) -> Option<i64> {
         let version = &self.0.version;
         version.watched.load(Ordering::SeqCst).then(|| version.count.load(Ordering::SeqCst))
+    }
+
+    /// Tells of each change of the data, of this process or of others, soon after it is committed.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.version.changed.subscribe()
     }
 
     /// Whether all writes go through one queue, as on SQLite: while a long one runs, no other is written.
@@ -158,6 +166,25 @@ impl Store {
         }
     }
 
+    /// Runs a write that may be large in a transaction that it shares with none, and ends it as the work says.
+    pub async fn write_alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<Verdict<T>> + Send + 'static,
+    ) -> Result<T> {
+        match &self.0.writer {
+            Some(writer) => writer.write_alone(|conn| in_transaction(conn, work)).await,
+            None => {
+                let version = self.0.version.clone();
+                self.on_pool(move |conn| {
+                    let value = in_transaction(conn, work)?;
+                    version.bump();
+                    Ok(value)
+                })
+                .await
+            }
+        }
+    }
+
     async fn on_pool<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
@@ -178,6 +205,35 @@ impl Store {
         .await
         .map_err(Error::unexpected)?
     }
+}
+
+/// What is to become of what a work wrote.
+pub enum Verdict<T> {
+    Keep(T),
+    Undo(T),
+}
+
+/// Runs a work in a transaction that may write from its beginning on, and ends it as the work says; an error undoes it.
+pub fn in_transaction<T, E: From<diesel::result::Error>>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
+) -> Result<T, E> {
+    backend::begin_batch(conn)?;
+    let kept = work(conn).and_then(|verdict| match verdict {
+        Verdict::Keep(value) => {
+            backend::announce_change(conn)?;
+            backend::commit_batch(conn)?;
+            Ok(value)
+        }
+        Verdict::Undo(value) => {
+            backend::roll_back_batch(conn)?;
+            Ok(value)
+        }
+    });
+    if kept.is_err() && backend::in_transaction(conn)? {
+        backend::roll_back_batch(conn)?;
+    }
+    kept
 }
 
 /// Runs a read that sees the data as it is at one moment.

@@ -30,7 +30,6 @@ pub mod workbook;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use diesel::Connection;
 
 use crate::access::Actor;
 use crate::contract::Contract;
@@ -73,21 +72,15 @@ impl From<diesel::result::Error> for Refusal {
 }
 
 impl Import<'_> {
-    /// Says what applying would do, and does nothing.
+    /// Says what applying would do, by doing it in the transaction that is under way: the caller undoes that.
     pub fn plan(&self, conn: &mut Conn, gathered: &mut Gathered, report: &mut dyn Report) -> Result<Plan> {
-        let mut plan = Err(Error::unexpected("nothing was planned"));
-        let rolled_back = conn.transaction(|conn| {
-            plan = self.bring_in(conn, gathered, report);
-            Err::<(), _>(diesel::result::Error::RollbackTransaction)
-        });
-        match rolled_back {
-            Err(diesel::result::Error::RollbackTransaction) | Ok(()) => plan,
-            Err(error) => Err(error.into()),
-        }
+        Tx::run(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+            engine::bring_in(tx, self.options, gathered, report)
+        })
     }
 
-    /// Brings every record in, or none of them: not where there is a fault, nor where the state is no longer the one that
-    /// `planned_on` is the digest of.
+    /// Brings every record in, in the transaction that is under way. Refused where there is a fault, and where the state
+    /// is no longer the one that `planned_on` is the digest of: the caller then undoes the transaction.
     pub fn apply(
         &self,
         conn: &mut Conn,
@@ -95,22 +88,14 @@ impl Import<'_> {
         planned_on: Option<&str>,
         report: &mut dyn Report,
     ) -> Result<Plan, Refusal> {
-        conn.transaction(|conn| {
-            let plan = self.bring_in(conn, gathered, report)?;
-            if planned_on.is_some_and(|planned_on| planned_on != plan.state_sha256) {
-                return Err(Refusal::Stale(plan));
-            }
-            if plan.counts.errors > 0 || plan.counts.refused > 0 {
-                return Err(Refusal::Faulty(plan));
-            }
-            Ok(plan)
-        })
-    }
-
-    fn bring_in(&self, conn: &mut Conn, gathered: &mut Gathered, report: &mut dyn Report) -> Result<Plan> {
-        Tx::run(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
-            engine::bring_in(tx, self.options, gathered, report)
-        })
+        let plan = self.plan(conn, gathered, report)?;
+        if planned_on.is_some_and(|planned_on| planned_on != plan.state_sha256) {
+            return Err(Refusal::Stale(plan));
+        }
+        if plan.counts.errors > 0 || plan.counts.refused > 0 {
+            return Err(Refusal::Faulty(plan));
+        }
+        Ok(plan)
     }
 }
 

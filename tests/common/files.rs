@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use pairing_tracker::access::Actor;
+use pairing_tracker::db::{self, Verdict};
 use pairing_tracker::error::Result;
 use pairing_tracker::resources::bulk::Mode;
 use pairing_tracker::transfer::engine::Options;
@@ -52,11 +53,13 @@ pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result
     let options = Options { mode: Mode::Upsert, prune: Vec::new() };
     let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today, options: &options };
     let (mut conn, mut told) = (database.connect(), Told::default());
-    let done = if apply {
-        import.apply(&mut conn, &mut gathered, None, &mut told)
-    } else {
-        import.plan(&mut conn, &mut gathered, &mut told).map_err(Refusal::Failed)
-    };
+    let done = db::in_transaction(&mut conn, |conn| {
+        if apply {
+            import.apply(conn, &mut gathered, None, &mut told).map(Verdict::Keep)
+        } else {
+            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut told)?))
+        }
+    });
     match done {
         Ok(_) if told.faults.is_empty() => Ok(told.lines),
         Ok(_) | Err(Refusal::Faulty(_)) => Err(told.faults),

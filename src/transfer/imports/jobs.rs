@@ -20,7 +20,7 @@ use super::workbooks::gone;
 use super::{Status, plans, store};
 use crate::access::Actor;
 use crate::db::types::Instant;
-use crate::db::{Conn, backend};
+use crate::db::{Conn, Verdict, backend};
 use crate::error::{Error, Result};
 use crate::http::AppState;
 use crate::msg;
@@ -236,28 +236,34 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
     .await
     .map_err(Error::unexpected)??;
     let options = Options { mode: row.mode, prune: store::pruned(&row)? };
+    let run = running.run.clone();
     let running = running.clone();
-    state
+    let end = state
         .store
-        .write(move |conn| {
+        .write_alone(move |conn| {
             let request_id = format!("import-{id}");
             let import =
                 Import { actor: &actor, request_id: &request_id, contract: &contract, today, options: &options };
             backend::try_lock_key(conn, &runs::lock_of(&running.run))?;
             match work {
-                Work::Plan => plan(conn, &import, id, &running, &mut gathered),
+                Work::Plan => plan(conn, &import, &running, &mut gathered).map(|end| Verdict::Undo(Some(end))),
                 Work::Apply => apply(conn, &import, id, &running, &mut gathered, row.state_sha256.as_deref()),
             }
         })
-        .await
+        .await?;
+    match end {
+        // What was written with it is undone, its end is not.
+        Some(end) => state.store.write(move |conn| runs::end(conn, id, &run, end, Instant::now())).await,
+        None => Ok(()),
+    }
 }
 
-fn plan(conn: &mut Conn, import: &Import<'_>, id: i64, running: &Running, gathered: &mut Gathered) -> Result<()> {
+fn plan(conn: &mut Conn, import: &Import<'_>, running: &Running, gathered: &mut Gathered) -> Result<End> {
     let mut told = Told::new(running)?;
     let plan = import.plan(conn, gathered, &mut told)?;
     let records = i64::try_from(gathered.count).map_err(Error::unexpected)?;
     let Told { lines, faults, .. } = told;
-    runs::end(conn, id, &running.run, End::Planned { plan, records, lines, faults }, Instant::now())
+    Ok(End::Planned { plan, records, lines, faults })
 }
 
 fn apply(
@@ -267,20 +273,24 @@ fn apply(
     running: &Running,
     gathered: &mut Gathered,
     planned_on: Option<&str>,
-) -> Result<()> {
+) -> Result<Verdict<Option<End>>> {
     let mut told = Told::new(running)?;
     let records = i64::try_from(gathered.count).map_err(Error::unexpected)?;
-    let end = match import.apply(conn, gathered, planned_on, &mut told) {
-        Ok(plan) => End::Applied { plan, records },
-        Err(Refusal::Stale(_)) => End::Stale(plans::compare(conn, id, &mut told.lines, STALE_TOLD)?),
+    match import.apply(conn, gathered, planned_on, &mut told) {
+        Ok(plan) => {
+            runs::end(conn, id, &running.run, End::Applied { plan, records }, Instant::now())?;
+            Ok(Verdict::Keep(None))
+        }
+        Err(Refusal::Stale(_)) => {
+            Ok(Verdict::Undo(Some(End::Stale(plans::compare(conn, id, &mut told.lines, STALE_TOLD)?))))
+        }
         // A plan that could be applied had no fault: it is this state's.
         Err(Refusal::Faulty(plan)) => {
             let Told { lines, faults, .. } = told;
-            End::Planned { plan, records, lines, faults }
+            Ok(Verdict::Undo(Some(End::Planned { plan, records, lines, faults })))
         }
-        Err(Refusal::Failed(error)) => return Err(error),
-    };
-    runs::end(conn, id, &running.run, end, Instant::now())
+        Err(Refusal::Failed(error)) => Err(error),
+    }
 }
 
 /// Writes why a run ended without an outcome.
