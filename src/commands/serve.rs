@@ -78,7 +78,7 @@ pub fn serve(settings: Settings) -> Outcome {
         let addresses = server.addrs();
         let running = server.run();
         // Before the announcement: whoever reads it may stop the service at once.
-        stop_on_signal(&running.handle())?;
+        stop_on_signal(&running.handle(), &kept)?;
         for address in addresses {
             eprintln!(
                 "Serving {url}\n  page  http://{address}/\n  docs  http://{address}/docs/\n  API   http://{address}/api/v1/pairings\n\
@@ -125,13 +125,14 @@ async fn write_down(state: web::Data<AppState>) {
 
 /// Stops the server on SIGTERM or SIGINT, once what is in flight has ended.
 #[cfg(unix)]
-fn stop_on_signal(server: &ServerHandle) -> Outcome {
+fn stop_on_signal(server: &ServerHandle, state: &web::Data<AppState>) -> Outcome {
     use tokio::signal::unix::{SignalKind, signal};
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
         let mut signals = signal(kind).map_err(|e| format!("cannot listen for signals: {e}"))?;
-        let server = server.clone();
+        let (server, state) = (server.clone(), state.clone());
         actix_web::rt::spawn(async move {
             signals.recv().await;
+            state.stopping.send_replace(true);
             server.stop(true).await;
         });
     }
@@ -140,10 +141,11 @@ fn stop_on_signal(server: &ServerHandle) -> Outcome {
 
 /// Stops the server on Ctrl-C, once what is in flight has ended.
 #[cfg(not(unix))]
-fn stop_on_signal(server: &ServerHandle) -> Outcome {
-    let server = server.clone();
+fn stop_on_signal(server: &ServerHandle, state: &web::Data<AppState>) -> Outcome {
+    let (server, state) = (server.clone(), state.clone());
     actix_web::rt::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
+            state.stopping.send_replace(true);
             server.stop(true).await;
         }
     });

@@ -132,8 +132,9 @@ impl Contract {
         let mut faults = Vec::new();
         let mut query = Map::new();
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let is_name_alone = !pair.contains('=');
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (Some(name), Some(value)) = (decode(name), decode(value)) else {
+            let (Some(name), Some(mut value)) = (decode(name), decode(value)) else {
                 faults.push(query_fault(
                     pair,
                     "encoding",
@@ -142,6 +143,10 @@ impl Contract {
                 continue;
             };
             let parameter = &schema["properties"][&name];
+            // `?follow` says as much as `?follow=true`.
+            if is_name_alone && parameter["type"] == "boolean" {
+                "true".clone_into(&mut value);
+            }
             if parameter.is_null() {
                 let known: Vec<&str> =
                     schema["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();

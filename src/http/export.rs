@@ -130,7 +130,7 @@ impl Pages {
                 let _ = sender.send(Part::Broken(error)).await;
             }
         });
-        Ok(Body { size: BodySize::Stream, parts })
+        Ok(Body::of_parts(parts))
     }
 
     /// Writes the list into a workbook that is on disk alone.
@@ -172,7 +172,7 @@ impl Pages {
 }
 
 /// What comes through the channel.
-enum Part {
+pub enum Part {
     Bytes(Bytes),
     /// All of it was sent.
     End,
@@ -186,6 +186,11 @@ pub struct Body {
 }
 
 impl Body {
+    /// What comes through a channel, whose sender says when it ends.
+    pub fn of_parts(parts: Receiver<Part>) -> Body {
+        Body { size: BodySize::Stream, parts }
+    }
+
     /// The bytes of a file from its beginning; the file is read a piece at a time.
     pub fn of_file(mut file: File) -> Result<Body> {
         let failed = |error: std::io::Error| Error::Unavailable(format!("cannot read a temporary file: {error}"));

@@ -31,6 +31,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::access::oidc::Issuer;
 use crate::access::policy::Policy;
@@ -66,6 +67,8 @@ pub struct AppState {
     pub refusals: Refusals,
     pub limits: limits::Limits,
     pub jobs: Jobs,
+    /// True once the service is to stop: what would go on without an end then ends.
+    pub stopping: watch::Sender<bool>,
 }
 
 impl AppState {
@@ -83,6 +86,7 @@ impl AppState {
             uses: Uses::default(),
             refusals: Refusals::default(),
             jobs: Jobs::default(),
+            stopping: watch::Sender::new(false),
         })
     }
 }

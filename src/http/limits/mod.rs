@@ -45,6 +45,10 @@ pub const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 const FILES_OF_ONE: u32 = 4;
 const FILES: u32 = 32;
 
+/// Streams without an end at one time: to one address, and to all.
+const STREAMS_OF_ONE: u32 = 8;
+const STREAMS: u32 = 128;
+
 static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 static LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -55,6 +59,7 @@ pub struct Limits {
     guesses: Guesses,
     in_flight: Arc<InFlight>,
     files: Arc<InFlight>,
+    streams: Arc<InFlight>,
 }
 
 /// How the budgets stand that a request was counted in, as an extension of the request.
@@ -73,6 +78,7 @@ impl Limits {
             guesses: Guesses::new(settings.wrong_keys_per_address),
             in_flight: InFlight::new(settings.in_flight_per_address, settings.in_flight),
             files: InFlight::new(FILES_OF_ONE, FILES),
+            streams: InFlight::new(STREAMS_OF_ONE, STREAMS),
         }
     }
 
@@ -136,6 +142,11 @@ impl Limits {
     /// Takes a place among the files that are sent: to be kept with the answer until then.
     pub fn enter_file(&self, address: Option<IpAddr>) -> Result<Place> {
         Limits::place(&self.files, address)
+    }
+
+    /// A place for a stream without an end, until it is dropped.
+    pub fn enter_stream(&self, address: Option<IpAddr>) -> Result<Place> {
+        Limits::place(&self.streams, address)
     }
 
     fn place(among: &Arc<InFlight>, address: Option<IpAddr>) -> Result<Place> {

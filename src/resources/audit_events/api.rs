@@ -7,10 +7,10 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::store;
+use super::{follow, store};
 use crate::db::Conn;
 use crate::db::page::PageRequest;
-use crate::db::types::Instant;
+use crate::db::types::{Instant, Ref};
 use crate::error::Result;
 use crate::history::Action;
 use crate::http::list::{Page, PageParams};
@@ -67,15 +67,15 @@ text_enum! {
 }
 
 /// What the history can be narrowed by.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AuditEventFilter {
     /// Of this kind of record.
     #[param(max_length = 100, example = "agreement")]
     pub entity: Option<String>,
-    /// Of the record with this id; needs `entity` to name one record.
-    #[param(minimum = 1)]
-    pub record_id: Option<i64>,
+    /// Of the record with this id or code, also one that it had or that is deleted; needs `entity`.
+    #[param(example = "xinhui-taishan-framework-2022")]
+    pub record: Option<Ref>,
     /// Written by the key of this name.
     #[param(max_length = 200, example = "operator")]
     pub actor: Option<String>,
@@ -122,12 +122,27 @@ pub struct RecordHistory {
     pub total: Option<i64>,
 }
 
-/// Lists the history of all records.
+/// Whether the history is followed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FollowParams {
+    /// Answers with a stream of server-sent events that goes on: what is written from now on, or after `Last-Event-ID`.
+    /// Pages, orders and dates are not for this.
+    pub follow: Option<bool>,
+}
+
+/// Lists the history of all records, or follows it.
 #[utoipa::path(
     get, path = "/audit-events", operation_id = "listAuditEvents", tag = "audit-events",
     summary = "List the history of all records · 全部变更历史",
-    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys, and which requests were refused for want of a key or of what it allows (`entity=request`; equal ones are counted together). 全部记录的写入历史；管理员另可见密钥的变更与被拒绝的请求。",
-    params(AuditEventFilter, PageParams),
+    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys, and which requests were refused for want of a key or of what it allows (`entity=request`; equal ones are counted together).\n\nWith `follow` the answer is `text/event-stream`: each event once it is written, oldest first, `id` its number and `data` the event as in the list. A stream ends after five minutes, and when the service stops; a client that comes again with `Last-Event-ID` misses nothing. 全部记录的写入历史；管理员另可见密钥的变更与被拒绝的请求。加 follow 则以 SSE 持续推送，断线后凭 Last-Event-ID 续传。",
+    params(
+        AuditEventFilter,
+        PageParams,
+        FollowParams,
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, example = 1,
+            description = "With `follow`: the number of the event after which to go on; 0 begins with the first.")
+    ),
     responses((status = 200, description = "A page of the history.", body = AuditEventList))
 )]
 #[get("/audit-events")]
@@ -137,6 +152,9 @@ async fn list(call: Call) -> Result<HttpResponse> {
         if let Err(error) = call.state.refusals.flush(&call.state.store).await {
             tracing::warn!(%error, "cannot write refusals into the history; trying again");
         }
+    }
+    if let Some(followed) = follow::asked(&call)? {
+        return follow::answer(&call, followed).await;
     }
     call.list("listAuditEvents", |_, query, sight| {
         let filter: AuditEventFilter = typed(query)?;

@@ -10,9 +10,9 @@ use crate::db::reference::Kind;
 use crate::db::schema::{audit_events, record_codes};
 use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, MultiBackend};
-use crate::error::Result;
+use crate::error::{Fault, Problem, Result};
 use crate::history::{API_KEY, Action, CALENDAR_KEY, REQUEST};
-use crate::{keyset, resources};
+use crate::{keyset, msg, resources};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit_events)]
@@ -31,47 +31,103 @@ struct Row {
     request_id: String,
 }
 
+type Narrowed<'a> = audit_events::BoxedQuery<'a, MultiBackend>;
+
 /// A page of the whole history, for who sees this much.
 pub fn page(conn: &mut Conn, filter: &AuditEventFilter, page: &PageRequest, sight: &Sight) -> Result<PageIds> {
-    let AuditEventFilter { entity, record_id, actor, action, request_id, at_from, at_before, sort } = filter;
-    let is_administrators = sight.is_administrators();
-    if !is_administrators && matches!(entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY)) {
+    if is_hidden(filter, sight) {
         return Ok(PageIds::cut(Vec::new(), page.limit, page.count.then_some(0)));
     }
-    let filtered = |_: &mut Conn| -> Result<_> {
-        let mut query = audit_events::table.into_boxed::<MultiBackend>();
-        if !is_administrators {
-            // Refused requests alone are about no record; an index leaves them out by that.
-            let is_of_keys = audit_events::entity.eq(API_KEY).or(audit_events::entity.eq(CALENDAR_KEY));
-            query = query.filter(audit_events::record_id.is_not_null()).filter(diesel::dsl::not(is_of_keys));
-        }
-        if let Some(entity) = entity {
-            query = query.filter(audit_events::entity.eq(entity));
-        }
-        if let Some(id) = record_id {
-            query = query.filter(audit_events::record_id.eq(*id));
-        }
-        if let Some(actor) = actor {
-            query = query.filter(audit_events::actor.eq(actor));
-        }
-        if !action.is_empty() {
-            query = query.filter(audit_events::action.eq_any(action));
-        }
-        if let Some(request_id) = request_id {
-            query = query.filter(audit_events::request_id.eq(request_id));
-        }
-        if let Some(from) = at_from {
-            query = query.filter(audit_events::at.ge(Instant::from(*from)));
-        }
-        if let Some(before) = at_before {
-            query = query.filter(audit_events::at.lt(Instant::from(*before)));
-        }
-        Ok(query)
-    };
-    keyset!(conn, page, sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
+    let record_id = record_of(conn, filter)?;
+    let filtered = |_: &mut Conn| -> Result<_> { Ok(narrowed(filter, record_id, sight)) };
+    keyset!(conn, page, filter.sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
         Sort::At => asc at: Instant,
         Sort::AtDesc => desc at: Instant,
     })
+}
+
+/// The number of the newest event; 0 where there is none.
+pub fn newest(conn: &mut Conn) -> Result<i64> {
+    Ok(audit_events::table.select(diesel::dsl::max(audit_events::id)).get_result::<Option<i64>>(conn)?.unwrap_or(0))
+}
+
+/// The first events after one, up to another, in the order in which they were written.
+pub fn between(
+    conn: &mut Conn,
+    filter: &AuditEventFilter,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+    sight: &Sight,
+) -> Result<Vec<AuditEvent>> {
+    if is_hidden(filter, sight) {
+        return Ok(Vec::new());
+    }
+    let record_id = record_of(conn, filter)?;
+    let ids: Vec<i64> = narrowed(filter, record_id, sight)
+        .filter(audit_events::id.gt(after).and(audit_events::id.le(up_to)))
+        .order(audit_events::id)
+        .limit(limit)
+        .select(audit_events::id)
+        .load(conn)?;
+    load(conn, &ids, sight)
+}
+
+/// Whether all that a filter asks for is for administrators alone, and the caller is none.
+fn is_hidden(filter: &AuditEventFilter, sight: &Sight) -> bool {
+    !sight.is_administrators() && matches!(filter.entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY))
+}
+
+fn narrowed<'a>(filter: &'a AuditEventFilter, record_id: Option<i64>, sight: &Sight) -> Narrowed<'a> {
+    let AuditEventFilter { entity, record: _, actor, action, request_id, at_from, at_before, sort: _ } = filter;
+    let mut query = audit_events::table.into_boxed::<MultiBackend>();
+    if !sight.is_administrators() {
+        // Refused requests alone are about no record; an index leaves them out by that.
+        let is_of_keys = audit_events::entity.eq(API_KEY).or(audit_events::entity.eq(CALENDAR_KEY));
+        query = query.filter(audit_events::record_id.is_not_null()).filter(diesel::dsl::not(is_of_keys));
+    }
+    if let Some(entity) = entity {
+        query = query.filter(audit_events::entity.eq(entity));
+    }
+    if let Some(id) = record_id {
+        query = query.filter(audit_events::record_id.eq(id));
+    }
+    if let Some(actor) = actor {
+        query = query.filter(audit_events::actor.eq(actor));
+    }
+    if !action.is_empty() {
+        query = query.filter(audit_events::action.eq_any(action));
+    }
+    if let Some(request_id) = request_id {
+        query = query.filter(audit_events::request_id.eq(request_id));
+    }
+    if let Some(from) = at_from {
+        query = query.filter(audit_events::at.ge(Instant::from(*from)));
+    }
+    if let Some(before) = at_before {
+        query = query.filter(audit_events::at.lt(Instant::from(*before)));
+    }
+    query
+}
+
+/// The record that a filter names, if any, among those of the kind that it names.
+fn record_of(conn: &mut Conn, filter: &AuditEventFilter) -> Result<Option<i64>> {
+    let Some(record) = &filter.record else { return Ok(None) };
+    let Some(entity) = &filter.entity else {
+        let message = msg!("须与 record 一同给出。", "is needed beside `record`");
+        let fault = Fault { pointer: "/query/entity".to_owned(), code: "required", message };
+        return Err(Problem::malformed(vec![fault]).into());
+    };
+    let found = match resources::kinds().find(|kind| kind.name == entity) {
+        Some(kind) => id_of(conn, kind, record)?,
+        None => None,
+    };
+    if found.is_none() {
+        let message = msg!("没有 {entity} “{record}”。", "names no {entity}: \"{record}\"");
+        let fault = Fault { pointer: "/query/record".to_owned(), code: "unknown_reference", message };
+        return Err(Problem::invalid(vec![fault]).into());
+    }
+    Ok(found)
 }
 
 /// A page of one record's history, oldest first; up to an instant, where one is given.
