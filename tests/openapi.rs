@@ -23,8 +23,9 @@ fn what_is_committed_is_what_the_program_prints() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi");
     let document = CONTRACT.document();
     for (name, text) in [
-        ("pairing-tracker.json", openapi::json(document).expect("JSON")),
-        ("pairing-tracker.yaml", openapi::yaml(document).expect("YAML")),
+        ("openapi.json", openapi::json(document).expect("JSON")),
+        ("openapi.yaml", openapi::yaml(document).expect("YAML")),
+        ("openapi-3.0.json", openapi::json(&openapi::v3_0::from_3_1(document)).expect("JSON")),
     ] {
         let path = directory.join(name);
         if std::env::var_os("UPDATE").is_some() {

@@ -72,6 +72,7 @@ const PAGES: &[(&str, Who)] = &[
     ("/docs/{_:.*}", Anyone),
     ("/openapi.json", Anyone),
     ("/openapi.yaml", Anyone),
+    ("/openapi-3.0.json", Anyone),
 ];
 
 /// The table, by route.

@@ -92,6 +92,9 @@ Examples:
     Openapi {
         #[arg(long, value_enum, default_value_t = Format::Json)]
         format: Format,
+        /// The version of OpenAPI; 3.0 is for generators that do not read 3.1
+        #[arg(long, value_enum, default_value_t = SpecVersion::V3_1)]
+        spec_version: SpecVersion,
     },
     /// Make, list and revoke the keys that may write
     #[command(subcommand)]
@@ -233,6 +236,15 @@ enum Format {
     Yaml,
 }
 
+/// The versions of OpenAPI that the document can be had in.
+#[derive(Clone, Copy, ValueEnum)]
+enum SpecVersion {
+    #[value(name = "3.1")]
+    V3_1,
+    #[value(name = "3.0")]
+    V3_0,
+}
+
 impl ValueEnum for Role {
     fn value_variants<'a>() -> &'a [Role] {
         Role::ALL
@@ -269,7 +281,7 @@ pub fn run() -> ExitCode {
             plain_settings(&database).and_then(|settings| seed::run(&settings, args, work))
         }
         Command::Export(args) => plain_settings(&database).and_then(|settings| export::run(&settings, args)),
-        Command::Openapi { format } => print_document(format),
+        Command::Openapi { format, spec_version } => print_document(format, spec_version),
         Command::Key(command) => plain_settings(&database).and_then(|settings| keys::run(&settings, command)),
         Command::Audit(command) => plain_settings(&database).and_then(|settings| audit::run(&settings, &command)),
         Command::Completions { shell } => {
@@ -297,8 +309,11 @@ fn write_out(text: &str) -> Outcome {
     }
 }
 
-fn print_document(format: Format) -> Outcome {
-    let document = openapi::document().map_err(|e| e.to_string())?;
+fn print_document(format: Format, version: SpecVersion) -> Outcome {
+    let mut document = openapi::document().map_err(|e| e.to_string())?;
+    if matches!(version, SpecVersion::V3_0) {
+        document = openapi::v3_0::from_3_1(&document);
+    }
     let text = match format {
         Format::Json => openapi::json(&document),
         Format::Yaml => openapi::yaml(&document),

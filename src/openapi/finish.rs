@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::components::{self, shared_headers};
 use super::{NO_NUL, examples, formats};
 use crate::access::policy::{Who, who_may};
 use crate::error::{Error, Result};
@@ -20,7 +21,12 @@ const VALUES_MAX: u64 = 50;
 /// Finishes the document.
 pub fn finish(document: &mut Value) -> Result<()> {
     let examples = examples::all()?;
-    add_components(document)?;
+    components::add(document)?;
+    document["servers"] = json!([{
+        "url": "/",
+        "description": "The server that serves this document, of production or of a test.",
+        "x-internal": false,
+    }]);
     let paths = object(document, "paths")?;
     for (path, item) in paths.iter_mut() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
@@ -54,116 +60,22 @@ fn lift_descriptions(schema: &mut Value) {
     }
 }
 
-fn object<'a>(value: &'a mut Value, key: &str) -> Result<&'a mut Map<String, Value>> {
+/// The object at a key of another; an error where there is none.
+pub fn object<'a>(value: &'a mut Value, key: &str) -> Result<&'a mut Map<String, Value>> {
     value[key].as_object_mut().ok_or_else(|| Error::unexpected(format!("the document has no {key}")))
 }
-
-fn add_components(document: &mut Value) -> Result<()> {
-    let text = |description: &str, example: &str| json!({ "description": description, "schema": { "type": "string", "maxLength": 4000 }, "example": example });
-    let components = object(document, "components")?;
-    components.insert(
-        "securitySchemes".to_owned(),
-        json!({ "bearer": {
-        "type": "http", "scheme": "bearer",
-        "description": "A key made by `pairing-tracker key create`, or a JWT of the OpenID Connect issuer that the service is set up for. \
-            由 `pairing-tracker key create` 创建的密钥，或本服务所配置的 OpenID Connect 签发者的 JWT。",
-    } }),
-    );
-    components.insert("headers".to_owned(), json!({
-        "ETag": text("Version and digest of the answer, for If-Match and If-None-Match.", "\"1-5f0c2a9be1d4\""),
-        "Location": text("Where the new record is.", "/api/v1/agreements/4"),
-        "Link": text("The next page, where there is one (RFC 8288).", "</api/v1/agreements?limit=20&cursor=eyJ>; rel=\"next\""),
-        "XRequestId": text("Names the request in the service's log and history.", "b8c1f0d2a94e4f7c"),
-        "IdempotentReplayed": { "description": "`true` when this is the first answer again.",
-            "schema": { "type": "string", "enum": ["true"] }, "example": "true" },
-        "RetryAfter": { "description": "Seconds after which to try again.",
-            "schema": { "type": "integer", "format": "int32", "minimum": 0, "maximum": 3600 }, "example": 1 },
-        "RateLimitPolicy": text("Requests that an address and a key may make (`q`) in a window of seconds (`w`), where they are limited.",
-            "\"address\";q=6000;w=60, \"key\";q=6000;w=60"),
-        "RateLimit": text("Requests that are left of each quota (`r`), and seconds until it is whole again, or, when none is left, until the next (`t`).",
-            "\"address\";r=5999;t=1, \"key\";r=5998;t=1"),
-        "WwwAuthenticate": text("How to authenticate.", "Bearer realm=\"pairing-tracker\""),
-    }));
-    components.insert("parameters".to_owned(), json!({
-        "IfMatch": { "name": "If-Match", "in": "header", "required": false,
-            "description": "The ETag that the record was read with, or `*`. Without it the answer is 428; when it is stale, 412.",
-            "schema": { "type": "string", "maxLength": 1000, "pattern": "^(\\*|\"[!#-~]*\"( *, *\"[!#-~]*\")*)$" }, "example": "*" },
-        "IfNoneMatch": { "name": "If-None-Match", "in": "header", "required": false,
-            "description": "The ETag of an answer that the client has; 304 when it is current.",
-            "schema": { "type": "string", "maxLength": 1000 }, "example": "\"1-5f0c2a9be1d4\"" },
-        "IdempotencyKey": { "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "Makes a retry safe: the same key and body get the first answer again for 24 hours; the same key with another body gets 422.",
-            "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }, "example": "4f7c1d0e-import-2022-04" },
-    }));
-    let mut responses = Map::new();
-    for (status, code, title) in REFUSALS {
-        let mut headers = shared_headers();
-        if matches!(status, 429 | 503) {
-            headers["Retry-After"] = json!({ "$ref": "#/components/headers/RetryAfter" });
-        }
-        if *status == 401 {
-            headers["WWW-Authenticate"] = json!({ "$ref": "#/components/headers/WwwAuthenticate" });
-        }
-        let errors = if matches!(status, 400 | 422) {
-            json!([{ "pointer": "/due_on", "code": "required", "message": "is required" }])
-        } else {
-            json!([])
-        };
-        responses.insert(format!("Problem{status}"), json!({
-            "description": title,
-            "headers": headers,
-            "content": { "application/problem+json": {
-                "schema": { "$ref": "#/components/schemas/Problem" },
-                "example": { "type": format!("urn:pairing-tracker:problem:{code}"), "title": title, "status": status,
-                    "detail": null, "code": code, "request_id": "b8c1f0d2a94e4f7c", "errors": errors },
-            } },
-        }));
-    }
-    let mut headers = shared_headers();
-    headers["ETag"] = json!({ "$ref": "#/components/headers/ETag" });
-    responses.insert(
-        "NotModified".to_owned(),
-        json!({ "description": "The client has the current answer.", "headers": headers }),
-    );
-    components.insert("responses".to_owned(), Value::Object(responses));
-    Ok(())
-}
-
-/// The headers of every answer of the API.
-fn shared_headers() -> Value {
-    json!({
-        "X-Request-Id": { "$ref": "#/components/headers/XRequestId" },
-        "RateLimit": { "$ref": "#/components/headers/RateLimit" },
-        "RateLimit-Policy": { "$ref": "#/components/headers/RateLimitPolicy" },
-    })
-}
-
-/// Every refusal there is: its status, its usual code, and what it means.
-const REFUSALS: &[(u16, &str, &str)] = &[
-    (400, "malformed_request", "The request is malformed."),
-    (401, "unauthorized", "A valid key is needed."),
-    (403, "forbidden", "The key or the token may not do this."),
-    (404, "not_found", "There is no such record."),
-    (406, "not_acceptable", "None of the media types that Accept names is offered."),
-    (408, "timeout", "The request's body took too long."),
-    (409, "conflict", "In conflict with what is there."),
-    (412, "precondition_failed", "The record has changed since it was read."),
-    (413, "too_large", "The request is too large."),
-    (415, "unsupported_media_type", "The media type is not supported."),
-    (422, "validation_failed", "The request breaks a rule."),
-    (428, "precondition_required", "If-Match is needed."),
-    (429, "rate_limited", "Too many requests; Retry-After says when to go on."),
-    (500, "internal_error", "A defect of the service; the log has the rest."),
-    (503, "unavailable", "The service cannot serve now; nothing was written."),
-];
 
 fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &Value) -> Result<()> {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let in_api = path.starts_with("/api/");
     let is_read = method == "get";
     let tag = operation["tags"][0].as_str().unwrap_or_default();
-    let is_open = matches!(who_may(tag, is_read), Some(Who::Anyone | Who::Readers | Who::FeedReaders));
-    operation["security"] = if is_open { json!([]) } else { json!([{ "bearer": [] }]) };
+    operation["security"] = match who_may(tag, is_read) {
+        Some(Who::Anyone) => json!([]),
+        // Open unless the service is private; who shows a key may see more.
+        Some(Who::Readers | Who::FeedReaders) => json!([{ "bearer": [] }, {}]),
+        _ => json!([{ "bearer": [] }]),
+    };
 
     let mut parameters = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut has_references = false;
@@ -236,9 +148,8 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     if let Some(body) = operation.get_mut("requestBody") {
         body["required"] = json!(true);
     }
-    if id == "putDocumentContent" {
-        let binary = json!({ "schema": { "type": "string", "format": "binary" } });
-        operation["requestBody"]["content"]["application/octet-stream"] = binary;
+    if let Some(file) = operation.pointer_mut("/requestBody/content/application~1octet-stream") {
+        file["schema"] = formats::binary();
     }
     Ok(())
 }
@@ -263,11 +174,12 @@ fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, respo
     }
     if response.pointer("/content/application~1octet-stream").is_some() {
         // A file comes with the media type that it was attached with.
-        let binary = json!({ "schema": { "type": "string", "format": "binary" } });
-        response["content"] = json!({ "*/*": binary });
+        response["content"] = json!({ "*/*": {} });
     }
     for (media_type, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
-        if !example.is_null() && media_type == "application/json" {
+        if media_type != "application/json" {
+            media["schema"] = formats::binary();
+        } else if !example.is_null() {
             media["example"] = example.clone();
         }
     }

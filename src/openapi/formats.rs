@@ -11,7 +11,7 @@ const RECORDS_MAX: u64 = 1_000_000_000;
 /// Adds the files that a list can be had as to the answer that has a page of it.
 pub fn offer(response: &mut Value) {
     for format in OF_LISTS.iter().filter(|format| **format != Format::Json) {
-        response["content"][format.media_type()] = json!({ "schema": schema(*format) });
+        response["content"][format.media_type()] = json!({ "schema": binary() });
     }
 }
 
@@ -20,7 +20,7 @@ pub fn offer_bundle(response: &mut Value) {
     for format in OF_BUNDLES {
         let schema = match format {
             Format::Json => json!({ "$ref": "#/components/schemas/Bundle" }),
-            other => schema(*other),
+            _ => binary(),
         };
         response["content"][format.media_type()] = json!({ "schema": schema });
     }
@@ -51,10 +51,7 @@ pub fn are_offered(operation: &Value, has_pages: bool) -> bool {
     has_pages || operation["operationId"] == "getBundle"
 }
 
-/// The schema of a file.
-fn schema(format: Format) -> Value {
-    match format {
-        Format::Xlsx => json!({ "type": "string", "format": "binary" }),
-        _ => json!({ "type": "string", "description": format!("The whole as {}.", format.suffix().to_uppercase()) }),
-    }
+/// The schema of a file: bytes to be kept as they come, text or not.
+pub fn binary() -> Value {
+    json!({ "type": "string", "format": "binary" })
 }

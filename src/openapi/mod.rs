@@ -1,10 +1,13 @@
 //! The published document: gathered from the handlers, and finished with what all operations share.
 //!
-//! `openapi/` holds what [`json`] and [`yaml`] print; the server serves the same bytes and judges requests by them.
+//! `openapi/` holds what [`json`] and [`yaml`] print; the server serves the same bytes and judges requests by them. For
+//! generators that do not read OpenAPI 3.1, [`v3_0`] says the same in 3.0.
 
+mod components;
 mod examples;
 mod finish;
 mod formats;
+pub mod v3_0;
 
 use actix_web::App;
 use serde_json::Value;
@@ -35,7 +38,6 @@ pub const NO_NUL: &str = "^[^\\u0000]*$";
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "pairing-tracker")
     ),
-    servers((url = "/", description = "The server that serves this document.")),
     tags(
         (name = "imports", description = "Files of records, planned and then applied. 导入。"),
         (name = "exports", description = "Data in files that can be brought in again. 数据导出。"),

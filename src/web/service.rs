@@ -83,6 +83,13 @@ async fn document_json(call: Call) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
+#[get("/openapi-3.0.json")]
+async fn document_3_0_json(call: Call) -> Result<HttpResponse> {
+    static TEXT: OnceLock<Bytes> = OnceLock::new();
+    let text = printed(&TEXT, || openapi::json(&openapi::v3_0::from_3_1(call.state.contract.document())))?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(text))
+}
+
 #[get("/openapi.yaml")]
 async fn document_yaml(call: Call) -> Result<HttpResponse> {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
@@ -97,5 +104,5 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
 
 /// Mounts the document.
 pub fn mount_document(config: &mut actix_web::web::ServiceConfig) {
-    config.service(document_json).service(document_yaml);
+    config.service(document_json).service(document_3_0_json).service(document_yaml);
 }
