@@ -3,7 +3,8 @@
 //!
 //! Such generators also want one media type for each body: of a page's files only JSON is left, and a JSON Merge Patch is
 //! `application/json`, which the service takes as well. Some give a type to `application/json` alone, so a problem is named
-//! by that, too, although it always comes as `application/problem+json`. What 3.0 cannot say at all, webhooks, is left out.
+//! by that, too, although it always comes as `application/problem+json`. What 3.0 cannot say at all, webhooks, is left out; so
+//! are examples of whole bodies: a reference that may be null is not, to who takes 3.0 at its word, and they have such.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,6 +64,9 @@ fn convert(part: &mut Value, types: &Types) {
                     "schema" => convert_schema(value, types),
                     "content" => {
                         keep_one_media_type(value);
+                        for (_, media) in members_of(value) {
+                            media.as_object_mut().and_then(|media| media.shift_remove("example"));
+                        }
                         convert(value, types);
                     }
                     "example" | "examples" | "links" => {}

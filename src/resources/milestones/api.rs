@@ -111,13 +111,13 @@ pub struct NewMilestone {
     /// How it stands. `not_met` needs a `reason`, and a due date that has passed.
     #[serde(default = "scheduled")]
     pub status: Status,
-    /// How far it is, in percent; met is 100.
+    /// How far it is, in percent; met is 100. Absent: 0.
     #[serde(default)]
-    #[schema(minimum = 0, maximum = 100, default = 0, example = 40)]
+    #[schema(minimum = 0, maximum = 100, example = 40)]
     pub progress: i32,
-    /// What it counts for among the milestones of its agreement or project; kept to three places.
+    /// What it counts for among the milestones of its agreement or project; kept to three places. Absent: 1.
     #[serde(default = "one")]
-    #[schema(minimum = 0, maximum = 1_000_000, default = 1.0, example = 1.0)]
+    #[schema(minimum = 0, maximum = 1_000_000, example = 1.0)]
     pub weight: f64,
     /// Who is responsible.
     #[serde(default)]

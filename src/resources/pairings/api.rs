@@ -121,9 +121,8 @@ pub struct NewMember {
     pub region: Ref,
     /// What it does in the pairing.
     pub role: Role,
-    /// Whether it leads the supporters; one at most at a time.
+    /// Whether it leads the supporters; one at most at a time. Absent: it does not.
     #[serde(default)]
-    #[schema(default = false)]
     pub is_lead: bool,
     /// Its first day in the pairing; absent: from the pairing's beginning.
     #[serde(default)]

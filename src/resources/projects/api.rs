@@ -145,7 +145,7 @@ pub struct NewProject {
     pub investment: Option<Fen>,
     /// The currency of the investment (ISO 4217).
     #[serde(default = "rules::yuan")]
-    #[schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, default = "CNY", example = "CNY")]
+    #[schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "CNY")]
     pub currency: String,
     /// What should be known about it.
     #[serde(default)]

@@ -1,0 +1,3 @@
+module pairing-tracker/story
+
+go 1.23
