@@ -8,6 +8,7 @@ mod cli_imports;
 mod common;
 mod examples;
 mod following;
+mod guides;
 mod hostile;
 mod logs;
 mod openapi;

@@ -39,9 +39,17 @@ impl Done {
     }
 }
 
+/// The program itself.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pairing-tracker");
+
 /// The program with these arguments and none of the environment's settings.
 pub fn program(directory: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pairing-tracker"));
+    command(PROGRAM, directory, args)
+}
+
+/// Another program, which may call ours: without the environment's settings, too.
+pub fn command(program: &str, directory: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let words = name.to_string_lossy().into_owned();
         if words.starts_with("PAIRING_TRACKER_") || words == "DATABASE_URL" || words == "RUST_LOG" {
@@ -126,6 +134,14 @@ impl Service {
             service.told.push(line);
         }
         service
+    }
+
+    /// Waits until it says something with these words.
+    pub fn hear(&mut self, words: &str) {
+        while !self.told.iter().any(|line| line.contains(words)) {
+            let line = self.lines.recv_timeout(PATIENCE);
+            self.told.push(line.unwrap_or_else(|_| panic!("not said: {words}: {:?}", self.told)));
+        }
     }
 
     /// A connection, on which nothing is waited for without end.
