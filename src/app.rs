@@ -5,7 +5,6 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, middleware, web};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
-use utoipa_swagger_ui::SwaggerUi;
 
 use crate::http::{AppState, cors, envelope, format, guard, limits};
 use crate::{reports, resources, transfer, web as pages};
@@ -37,10 +36,6 @@ pub fn app(
     let (app, _) = App::new().into_utoipa_app().configure(operations).split_for_parts();
     app.app_data(state)
         .configure(pages::mount)
-        .service(
-            SwaggerUi::new("/docs/{_:.*}")
-                .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
-        )
         .default_service(web::route().to(envelope::unmounted))
         // The last to be wrapped is the first to run: the envelope dresses what the others refuse, a page of another origin
         // may read that it asks too often, and nobody is looked for in the database before he is within the limits.

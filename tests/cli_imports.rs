@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::program::{Service, answer_of, databases, on};
+use crate::common::program::{Service, answer_of, databases, judged, on};
 use crate::common::records::{milestone, with};
 
 /// Milestones of the file: enough for a run to be seen at work.
@@ -31,7 +31,7 @@ impl Client<'_> {
         );
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).expect("it reads");
         let answer = answer_of(&mut stream);
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
+        let (_, body) = judged(request, &answer);
         serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"))
     }
 

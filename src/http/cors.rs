@@ -22,8 +22,19 @@ const SENT: [&str; 8] = [
 ];
 
 /// What a page may read of an answer.
-const EXPOSED: [&str; 8] =
-    ["ETag", "Idempotent-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"];
+const EXPOSED: [&str; 11] = [
+    "Content-Disposition",
+    "Deprecation",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-Id",
+];
 
 /// Lets pages of these origins call the API; without any it does nothing.
 pub fn middleware(origins: &[String]) -> Condition<Cors> {

@@ -12,8 +12,9 @@ use rand::RngExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::guard::{self, Admitted};
 use super::log::{self, Cause};
-use super::{AppState, cors, guard, language_of, limits, peer, refused, unread};
+use super::{AppState, cors, language_of, limits, peer, refused, unread};
 use crate::contract::Contract;
 use crate::error::{Error, Problem};
 use crate::text::Language;
@@ -244,10 +245,14 @@ fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &st
     let headers = response.headers_mut();
     cors::tidy(headers);
     limits::tell(request, headers);
+    let state = request.app_data::<web::Data<AppState>>();
+    if let (Some(state), Some(Admitted { operation })) = (state, request.extensions().get()) {
+        state.deprecations.tell(operation, request.query_string(), headers);
+    }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID.clone(), id);
     }
-    let of_private_service = request.app_data::<web::Data<AppState>>().is_some_and(|state| state.settings.private);
+    let of_private_service = state.is_some_and(|state| state.settings.private);
     let is_private = of_private_service || request.headers().contains_key(header::AUTHORIZATION);
     let defaults: [(HeaderName, &'static str); 6] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

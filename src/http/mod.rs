@@ -6,6 +6,7 @@ pub mod body;
 pub mod connections;
 pub mod cors;
 pub mod crud;
+pub mod deprecation;
 pub mod envelope;
 pub mod export;
 pub mod format;
@@ -46,6 +47,7 @@ use crate::resources::record::{Precondition, Tx, View};
 use crate::text::Language;
 use crate::transfer::imports::jobs::Jobs;
 use answer::Answers;
+use deprecation::Deprecations;
 use envelope::RequestId;
 use guard::{Admitted, Caller};
 
@@ -69,6 +71,7 @@ pub struct AppState {
     pub jobs: Jobs,
     /// True once the service is to stop: what would go on without an end then ends.
     pub stopping: watch::Sender<bool>,
+    pub deprecations: Deprecations,
 }
 
 impl AppState {
@@ -87,6 +90,7 @@ impl AppState {
             refusals: Refusals::default(),
             jobs: Jobs::default(),
             stopping: watch::Sender::new(false),
+            deprecations: Deprecations::new(deprecation::TABLE)?,
         })
     }
 }

@@ -2,22 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::headers;
 use crate::error::Result;
-
-/// An entity tag (RFC 9110, section 8.8.3).
-const TAG: &str = "^(W/)?\"[!#-~]*\"$";
 
 /// Adds them to the document.
 pub fn add(document: &mut Value) -> Result<()> {
-    let text = |description: &str, pattern: &str, example: &str| {
-        json!({
-            "description": description,
-            "schema": { "type": "string", "maxLength": 4000, "pattern": pattern },
-            "example": example,
-        })
-    };
-    // Structured fields (RFC 9651): what is visible, and spaces.
-    let visible = "^[ -~]+$";
     let components = super::finish::object(document, "components")?;
     components.insert(
         "securitySchemes".to_owned(),
@@ -27,23 +16,7 @@ pub fn add(document: &mut Value) -> Result<()> {
             由 `pairing-tracker key create` 创建的密钥，或本服务所配置的 OpenID Connect 签发者的 JWT。",
     } }),
     );
-    components.insert("headers".to_owned(), json!({
-        "ETag": text("Version and digest of the answer, for If-Match and If-None-Match.", TAG, "\"1-5f0c2a9be1d4\""),
-        "Location": text("Where the new record is.", "^/[!-~]+$", "/api/v1/agreements/4"),
-        "Link": text("The next page, where there is one (RFC 8288).", "^<[!-~]+>; rel=\"[a-z]+\"", "</api/v1/agreements?limit=20&cursor=eyJ>; rel=\"next\""),
-        "XRequestId": text("Names the request in the service's log and history.", "^[!-~]+$", "b8c1f0d2a94e4f7c"),
-        "IdempotentReplayed": { "description": "`true` when this is the first answer again.",
-            "schema": { "type": "string", "enum": ["true"] }, "example": "true" },
-        "RetryAfter": { "description": "Seconds after which to try again.",
-            "schema": { "type": "integer", "format": "int32", "minimum": 0, "maximum": 3600 }, "example": 1 },
-        "RateLimitPolicy": text("Requests that an address and a key may make (`q`) in a window of seconds (`w`), where they are limited.",
-            visible,
-            "\"address\";q=6000;w=60, \"key\";q=6000;w=60"),
-        "RateLimit": text("Requests that are left of each quota (`r`), and seconds until it is whole again, or, when none is left, until the next (`t`).",
-            visible,
-            "\"address\";r=5999;t=1, \"key\";r=5998;t=1"),
-        "WwwAuthenticate": text("How to authenticate.", visible, "Bearer realm=\"pairing-tracker\""),
-    }));
+    components.insert("headers".to_owned(), headers::components());
     components.insert("parameters".to_owned(), json!({
         "IfMatch": { "name": "If-Match", "in": "header", "required": true,
             "description": "The ETag that the record was read with, or `*`. Without it the answer is 428; when it is stale, 412.",
@@ -57,13 +30,6 @@ pub fn add(document: &mut Value) -> Result<()> {
     }));
     let mut responses = Map::new();
     for (status, code, title) in REFUSALS {
-        let mut headers = shared_headers();
-        if matches!(status, 429 | 503) {
-            headers["Retry-After"] = json!({ "$ref": "#/components/headers/RetryAfter" });
-        }
-        if *status == 401 {
-            headers["WWW-Authenticate"] = json!({ "$ref": "#/components/headers/WwwAuthenticate" });
-        }
         let errors = if matches!(status, 400 | 422) {
             json!([{ "pointer": "/due_on", "code": "required", "message": "is required" }])
         } else {
@@ -71,7 +37,7 @@ pub fn add(document: &mut Value) -> Result<()> {
         };
         responses.insert(format!("Problem{status}"), json!({
             "description": title,
-            "headers": headers,
+            "headers": headers::of_refusal(*status),
             "content": { "application/problem+json": {
                 "schema": { "$ref": "#/components/schemas/Problem" },
                 "example": { "type": format!("urn:pairing-tracker:problem:{code}"), "title": title, "status": status,
@@ -79,23 +45,12 @@ pub fn add(document: &mut Value) -> Result<()> {
             } },
         }));
     }
-    let mut headers = shared_headers();
-    headers["ETag"] = json!({ "$ref": "#/components/headers/ETag" });
     responses.insert(
         "NotModified".to_owned(),
-        json!({ "description": "The client has the current answer.", "headers": headers }),
+        json!({ "description": "The client has the current answer.", "headers": headers::of_not_modified() }),
     );
     components.insert("responses".to_owned(), Value::Object(responses));
     Ok(())
-}
-
-/// The headers of every answer of the API.
-pub fn shared_headers() -> Value {
-    json!({
-        "X-Request-Id": { "$ref": "#/components/headers/XRequestId" },
-        "RateLimit": { "$ref": "#/components/headers/RateLimit" },
-        "RateLimit-Policy": { "$ref": "#/components/headers/RateLimitPolicy" },
-    })
 }
 
 /// Every refusal there is: its status, its usual code, and what it means.
@@ -109,10 +64,12 @@ const REFUSALS: &[(u16, &str, &str)] = &[
     (409, "conflict", "In conflict with what is there."),
     (412, "precondition_failed", "The record has changed since it was read."),
     (413, "too_large", "The request is too large."),
+    (414, "uri_too_long", "The request's path and query are too long."),
     (415, "unsupported_media_type", "The media type is not supported."),
     (422, "validation_failed", "The request breaks a rule."),
     (428, "precondition_required", "If-Match is needed."),
     (429, "rate_limited", "Too many requests; Retry-After says when to go on."),
+    (431, "head_too_large", "The request's head is too large."),
     (500, "internal_error", "A defect of the service; the log has the rest."),
     (503, "unavailable", "The service cannot serve now; nothing was written."),
 ];

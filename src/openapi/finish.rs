@@ -5,10 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::components::{self, shared_headers};
-use super::{NO_NUL, examples, formats};
+use super::{NO_NUL, components, examples, formats, headers};
 use crate::access::policy::{Who, who_may};
 use crate::error::{Error, Result};
+use crate::http::limits::UNLIMITED;
 
 /// Text without a limit of its own.
 const TEXT_MAX: u64 = 10_000;
@@ -84,9 +84,13 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
         has_references |= parameter["in"] == "query" && names_reference(&parameter["schema"]);
         finish_parameter(parameter);
     }
+    if id == "getBundle" {
+        formats::offer_bundle(&mut operation["responses"]["200"]);
+    }
+    let is_made_file = headers::is_made_file(has_pages, &operation["responses"]["200"]);
     let mut refer = |name: &str| parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
     match method {
-        "get" if in_api => refer("IfNoneMatch"),
+        "get" if in_api && !is_made_file => refer("IfNoneMatch"),
         "post" => refer("IdempotencyKey"),
         "patch" | "delete" => refer("IfMatch"),
         _ => {}
@@ -95,10 +99,14 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
         operation["parameters"] = Value::Array(parameters);
     }
 
-    let mut refusals = vec![400, 500];
+    // Any request may have a head that is too large.
+    let mut refusals = vec![400, 414, 431, 500];
+    if !UNLIMITED.contains(&path) {
+        refusals.extend([429, 503]);
+    }
     if in_api {
         // A token may be good and grant nothing, not even reading.
-        refusals.extend([401, 403, 429, 503]);
+        refusals.extend([401, 403]);
         if path.contains('{') {
             refusals.push(404);
         }
@@ -123,15 +131,12 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     refusals.sort_unstable();
     let responses = object(operation, "responses")?;
     for (status, response) in responses.iter_mut() {
-        if id == "getBundle" && status == "200" {
-            formats::offer_bundle(response);
-        }
         finish_success(path, method, status, has_pages, response, &examples[&id]["responses"][status.as_str()]);
     }
     if has_pages {
         formats::offer(&mut responses["200"]);
     }
-    if is_read && in_api {
+    if is_read && in_api && !is_made_file {
         responses.insert("304".to_owned(), json!({ "$ref": "#/components/responses/NotModified" }));
     }
     for status in refusals {
@@ -155,23 +160,7 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
 }
 
 fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, response: &mut Value, example: &Value) {
-    let refer = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
-    response["headers"]["X-Request-Id"] = refer("XRequestId");
-    if path.starts_with("/api/") {
-        response["headers"] = shared_headers();
-    }
-    if path.starts_with("/api/") && status != "204" {
-        response["headers"]["ETag"] = refer("ETag");
-    }
-    if has_pages {
-        response["headers"]["Link"] = refer("Link");
-    }
-    if method == "post" {
-        if status == "201" {
-            response["headers"]["Location"] = refer("Location");
-        }
-        response["headers"]["Idempotent-Replayed"] = refer("IdempotentReplayed");
-    }
+    response["headers"] = headers::of_success(path, method, status, has_pages, response);
     if response.pointer("/content/application~1octet-stream").is_some() {
         // A file comes with the media type that it was attached with.
         response["content"] = json!({ "*/*": {} });

@@ -7,6 +7,7 @@ mod components;
 mod examples;
 mod finish;
 mod formats;
+mod headers;
 pub mod v3_0;
 
 use actix_web::App;
@@ -16,6 +17,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa_actix_web::AppExt;
 
 use crate::error::{Error, Result};
+use crate::http::deprecation::{self, Deprecation};
 use crate::http::envelope::{FaultBody, ProblemBody};
 use crate::resources::kinds;
 
@@ -30,7 +32,12 @@ pub const NO_NUL: &str = "^[^\\u0000]*$";
             where each figure comes from.\n\n\
             - **References.** A path takes a record's code or id. Requests name other records by code or id; answers embed `{id, code, name}`.\n\
             - **Lists** page by an opaque cursor; `count=true` adds `total`; `q` searches, Chinese words included.\n\
-            - **Files.** Every list is also a file, whole and without pages: CSV, XLSX or NDJSON, by `Accept` or by a suffix of the path             (`/api/v1/milestones.csv?pairing=xinhui-taishan`), with the same filters, order and rights; `limit`, `cursor` and `count` are refused.             NDJSON has the list's items, one a line. CSV and XLSX have a column for each field, in Chinese by `Accept-Language`; lists of objects             are sheets of their own in XLSX and left out in CSV; a record without a code goes by one that stands in for it, so that the file can be             brought in again. A transfer that ends early was broken off by a fault.\n\
+            - **Files.** Every list is also a file, whole and without pages: CSV, XLSX or NDJSON, by `Accept` or by a \
+            suffix of the path (`/api/v1/milestones.csv?pairing=xinhui-taishan`), with the same filters, order and \
+            rights; `limit`, `cursor` and `count` are refused. NDJSON has the list's items, one a line. CSV and XLSX \
+            have a column for each field, in Chinese by `Accept-Language`; lists of objects are sheets of their own \
+            in XLSX and left out in CSV; a record without a code goes by one that stands in for it, so that the file \
+            can be brought in again. A transfer that ends early was broken off by a fault.\n\
             - **Changes** are JSON Merge Patches and need `If-Match` with the ETag that was read. A POST with an `Idempotency-Key` is done once.\n\
             - **Dates.** Whatever depends on a date takes `as_of`; today in the service's time zone unless given.\n\
             - **Errors** are problems (RFC 9457) with every fault of the request at once, in Chinese or English by `Accept-Language`.\n\n\
@@ -52,12 +59,18 @@ struct Document;
 
 /// The document as JSON.
 pub fn document() -> Result<Value> {
+    document_with(deprecation::TABLE)
+}
+
+/// The document as it is when this is deprecated.
+pub fn document_with(deprecated: &[Deprecation]) -> Result<Value> {
     let mut own = Document::openapi();
     let of_kinds = kinds().map(|kind| TagBuilder::new().name(kind.path).description(Some(kind.about)).build());
     own.tags = Some(of_kinds.chain(own.tags.into_iter().flatten()).collect());
     let (_, document) = App::new().into_utoipa_app().openapi(own).configure(crate::app::operations).split_for_parts();
     let mut document = serde_json::to_value(document)?;
     finish::finish(&mut document)?;
+    deprecation::mark(&mut document, deprecated)?;
     Ok(document)
 }
 

@@ -1,5 +1,7 @@
 //! The page for people, and what the service says of itself.
 
+pub mod catalog;
+pub mod docs;
 pub mod service;
 
 use actix_web::http::header;
@@ -48,11 +50,7 @@ pub fn mount(config: &mut web::ServiceConfig) {
         .configure(service::mount_document)
         .service(crate::http::metrics::print)
         .route("/", web::get().to(home))
-        .route("/docs", web::get().to(docs));
-}
-
-async fn docs() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((header::LOCATION, "/docs/")).finish()
+        .configure(docs::mount);
 }
 
 /// How the pairings stand today, for who opens the address in a browser.

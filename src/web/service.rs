@@ -99,7 +99,7 @@ async fn document_yaml(call: Call) -> Result<HttpResponse> {
 
 /// Mounts the operations of the document; the document itself is none.
 pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(health).service(readiness);
+    config.service(health).service(readiness).service(super::catalog::api_catalog);
 }
 
 /// Mounts the document.

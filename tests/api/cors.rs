@@ -67,10 +67,13 @@ fn pages_of_named_origins_may_call_the_api() {
             assert_eq!(answer.header("access-control-allow-origin"), PAGE);
             let exposed = answer.header("access-control-expose-headers").to_ascii_lowercase();
             for name in [
+                "content-disposition",
+                "deprecation",
                 "etag",
                 "link",
                 "location",
                 "retry-after",
+                "sunset",
                 "ratelimit",
                 "ratelimit-policy",
                 "x-request-id",

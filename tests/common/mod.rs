@@ -5,6 +5,7 @@ pub mod bundles;
 pub mod client;
 pub mod files;
 pub mod issuer;
+pub mod judge;
 pub mod postgres;
 pub mod privacy;
 pub mod program;
@@ -86,6 +87,16 @@ impl Database {
 
     /// The application with other settings, which asks the issuer of tokens at these times.
     pub fn client_at(&self, times: Times, change: impl FnOnce(&mut Settings)) -> Client {
+        self.client_over(self.state_at(times, change))
+    }
+
+    /// The application over a state, called with an administrator's key.
+    pub fn client_over(&self, state: AppState) -> Client {
+        Client::new(web::Data::new(state), Some(self.key("tester", Role::Admin, &[])))
+    }
+
+    /// The state of the application with other settings, which asks the issuer of tokens at these times.
+    pub fn state_at(&self, times: Times, change: impl FnOnce(&mut Settings)) -> AppState {
         let mut settings = Settings {
             database_url: self.url.clone(),
             connections: 4,
@@ -95,9 +106,7 @@ impl Database {
         change(&mut settings);
         let store = Store::open(&settings.database_url, settings.connections).expect("the store opens");
         let issuer = settings.oidc.clone().map(|oidc| Issuer::with_times(oidc, times).expect("a good issuer"));
-        let state =
-            web::Data::new(AppState::new(store, CONTRACT.clone(), settings, issuer).expect("the state is good"));
-        Client::new(state, Some(self.key("tester", Role::Admin, &[])))
+        AppState::new(store, CONTRACT.clone(), settings, issuer).expect("the state is good")
     }
 }
 

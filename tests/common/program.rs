@@ -7,6 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use actix_web::http::header::HeaderMap;
+
+use super::judge::{JUDGE, Seen};
 use super::postgres;
 
 /// How long one waits for a line or an answer.
@@ -92,6 +95,23 @@ pub fn answer_of(stream: &mut TcpStream) -> String {
     String::from_utf8(answer).expect("UTF-8")
 }
 
+/// The status and body of an answer, which the document must allow; `request` is its method and path.
+pub fn judged<'a>(request: &str, answer: &'a str) -> (u16, &'a str) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer}"));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let mut headers = HeaderMap::new();
+    for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
+        headers.append(name.parse().expect("a name"), value.parse().expect("a value"));
+    }
+    // Chunks would have to be put together first.
+    let whole = (!headers.contains_key("transfer-encoding")).then_some(body.as_bytes());
+    let (method, path) = request.split_once(' ').expect("a method and a path");
+    let method = method.parse().expect("a method");
+    let faults = JUDGE.faults(&Seen { method: &method, path, status, headers: &headers, body: whole });
+    assert!(faults.is_empty(), "{request}: {status} {faults:?} {body}");
+    (status, body)
+}
+
 /// A service that is running; ended when the test is.
 pub struct Service {
     child: Child,
@@ -168,7 +188,7 @@ impl Service {
         line.trim().strip_suffix("kB")?.trim().parse().ok()
     }
 
-    /// The status and body of an answer.
+    /// The status and body of an answer, once the document was found to allow it.
     pub fn ask(&self, request: &str, key: Option<&str>) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -177,8 +197,8 @@ impl Service {
         stream.write_all(head.as_bytes()).expect("it reads");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("it answers");
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        let (status, body) = judged(request, &answer);
+        (status, body.to_owned())
     }
 
     /// Asks it to end, and waits until it has.

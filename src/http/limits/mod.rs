@@ -32,7 +32,7 @@ use crate::msg;
 use crate::text::Msg;
 
 /// Paths that monitors ask, and that must answer them whatever else is going on.
-const UNLIMITED: [&str; 2] = ["/healthz", "/readyz"];
+pub const UNLIMITED: [&str; 2] = ["/healthz", "/readyz"];
 
 /// An answer of more bytes than this is in flight until it is sent: smaller ones are out of the service's hands at once.
 const SENT_AT_ONCE: u64 = 64 * 1024;

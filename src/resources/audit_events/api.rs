@@ -143,7 +143,8 @@ pub struct FollowParams {
         ("Last-Event-ID" = Option<i64>, Header, minimum = 0, example = 1,
             description = "With `follow`: the number of the event after which to go on; 0 begins with the first.")
     ),
-    responses((status = 200, description = "A page of the history.", body = AuditEventList))
+    responses((status = 200, description = "A page of the history, or the stream of it.",
+        content((AuditEventList = "application/json"), (String = "text/event-stream"))))
 )]
 #[get("/audit-events")]
 async fn list(call: Call) -> Result<HttpResponse> {

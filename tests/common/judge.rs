@@ -1,0 +1,250 @@
+//! Every answer of every test, judged by the published document: an answer has the status, the headers, the media type
+//! and the fields that its operation lists, and no others.
+
+use std::sync::LazyLock;
+
+use actix_web::http::Method;
+use actix_web::http::header::HeaderMap;
+use pairing_tracker::contract::Contract;
+use serde_json::{Value, json};
+
+use super::CONTRACT;
+
+/// The judge of the suite, whose validators are compiled when they are first needed, and once.
+pub static JUDGE: LazyLock<Judge> = LazyLock::new(|| Judge::new(CONTRACT.document()));
+
+/// What any answer may have, and no document of an API lists: the fields of HTTP itself, and those that browsers obey.
+const GENERAL: &[&str] = &[
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "cache-control",
+    "connection",
+    "content-language",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "cross-origin-resource-policy",
+    "date",
+    "referrer-policy",
+    "transfer-encoding",
+    "vary",
+    "x-content-type-options",
+    "x-frame-options",
+];
+
+/// What answers besides the document's operations.
+const PAGES: &[&str] = &["/", "/metrics", "/docs", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json"];
+
+/// The suffixes of files, each with the media type that a path with it asks for.
+const SUFFIXES: &[(&str, &str)] = &[
+    ("json", "application/json"),
+    ("yaml", "application/yaml"),
+    ("csv", "text/csv"),
+    ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ("ndjson", "application/x-ndjson"),
+];
+
+const PROBLEM: &str = "application/problem+json";
+const NDJSON: &str = "application/x-ndjson";
+
+/// What was asked, and what came back.
+pub struct Seen<'a> {
+    pub method: &'a Method,
+    /// With the query.
+    pub path: &'a str,
+    pub status: u16,
+    pub headers: &'a HeaderMap,
+    /// `None` where it is not read, or cannot be.
+    pub body: Option<&'a [u8]>,
+}
+
+impl Seen<'_> {
+    fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+
+    fn media_type(&self) -> String {
+        let header = self.header("content-type").unwrap_or_default();
+        header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
+
+/// The document, closed: an object has no field that its schema does not list.
+pub struct Judge {
+    closed: Contract,
+}
+
+impl Judge {
+    pub fn new(document: &Value) -> Judge {
+        let mut closed = document.clone();
+        close(&mut closed["components"]["schemas"]);
+        // So that the values of headers are judged by the same means.
+        let headers = closed["components"]["headers"].clone();
+        for (name, header) in headers.as_object().expect("shared headers") {
+            closed["components"]["schemas"][format!("Header{name}")] = header["schema"].clone();
+        }
+        Judge { closed: Contract::new(closed) }
+    }
+
+    /// Everything of an answer that is not as the document says.
+    pub fn faults(&self, seen: &Seen<'_>) -> Vec<String> {
+        let path = seen.path.split(['?', '#']).next().unwrap_or_default();
+        let method = if seen.method == Method::HEAD { "get".to_owned() } else { seen.method.as_str().to_lowercase() };
+        let Some((template, by_suffix)) = self.template(&method, path) else { return self.outside(path, seen) };
+        let responses = &self.closed.document()["paths"][template][&method]["responses"];
+        let response = self.resolve(&responses[seen.status.to_string()]);
+        if response.is_null() {
+            return vec![format!("{method} {template} does not list the status {}", seen.status)];
+        }
+        let mut faults = self.of_headers(response, seen);
+        faults.extend(self.of_content(response, seen));
+        if let Some(media_type) = by_suffix.filter(|wanted| seen.status == 200 && seen.media_type() != *wanted) {
+            faults.push(format!("the suffix asks for {media_type}"));
+        }
+        faults
+    }
+
+    /// The path of the operation that was asked for, and the media type that the suffix of its path names.
+    fn template(&self, method: &str, path: &str) -> Option<(&str, Option<&'static str>)> {
+        let paths = self.closed.document()["paths"].as_object().expect("paths");
+        let find = |path: &str| {
+            let fits = |template: &str| {
+                let (left, right) = (template.split('/'), path.split('/'));
+                left.clone().count() == right.clone().count()
+                    && left.zip(right).all(|(l, r)| l == r || (l.starts_with('{') && !r.is_empty()))
+            };
+            // A literal path is meant before a template that fits it, too.
+            let known = paths.get_key_value(path).or_else(|| paths.iter().find(|(template, _)| fits(template)));
+            known.filter(|(_, item)| item.get(method).is_some()).map(|(template, _)| template.as_str())
+        };
+        if method == "get"
+            && let Some((rest, suffix)) = path.rsplit_once('.')
+            && let Some((_, media_type)) = SUFFIXES.iter().find(|(known, _)| *known == suffix)
+            && self.closed.offers(rest, media_type)
+        {
+            return Some((find(rest)?, Some(media_type)));
+        }
+        Some((find(path)?, None))
+    }
+
+    /// What is beside the operations: pages, the questions of browsers, and the refusals of what is not there.
+    fn outside(&self, path: &str, seen: &Seen<'_>) -> Vec<String> {
+        if seen.status >= 400 {
+            return self.of_problem(seen);
+        }
+        let is_page = PAGES.contains(&path) || path.starts_with("/docs/");
+        let is_preflight = *seen.method == Method::OPTIONS && seen.header("access-control-allow-origin").is_some();
+        if is_preflight || (is_page && matches!(*seen.method, Method::GET | Method::HEAD)) {
+            return Vec::new();
+        }
+        vec![format!("{} {path} is no operation of the document, and answers {}", seen.method, seen.status)]
+    }
+
+    fn of_problem(&self, seen: &Seen<'_>) -> Vec<String> {
+        let mut faults = Vec::new();
+        if seen.media_type() != PROBLEM {
+            faults.push(format!("a refusal is no {PROBLEM}"));
+        }
+        faults.extend(seen.body.into_iter().flat_map(|body| self.of_json("Problem", body)));
+        faults
+    }
+
+    fn of_headers(&self, response: &Value, seen: &Seen<'_>) -> Vec<String> {
+        let mut faults = Vec::new();
+        let none = serde_json::Map::new();
+        let listed = response["headers"].as_object().unwrap_or(&none);
+        for name in seen.headers.keys().map(|name| name.as_str()) {
+            if !GENERAL.contains(&name) && !listed.keys().any(|listed| listed.eq_ignore_ascii_case(name)) {
+                faults.push(format!("the header {name} is not listed"));
+            }
+        }
+        for (name, header) in listed {
+            let component = header["$ref"].as_str().and_then(|at| at.strip_prefix("#/components/headers/"));
+            let component = component.unwrap_or_else(|| panic!("{name} is no shared header"));
+            let schema = format!("Header{component}");
+            let is_number = self.closed.document()["components"]["schemas"][&schema]["type"] == "integer";
+            for value in seen.headers.get_all(name.as_str()) {
+                let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+                let value = match text.parse::<i64>() {
+                    Ok(number) if is_number => json!(number),
+                    _ => json!(text),
+                };
+                faults.extend(self.of_value(&schema, &value).into_iter().map(|fault| format!("{name}: {fault}")));
+            }
+            if self.resolve(header)["required"] == true && !seen.headers.contains_key(name.as_str()) {
+                faults.push(format!("the header {name} is required"));
+            }
+        }
+        faults
+    }
+
+    fn of_content(&self, response: &Value, seen: &Seen<'_>) -> Vec<String> {
+        let given = seen.media_type();
+        let Some(content) = response["content"].as_object() else {
+            let is_empty = given.is_empty() && seen.body.is_none_or(<[u8]>::is_empty);
+            return if is_empty { Vec::new() } else { vec![format!("no content is listed, and there is {given:?}")] };
+        };
+        let listed = content.get_key_value(&given).or_else(|| content.get_key_value("*/*"));
+        let Some((name, media)) = listed.filter(|_| !given.is_empty()) else {
+            return vec![format!("the media type {given:?} is not listed")];
+        };
+        let Some(body) = seen.body.filter(|_| *seen.method != Method::HEAD) else { return Vec::new() };
+        let component = |schema: &Value| {
+            let at = schema["$ref"].as_str().and_then(|at| at.strip_prefix("#/components/schemas/"));
+            at.unwrap_or_else(|| panic!("{name} has no component of its own")).to_owned()
+        };
+        if name == "application/json" || name.ends_with("+json") {
+            self.of_json(&component(&media["schema"]), body)
+        } else if name == NDJSON {
+            // The lines are the items of the list that the same answer is in JSON.
+            let list = component(&content["application/json"]["schema"]);
+            let items = &self.closed.document()["components"]["schemas"][list]["properties"]["items"]["items"];
+            let item = component(items);
+            let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            lines.flat_map(|line| self.of_json(&item, line)).collect()
+        } else if media["schema"]["format"] == "binary" || std::str::from_utf8(body).is_ok() {
+            Vec::new()
+        } else {
+            vec![format!("{name} is no text")]
+        }
+    }
+
+    fn of_json(&self, component: &str, body: &[u8]) -> Vec<String> {
+        match serde_json::from_slice(body) {
+            Ok(value) => self.of_value(component, &value),
+            Err(error) => vec![format!("no JSON: {error}")],
+        }
+    }
+
+    fn of_value(&self, component: &str, value: &Value) -> Vec<String> {
+        if self.closed.is_good(component, value).expect("the schema is good") {
+            return Vec::new();
+        }
+        let faults = self.closed.faults(component, value).expect("the schema is good");
+        // There is one at least, whether or not it can be explained.
+        let told = faults.iter().map(|fault| format!("{component}{}: {}", fault.pointer, fault.message.en));
+        told.chain(faults.is_empty().then(|| format!("not by {component}"))).collect()
+    }
+
+    fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
+        let target = value["$ref"].as_str().map(|at| self.closed.document().pointer(at.trim_start_matches('#')));
+        target.map_or(value, |target| target.unwrap_or(&Value::Null))
+    }
+}
+
+/// Closes every object that lists its fields. One that lists none may have any: what the history keeps of a record.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if fields.get("properties").is_some_and(Value::is_object) && fields.contains_key("type") {
+                fields.entry("additionalProperties").or_insert(json!(false));
+            }
+            fields.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
