@@ -141,6 +141,8 @@ pub struct Settings {
     pub in_flight: u32,
     /// The origins whose pages may call the API.
     pub cors_origins: Vec<String>,
+    /// Networks that webhooks may be sent to though they are not public.
+    pub webhook_networks: Vec<IpNet>,
 }
 
 impl Settings {
@@ -174,6 +176,7 @@ impl Default for Settings {
             in_flight_per_address: 100,
             in_flight: 2000,
             cors_origins: Vec::new(),
+            webhook_networks: Vec::new(),
         }
     }
 }
@@ -203,6 +206,7 @@ pub struct PartialSettings {
     pub in_flight_per_address: Option<u32>,
     pub in_flight: Option<u32>,
     pub cors_origins: Option<Vec<String>>,
+    pub webhook_networks: Option<Vec<String>>,
 }
 
 impl PartialSettings {
@@ -239,6 +243,7 @@ impl PartialSettings {
             in_flight_per_address: self.in_flight_per_address.or(next.in_flight_per_address),
             in_flight: self.in_flight.or(next.in_flight),
             cors_origins: self.cors_origins.or(next.cors_origins),
+            webhook_networks: self.webhook_networks.or(next.webhook_networks),
         }
     }
 
@@ -266,6 +271,7 @@ impl PartialSettings {
             in_flight_per_address,
             in_flight,
             cors_origins,
+            webhook_networks,
         } = self;
         let default = Settings::default();
         let mut faults = Vec::new();
@@ -275,13 +281,14 @@ impl PartialSettings {
             private: private.unwrap_or(false),
             files: files_dir.map_or(FileStore::Database, FileStore::Directory),
             connections: connections.unwrap_or(default.connections),
-            trusted_proxies: network::proxies(&trusted_proxies.unwrap_or_default(), &mut faults),
+            trusted_proxies: network::networks("trusted_proxies", &trusted_proxies.unwrap_or_default(), &mut faults),
             rate_per_address: rate_per_address.unwrap_or(default.rate_per_address),
             rate_per_key: rate_per_key.unwrap_or(default.rate_per_key),
             wrong_keys_per_address: wrong_keys_per_address.unwrap_or(default.wrong_keys_per_address),
             in_flight_per_address: in_flight_per_address.unwrap_or(default.in_flight_per_address),
             in_flight: in_flight.unwrap_or(default.in_flight),
             cors_origins: network::origins(&cors_origins.unwrap_or_default(), &mut faults),
+            webhook_networks: network::networks("webhook_networks", &webhook_networks.unwrap_or_default(), &mut faults),
             ..default
         };
         if let Some(url) = database_url {
@@ -342,14 +349,14 @@ impl fmt::Display for Settings {
             LogFormat::Json => "json",
         };
         writeln!(f, "log_format = {log_format:?}")?;
-        let proxies: Vec<String> = self.trusted_proxies.iter().map(IpNet::to_string).collect();
-        writeln!(f, "trusted_proxies = {proxies:?}")?;
+        writeln!(f, "trusted_proxies = {:?}", network::written(&self.trusted_proxies))?;
         writeln!(f, "rate_per_address = {}", self.rate_per_address)?;
         writeln!(f, "rate_per_key = {}", self.rate_per_key)?;
         writeln!(f, "wrong_keys_per_address = {}", self.wrong_keys_per_address)?;
         writeln!(f, "in_flight_per_address = {}", self.in_flight_per_address)?;
         writeln!(f, "in_flight = {}", self.in_flight)?;
         writeln!(f, "cors_origins = {:?}", self.cors_origins)?;
+        writeln!(f, "webhook_networks = {:?}", network::written(&self.webhook_networks))?;
         match &self.oidc {
             None => writeln!(f, "# oidc_issuer: none, there are keys alone"),
             Some(oidc) => write!(f, "{oidc}"),

@@ -18,9 +18,11 @@
 //! | [`spool`] | items kept on disk, so that memory does not grow with them |
 //! | [`db`] | one way to read and to write over SQLite and PostgreSQL |
 //! | [`history`] | who wrote what, in the write's own transaction |
+//! | [`outbox`] | webhooks: messages of what the history has, signed, sent, and sent again |
 //! | [`access`] | keys, an issuer's tokens, roles, the pairings that a key may write, and who sees personal data |
 //! | [`rules`] | rules across the fields of a request |
 //! | [`error`] | what can go wrong, and how it is told |
+//! | [`tls`] | whom the service trusts when it asks others |
 //! | [`text`] | bilingual texts and messages |
 //! | [`web`] | the page for people, and the service's own state |
 
@@ -37,10 +39,12 @@ pub mod figures;
 pub mod history;
 pub mod http;
 pub mod openapi;
+pub mod outbox;
 pub mod reports;
 pub mod resources;
 pub mod rules;
 pub mod spool;
 pub mod text;
+pub mod tls;
 pub mod transfer;
 pub mod web;

@@ -251,6 +251,7 @@ fn limits_are_settings_too() {
     for (name, upper, flag, [one, two]) in [
         ("trusted_proxies", "PAIRING_TRACKER_TRUSTED_PROXIES", "--trusted-proxy", ["192.0.2.1", "192.0.2.2"]),
         ("cors_origins", "PAIRING_TRACKER_CORS_ORIGINS", "--cors-origin", ["https://b.example", "https://c.example"]),
+        ("webhook_networks", "PAIRING_TRACKER_WEBHOOK_NETWORKS", "--webhook-network", ["10.0.0.0/8", "fd00::/8"]),
     ] {
         assert_eq!(list(&print(&[(upper, &format!("{one},{two}"))], &[]), name), 2, "{name}");
         assert_eq!(list(&print(&[(upper, "")], &[]), name), 0, "{name}");

@@ -65,7 +65,10 @@ fn settle(value: &mut Value) {
                 }
             }
             // Nothing that looks like a key to who searches for them.
-            fields.entry("secret").and_modify(|secret| *secret = json!("ptk_k3m9q2xa_…"));
+            let secret = if fields.contains_key("webhook") { "whsec_…" } else { "ptk_k3m9q2xa_…" };
+            fields.entry("secret").and_modify(|own| *own = json!(secret));
+            let message = "msg_5f0c2a9be1d44f7c8e21b7a90c3d6f58";
+            fields.entry("message_id").and_modify(|own| *own = json!(message));
             let path = "/api/v1/pairings/xinhui-taishan/milestones.ics?key=ptf_k3m9q2xa_…";
             fields.entry("subscribe_path").and_modify(|own| *own = json!(path));
             for (name, field) in fields.iter_mut() {

@@ -48,11 +48,13 @@ pub struct Actor {
     pub pairings: Option<Vec<i64>>,
 }
 
-/// What tells one caller from another; as text `operator`, `key:7`, `subject:abc`.
+/// What tells one caller from another; as text `operator`, `service`, `key:7`, `subject:abc`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Identity {
     /// Whoever runs the command line holds the database itself.
     Operator,
+    /// The service, where it acts by itself.
+    Service,
     /// The holder of the key with this id.
     Key(i64),
     /// The subject of the issuer's tokens.
@@ -63,6 +65,7 @@ impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Identity::Operator => f.write_str("operator"),
+            Identity::Service => f.write_str("service"),
             Identity::Key(id) => write!(f, "key:{id}"),
             Identity::Subject(subject) => write!(f, "subject:{subject}"),
         }
@@ -152,6 +155,11 @@ impl Actor {
     /// The operator at the command line, who holds the database itself.
     pub fn operator() -> Actor {
         Actor { name: "operator".to_owned(), identity: Identity::Operator, role: Role::Admin, pairings: None }
+    }
+
+    /// The service itself, where it changes a record without being asked.
+    pub fn service() -> Actor {
+        Actor { name: "service".to_owned(), identity: Identity::Service, role: Role::Admin, pairings: None }
     }
 
     /// Whose personal data the holder sees.

@@ -62,6 +62,7 @@ const OPERATIONS: &[(&str, Who, Who)] = &[
     ("service", Anyone, Nobody),
     ("transactions", Readers, Editors),
     ("twinnings", Readers, Editors),
+    ("webhooks", Administrators, Administrators),
 ];
 
 /// Each route beside the document's operations; all of them are for reading.

@@ -133,6 +133,10 @@ struct ServeArgs {
     oidc: oidc::OidcArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    /// A network that webhooks may be sent to though it is not public, by http too; repeat for several [default: none]
+    #[arg(long = "webhook-network", env = "PAIRING_TRACKER_WEBHOOK_NETWORKS", value_name = "IP[/BITS]")]
+    #[arg(value_delimiter = ',')]
+    webhook_networks: Option<Vec<String>>,
     /// Print the effective settings, without secrets, and stop
     #[arg(long)]
     print_config: bool,
@@ -323,7 +327,18 @@ fn print_document(format: Format, version: SpecVersion) -> Outcome {
 
 impl From<ServeArgs> for (PartialSettings, bool) {
     fn from(args: ServeArgs) -> (PartialSettings, bool) {
-        let ServeArgs { listen, seed, private, time_zone, files_dir, connections, limits, oidc, print_config } = args;
+        let ServeArgs {
+            listen,
+            seed,
+            private,
+            time_zone,
+            files_dir,
+            connections,
+            limits,
+            oidc,
+            webhook_networks,
+            print_config,
+        } = args;
         let LimitArgs {
             trusted_proxies,
             rate_per_address,
@@ -350,6 +365,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             in_flight_per_address,
             in_flight,
             cors_origins,
+            webhook_networks,
             ..PartialSettings::default()
         };
         let settings = oidc.into_settings(settings);

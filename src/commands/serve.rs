@@ -15,6 +15,7 @@ use crate::db::{Manager, Store, backend};
 use crate::http::AppState;
 use crate::http::connections::Connections;
 use crate::openapi;
+use crate::outbox::Outbox;
 use crate::transfer::imports::jobs::Jobs;
 
 /// How long requests in flight may take when the service stops, in seconds.
@@ -85,6 +86,7 @@ pub fn serve(settings: Settings) -> Outcome {
                  To write, make a key: pairing-tracker key create --name me --role admin"
             );
         }
+        let outbox = Outbox::start(kept.clone().into_inner());
         let writing = actix_web::rt::spawn(write_down(kept.clone()));
         let closing = actix_web::rt::spawn(async move {
             loop {
@@ -93,7 +95,9 @@ pub fn serve(settings: Settings) -> Outcome {
             }
         });
         running.await.map_err(|e| format!("the server failed: {e}"))?;
+        let sent = tokio::spawn(outbox.stop());
         kept.jobs.interrupt().await;
+        sent.await.map_err(|e| format!("the work on webhooks failed: {e}"))?;
         closing.abort();
         writing.abort();
         kept.refusals.flush(&kept.store).await.map_err(|e| format!("cannot write what was refused last: {e}"))?;

@@ -1,21 +1,26 @@
-//! Settings that name places in the network: proxies and origins.
+//! Settings that name places in the network: proxies, origins, and the networks of webhooks.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The proxies whose word on a client's address is taken: addresses, or networks as address/bits.
-pub fn proxies(given: &[String], faults: &mut Vec<String>) -> Vec<IpNet> {
+/// The networks that a setting names: addresses, or networks as address/bits.
+pub fn networks(setting: &str, given: &[String], faults: &mut Vec<String>) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for text in entries(given) {
         match text.parse().or_else(|_| text.parse::<IpAddr>().map(|address| address.to_canonical().into())) {
             Ok(network) => networks.push(network),
             Err(_) => faults.push(format!(
-                "trusted_proxies: \"{text}\" is no address and no network; 192.0.2.1 or 192.0.2.0/24 is meant"
+                "{setting}: \"{text}\" is no address and no network; 192.0.2.1 or 192.0.2.0/24 is meant"
             )),
         }
     }
     networks
+}
+
+/// Networks as a settings file has them.
+pub fn written(networks: &[IpNet]) -> Vec<String> {
+    networks.iter().map(IpNet::to_string).collect()
 }
 
 /// The origins whose pages may call the API, as browsers write them (RFC 6454, section 6.2).
@@ -105,10 +110,10 @@ mod tests {
     fn every_fault_is_told_and_blanks_are_none() {
         let given = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let mut faults = Vec::new();
-        assert_eq!(proxies(&given(&["10.0.0.0/8", " ::1 ", ""]), &mut faults).len(), 2);
+        assert_eq!(networks("x", &given(&["10.0.0.0/8", " ::1 ", ""]), &mut faults).len(), 2);
         assert_eq!(origins(&given(&["HTTPS://Example.org", ""]), &mut faults), ["https://example.org"]);
         assert!(faults.is_empty(), "{faults:?}");
-        proxies(&given(&["10.0.0.0/33", "proxy"]), &mut faults);
+        networks("x", &given(&["10.0.0.0/33", "proxy"]), &mut faults);
         origins(&given(&["*", "example.org"]), &mut faults);
         assert_eq!(faults.len(), 4, "{faults:?}");
     }

@@ -724,6 +724,54 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhooks (id) {
+        id -> BigInt,
+        code -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+        url -> Text,
+        description -> Nullable<Text>,
+        status -> Text,
+        entities_json -> Text,
+        actions_json -> Text,
+        secret -> Text,
+        previous_secret -> Nullable<Text>,
+        previous_secret_expires_at -> Nullable<Timestamp>,
+        event_cursor -> BigInt,
+    }
+}
+
+diesel::table! {
+    webhook_pairings (webhook_id, pairing_id) {
+        webhook_id -> BigInt,
+        pairing_id -> BigInt,
+        position -> Integer,
+    }
+}
+
+diesel::table! {
+    webhook_deliveries (id) {
+        id -> BigInt,
+        webhook_id -> BigInt,
+        event_id -> Nullable<BigInt>,
+        message_id -> Text,
+        event_type -> Text,
+        entity -> Text,
+        record_id -> BigInt,
+        status -> Text,
+        attempts -> Integer,
+        created_at -> Timestamp,
+        next_attempt_at -> Timestamp,
+        claim -> Nullable<Text>,
+        last_attempt_at -> Nullable<Timestamp>,
+        last_status_code -> Nullable<Integer>,
+        last_failure -> Nullable<Text>,
+        ended_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     record_codes,
     audit_events,
@@ -773,4 +821,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     import_lines,
     import_faults,
     calendar_keys,
+    webhooks,
+    webhook_pairings,
+    webhook_deliveries,
 );

@@ -18,6 +18,8 @@ pub const REQUEST: &str = "request";
 pub const API_KEY: &str = crate::resources::api_keys::KIND.name;
 /// The kind of record whose events are for administrators alone, too: keys of calendars.
 pub const CALENDAR_KEY: &str = crate::resources::calendar_keys::KIND.name;
+/// The kind of record whose events are for administrators alone, too: webhooks.
+pub const WEBHOOK: &str = crate::resources::webhooks::KIND.name;
 
 text_enum! {
     /// What was done to a record.
@@ -36,6 +38,8 @@ text_enum! {
         Attach => "attach",
         /// A key was revoked.
         Revoke => "revoke",
+        /// The secret of a webhook was replaced.
+        Rotate => "rotate",
         /// Requests were refused for want of a key, or of what a key allows.
         Refuse => "refuse",
     }

@@ -4,7 +4,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Payload;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{self, Answer};
 use super::idempotency::Posted;
@@ -119,10 +119,24 @@ pub async fn get<R: Resource>(call: Call, reference: String, operation: &'static
 }
 
 pub async fn update<R: Resource>(call: Call, payload: Payload, reference: String) -> Result<HttpResponse> {
+    update_judged::<R, _>(call, payload, reference, async |_, _| Ok(())).await
+}
+
+/// [`update`] of what is judged by more than the document and the database, too: the patch, before the transaction.
+pub async fn update_judged<R: Resource, J>(
+    call: Call,
+    payload: Payload,
+    reference: String,
+    judge: J,
+) -> Result<HttpResponse>
+where
+    J: AsyncFnOnce(&Call, &Value) -> Result<()>,
+{
     let actor = call.writer()?;
     let patch = call.json(payload, MERGE_PATCH).await?;
     let precondition = call.precondition()?;
     call.state.contract.judge(&super::patch::component(R::NEW), &patch)?;
+    judge(&call, &patch).await?;
     let read = call.write(actor, move |tx| record::update::<R>(tx, &Ref(reference), &precondition, &patch)).await?;
     let (_, version) = R::id_and_version(&read);
     answer::written(version, &read)

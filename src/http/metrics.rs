@@ -1,9 +1,9 @@
-//! What the service counts of its requests, for Prometheus.
+//! What the service counts of its requests and its webhooks, for Prometheus.
 
 use std::time::Duration;
 
 use actix_web::{HttpResponse, get, web};
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use super::AppState;
 use crate::error::{Error, Result};
@@ -13,6 +13,8 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
+    webhook_attempts: IntCounterVec,
+    webhooks_pending: IntGauge,
 }
 
 impl Metrics {
@@ -30,10 +32,35 @@ impl Metrics {
             &["method", "route"],
         )
         .map_err(Error::unexpected)?;
+        let webhook_attempts = IntCounterVec::new(
+            Opts::new(
+                "pairing_tracker_webhook_attempts_total",
+                "Attempts to send a message to a webhook, by result: delivered, retried (it will be), failed (given up).",
+            ),
+            &["result"],
+        )
+        .map_err(Error::unexpected)?;
+        let webhooks_pending = IntGauge::new(
+            "pairing_tracker_webhook_deliveries_pending",
+            "Messages still to be delivered to webhooks that are not paused, of all processes on the database.",
+        )
+        .map_err(Error::unexpected)?;
         let registry = Registry::new();
+        registry.register(Box::new(webhook_attempts.clone())).map_err(Error::unexpected)?;
+        registry.register(Box::new(webhooks_pending.clone())).map_err(Error::unexpected)?;
         registry.register(Box::new(requests.clone())).map_err(Error::unexpected)?;
         registry.register(Box::new(durations.clone())).map_err(Error::unexpected)?;
-        Ok(Metrics { registry, requests, durations })
+        Ok(Metrics { registry, requests, durations, webhook_attempts, webhooks_pending })
+    }
+
+    /// Counts one attempt to send a message to a webhook.
+    pub fn count_webhook(&self, result: &str) {
+        self.webhook_attempts.with_label_values(&[result]).inc();
+    }
+
+    /// Notes how many messages are still to be delivered.
+    pub fn webhooks_pending(&self, count: i64) {
+        self.webhooks_pending.set(count);
     }
 
     /// Counts one answer. A method that nobody knows is `other`, as clients may invent any. The route is a pattern, never a path: there are few patterns and no end of paths.

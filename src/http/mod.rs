@@ -43,6 +43,7 @@ use crate::db::{Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::history::refusals::Refusals;
 use crate::msg;
+use crate::outbox::target::Targets;
 use crate::resources::record::{Precondition, Tx, View};
 use crate::text::Language;
 use crate::transfer::imports::jobs::Jobs;
@@ -72,6 +73,8 @@ pub struct AppState {
     /// True once the service is to stop: what would go on without an end then ends.
     pub stopping: watch::Sender<bool>,
     pub deprecations: Deprecations,
+    /// Where webhooks may be sent to.
+    pub targets: Targets,
 }
 
 impl AppState {
@@ -83,6 +86,7 @@ impl AppState {
             store,
             contract,
             limits: limits::Limits::new(&settings),
+            targets: Targets::new(settings.webhook_networks.clone()),
             settings: Arc::new(settings),
             answers: Answers::default(),
             metrics: metrics::Metrics::new()?,

@@ -274,8 +274,10 @@ fn link_creations(paths: &mut Map<String, Value>) {
         let Some(created) = paths.get_mut(&collection).and_then(|item| item.pointer_mut("/post/responses/201")) else {
             continue;
         };
-        // A key is told together with its secret.
-        let own_id = if collection == "/api/v1/api-keys" { "$response.body#/key/id" } else { "$response.body#/id" };
+        // A key and a webhook are told together with their secrets.
+        let holders = [("/api/v1/api-keys", "/key"), ("/api/v1/webhooks", "/webhook")];
+        let holder = holders.iter().find(|(of, _)| *of == collection).map_or("", |(_, holder)| holder);
+        let own_id = format!("$response.body#{holder}/id");
         for (method, id) in operations {
             let name = match method.as_str() {
                 "get" => "read",

@@ -9,6 +9,7 @@ mod finish;
 mod formats;
 mod headers;
 pub mod v3_0;
+mod webhooks;
 
 use actix_web::App;
 use serde_json::Value;
@@ -19,6 +20,7 @@ use utoipa_actix_web::AppExt;
 use crate::error::{Error, Result};
 use crate::http::deprecation::{self, Deprecation};
 use crate::http::envelope::{FaultBody, ProblemBody};
+use crate::outbox::event::WebhookEvent;
 use crate::resources::kinds;
 
 /// What free text may hold: anything but NUL, which PostgreSQL cannot keep.
@@ -53,7 +55,7 @@ pub const NO_NUL: &str = "^[^\\u0000]*$";
         (name = "audit-events", description = "Who wrote what, when. 变更历史。"),
         (name = "service", description = "The service itself. 服务状态。")
     ),
-    components(schemas(ProblemBody, FaultBody))
+    components(schemas(ProblemBody, FaultBody, WebhookEvent))
 )]
 struct Document;
 
@@ -70,6 +72,7 @@ pub fn document_with(deprecated: &[Deprecation]) -> Result<Value> {
     let (_, document) = App::new().into_utoipa_app().openapi(own).configure(crate::app::operations).split_for_parts();
     let mut document = serde_json::to_value(document)?;
     finish::finish(&mut document)?;
+    webhooks::add(&mut document)?;
     deprecation::mark(&mut document, deprecated)?;
     Ok(document)
 }

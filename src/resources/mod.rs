@@ -16,6 +16,7 @@ macro_rules! resources {
         pub mod api_keys;
         pub mod audit_events;
         pub mod calendar_keys;
+        pub mod webhooks;
 
         /// Every kind of record that a bundle may bring.
         pub static KINDS: &[&crate::db::reference::Kind] = &[$(&$module::KIND),+];
@@ -26,6 +27,7 @@ macro_rules! resources {
             api_keys::api::mount(config);
             audit_events::api::mount(config);
             calendar_keys::api::mount(config);
+            webhooks::api::mount(config);
         }
 
         /// Creates records of one kind, or makes those that are there equal to them.
@@ -138,9 +140,9 @@ pub fn component(path: &str) -> Option<&'static str> {
     forms().into_iter().find(|form| form.kind.path == path).map(|form| form.new)
 }
 
-/// Every kind of record, keys included, which no bundle brings.
+/// Every kind of record, with keys and webhooks, which no bundle brings.
 pub fn kinds() -> impl Iterator<Item = &'static crate::db::reference::Kind> {
-    KINDS.iter().copied().chain([&api_keys::KIND, &calendar_keys::KIND])
+    KINDS.iter().copied().chain([&api_keys::KIND, &calendar_keys::KIND, &webhooks::KIND])
 }
 
 resources! {

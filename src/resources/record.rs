@@ -153,11 +153,12 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
         for outgoing in kind.refers_to.iter().filter(|outgoing| outgoing.to == R::KIND.name) {
             count += (outgoing.count)(tx.conn, id)?;
         }
-        if count > 0 && kind.name == super::api_keys::KIND.name && tx.actor.role != Role::Admin {
-            // How many keys there are is for administrators alone.
-            faults.push("", "referred_to", msg!("有密钥限定于此。", "api-keys refer to it"));
+        let path = kind.path;
+        let is_hidden = [super::api_keys::KIND.name, super::webhooks::KIND.name].contains(&kind.name);
+        if count > 0 && is_hidden && tx.actor.role != Role::Admin {
+            // How many of them there are is for administrators alone.
+            faults.push("", "referred_to", msg!("被 {path} 引用。", "{path} refer to it"));
         } else if count > 0 {
-            let path = kind.path;
             faults.push("", "referred_to", msg!("被 {path} 引用 {count} 次。", "{path} refer to it {count} times"));
         }
     }

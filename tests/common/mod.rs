@@ -9,6 +9,7 @@ pub mod judge;
 pub mod postgres;
 pub mod privacy;
 pub mod program;
+pub mod receiver;
 pub mod records;
 pub mod tamper;
 
@@ -106,7 +107,9 @@ impl Database {
         change(&mut settings);
         let store = Store::open(&settings.database_url, settings.connections).expect("the store opens");
         let issuer = settings.oidc.clone().map(|oidc| Issuer::with_times(oidc, times).expect("a good issuer"));
-        AppState::new(store, CONTRACT.clone(), settings, issuer).expect("the state is good")
+        let mut state = AppState::new(store, CONTRACT.clone(), settings, issuer).expect("the state is good");
+        state.targets.lookup = receiver::lookup();
+        state
     }
 }
 

@@ -1,6 +1,5 @@
 //! What is asked of the issuer: where its keys are, and the keys.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
@@ -8,10 +7,10 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 
 use super::settings::{OidcSettings, check_url, is_loopback};
+use crate::tls;
 
 /// The most bytes of an answer.
 const ANSWER_MAX: u64 = 1024 * 1024;
@@ -47,18 +46,10 @@ impl Asker {
     /// Fails where the issuer is asked by https and the system trusts no authority.
     pub fn new(settings: &OidcSettings, timeout: Duration) -> Result<Asker, String> {
         let url = check_url(&settings.issuer)?;
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "cannot read some of the system's trusted authorities");
-        }
-        if found.certs.is_empty() && url.scheme() == "https" {
+        let (tls, trusts_any) = tls::config();
+        if !trusts_any && url.scheme() == "https" {
             return Err("the system trusts no authority; SSL_CERT_FILE may name a file of some".to_owned());
         }
-        let roots = found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
-        let tls = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(RootCerts::from(roots))
-            .build();
         let agent = Agent::config_builder()
             .tls_config(tls)
             .timeout_global(Some(timeout))

@@ -28,7 +28,7 @@ pub struct AuditEvent {
     /// The name of the key that wrote it, or that was refused; `anonymous` without a key that is good.
     #[schema(example = "operator")]
     pub actor: String,
-    /// Which key that is, whatever its name: `key:` and its id, or `operator`; null for all but administrators.
+    /// Which key that is, whatever its name: `key:` and its id, `operator`, or `service`; null for all but administrators.
     #[schema(max_length = 300, example = "operator")]
     pub actor_id: Option<String>,
     /// What was done.
@@ -135,7 +135,7 @@ pub struct FollowParams {
 #[utoipa::path(
     get, path = "/audit-events", operation_id = "listAuditEvents", tag = "audit-events",
     summary = "List the history of all records · 全部变更历史",
-    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys, and which requests were refused for want of a key or of what it allows (`entity=request`; equal ones are counted together).\n\nWith `follow` the answer is `text/event-stream`: each event once it is written, oldest first, `id` its number and `data` the event as in the list. A stream ends after five minutes, and when the service stops; a client that comes again with `Last-Event-ID` misses nothing. 全部记录的写入历史；管理员另可见密钥的变更与被拒绝的请求。加 follow 则以 SSE 持续推送，断线后凭 Last-Event-ID 续传。",
+    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys and webhooks, and which requests were refused for want of a key or of what it allows (`entity=request`; equal ones are counted together).\n\nWith `follow` the answer is `text/event-stream`: each event once it is written, oldest first, `id` its number and `data` the event as in the list. A stream ends after five minutes, and when the service stops; a client that comes again with `Last-Event-ID` misses nothing. 全部记录的写入历史；管理员另可见密钥与推送的变更和被拒绝的请求。加 follow 则以 SSE 持续推送，断线后凭 Last-Event-ID 续传。",
     params(
         AuditEventFilter,
         PageParams,

@@ -11,7 +11,7 @@ use crate::db::schema::{audit_events, record_codes};
 use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Fault, Problem, Result};
-use crate::history::{API_KEY, Action, CALENDAR_KEY, REQUEST};
+use crate::history::{API_KEY, Action, CALENDAR_KEY, REQUEST, WEBHOOK};
 use crate::{keyset, msg, resources};
 
 #[derive(Queryable, Selectable)]
@@ -75,7 +75,7 @@ pub fn between(
 
 /// Whether all that a filter asks for is for administrators alone, and the caller is none.
 fn is_hidden(filter: &AuditEventFilter, sight: &Sight) -> bool {
-    !sight.is_administrators() && matches!(filter.entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY))
+    !sight.is_administrators() && matches!(filter.entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY | WEBHOOK))
 }
 
 fn narrowed<'a>(filter: &'a AuditEventFilter, record_id: Option<i64>, sight: &Sight) -> Narrowed<'a> {
@@ -83,8 +83,9 @@ fn narrowed<'a>(filter: &'a AuditEventFilter, record_id: Option<i64>, sight: &Si
     let mut query = audit_events::table.into_boxed::<MultiBackend>();
     if !sight.is_administrators() {
         // Refused requests alone are about no record; an index leaves them out by that.
-        let is_of_keys = audit_events::entity.eq(API_KEY).or(audit_events::entity.eq(CALENDAR_KEY));
-        query = query.filter(audit_events::record_id.is_not_null()).filter(diesel::dsl::not(is_of_keys));
+        let is_hidden = audit_events::entity.eq(API_KEY).or(audit_events::entity.eq(CALENDAR_KEY));
+        let is_hidden = is_hidden.or(audit_events::entity.eq(WEBHOOK));
+        query = query.filter(audit_events::record_id.is_not_null()).filter(diesel::dsl::not(is_hidden));
     }
     if let Some(entity) = entity {
         query = query.filter(audit_events::entity.eq(entity));

@@ -1,0 +1,599 @@
+//! Messages to webhooks: what they say, in which order they come, when they come again, and where they never go.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use chrono::{DateTime, TimeDelta, Utc};
+use pairing_tracker::access::Role;
+use pairing_tracker::db::types::Instant;
+use pairing_tracker::outbox::claims::{CLAIMED_FOR, KEPT_FOR, Written};
+use pairing_tracker::outbox::send::Sender;
+use pairing_tracker::outbox::{look, send_once, tidy};
+use serde_json::{Value, json};
+
+use crate::common::builders::{alone, in_threads, on_each_alone};
+use crate::common::receiver::{Receiver, Reply, after, deliveries, hook, reply, work_off};
+use crate::common::records::{create, milestone};
+use crate::common::{CONTRACT, Client, on_each};
+
+const OWN: &str = "xinhui-taishan";
+
+fn what(names: &[(&str, &str)]) -> Vec<(String, String)> {
+    names.iter().map(|(kind, code)| ((*kind).to_owned(), (*code).to_owned())).collect()
+}
+
+fn sector(code: &str) -> Value {
+    json!({ "code": code, "name": { "zh": "领域" } })
+}
+
+/// A milestone's progress, as a change that can be told from others.
+async fn advance(client: &Client, code: &str, progress: i64) {
+    let change = json!({ "status": "in_progress", "progress": progress });
+    client.patch(&format!("milestones/{code}"), change).await.expect(200);
+}
+
+fn instant(value: &Value) -> DateTime<Utc> {
+    value.as_str().expect("an instant").parse().expect("an instant")
+}
+
+#[test]
+fn changes_since_it_was_made_are_told_signed_and_as_anybody_sees_them() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        create(&admin, "milestones", milestone("before")).await;
+        let (hook, secret) = hook(&admin, &receiver, json!({})).await;
+        create(&admin, "milestones", milestone("step")).await;
+        advance(&admin, "step", 40).await;
+        // Of keys and of webhooks nothing is told, nor of what was refused.
+        admin.post("api-keys", json!({ "name": "甲", "role": "viewer" })).await.expect(201);
+        admin.patch(&hook, json!({ "description": "改" })).await.expect(200);
+        admin.anonymous().post("sectors", sector("none")).await.expect(401);
+        admin.state.refusals.flush(&admin.state.store).await.expect("they are written");
+        admin.delete("milestones/step").await.expect(204);
+
+        let now = Instant::now();
+        assert_eq!(work_off(&admin, now).await, [Written::Delivered; 3]);
+        let received = receiver.received();
+        let told: Vec<(String, String)> = received.iter().map(|message| message.what()).collect();
+        assert_eq!(
+            told,
+            what(&[("milestone.created", "step"), ("milestone.updated", "step"), ("milestone.deleted", "step")])
+        );
+        let history = admin.anonymous().get("milestones/step/history").await.expect(200).body;
+        for (message, event) in received.iter().zip(history["items"].as_array().expect("items")) {
+            assert_eq!(message.signed_with(&[&secret]), [0]);
+            assert_eq!(message.line, "POST /hook?token=of-the-url HTTP/1.1");
+            assert_eq!(message.headers["content-type"], "application/json");
+            assert_eq!(message.headers["webhook-timestamp"], now.utc().timestamp().to_string());
+            let body = message.body();
+            let faults = CONTRACT.faults("WebhookEvent", &body).expect("the schema is good");
+            assert!(faults.is_empty(), "{faults:?} {body}");
+            for field in ["before", "after", "reason", "record_id", "record_code", "entity", "actor", "request_id"] {
+                assert_eq!(body["data"][field], event[field], "{field}");
+            }
+            assert_eq!((&body["timestamp"], &body["data"]["event_id"]), (&event["at"], &event["id"]));
+            assert_eq!(body["data"]["record_path"], format!("/api/v1/milestones/{}", event["record_id"]));
+        }
+        assert_eq!(received[1].body()["data"]["changed"], json!(["status", "progress"]));
+        let ids: HashSet<&str> = received.iter().map(|message| message.id()).collect();
+        assert_eq!(ids.len(), 3);
+        for (delivery, message) in deliveries(&admin, &hook).await.iter().zip(&received) {
+            assert_eq!((&delivery["status"], &delivery["attempts"]), (&json!("delivered"), &json!(1)));
+            assert_eq!(
+                (delivery["message_id"].as_str(), &delivery["last_status_code"]),
+                (Some(message.id()), &json!(204))
+            );
+            assert!(delivery["ended_at"].is_string() && delivery["next_attempt_at"].is_null());
+        }
+        // There is nothing left to tell.
+        assert_eq!(work_off(&admin, after(now, 1_000_000)).await, []);
+    });
+}
+
+#[test]
+fn personal_data_is_never_sent() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        hook(&admin, &receiver, json!({})).await;
+        let liaison = json!({ "code": "secretary", "pairing": OWN, "name": "乙", "contact": "13800138000" });
+        create(&admin, "liaisons", liaison).await;
+        admin.patch("liaisons/secretary", json!({ "contact": "13900139000" })).await.expect(200);
+        work_off(&admin, Instant::now()).await;
+        let received = receiver.received();
+        assert_eq!(received.len(), 2);
+        for message in &received {
+            let body = message.body();
+            assert!(!body.to_string().contains("13800138000") && !body.to_string().contains("13900139000"), "{body}");
+            assert_eq!(
+                (&body["data"]["after"]["name"], &body["data"]["after"]["contact"]),
+                (&json!("乙"), &Value::Null)
+            );
+        }
+        // That is not to say that nobody sees it.
+        assert_eq!(admin.get("liaisons/secretary").await.expect(200).body["contact"], "13900139000");
+    });
+}
+
+#[test]
+fn of_one_record_the_later_waits_for_the_earlier_and_other_records_do_not() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        let (hook, _) = hook(&admin, &receiver, json!({})).await;
+        create(&admin, "milestones", milestone("first")).await;
+        advance(&admin, "first", 40).await;
+        create(&admin, "milestones", milestone("second")).await;
+        advance(&admin, "second", 50).await;
+        receiver.answer([reply(500)]);
+        let now = Instant::now();
+        let written = work_off(&admin, now).await;
+        assert_eq!(written.iter().filter(|written| **written == Written::Retried).count(), 1);
+        let told = receiver.take_what();
+        let (failed, other) = (told[0].1.clone(), if told[0].1 == "first" { "second" } else { "first" });
+        assert_eq!(told.len(), 3);
+        let mut rest = told[1..].to_vec();
+        rest.sort();
+        assert_eq!(rest, what(&[("milestone.created", other), ("milestone.updated", other)]));
+        assert_eq!(work_off(&admin, after(now, 4)).await, []);
+
+        // Twice more it fails, and what comes after waits as long.
+        receiver.answer([reply(503), reply(302)]);
+        assert_eq!(work_off(&admin, after(now, 6)).await, [Written::Retried]);
+        assert_eq!(work_off(&admin, after(now, 600)).await, [Written::Retried]);
+        assert_eq!(receiver.take_what(), what(&[("milestone.created", &failed), ("milestone.created", &failed)]));
+        assert_eq!(admin.get(&hook).await.expect(200).body["pending"], 2);
+        assert_eq!(work_off(&admin, after(now, 10_000)).await, [Written::Delivered; 2]);
+        assert_eq!(receiver.take_what(), what(&[("milestone.created", &failed), ("milestone.updated", &failed)]));
+        let counted =
+            deliveries(&admin, &hook).await.iter().map(|delivery| delivery["attempts"].clone()).collect::<Vec<_>>();
+        assert!(counted.contains(&json!(4)), "{counted:?}");
+    });
+}
+
+#[test]
+fn what_fails_is_tried_ten_times_on_schedule_and_then_given_up() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        let (hook, _) = hook(&admin, &receiver, json!({})).await;
+        create(&admin, "milestones", milestone("step")).await;
+        receiver.answer(vec![reply(500); 10]);
+        let mut now = Instant::now();
+        for (number, pause) in [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400].into_iter().enumerate() {
+            assert_eq!(work_off(&admin, now).await, [Written::Retried]);
+            let delivery = deliveries(&admin, &hook).await.remove(0);
+            assert_eq!((&delivery["status"], &delivery["attempts"]), (&json!("pending"), &json!(number + 1)));
+            assert_eq!((&delivery["last_status_code"], &delivery["last_failure"]), (&json!(500), &json!("status")));
+            let waits = instant(&delivery["next_attempt_at"]) - now.utc();
+            assert!(waits >= TimeDelta::seconds(pause) && waits <= TimeDelta::milliseconds(pause * 1_100), "{waits}");
+            assert_eq!(work_off(&admin, after(now, pause - 1)).await, []);
+            now = after(now, pause * 11 / 10 + 1);
+        }
+        advance(&admin, "step", 40).await;
+        assert_eq!(work_off(&admin, now).await, [Written::Failed, Written::Delivered]);
+        let all = deliveries(&admin, &hook).await;
+        assert_eq!((&all[0]["status"], &all[0]["attempts"]), (&json!("failed"), &json!(10)));
+        let received = receiver.take();
+        assert_eq!(received.len(), 11);
+        assert!(received[..10].iter().all(|message| message.id() == received[0].id()));
+        assert_eq!(received[10].what(), ("milestone.updated".to_owned(), "step".to_owned()));
+        let page = admin.get(&format!("{hook}/deliveries?status=failed&count=true")).await.expect(200);
+        assert_eq!((&page.body["total"], &admin.get(&hook).await.expect(200).body["failed"]), (&json!(1), &json!(1)));
+        let metrics = admin.get("/metrics").await.expect(200);
+        let text = String::from_utf8(metrics.bytes).expect("UTF-8");
+        for line in [
+            "pairing_tracker_webhook_attempts_total{result=\"retried\"} 9",
+            "pairing_tracker_webhook_attempts_total{result=\"failed\"} 1",
+            "pairing_tracker_webhook_attempts_total{result=\"delivered\"} 1",
+            "pairing_tracker_webhook_deliveries_pending 0",
+        ] {
+            assert!(text.contains(line), "{line}");
+        }
+    });
+}
+
+#[test]
+fn a_receiver_that_asks_for_time_gets_it_within_a_day() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        let (hook, _) = hook(&admin, &receiver, json!({})).await;
+        create(&admin, "milestones", milestone("step")).await;
+        let asking = |seconds: &str| Reply { status: 429, headers: format!("Retry-After: {seconds}\r\n") };
+        receiver.answer([asking("3600"), asking("99999999")]);
+        let now = Instant::now();
+        assert_eq!(work_off(&admin, now).await, [Written::Retried]);
+        assert_eq!(work_off(&admin, after(now, 3_599)).await, []);
+        assert_eq!(work_off(&admin, after(now, 3_600)).await, [Written::Retried]);
+        assert_eq!(work_off(&admin, after(now, 3_600 + 86_399)).await, []);
+        assert_eq!(work_off(&admin, after(now, 3_600 + 86_400)).await, [Written::Delivered]);
+        assert_eq!(deliveries(&admin, &hook).await[0]["attempts"], 3);
+    });
+}
+
+#[test]
+fn who_dies_between_sending_and_writing_sends_again_under_the_same_id() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        hook(&admin, &receiver, json!({})).await;
+        create(&admin, "milestones", milestone("step")).await;
+        advance(&admin, "step", 40).await;
+        let now = Instant::now();
+        let claimed = look(&admin.state, now, &HashMap::new()).await.expect("it looks");
+        assert_eq!(claimed.len(), 1);
+        let sender = Arc::new(Sender::new(admin.state.targets.clone()));
+        let outcome = send_once(&admin.state, &sender, &claimed[0], now).await.expect("it is sent");
+        assert_eq!((outcome.status, outcome.failure), (Some(204), None));
+        // Nothing is written: as if the process were gone. Another does not send it while it may be under way.
+        let other = database.hooking_client();
+        let held = i64::try_from(CLAIMED_FOR.as_secs()).expect("few");
+        assert_eq!(work_off(&other, after(now, held - 1)).await, []);
+        assert_eq!(work_off(&other, after(now, held)).await, [Written::Delivered; 2]);
+        let received = receiver.received();
+        assert_eq!(received.len(), 3);
+        assert_eq!((received[0].id(), &received[0].bytes), (received[1].id(), &received[1].bytes));
+        assert_ne!(received[1].id(), received[2].id());
+
+        // The first comes back to life, and writes over nothing.
+        let late = pairing_tracker::outbox::attempt(&admin.state, &sender, &claimed[0], || after(now, held)).await;
+        assert_eq!(late, Some(Written::Nothing));
+    });
+}
+
+#[test]
+fn of_several_processes_one_sends() {
+    on_each_alone(|database, _| {
+        let receiver = Receiver::start();
+        let admin = alone(async || {
+            let admin = database.hooking_client();
+            hook(&admin, &receiver, json!({})).await;
+            for number in 0..40 {
+                create(&admin, "milestones", milestone(&format!("step-{number}"))).await;
+            }
+            admin
+        });
+        let now = Instant::now();
+        let claims = in_threads(&admin, 4, async move |client, _| {
+            let mut ids = Vec::new();
+            for _ in 0..40 {
+                let claimed = look(&client.state, now, &HashMap::new()).await.expect("it looks");
+                ids.extend(claimed.iter().map(|claimed| claimed.id));
+            }
+            ids
+        });
+        let all: Vec<i64> = claims.concat();
+        let apart: HashSet<&i64> = all.iter().collect();
+        assert_eq!((all.len(), apart.len()), (40, 40), "each is claimed once");
+    });
+}
+
+#[test]
+fn events_are_sent_again_on_request() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        let (hook, _) = hook(&admin, &receiver, json!({ "entities": ["milestone"] })).await;
+        create(&admin, "milestones", milestone("first")).await;
+        create(&admin, "sectors", sector("other")).await;
+        create(&admin, "milestones", milestone("second")).await;
+        let now = Instant::now();
+        work_off(&admin, now).await;
+        let first = receiver.take();
+        assert_eq!(first.len(), 2);
+        let replay = async |body: Value| admin.post(&format!("{hook}/replays"), body).await;
+        let event = first[0].body()["data"]["event_id"].as_i64().expect("a number");
+
+        // One event, under the id that it had.
+        assert_eq!(replay(json!({ "events": [event] })).await.expect(200).body, json!({ "events": 1 }));
+        let later = after(Instant::now(), 1);
+        assert_eq!(work_off(&admin, later).await, [Written::Delivered]);
+        let again = receiver.take();
+        assert_eq!((again[0].id(), &again[0].bytes), (first[0].id(), &first[0].bytes));
+
+        // All since an instant: as many are looked at as there were since.
+        let since = first[0].body()["timestamp"].clone();
+        let cursor = admin.get(&hook).await.expect(200).body["event_cursor"].as_i64().expect("a number");
+        assert_eq!(replay(json!({ "since": since })).await.expect(200).body["events"], cursor - event + 1);
+        assert_eq!(work_off(&admin, later).await, [Written::Delivered; 2]);
+        let ids: Vec<String> = receiver.take().iter().map(|message| message.id().to_owned()).collect();
+        assert_eq!(ids, [first[0].id(), first[1].id()]);
+        assert_eq!(replay(json!({ "since": "2999-01-01T00:00:00Z" })).await.expect(200).body["events"], 0);
+        assert_eq!(work_off(&admin, later).await, []);
+        assert_eq!(deliveries(&admin, &hook).await.len(), 2, "one row an event");
+
+        // What was written before the webhook was made, too, where it is asked for.
+        let beginning = replay(json!({ "since": "2000-01-01T00:00:00Z" })).await.expect(200);
+        assert_eq!(beginning.body["events"].as_i64(), Some(cursor));
+        receiver.answer([reply(500)]);
+        let written = work_off(&admin, later).await;
+        assert!(written.len() > 2, "{written:?}");
+        receiver.take();
+
+        // What was given up, and that alone.
+        let failing = after(later, 1_000_000);
+        receiver.answer(vec![reply(500); 9]);
+        for number in 1..=9 {
+            work_off(&admin, after(failing, number * 100_000)).await;
+        }
+        receiver.take();
+        assert_eq!(admin.get(&hook).await.expect(200).body["failed"], 1);
+        assert_eq!(
+            replay(json!({ "failed": true, "since": "2999-01-01T00:00:00Z" })).await.expect(200).body["events"],
+            0
+        );
+        assert_eq!(replay(json!({ "failed": true })).await.expect(200).body["events"], 1);
+        assert_eq!(work_off(&admin, after(Instant::now(), 1)).await, [Written::Delivered]);
+        assert_eq!(receiver.take().len(), 1);
+
+        for (body, faults) in [
+            (json!({}), vec![("", "required")]),
+            (json!({ "failed": false }), vec![("", "required")]),
+            (json!({ "failed": true, "events": [event] }), vec![("/events", "not_together")]),
+            (json!({ "events": [event, event] }), vec![("/events/1", "repeated")]),
+            // One that is not there, and one that the webhook does not ask for.
+            (
+                json!({ "events": [987_654_321, event + 1] }),
+                vec![("/events/0", "unknown_reference"), ("/events/1", "unknown_reference")],
+            ),
+        ] {
+            let answer = replay(body.clone()).await.expect(422);
+            let faults: Vec<(String, String)> = what(&faults);
+            assert_eq!(answer.faults(), faults, "{body}");
+        }
+    });
+}
+
+#[test]
+fn an_address_that_is_private_is_not_sent_to_whatever_it_was_before() {
+    on_each(|database| async move {
+        let receiver = Receiver::start();
+        // A name that was public when the webhook was made.
+        let strict = database.client();
+        let url = format!("https://moves.test:{}/", receiver.address.port());
+        let made = strict.post("webhooks", json!({ "url": url })).await.expect(201).body;
+        let moved = format!("webhooks/{}", made["webhook"]["id"]);
+        // A network that the operator no longer allows, by address and by name.
+        let admin = database.hooking_client();
+        let (by_address, _) = hook(&admin, &receiver, json!({})).await;
+        let by_name = format!("http://localhost:{}/", receiver.address.port());
+        let (by_name, _) = hook(&admin, &receiver, json!({ "url": by_name })).await;
+        create(&admin, "milestones", milestone("step")).await;
+        let now = Instant::now();
+        assert_eq!(work_off(&strict, now).await, [Written::Retried; 3]);
+        assert_eq!(receiver.received().len(), 0);
+        for hook in [&moved, &by_address, &by_name] {
+            let delivery = deliveries(&admin, hook).await.remove(0);
+            assert_eq!(
+                (&delivery["last_failure"], &delivery["last_status_code"]),
+                (&json!("target_refused"), &Value::Null)
+            );
+        }
+        // The control: where it is allowed, it comes. By https it does not, as this receiver knows none.
+        let written = work_off(&admin, after(now, 6)).await;
+        assert_eq!(written.iter().filter(|written| **written == Written::Delivered).count(), 2);
+        assert_eq!(receiver.received().len(), 2);
+        let delivery = deliveries(&admin, &moved).await.remove(0);
+        assert!(
+            ["tls", "not_connected", "protocol"].contains(&delivery["last_failure"].as_str().expect("a word")),
+            "{delivery}"
+        );
+    });
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let (receiver, other) = (Receiver::start(), Receiver::start());
+        let (hook, _) = hook(&admin, &receiver, json!({})).await;
+        for status in [301, 302, 303, 307, 308] {
+            receiver.answer([Reply { status, headers: format!("Location: {}\r\n", other.url()) }]);
+            admin.post(&format!("{hook}/test"), json!({})).await.expect(200);
+            assert_eq!(work_off(&admin, Instant::now()).await, [Written::Retried], "{status}");
+            let delivery = deliveries(&admin, &hook).await.pop().expect("a delivery");
+            assert_eq!((&delivery["last_failure"], &delivery["last_status_code"]), (&json!("status"), &json!(status)));
+        }
+        assert_eq!((receiver.received().len(), other.received().len()), (5, 0));
+    });
+}
+
+#[test]
+fn both_secrets_sign_for_a_day() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        let (hook, first) = hook(&admin, &receiver, json!({})).await;
+        let rotate = async || {
+            let made = admin.post(&format!("{hook}/rotate-secret"), json!({})).await.expect(200).body;
+            made["secret"].as_str().expect("a secret").to_owned()
+        };
+        let second = rotate().await;
+        let test = async || admin.post(&format!("{hook}/test"), json!({})).await.expect(200);
+        test().await;
+        let now = Instant::now();
+        work_off(&admin, now).await;
+        assert_eq!(receiver.take()[0].signed_with(&[&first, &second]), [1, 0]);
+        test().await;
+        work_off(&admin, after(now, 24 * 3600 + 60)).await;
+        assert_eq!(receiver.take()[0].signed_with(&[&first, &second]), [1]);
+        let third = rotate().await;
+        test().await;
+        work_off(&admin, Instant::now()).await;
+        assert_eq!(receiver.take()[0].signed_with(&[&first, &second, &third]), [2, 1]);
+    });
+}
+
+#[test]
+fn a_deleted_webhook_is_sent_nothing_and_a_paused_one_goes_on_where_it_stopped() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        let (gone, _) = hook(&admin, &receiver, json!({})).await;
+        let (paused, _) = hook(&admin, &receiver, json!({})).await;
+        create(&admin, "milestones", milestone("step")).await;
+        receiver.answer([reply(500), reply(500)]);
+        let now = Instant::now();
+        assert_eq!(work_off(&admin, now).await, [Written::Retried; 2]);
+        receiver.take();
+        admin.delete(&gone).await.expect(204);
+        admin.patch(&paused, json!({ "status": "paused" })).await.expect(200);
+        let answer = admin.post(&format!("{paused}/test"), json!({})).await.expect(409);
+        assert_eq!(answer.body["code"], "webhook_paused");
+        advance(&admin, "step", 40).await;
+        assert_eq!(work_off(&admin, after(now, 1_000)).await, []);
+        admin.patch(&paused, json!({ "status": "active" })).await.expect(200);
+        assert_eq!(work_off(&admin, after(now, 1_000)).await, [Written::Delivered; 2]);
+        assert_eq!(receiver.take_what(), what(&[("milestone.created", "step"), ("milestone.updated", "step")]));
+    });
+}
+
+#[test]
+fn a_receiver_that_is_gone_pauses_its_webhook() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        let (hook, _) = hook(&admin, &receiver, json!({})).await;
+        create(&admin, "milestones", milestone("step")).await;
+        receiver.answer([reply(410)]);
+        let now = Instant::now();
+        assert_eq!(work_off(&admin, now).await, [Written::Retried]);
+        let read = admin.get(&hook).await.expect(200).body;
+        assert_eq!((&read["status"], &read["version"], &read["pending"]), (&json!("paused"), &json!(2), &json!(1)));
+        let history = admin.get(&format!("{hook}/history")).await.expect(200).body;
+        let event = &history["items"][1];
+        assert_eq!((&event["actor_id"], &event["reason"]), (&json!("service"), &json!("410 Gone")));
+        assert_eq!(work_off(&admin, after(now, 1_000)).await, []);
+        admin.patch(&hook, json!({ "status": "active" })).await.expect(200);
+        assert_eq!(work_off(&admin, after(now, 1_000)).await, [Written::Delivered]);
+    });
+}
+
+#[test]
+fn a_webhook_is_told_of_what_it_asks_for() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receivers: Vec<Receiver> = (0..4).map(|_| Receiver::start()).collect();
+        for (receiver, asked) in receivers.iter().zip([
+            json!({ "entities": ["sector", "region"] }),
+            json!({ "actions": ["deleted"] }),
+            json!({ "pairings": [OWN] }),
+            json!({ "pairings": ["heshan-kaiping"], "entities": ["agreement", "pairing"] }),
+        ]) {
+            hook(&admin, receiver, asked).await;
+        }
+        create(&admin, "sectors", sector("one")).await;
+        create(&admin, "milestones", milestone("step")).await;
+        let draft = json!({ "code": "draft", "pairing": OWN, "kind": "other", "title": { "zh": "草案" } });
+        create(&admin, "agreements", draft).await;
+        // It leaves the one for the other: both are told.
+        admin.patch("agreements/draft", json!({ "pairing": "heshan-kaiping" })).await.expect(200);
+        admin.patch("pairings/heshan-kaiping", json!({ "note": "改" })).await.expect(200);
+        admin.delete("milestones/step").await.expect(204);
+        work_off(&admin, Instant::now()).await;
+        let told: Vec<Vec<(String, String)>> = receivers
+            .iter()
+            .map(|receiver| {
+                let mut told = receiver.take_what();
+                told.sort();
+                told
+            })
+            .collect();
+        assert_eq!(told[0], what(&[("sector.created", "one")]));
+        assert_eq!(told[1], what(&[("milestone.deleted", "step")]));
+        assert_eq!(
+            told[2],
+            what(&[
+                ("agreement.created", "draft"),
+                ("agreement.updated", "draft"),
+                ("milestone.created", "step"),
+                ("milestone.deleted", "step"),
+            ])
+        );
+        assert_eq!(told[3], what(&[("agreement.updated", "draft"), ("pairing.updated", "heshan-kaiping")]));
+    });
+}
+
+#[test]
+fn an_amendment_belongs_to_the_pairing_of_its_agreement() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let (own, other) = (Receiver::start(), Receiver::start());
+        hook(&admin, &own, json!({ "pairings": [OWN] })).await;
+        hook(&admin, &other, json!({ "pairings": ["heshan-kaiping"] })).await;
+        let amendment = json!({ "title": { "zh": "补充协议" } });
+        admin.post("agreements/xinhui-taishan-framework-2022/amendments", amendment).await.expect(201);
+        work_off(&admin, Instant::now()).await;
+        assert_eq!(own.take_what(), what(&[("agreement.amended", "xinhui-taishan-framework-2022")]));
+        assert_eq!(other.received().len(), 0);
+    });
+}
+
+#[test]
+fn a_message_that_would_be_too_large_comes_without_the_record() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        hook(&admin, &receiver, json!({})).await;
+        create(&admin, "documents", json!({ "code": "source", "title": { "zh": "文件" } })).await;
+        create(&admin, "sectors", sector("large")).await;
+        let citations = |letter: &str| -> Vec<Value> {
+            (0..7).map(|_| json!({ "document": "source", "note": letter.repeat(10_000) })).collect()
+        };
+        // Either state alone is not too large; both together are.
+        admin.patch("sectors/large", json!({ "citations": citations("长") })).await.expect(200);
+        admin.patch("sectors/large", json!({ "citations": citations("大") })).await.expect(200);
+        work_off(&admin, Instant::now()).await;
+        let received = receiver.received();
+        assert_eq!(received.len(), 4);
+        let whole = received[2].body();
+        assert_eq!((&whole["data"]["is_cut"], whole["data"]["after"].is_object()), (&json!(false), true));
+        let message = &received[3];
+        let body = message.body();
+        assert_eq!((&body["type"], &body["data"]["is_cut"]), (&json!("sector.updated"), &json!(true)));
+        assert_eq!((&body["data"]["before"], &body["data"]["after"]), (&Value::Null, &Value::Null));
+        assert_eq!(body["data"]["changed"], json!(["citations"]));
+        assert!(message.bytes.len() < 2_000);
+    });
+}
+
+#[test]
+fn a_test_goes_the_same_way_and_ended_deliveries_are_kept_for_a_month() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let receiver = Receiver::start();
+        let (hook, secret) = hook(&admin, &receiver, json!({ "code": "office" })).await;
+        let asked = admin.post(&format!("{hook}/test"), json!({})).await.expect(200).body;
+        assert_eq!((&asked["status"], &asked["event_type"]), (&json!("pending"), &json!("webhook.test")));
+        let now = Instant::now();
+        assert_eq!(work_off(&admin, now).await, [Written::Delivered]);
+        let message = receiver.take().remove(0);
+        assert_eq!((message.signed_with(&[&secret]), asked["message_id"].as_str()), (vec![0], Some(message.id())));
+        let body = message.body();
+        assert_eq!(CONTRACT.faults("WebhookEvent", &body).expect("the schema is good"), []);
+        assert_eq!((&body["type"], &body["data"]["record_code"]), (&json!("webhook.test"), &json!("office")));
+
+        receiver.answer([reply(500)]);
+        create(&admin, "milestones", milestone("pending")).await;
+        assert_eq!(work_off(&admin, now).await, [Written::Retried]);
+        let kept = i64::try_from(KEPT_FOR.as_secs()).expect("few");
+        assert_eq!(tidy(&admin.state, after(now, kept)).await.expect("it tidies"), 0);
+        assert_eq!(tidy(&admin.state, after(now, kept + 1)).await.expect("it tidies"), 1);
+        let left = deliveries(&admin, &hook).await;
+        assert_eq!((left.len(), &left[0]["status"]), (1, &json!("pending")));
+    });
+}
+
+#[test]
+fn an_editor_of_a_pairing_is_told_nothing_by_trying() {
+    on_each(|database| async move {
+        let admin = database.hooking_client();
+        let editor = admin.with_key(database.key("editor", Role::Editor, &[OWN]));
+        for path in ["webhooks/1/deliveries", "webhooks/987654321/deliveries"] {
+            assert_eq!(editor.send(Method::GET, path, &[], None).await.status, 403);
+        }
+    });
+}
