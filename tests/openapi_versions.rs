@@ -160,15 +160,26 @@ fn all_facts(version: Version, document: &Value) -> BTreeMap<String, Value> {
     all
 }
 
-/// What only the webhooks of 3.1 refer to, which 3.0 cannot tell.
+/// What only the webhooks of 3.1 lead to, which 3.0 cannot tell.
 fn only_of_webhooks(document: &Value) -> BTreeSet<String> {
-    let mut without = document.clone();
-    if let Some(fields) = without.as_object_mut() {
-        fields.remove("webhooks");
+    let (mut led_to, mut pending) = (BTreeSet::new(), vec![&document["paths"], &document["components"]["responses"]]);
+    while let Some(value) = pending.pop() {
+        match value {
+            Value::Object(fields) => {
+                if let Some(reference) = fields.get("$ref").and_then(Value::as_str)
+                    && led_to.insert(reference.to_owned())
+                {
+                    pending.push(document.pointer(reference.trim_start_matches('#')).expect(reference));
+                }
+                pending.extend(fields.values());
+            }
+            Value::Array(items) => pending.extend(items),
+            _ => {}
+        }
     }
     let names = document["components"]["schemas"].as_object().expect("schemas").keys();
-    let text = |name: &str, document: &Value| document.to_string().contains(&format!("#/components/schemas/{name}\""));
-    names.filter(|name| !text(name, &without)).map(|name| format!("schema {name}")).collect()
+    let left = names.filter(|name| !led_to.contains(&format!("#/components/schemas/{name}")));
+    left.map(|name| format!("schema {name}")).collect()
 }
 
 #[test]
@@ -176,6 +187,7 @@ fn both_versions_tell_the_same_operations_fields_choices_and_nulls() {
     let document = CONTRACT.document();
     let mut expected = all_facts(Version::V3_1, document);
     let left_out = only_of_webhooks(document);
+    assert!(left_out.len() < 10, "{left_out:?}");
     expected.retain(|name, _| !left_out.contains(name));
     let found = all_facts(Version::V3_0, &v3_0::from_3_1(document));
     assert_eq!(expected.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>());

@@ -2,6 +2,7 @@
 
 mod audit;
 mod database;
+mod document;
 mod export;
 mod keys;
 mod listen;
@@ -22,8 +23,8 @@ use seed::SeedArgs;
 
 use crate::access::Role;
 use crate::config::{PartialSettings, Settings};
+use crate::db;
 use crate::history::chain::Head;
-use crate::{db, openapi};
 
 /// The settings file that is read when it is there.
 const SETTINGS_FILE: &str = "pairing-tracker.toml";
@@ -89,13 +90,7 @@ Examples:
   pairing-tracker export --programme jiangmen-east-west --output jiangmen.xlsx --language zh")]
     Export(export::ExportArgs),
     /// Print the API's OpenAPI document
-    Openapi {
-        #[arg(long, value_enum, default_value_t = Format::Json)]
-        format: Format,
-        /// The version of OpenAPI; 3.0 is for generators that do not read 3.1
-        #[arg(long, value_enum, default_value_t = SpecVersion::V3_1)]
-        spec_version: SpecVersion,
-    },
+    Openapi(document::DocumentArgs),
     /// Make, list and revoke the keys that may write
     #[command(subcommand)]
     Key(KeyCommand),
@@ -234,21 +229,6 @@ Examples:
     },
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Json,
-    Yaml,
-}
-
-/// The versions of OpenAPI that the document can be had in.
-#[derive(Clone, Copy, ValueEnum)]
-enum SpecVersion {
-    #[value(name = "3.1")]
-    V3_1,
-    #[value(name = "3.0")]
-    V3_0,
-}
-
 impl ValueEnum for Role {
     fn value_variants<'a>() -> &'a [Role] {
         Role::ALL
@@ -285,7 +265,7 @@ pub fn run() -> ExitCode {
             plain_settings(&database).and_then(|settings| seed::run(&settings, args, work))
         }
         Command::Export(args) => plain_settings(&database).and_then(|settings| export::run(&settings, args)),
-        Command::Openapi { format, spec_version } => print_document(format, spec_version),
+        Command::Openapi(args) => document::print(args),
         Command::Key(command) => plain_settings(&database).and_then(|settings| keys::run(&settings, command)),
         Command::Audit(command) => plain_settings(&database).and_then(|settings| audit::run(&settings, &command)),
         Command::Completions { shell } => {
@@ -311,18 +291,6 @@ fn write_out(text: &str) -> Outcome {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
         _ => Ok(()),
     }
-}
-
-fn print_document(format: Format, version: SpecVersion) -> Outcome {
-    let mut document = openapi::document().map_err(|e| e.to_string())?;
-    if matches!(version, SpecVersion::V3_0) {
-        document = openapi::v3_0::from_3_1(&document);
-    }
-    let text = match format {
-        Format::Json => openapi::json(&document),
-        Format::Yaml => openapi::yaml(&document),
-    };
-    write_out(&text.map_err(|e| e.to_string())?)
 }
 
 impl From<ServeArgs> for (PartialSettings, bool) {

@@ -166,9 +166,9 @@ fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, respo
         response["content"] = json!({ "*/*": {} });
     }
     for (media_type, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
-        if media_type != "application/json" {
+        if !media_type.ends_with("json") {
             media["schema"] = formats::binary();
-        } else if !example.is_null() {
+        } else if !example.is_null() && media_type == "application/json" {
             media["example"] = example.clone();
         }
     }
@@ -216,6 +216,9 @@ fn names_reference(schema: &Value) -> bool {
 
 /// Everything that is always there is `required`, though it may be null.
 fn require_all(schema: &mut Value) {
+    if let Some(total) = schema.pointer_mut("/properties/total") {
+        strip_null(total);
+    }
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
     // A list's total is there only when it was asked for.
     let names: Vec<&String> = properties.keys().filter(|name| *name != "total").collect();

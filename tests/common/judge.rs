@@ -205,7 +205,7 @@ impl Judge {
             let item = component(items);
             let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             lines.flat_map(|line| self.of_json(&item, line)).collect()
-        } else if media["schema"]["format"] == "binary" || std::str::from_utf8(body).is_ok() {
+        } else if !is_text(name) || std::str::from_utf8(body).is_ok() {
             Vec::new()
         } else {
             vec![format!("{name} is no text")]
@@ -233,6 +233,11 @@ impl Judge {
         let target = value["$ref"].as_str().map(|at| self.closed.document().pointer(at.trim_start_matches('#')));
         target.map_or(value, |target| target.unwrap_or(&Value::Null))
     }
+}
+
+/// Whether a media type is of text, though the document calls every file binary.
+fn is_text(name: &str) -> bool {
+    name.starts_with("text/") || ["application/yaml", "application/xml"].contains(&name)
 }
 
 /// Closes every object that lists its fields. One that lists none may have any: what the history keeps of a record.

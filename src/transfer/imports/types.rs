@@ -14,6 +14,8 @@ use crate::transfer::plan::{ImportChange, ImportCounts, ImportLine, Outcome};
 
 /// A file that was sent to be brought in.
 #[derive(Debug, Serialize, ToSchema)]
+// A word of Java's own, where clients are generated.
+#[schema(as = ImportRun)]
 pub struct Import {
     /// The import's number.
     #[schema(minimum = 1, example = 1)]
