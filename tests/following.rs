@@ -46,7 +46,7 @@ impl Follower {
     }
 
     /// Whether nothing but an end follows.
-    fn is_over(mut self) -> bool {
+    fn ends(&mut self) -> bool {
         self.lines.by_ref().map_while(Result::ok).all(|line| !line.starts_with("data"))
     }
 }
@@ -144,8 +144,8 @@ fn the_service_stops_although_it_is_followed() {
     let followers: Vec<Follower> = (0..3).map(|_| Follower::start(&service, "follow", "")).collect();
     let (code, told) = service.stop();
     assert_eq!(code, Some(0), "{told:?}");
-    for follower in followers {
-        assert!(follower.is_over());
+    for mut follower in followers {
+        assert!(follower.ends());
     }
 }
 
