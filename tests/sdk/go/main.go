@@ -163,8 +163,8 @@ func story(ctx context.Context, api *client.APIClient) {
 		Kind([]client.AgreementKind{client.AGREEMENTKIND_FRAMEWORK_AGREEMENT, client.AGREEMENTKIND_MEMORANDUM})
 	drafts := body(list.Status([]client.AgreementStatus{client.AGREEMENTSTATUS_DRAFT}).Execute())
 	all := body(list.Status([]client.AgreementStatus{client.AGREEMENTSTATUS_DRAFT, client.AGREEMENTSTATUS_SIGNED}).Execute())
-	equal(*drafts.Total.Get(), 1)
-	equal(*all.Total.Get(), 3)
+	equal(*drafts.Total, 1)
+	equal(*all.Total, 3)
 	equal(all.Items[0].Code, memorandum.Code)
 	fmt.Println("ok 7 list with several filters")
 
