@@ -1,7 +1,7 @@
 // The tables of both backends, one for both: see `migrations/`. Written by `UPDATE=1 cargo test schema`.
 
 diesel::table! {
-    record_codes (entity, code) {
+    record_codes (code, entity) {
         entity -> Text,
         code -> Text,
         record_id -> BigInt,

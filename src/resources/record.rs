@@ -274,7 +274,7 @@ pub fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
 /// A code names one record for ever, so that a link in an old report never leads to another record.
 fn refuse_reuse(conn: &mut Conn, kind: &Kind, code: &Code, id: Option<i64>) -> Result<()> {
     let holder: Option<i64> =
-        record_codes::table.find((kind.name, &code.0)).select(record_codes::record_id).first(conn).optional()?;
+        record_codes::table.find((&code.0, kind.name)).select(record_codes::record_id).first(conn).optional()?;
     if holder.is_some() && holder != id {
         return Err(Problem::conflict(
             "already_exists",
@@ -287,7 +287,7 @@ fn refuse_reuse(conn: &mut Conn, kind: &Kind, code: &Code, id: Option<i64>) -> R
 }
 
 fn keep_code(conn: &mut Conn, kind: &Kind, code: &Code, id: i64) -> Result<()> {
-    let kept: i64 = record_codes::table.find((kind.name, &code.0)).count().get_result(conn)?;
+    let kept: i64 = record_codes::table.find((&code.0, kind.name)).count().get_result(conn)?;
     if kept == 0 {
         diesel::insert_into(record_codes::table)
             .values((

@@ -1,11 +1,13 @@
 -- What every record shares: codes that are never reused, the text that `q` searches, the history of every
 -- write, and the answers kept for retries.
 
+-- The code stands first in the key, so that many codes are looked up each by its place: with the kind first, PostgreSQL read all
+-- of a kind's for it.
 CREATE TABLE record_codes (
     entity TEXT NOT NULL CHECK (length(entity) BETWEEN 1 AND 40),
     code TEXT NOT NULL CHECK (length(code) BETWEEN 1 AND 100),
     record_id BIGINT NOT NULL,
-    PRIMARY KEY (entity, code)
+    PRIMARY KEY (code, entity)
 );
 
 CREATE VIRTUAL TABLE search_texts USING fts5 (entity, body, record_id UNINDEXED, tokenize = 'unicode61');

@@ -242,7 +242,7 @@ pub fn id_of(conn: &mut Conn, kind: &'static Kind, reference: &Ref) -> Result<Op
             return Ok(None);
         }
         return Ok(record_codes::table
-            .find((kind.name, code))
+            .find((code, kind.name))
             .select(record_codes::record_id)
             .first(conn)
             .optional()?);
