@@ -166,7 +166,9 @@ fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, respo
         response["content"] = json!({ "*/*": {} });
     }
     for (media_type, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
-        if !media_type.ends_with("json") {
+        if media_type == "text/event-stream" {
+            media["schema"] = formats::server_sent_event();
+        } else if !media_type.ends_with("json") {
             media["schema"] = formats::binary();
         } else if !example.is_null() && media_type == "application/json" {
             media["example"] = example.clone();

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::NO_NUL;
 use crate::http::format::{Format, OF_BUNDLES, OF_LISTS};
 use crate::resources::{self, Form};
 
@@ -49,6 +50,20 @@ pub fn bundle() -> Value {
 /// Whether an operation answers in several formats, so that a client may take none of them.
 pub fn are_offered(operation: &Value, has_pages: bool) -> bool {
     has_pages || operation["operationId"] == "getBundle"
+}
+
+/// The schema of one server-sent event, of which a stream has any number: its fields, as a client for them reads them.
+pub fn server_sent_event() -> Value {
+    json!({
+        "type": "object",
+        "description": "One event of the stream.",
+        "properties": {
+            "id": { "type": "string", "description": "Its number, for `Last-Event-ID`.", "maxLength": 19,
+                "pattern": "^[0-9]+$" },
+            "data": { "type": "string", "description": "The event as the list has it, in JSON.", "maxLength": 10_000_000,
+                "pattern": NO_NUL },
+        },
+    })
 }
 
 /// The schema of a file: bytes to be kept as they come, text or not.
