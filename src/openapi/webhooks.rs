@@ -20,7 +20,7 @@ pub fn add(document: &mut Value) -> Result<()> {
         json!({ "name": name, "in": "header", "required": true, "description": description, "schema": schema,
             "example": example })
     };
-    document["webhooks"] = json!({ "recordChanged": { "post": {
+    document["webhooks"] = json!({ "record-changed": { "post": {
         "operationId": "receiveRecordChange",
         "tags": [TAG],
         "x-internal": true,
@@ -53,8 +53,8 @@ pub fn add(document: &mut Value) -> Result<()> {
             } },
         },
         "responses": {
-            "204": { "description": "The receiver took it; any status from 200 to 299 says so." },
-            "410": { "description": "The receiver wants nothing more: the webhook is paused." },
+            "204": { "description": "The receiver took it; any status from 200 to 299 says so. 410 says that it wants \
+                nothing more: the webhook is paused. After any other, it is sent again." },
         },
     } } });
     Ok(())
