@@ -69,6 +69,16 @@ fn slow_clients_do_not_hold_up_others_and_are_sent_away() {
 }
 
 #[test]
+fn an_offer_to_upgrade_is_not_taken_and_the_end_of_its_connection_is_told() {
+    let Program { service, key: _, directory: _directory } = start(&UNLIMITED);
+    let offer =
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAA\r\n";
+    let answer = service.exchange(format!("GET /api/v1/pairings HTTP/1.1\r\nHost: x\r\n{offer}\r\n").as_bytes());
+    assert_eq!(status(&answer), 200);
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+}
+
+#[test]
 fn a_kept_connection_has_no_more_time_for_its_next_head_than_for_its_first() {
     let Program { service, key: _, directory: _directory } = start(&UNLIMITED);
     let mut stream = service.connect();

@@ -5,7 +5,7 @@ use std::time::Instant;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
 use rand::RngExt;
@@ -119,6 +119,11 @@ pub async fn wrap(
         response = response.into_response(rendered);
     }
     dress(&mut response, &http, &id);
+    if http.head().connection_type() == ConnectionType::Upgrade {
+        // Nothing is upgraded here, and the server closes such a connection, which it would not say: a client that offers
+        // HTTP/2 (RFC 7540, 3.2) would send its next request into it.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let (status, took) = (response.status(), began.elapsed());
     let route = guard::route_of(&http).unwrap_or_else(|| "unmatched".to_owned());
     log::answered(&http, &id, &route, status, took, cause.as_ref());

@@ -81,7 +81,9 @@ final class Story {
         try {
             call.run();
         } catch (ApiException refusal) {
-            equal(status, refusal.getCode());
+            if (refusal.getCode() != status) {
+                throw new AssertionError(status + " was expected, not " + refusal.getCode(), refusal);
+            }
             Problem problem = client.getObjectMapper().readValue(refusal.getResponseBody(), Problem.class);
             equal(status, problem.getStatus());
             return problem;
