@@ -256,7 +256,8 @@ fn decode(text: &str) -> Option<String> {
 }
 
 fn query_fault(name: &str, code: &'static str, message: Msg) -> Fault {
-    Fault { pointer: format!("/query/{}", escape(name)), code, message }
+    // A name may be anything; what is told of it holds no NUL, as the contract promises of all text.
+    Fault { pointer: format!("/query/{}", escape(&name.replace('\0', "\u{fffd}"))), code, message }
 }
 
 /// A parameter's text as the type that its schema asks for; what cannot be one stays text, and is a fault of type.

@@ -136,13 +136,7 @@ pub struct FollowParams {
     get, path = "/audit-events", operation_id = "listAuditEvents", tag = "audit-events",
     summary = "List the history of all records · 全部变更历史",
     description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys and webhooks, and which requests were refused for want of a key or of what it allows (`entity=request`; equal ones are counted together).\n\nWith `follow` the answer is `text/event-stream`: each event once it is written, oldest first, `id` its number and `data` the event as in the list. A stream ends after five minutes, and when the service stops; a client that comes again with `Last-Event-ID` misses nothing. 全部记录的写入历史；管理员另可见密钥与推送的变更和被拒绝的请求。加 follow 则以 SSE 持续推送，断线后凭 Last-Event-ID 续传。",
-    params(
-        AuditEventFilter,
-        PageParams,
-        FollowParams,
-        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, example = 1,
-            description = "With `follow`: the number of the event after which to go on; 0 begins with the first.")
-    ),
+    params(AuditEventFilter, PageParams, FollowParams),
     responses((status = 200, description = "A page of the history, or the stream of it.",
         content((AuditEventList = "application/json"), (String = "text/event-stream"))))
 )]
