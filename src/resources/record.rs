@@ -266,9 +266,23 @@ fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new
 }
 
 /// A record as it is now, within its transaction.
-pub fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
+fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
     let view = View { as_of: tx.today };
     R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
+}
+
+/// Tells the history of a change that no patch made; gives the record as it is now.
+pub fn changed<R: Resource>(
+    tx: &mut Tx<'_>,
+    id: i64,
+    action: Action,
+    reason: Option<&str>,
+    before: &R::Read,
+) -> Result<R::Read> {
+    let after = read_back::<R>(tx, id)?;
+    let (old, now) = (snapshot::<R>(before)?, snapshot::<R>(&after)?);
+    remember(tx, R::KIND, id, action, reason, Some(&old), Some(&now));
+    Ok(after)
 }
 
 /// A code names one record for ever, so that a link in an old report never leads to another record.

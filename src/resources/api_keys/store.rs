@@ -189,10 +189,7 @@ pub fn revoke(tx: &mut Tx<'_>, reference: &Ref) -> Result<ApiKey> {
             api_keys::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    let after = record::read_back::<ApiKeys>(tx, id)?;
-    let (old, now) = (record::snapshot::<ApiKeys>(&before)?, record::snapshot::<ApiKeys>(&after)?);
-    record::remember(tx, &super::KIND, id, Action::Revoke, None, Some(&old), Some(&now));
-    Ok(after)
+    record::changed::<ApiKeys>(tx, id, Action::Revoke, None, &before)
 }
 
 /// Keys go by their name.

@@ -188,10 +188,7 @@ pub fn revoke(tx: &mut Tx<'_>, reference: &Ref) -> Result<CalendarKey> {
             calendar_keys::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    let after = record::read_back::<CalendarKeys>(tx, id)?;
-    let (old, now) = (record::snapshot::<CalendarKeys>(&before)?, record::snapshot::<CalendarKeys>(&after)?);
-    record::remember(tx, &super::KIND, id, Action::Revoke, None, Some(&old), Some(&now));
-    Ok(after)
+    record::changed::<CalendarKeys>(tx, id, Action::Revoke, None, &before)
 }
 
 /// Keys go by their name.

@@ -17,7 +17,7 @@ use crate::db::types::Ref;
 use crate::error::{Error, Problem, Result};
 use crate::history::Action;
 use crate::msg;
-use crate::resources::record::{self, Precondition, Resource, Tx, View};
+use crate::resources::record::{self, Precondition, Tx};
 
 /// A document's file.
 pub struct File {
@@ -62,12 +62,7 @@ pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &
             documents::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    let view = View { as_of: tx.today };
-    let after =
-        Documents::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
-    let (old, new) = (record::snapshot::<Documents>(&before)?, record::snapshot::<Documents>(&after)?);
-    record::remember(tx, &KIND, id, Action::Attach, None, Some(&old), Some(&new));
-    Ok(after)
+    record::changed::<Documents>(tx, id, Action::Attach, None, &before)
 }
 
 /// Reads a document's file and checks that it is what was attached.

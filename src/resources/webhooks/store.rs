@@ -222,7 +222,7 @@ pub fn rotate(tx: &mut Tx<'_>, reference: &Ref) -> Result<(Webhook, String)> {
             webhooks::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    Ok((changed(tx, id, &before, Action::Rotate, None)?, secret))
+    Ok((record::changed::<Webhooks>(tx, id, Action::Rotate, None, &before)?, secret))
 }
 
 /// Pauses a webhook whose receiver is gone; nothing where it is paused already, or deleted.
@@ -242,15 +242,7 @@ pub fn pause(tx: &mut Tx<'_>, id: i64) -> Result<()> {
             webhooks::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    changed(tx, id, &before, Action::Update, Some("410 Gone")).map(drop)
-}
-
-/// Tells the history of a change that no patch made; gives the webhook as it is now.
-fn changed(tx: &mut Tx<'_>, id: i64, before: &Webhook, action: Action, reason: Option<&str>) -> Result<Webhook> {
-    let after = record::read_back::<Webhooks>(tx, id)?;
-    let (old, now) = (record::snapshot::<Webhooks>(before)?, record::snapshot::<Webhooks>(&after)?);
-    record::remember(tx, &super::KIND, id, action, reason, Some(&old), Some(&now));
-    Ok(after)
+    record::changed::<Webhooks>(tx, id, Action::Update, Some("410 Gone"), &before).map(drop)
 }
 
 /// Webhooks go by what they are for, else by their code or number.

@@ -14,7 +14,7 @@ use crate::msg;
 use crate::resources::milestones::api::Milestone;
 use crate::resources::milestones::{KIND, Milestones, Status};
 use crate::resources::pairings::Role;
-use crate::resources::record::{self, Precondition, Resource, Tx, View};
+use crate::resources::record::{self, Precondition, Tx};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = milestone_revisions)]
@@ -115,12 +115,7 @@ pub fn confirm(tx: &mut Tx<'_>, reference: &Ref, side: Role) -> Result<Milestone
             diesel::update(row).set((milestones::recipient_confirmed_at.eq(Some(tx.now)), stamp)).execute(tx.conn)?
         }
     };
-    let view = View { as_of: tx.today };
-    let after =
-        Milestones::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
-    let (old, new) = (record::snapshot::<Milestones>(&before)?, record::snapshot::<Milestones>(&after)?);
-    record::remember(tx, &KIND, id, Action::Confirm, None, Some(&old), Some(&new));
-    Ok(after)
+    record::changed::<Milestones>(tx, id, Action::Confirm, None, &before)
 }
 
 fn find(conn: &mut Conn, reference: &Ref) -> Result<i64> {
