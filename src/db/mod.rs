@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use diesel::Connection;
 use diesel::r2d2;
 use tokio::sync::{Semaphore, watch};
 
@@ -150,19 +149,7 @@ impl Store {
     ) -> Result<T> {
         match &self.0.writer {
             Some(writer) => writer.write(work).await,
-            None => {
-                let version = self.0.version.clone();
-                self.on_pool(move |conn| {
-                    let value = conn.transaction(|conn| {
-                        let value = work(conn)?;
-                        backend::announce_change(conn)?;
-                        Ok::<T, Error>(value)
-                    })?;
-                    version.bump();
-                    Ok(value)
-                })
-                .await
-            }
+            None => self.write_alone(|conn| work(conn).map(Verdict::Keep)).await,
         }
     }
 
