@@ -204,6 +204,12 @@ class Service:
         if not answer.ok and answer.status_code not in (404, 409):
             raise AssertionError(f"PUT {url} refuses a PDF: {answer.status_code} {answer.text}")
 
+    def make_ready(self, url, change):
+        """Brings a record into the state that an action on it needs."""
+        answer = self.session.patch(self.origin + url, json=change, headers={"If-Match": "*"}, timeout=10)
+        if not answer.ok:
+            raise AssertionError(f"PATCH {url} refuses {change}: {answer.status_code} {answer.text}")
+
 
 @schemathesis.hook
 def after_load_schema(context, schema):
@@ -264,6 +270,13 @@ RARE = {
     "milestones": ("project",),
     "progress-reports": ("supersedes", "return_note"),
     "resolutions": ("commitment", "milestone", "done_on"),
+}
+
+# The change that makes a new record ready for what is done to it by a path of this name.
+READY = {
+    "approve": {"status": "submitted"},
+    "confirmations": {"status": "met", "met_on": "2022-06-30"},
+    "return": {"status": "submitted"},
 }
 
 
@@ -348,6 +361,9 @@ def before_call(context, case, kwargs):
         case.path_parameters.update(here.resolve(case.path, names, own=method not in SAFE or is_file))
     if is_file and (names or linked):
         here.upload(case.formatted_path)
+    record, _, action = case.formatted_path.rpartition("/")
+    if method == "POST" and names and action in READY:
+        here.make_ready(record, READY[action])
 
     if isinstance(case.query, dict):
         # A cursor is opaque, and good for one filter and sort: a generated one is refused (400). Tests cover paging.
