@@ -244,6 +244,16 @@ pub fn reserve_ids(conn: &mut Conn, table: &str, count: usize) -> QueryResult<Ve
     }
 }
 
+/// Has the statements of this connection planned anew. PostgreSQL keeps a plan that was made while a table was small, which
+/// reads all of it, however much the transaction adds: statistics, which would end it, come after the commit.
+pub fn forget_plans(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        // What SQLite plans with is the schema, and statistics that are made on demand.
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(conn) => conn.batch_execute("DISCARD PLANS"),
+    }
+}
+
 /// Tells other processes, when the transaction commits, that data changed.
 pub fn announce_change(conn: &mut Conn) -> QueryResult<()> {
     match conn {

@@ -10,11 +10,12 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::columns::{self, Table};
 use super::fault::{ImportFault, Severity};
-use super::gather::{Gathered, hash_of, named_by};
+use super::gather::{CodeHash, Gathered, hash_of, named_by};
 use super::names::Names;
 use super::plan::{ImportLine, Outcome, Plan, Report, Tally};
 use super::row::Row;
 use super::words;
+use crate::db::backend;
 use crate::db::types::Ref;
 use crate::error::{Error, Fault, Faults, Problem, Result};
 use crate::msg;
@@ -67,7 +68,7 @@ struct Work<'a, 't, 'r> {
     names: Names,
     tally: Tally<'r>,
     /// Codes of records that have faults: what names them is refused without a word of its own.
-    failed: HashSet<String>,
+    failed: HashSet<CodeHash>,
     done: usize,
 }
 
@@ -106,11 +107,18 @@ impl Work<'_, '_, '_> {
     ) -> Result<()> {
         let mut rows: Vec<Judged> = Vec::with_capacity(TOGETHER);
         let mut codes = HashSet::new();
+        let (mut written, mut plans_until) = (0, 0);
         for row in judged {
             let row = row?;
             // What is named must be there before what names it is written.
             let waits = named_by(&row.row.document, form.kind.after).any(|named| codes.contains(&hash_of(named)));
             if rows.len() == TOGETHER || waits {
+                // As often as the table may have doubled.
+                if written >= plans_until {
+                    backend::forget_plans(self.tx.conn)?;
+                    plans_until = TOGETHER.max(2 * written);
+                }
+                written += rows.len();
                 self.together(gathered, form, tables, std::mem::take(&mut rows))?;
                 codes.clear();
             }
@@ -198,7 +206,7 @@ impl Work<'_, '_, '_> {
         for fault in faults {
             let mut fault = row.fault(&gathered.layouts, fault);
             let is_echo = fault.code == "unknown_reference"
-                && fault.value.as_ref().is_some_and(|named| self.failed.contains(named));
+                && fault.value.as_ref().is_some_and(|named| self.failed.contains(&hash_of(named)));
             if !is_echo {
                 words::reword(tables, &mut fault);
                 self.names.suggest(self.tx.conn, tables, &mut fault)?;
@@ -210,7 +218,7 @@ impl Work<'_, '_, '_> {
             Some(Done::Updated(changes, version)) => (Outcome::Update, Some(version), changes),
             Some(Done::Unchanged(version)) => (Outcome::Unchanged, Some(version), Vec::new()),
             None => {
-                self.failed.insert(row.code.clone());
+                self.failed.insert(hash_of(&row.code));
                 (Outcome::Refused, None, Vec::new())
             }
         };

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{Hash, Hasher};
 
+use indexmap::IndexMap;
+use indexmap::map::Entry as IndexEntry;
 use serde_json::Value;
 
 use super::fault::{ImportFault, Severity};
@@ -18,13 +20,15 @@ use crate::spool::{Items, Spool};
 pub const RECORDS_MAX: usize = 1_000_000;
 /// More names of one kind are not looked up; codes always are.
 pub const NAMES_MAX: usize = 20_000;
+/// More records of one name are not kept: two make it ambiguous, and no more are told.
+const SAME_NAME_MAX: usize = 5;
 
 /// The most faults that reading may find.
 const FAULTS_READ: usize = 20_001;
 const TOO_MANY_FAULTS: &str = "too_many_faults";
 
 /// A code among those of one file; two codes of one file meet in it once in some billions of files.
-type CodeHash = u64;
+pub type CodeHash = u64;
 
 /// Everything that was read of a file.
 pub struct Gathered {
@@ -32,32 +36,34 @@ pub struct Gathered {
     pub faults: Spool<ImportFault>,
     records: HashMap<&'static str, Records>,
     forms: HashMap<&'static str, Form>,
-    /// The table and the row in which each record stands first.
-    seen: HashMap<(&'static str, CodeHash), (u32, u32)>,
     /// How many records there are, faulty ones among them.
     pub count: usize,
 }
 
+/// The records of a kind by their codes, in the order in which they stand.
+type Index = IndexMap<CodeHash, Stored>;
+
+/// Where a record is kept, and where it stands in the file.
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    place: u64,
+    table: u32,
+    row: u32,
+}
+
 struct Records {
     rows: Spool<Row>,
-    index: Vec<(CodeHash, u64)>,
+    index: Index,
     /// What a record of the same kind names, by the record's number.
     before: HashMap<u32, Vec<CodeHash>>,
-    /// Chinese and English names that the records have, and their codes.
+    /// Chinese and English names that the records have, and the first codes of each.
     names: HashMap<String, Vec<String>>,
 }
 
 impl Gathered {
     pub fn new() -> Result<Gathered> {
         let forms = resources::forms().into_iter().map(|form| (form.kind.path, form)).collect();
-        Ok(Gathered {
-            layouts: Vec::new(),
-            faults: Spool::new()?,
-            records: HashMap::new(),
-            forms,
-            seen: HashMap::new(),
-            count: 0,
-        })
+        Ok(Gathered { layouts: Vec::new(), faults: Spool::new()?, records: HashMap::new(), forms, count: 0 })
     }
 
     /// The codes that the file's records of a kind have under a name.
@@ -71,16 +77,17 @@ impl Gathered {
     }
 
     /// Whether the file has a record.
-    pub fn has_code(&self, path: &'static str, code: &str) -> bool {
-        self.seen.contains_key(&(path, hash_of(code)))
+    pub fn has_code(&self, path: &str, code: &str) -> bool {
+        self.records.get(path).is_some_and(|records| records.index.contains_key(&hash_of(code)))
     }
 
     /// The records of a kind, those first that others of the kind name.
     pub fn in_order(&mut self, path: &str) -> Result<InOrder> {
-        let Some(records) = self.records.get_mut(path) else { return Ok(InOrder { items: None, places: Vec::new() }) };
-        let numbers = sorted(&records.index, &records.before);
-        let mut places: Vec<u64> = numbers.into_iter().map(|number| records.index[number as usize].1).collect();
-        places.reverse();
+        let Some(records) = self.records.get_mut(path) else { return Ok(InOrder { items: None, places: None }) };
+        let places = (!records.before.is_empty()).then(|| {
+            let numbers = sorted(&records.index, &records.before);
+            numbers.into_iter().rev().map(|number| records.index[number as usize].place).collect()
+        });
         Ok(InOrder { items: Some(records.rows.read()?), places })
     }
 }
@@ -88,16 +95,19 @@ impl Gathered {
 /// The records of a kind, one by one.
 pub struct InOrder {
     items: Option<Items<Row>>,
-    /// From the last to the first.
-    places: Vec<u64>,
+    /// From the last to the first; `None` where they come as they stand.
+    places: Option<Vec<u64>>,
 }
 
 impl Iterator for InOrder {
     type Item = Result<Row>;
 
     fn next(&mut self) -> Option<Result<Row>> {
-        let place = self.places.pop()?;
-        Some(self.items.as_mut()?.at(place))
+        let items = self.items.as_mut()?;
+        match &mut self.places {
+            None => items.next(),
+            Some(places) => Some(items.at(places.pop()?)),
+        }
     }
 }
 
@@ -121,10 +131,19 @@ impl Sink for Gathered {
             }
             return Ok(());
         }
-        let hash = hash_of(&row.code);
-        match self.seen.entry((path, hash)) {
-            Entry::Occupied(first) => {
-                let (table, first) = *first.get();
+        let records = match self.records.entry(path) {
+            Entry::Occupied(records) => records.into_mut(),
+            Entry::Vacant(place) => place.insert(Records {
+                rows: Spool::new()?,
+                index: Index::new(),
+                before: HashMap::new(),
+                names: HashMap::new(),
+            }),
+        };
+        let number = u32::try_from(records.index.len()).map_err(Error::unexpected)?;
+        let new = match records.index.entry(hash_of(&row.code)) {
+            IndexEntry::Occupied(first) => {
+                let Stored { table, row: first, .. } = *first.get();
                 let sheet = self.layouts.get(table as usize).and_then(|layout| layout.sheet.as_deref());
                 let first = sheet.map_or_else(|| first.to_string(), |sheet| format!("{sheet}:{first}"));
                 let message = msg!("与 {first} 重复。", "stands in {first} already");
@@ -132,30 +151,22 @@ impl Sink for Gathered {
                 self.faults.push(&row.fault(&self.layouts, &fault))?;
                 return Ok(());
             }
-            Entry::Vacant(place) => {
-                place.insert((row.place.table, row.place.row));
-            }
-        }
-        let records = match self.records.entry(path) {
-            Entry::Occupied(records) => records.into_mut(),
-            Entry::Vacant(place) => place.insert(Records {
-                rows: Spool::new()?,
-                index: Vec::new(),
-                before: HashMap::new(),
-                names: HashMap::new(),
-            }),
+            IndexEntry::Vacant(new) => new,
         };
-        if records.names.len() < NAMES_MAX {
-            for name in names_of(&row.document) {
-                records.names.entry(name.to_owned()).or_default().push(row.code.clone());
-            }
-        }
+        let place = records.rows.push(&row)?;
+        new.insert(Stored { place, table: row.place.table, row: row.place.row });
         let before: Vec<CodeHash> = named_by(&row.document, after).map(hash_of).collect();
         if !before.is_empty() {
-            records.before.insert(u32::try_from(records.index.len()).map_err(Error::unexpected)?, before);
+            records.before.insert(number, before);
         }
-        let place = records.rows.push(&row)?;
-        records.index.push((hash, place));
+        if records.names.len() < NAMES_MAX {
+            for name in names_of(&row.document) {
+                let codes = records.names.entry(name.to_owned()).or_default();
+                if codes.len() < SAME_NAME_MAX {
+                    codes.push(row.code.clone());
+                }
+            }
+        }
         Ok(())
     }
 
@@ -202,12 +213,8 @@ pub fn hash_of(code: &str) -> CodeHash {
 }
 
 /// The numbers of the records, each after those that it names; otherwise, and in a circle, as they stand.
-fn sorted(index: &[(CodeHash, u64)], before: &HashMap<u32, Vec<CodeHash>>) -> Vec<u32> {
+fn sorted(index: &Index, before: &HashMap<u32, Vec<CodeHash>>) -> Vec<u32> {
     let count = u32::try_from(index.len()).unwrap_or(u32::MAX);
-    if before.is_empty() {
-        return (0..count).collect();
-    }
-    let numbers: HashMap<CodeHash, u32> = (0..count).map(|number| (index[number as usize].0, number)).collect();
     let mut is_done = vec![false; index.len()];
     let mut order = Vec::with_capacity(index.len());
     // Without recursion: a file may hold a chain of any length.
@@ -220,10 +227,11 @@ fn sorted(index: &[(CodeHash, u64)], before: &HashMap<u32, Vec<CodeHash>>) -> Ve
         while let Some((current, next)) = open.last_mut() {
             let named = before.get(current).and_then(|named| named.get(*next));
             *next += 1;
-            match named.and_then(|hash| numbers.get(hash)) {
-                Some(other) if !is_done[*other as usize] => {
-                    is_done[*other as usize] = true;
-                    open.push((*other, 0));
+            let other = named.and_then(|hash| index.get_index_of(hash)).and_then(|other| u32::try_from(other).ok());
+            match other {
+                Some(other) if !is_done[other as usize] => {
+                    is_done[other as usize] = true;
+                    open.push((other, 0));
                 }
                 Some(_) => {}
                 None if named.is_some() => {}

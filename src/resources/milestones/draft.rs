@@ -1,7 +1,7 @@
 //! What a new milestone, or a changed one, comes to: its row and its links, once its references are found and its rules
 //! held. Written one by one, or many together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -18,7 +18,7 @@ use crate::db::{Conn, backend};
 use crate::error::{Error, Faults, Result};
 use crate::resources::record::{Resource, Tx};
 use crate::resources::{agreements, organizations, projects};
-use crate::{insert_all, msg, rules};
+use crate::{copy_all, msg, rules};
 
 /// Rows that one statement inserts: 22 binds each, of at most 32,766 on SQLite.
 const INSERTED_TOGETHER: usize = 1_000;
@@ -56,7 +56,7 @@ pub struct Values {
     pub recipient_confirmed_at: Option<Instant>,
 }
 
-/// A row with the id that was reserved for it.
+/// A whole row, with the id that was reserved for it.
 #[derive(Insertable)]
 #[diesel(table_name = milestones, treat_none_as_default_value = false)]
 struct NewRow {
@@ -64,8 +64,83 @@ struct NewRow {
     version: i64,
     created_at: Instant,
     updated_at: Instant,
-    #[diesel(embed)]
-    values: Values,
+    code: Option<String>,
+    pairing_id: i64,
+    agreement_id: Option<i64>,
+    project_id: Option<i64>,
+    title_zh: String,
+    title_en: Option<String>,
+    kind: Option<String>,
+    due_on: NaiveDate,
+    baseline_due_on: NaiveDate,
+    forecast_on: Option<NaiveDate>,
+    met_on: Option<NaiveDate>,
+    status: Status,
+    status_reason: Option<String>,
+    progress: i32,
+    weight_thousandths: i64,
+    note: Option<String>,
+    supporter_confirmed_at: Option<Instant>,
+    recipient_confirmed_at: Option<Instant>,
+}
+
+impl NewRow {
+    fn new(id: i64, now: Instant, values: Values) -> NewRow {
+        // `COPY` takes no row within a row.
+        let Values {
+            code,
+            pairing_id,
+            agreement_id,
+            project_id,
+            title_zh,
+            title_en,
+            kind,
+            due_on,
+            baseline_due_on,
+            forecast_on,
+            met_on,
+            status,
+            status_reason,
+            progress,
+            weight_thousandths,
+            note,
+            supporter_confirmed_at,
+            recipient_confirmed_at,
+        } = values;
+        NewRow {
+            id,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            code,
+            pairing_id,
+            agreement_id,
+            project_id,
+            title_zh,
+            title_en,
+            kind,
+            due_on,
+            baseline_due_on,
+            forecast_on,
+            met_on,
+            status,
+            status_reason,
+            progress,
+            weight_thousandths,
+            note,
+            supporter_confirmed_at,
+            recipient_confirmed_at,
+        }
+    }
+}
+
+/// A milestone whose references are found and whose rules hold. Where it belongs is asked afterwards, of many at once.
+struct Judged {
+    new: NewMilestone,
+    agreement: Option<i64>,
+    project: Option<i64>,
+    responsible: Vec<i64>,
+    depends_on: Vec<i64>,
 }
 
 /// What a milestone comes to; `None` where there are faults.
@@ -75,54 +150,46 @@ pub fn prepare(
     before: Option<(i64, &Milestone)>,
     new: NewMilestone,
 ) -> Result<Option<Draft>> {
-    let NewMilestone {
-        code,
-        agreement,
-        project,
-        title,
-        kind,
-        due_on,
-        forecast_on,
-        met_on,
-        status,
-        progress,
-        weight,
-        responsible,
-        depends_on,
-        note,
-        reason,
-        citations: _,
-    } = new;
-    let reason = reason.filter(|reason| !reason.trim().is_empty());
-    let before_record = before.map(|(_, record)| record);
-    let id = before.map(|(id, _)| id);
+    let Some(judged) = judge(tx, faults, before, new)? else { return Ok(None) };
+    let homes = Homes::load(tx.conn, [&judged])?;
+    judged.draft(before.map(|(_, record)| record), &homes).map(Some)
+}
 
-    let own_agreement = match &agreement {
+fn judge(
+    tx: &mut Tx<'_>,
+    faults: &mut Faults,
+    before: Option<(i64, &Milestone)>,
+    new: NewMilestone,
+) -> Result<Option<Judged>> {
+    let reason = new.given_reason();
+    let before_record = before.map(|(_, record)| record);
+    let (due_on, status) = (new.due_on, new.status);
+
+    let agreement = match &new.agreement {
         Some(agreement) => tx.resolve(&agreements::KIND, faults, "/agreement", agreement)?,
         None => None,
     };
-    let project_id = match &project {
+    let project = match &new.project {
         Some(project) => tx.resolve(&projects::KIND, faults, "/project", project)?,
         None => None,
     };
-    let responsible_ids = tx.resolve_all(&organizations::KIND, faults, "/responsible", &responsible)?;
-    let before_ids = tx.resolve_all(Milestones::KIND, faults, "/depends_on", &depends_on)?;
+    let responsible = tx.resolve_all(&organizations::KIND, faults, "/responsible", &new.responsible)?;
+    let depends_on = tx.resolve_all(Milestones::KIND, faults, "/depends_on", &new.depends_on)?;
     let known: Vec<i64> = before_record.iter().flat_map(|record| &record.depends_on).map(|other| other.id).collect();
-    for other in before_ids.iter().filter(|other| !known.contains(other)) {
+    for other in depends_on.iter().filter(|other| !known.contains(other)) {
         // What others wait for cannot be deleted any more.
         let scope = Milestones::scope(tx.conn, *other)?;
         tx.actor.require_scope(&scope)?;
     }
-    rules::not_in_future(faults, "/met_on", met_on, tx.today);
+    rules::not_in_future(faults, "/met_on", new.met_on, tx.today);
     let moved_from = before_record.map(|record| record.due_on).filter(|old| *old != due_on);
     if moved_from.is_some() && reason.is_none() {
         faults.push("/reason", "required", msg!("调整到期日须说明原因。", "is required to move due_on"));
     }
-    let status_is_new = before_record.is_none_or(|record| record.status != status);
     if let Some(record) = before_record {
         rules::transition(faults, record.status, status, record.status.next());
     }
-    if status == Status::NotMet && status_is_new {
+    if status == Status::NotMet && is_new(status, before_record) {
         if reason.is_none() {
             faults.push(
                 "/reason",
@@ -141,55 +208,73 @@ pub fn prepare(
             );
         }
     }
-    if let Some(id) = id {
-        no_circle(tx.conn, faults, id, &before_ids)?;
+    if let Some((id, _)) = before {
+        no_circle(tx.conn, faults, id, &depends_on)?;
     }
-    if !faults.is_empty() {
-        return Ok(None);
+    Ok(faults.is_empty().then_some(Judged { new, agreement, project, responsible, depends_on }))
+}
+
+impl NewMilestone {
+    /// Blanks give no reason.
+    fn given_reason(&self) -> Option<&str> {
+        self.reason.as_deref().filter(|reason| !reason.trim().is_empty())
     }
-    let (pairing_id, agreement_id) = belongs_to(tx.conn, own_agreement, project_id)?;
-    let status_reason = match status {
-        Status::NotMet | Status::Cancelled if status_is_new => reason.clone(),
-        Status::NotMet | Status::Cancelled => before_record.and_then(|record| record.status_reason.clone()),
-        _ => None,
-    };
-    let confirmed = before_record.filter(|_| status == Status::Met);
-    let values = Values {
-        code: code.map(|code| code.0),
-        pairing_id,
-        agreement_id,
-        project_id,
-        title_zh: title.zh,
-        title_en: title.en,
-        kind,
-        due_on,
-        baseline_due_on: before_record.map_or(due_on, |record| record.baseline_due_on),
-        forecast_on,
-        met_on,
-        status,
-        status_reason,
-        progress: if status == Status::Met { 100 } else { progress },
-        weight_thousandths: to_thousandths(weight),
-        note,
-        supporter_confirmed_at: confirmed.and_then(|record| record.supporter_confirmed_at),
-        recipient_confirmed_at: confirmed.and_then(|record| record.recipient_confirmed_at),
-    };
-    Ok(Some(Draft { values, responsible: responsible_ids, depends_on: before_ids }))
+}
+
+fn is_new(status: Status, before: Option<&Milestone>) -> bool {
+    before.is_none_or(|record| record.status != status)
+}
+
+impl Judged {
+    fn draft(self, before: Option<&Milestone>, homes: &Homes) -> Result<Draft> {
+        let Judged { new, agreement, project, responsible, depends_on } = self;
+        let (pairing_id, agreement_id) = homes.of(agreement, project)?;
+        let reason = new.given_reason().map(str::to_owned);
+        let NewMilestone { code, title, kind, due_on, forecast_on, met_on, status, progress, weight, note, .. } = new;
+        let status_reason = match status {
+            Status::NotMet | Status::Cancelled if is_new(status, before) => reason,
+            Status::NotMet | Status::Cancelled => before.and_then(|record| record.status_reason.clone()),
+            _ => None,
+        };
+        let confirmed = before.filter(|_| status == Status::Met);
+        let values = Values {
+            code: code.map(|code| code.0),
+            pairing_id,
+            agreement_id,
+            project_id: project,
+            title_zh: title.zh,
+            title_en: title.en,
+            kind,
+            due_on,
+            baseline_due_on: before.map_or(due_on, |record| record.baseline_due_on),
+            forecast_on,
+            met_on,
+            status,
+            status_reason,
+            progress: if status == Status::Met { 100 } else { progress },
+            weight_thousandths: to_thousandths(weight),
+            note,
+            supporter_confirmed_at: confirmed.and_then(|record| record.supporter_confirmed_at),
+            recipient_confirmed_at: confirmed.and_then(|record| record.recipient_confirmed_at),
+        };
+        Ok(Draft { values, responsible, depends_on })
+    }
 }
 
 /// Inserts the new milestones that have no fault; see [`Resource::save_together`].
 pub fn save_together(tx: &mut Tx<'_>, news: Vec<NewMilestone>) -> Result<Vec<Option<i64>>> {
-    let mut drafts = Vec::with_capacity(news.len());
+    let mut judged = Vec::with_capacity(news.len());
     for new in news {
-        drafts.push(prepare(tx, &mut Faults::default(), None, new)?);
+        judged.push(judge(tx, &mut Faults::default(), None, new)?);
     }
-    let mut reserved = backend::reserve_ids(tx.conn, "milestones", drafts.iter().flatten().count())?.into_iter();
+    let homes = Homes::load(tx.conn, judged.iter().flatten())?;
+    let mut reserved = backend::reserve_ids(tx.conn, "milestones", judged.iter().flatten().count())?.into_iter();
     let (mut rows, mut responsible, mut depends_on) = (Vec::new(), Vec::new(), Vec::new());
-    let mut ids = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let id = if draft.is_some() { reserved.next() } else { None };
-        if let (Some(draft), Some(id)) = (draft, id) {
-            let Draft { values, responsible: organizations, depends_on: before } = draft;
+    let mut ids = Vec::with_capacity(judged.len());
+    for judged in judged {
+        let id = if judged.is_some() { reserved.next() } else { None };
+        if let (Some(judged), Some(id)) = (judged, id) {
+            let Draft { values, responsible: organizations, depends_on: before } = judged.draft(None, &homes)?;
             responsible.extend((0_i32..).zip(organizations).map(|(position, other)| {
                 (
                     milestone_responsible::milestone_id.eq(id),
@@ -204,34 +289,64 @@ pub fn save_together(tx: &mut Tx<'_>, news: Vec<NewMilestone>) -> Result<Vec<Opt
                     milestone_dependencies::position.eq(position),
                 )
             }));
-            rows.push(NewRow { id, version: 1, created_at: tx.now, updated_at: tx.now, values });
+            rows.push(NewRow::new(id, tx.now, values));
         }
         ids.push(id);
     }
     for rows in rows.chunks(INSERTED_TOGETHER) {
-        insert_all!(tx.conn, milestones::table, rows)?;
+        copy_all!(tx.conn, milestones::table, rows)?;
     }
     for links in responsible.chunks(INSERTED_TOGETHER) {
-        insert_all!(tx.conn, milestone_responsible::table, links)?;
+        copy_all!(tx.conn, milestone_responsible::table, links)?;
     }
     for links in depends_on.chunks(INSERTED_TOGETHER) {
-        insert_all!(tx.conn, milestone_dependencies::table, links)?;
+        copy_all!(tx.conn, milestone_dependencies::table, links)?;
     }
     Ok(ids)
 }
 
-/// The pairing of what a milestone belongs to, and the agreement that it counts for.
-fn belongs_to(conn: &mut Conn, agreement: Option<i64>, project: Option<i64>) -> Result<(i64, Option<i64>)> {
-    match (agreement, project) {
-        (Some(id), _) => {
-            let pairing = agreements_table::table.find(id).select(agreements_table::pairing_id).first(conn)?;
-            Ok((pairing, Some(id)))
+/// What agreements and projects belong to.
+struct Homes {
+    /// The pairing of each agreement.
+    agreements: HashMap<i64, i64>,
+    /// The pairing and the agreement of each project.
+    projects: HashMap<i64, (i64, Option<i64>)>,
+}
+
+impl Homes {
+    /// Those of the milestones' agreements and projects.
+    fn load<'a>(conn: &mut Conn, judged: impl IntoIterator<Item = &'a Judged>) -> Result<Homes> {
+        let (mut of_agreements, mut of_projects): (BTreeSet<i64>, BTreeSet<i64>) = Default::default();
+        for Judged { agreement, project, .. } in judged {
+            of_agreements.extend(agreement);
+            of_projects.extend(project);
         }
-        (None, Some(id)) => {
-            let of_project = projects_table::table.find(id);
-            Ok(of_project.select((projects_table::pairing_id, projects_table::agreement_id)).first(conn)?)
+        let (mut agreements, mut projects): (HashMap<i64, i64>, HashMap<_, _>) = Default::default();
+        if !of_agreements.is_empty() {
+            let found: Vec<(i64, i64)> = agreements_table::table
+                .filter(agreements_table::id.eq_any(of_agreements))
+                .select((agreements_table::id, agreements_table::pairing_id))
+                .load(conn)?;
+            agreements.extend(found);
         }
-        (None, None) => Err(Error::unexpected("a reference was lost")),
+        if !of_projects.is_empty() {
+            let found: Vec<(i64, i64, Option<i64>)> = projects_table::table
+                .filter(projects_table::id.eq_any(of_projects))
+                .select((projects_table::id, projects_table::pairing_id, projects_table::agreement_id))
+                .load(conn)?;
+            projects.extend(found.into_iter().map(|(id, pairing, agreement)| (id, (pairing, agreement))));
+        }
+        Ok(Homes { agreements, projects })
+    }
+
+    /// The pairing of what a milestone belongs to, and the agreement that it counts for.
+    fn of(&self, agreement: Option<i64>, project: Option<i64>) -> Result<(i64, Option<i64>)> {
+        let home = match (agreement, project) {
+            (Some(id), _) => self.agreements.get(&id).map(|pairing| (*pairing, Some(id))),
+            (None, Some(id)) => self.projects.get(&id).copied(),
+            (None, None) => None,
+        };
+        home.ok_or_else(|| Error::unexpected("a reference was lost"))
     }
 }
 

@@ -7,11 +7,11 @@ use std::hash::{Hash, Hasher};
 use diesel::prelude::*;
 
 use super::types::ImportStaleLine;
+use crate::copy_all;
 use crate::db::Conn;
 use crate::db::page::{Key, PageIds, PageRequest, key_value};
 use crate::db::schema::{import_faults, import_lines};
 use crate::error::Result;
-use crate::insert_all;
 use crate::spool::Spool;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::plan::{ImportLine, Outcome};
@@ -96,7 +96,7 @@ pub fn replace_lines(conn: &mut Conn, id: i64, mut lines: Spool<ImportLine>) -> 
             import_lines::changes_json.eq(changes),
         ));
         if rows.len() == INSERTED_TOGETHER || position as usize == count {
-            insert_all!(conn, import_lines::table, &rows)?;
+            copy_all!(conn, import_lines::table, &rows)?;
             rows.clear();
         }
     }
@@ -117,7 +117,7 @@ pub fn replace_faults(conn: &mut Conn, id: i64, mut faults: Spool<ImportFault>) 
             import_faults::fault_json.eq(serde_json::to_string(&fault)?),
         ));
         if rows.len() == INSERTED_TOGETHER || position as usize == count {
-            insert_all!(conn, import_faults::table, &rows)?;
+            copy_all!(conn, import_faults::table, &rows)?;
             rows.clear();
         }
     }
