@@ -256,8 +256,7 @@ fn decode(text: &str) -> Option<String> {
 }
 
 fn query_fault(name: &str, code: &'static str, message: Msg) -> Fault {
-    // A name may be anything; what is told of it holds no NUL, as the contract promises of all text.
-    Fault { pointer: format!("/query/{}", escape(&name.replace('\0', "\u{fffd}"))), code, message }
+    Fault { pointer: format!("/query/{}", escape(name)), code, message }
 }
 
 /// A parameter's text as the type that its schema asks for; what cannot be one stays text, and is a fault of type.
@@ -295,9 +294,10 @@ pub fn settle_numbers(value: &mut Value) {
     }
 }
 
-/// One token of a JSON pointer (RFC 6901).
+/// One token of a JSON pointer (RFC 6901), as it is told: a name may be anything, but the contract promises that no text
+/// holds NUL.
 pub fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
+    token.replace('~', "~0").replace('/', "~1").replace('\0', "\u{fffd}")
 }
 
 #[cfg(test)]

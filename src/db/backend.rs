@@ -161,25 +161,23 @@ macro_rules! lock_version {
     }};
 }
 
-/// Inserts rows with one statement, which the enum's own DSL has no way to.
+/// Rows that one statement of [`insert_all!`] inserts on SQLite, which holds every page that a statement of several rows
+/// changed in memory until its end; a row of a table with many indexes changes as many pages.
+pub const INSERTED_TOGETHER: usize = 50;
+
+/// Inserts many rows, which the enum's own DSL has no way to: on PostgreSQL by `COPY`, which takes no part of a statement
+/// apart for each of them, and wants a value or null in every column that is named.
 #[macro_export]
 macro_rules! insert_all {
     ($conn:expr, $table:expr, $rows:expr) => {
         match $conn {
-            $crate::db::Conn::Sqlite(conn) => diesel::insert_into($table).values($rows).execute(conn),
-            $crate::db::Conn::Postgres(conn) => diesel::insert_into($table).values($rows).execute(conn),
-        }
-    };
-}
-
-/// Inserts rows that hold every column: [`insert_all!`], but on PostgreSQL by `COPY`, which takes no part of the statement
-/// apart for each of them.
-#[macro_export]
-macro_rules! copy_all {
-    ($conn:expr, $table:expr, $rows:expr) => {
-        match $conn {
-            $crate::db::Conn::Sqlite(conn) => diesel::insert_into($table).values($rows).execute(conn),
-            $crate::db::Conn::Postgres(conn) => diesel::copy_from($table).from_insertable($rows).execute(conn),
+            _ if $rows.is_empty() => Ok(()),
+            $crate::db::Conn::Sqlite(conn) => $rows
+                .chunks($crate::db::backend::INSERTED_TOGETHER)
+                .try_for_each(|rows| diesel::insert_into($table).values(rows).execute(conn).map(drop)),
+            $crate::db::Conn::Postgres(conn) => {
+                diesel::copy_from($table).from_insertable($rows).execute(conn).map(drop)
+            }
         }
     };
 }

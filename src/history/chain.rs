@@ -17,17 +17,17 @@ use sha2::{Digest, Sha256};
 
 use super::Event;
 use crate::access::hex;
-use crate::copy_all;
 use crate::db::schema::audit_events;
 use crate::db::types::Instant;
 use crate::db::{Conn, backend};
 use crate::error::Result;
+use crate::insert_all;
 
 /// What stands for the hash before the first event.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// Rows that one statement inserts: 13 binds each, of at most 32,766 on SQLite.
-const INSERTED_TOGETHER: usize = 500;
-/// Events that are read at a time; each holds at most two records.
+/// Events that are in memory at a time; each holds at most two records.
+const WRITTEN_TOGETHER: usize = 500;
+/// Events that are read at a time.
 const READ_TOGETHER: i64 = 500;
 
 /// A row of the chain. The action is text here: an unknown one is a change to be found, not a row that cannot be read.
@@ -133,7 +133,7 @@ pub fn append(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) 
         hash = link.expected(&hash)?;
         link.hash.clone_from(&hash);
         links.push(link);
-        if links.len() == INSERTED_TOGETHER {
+        if links.len() == WRITTEN_TOGETHER {
             insert(conn, &links)?;
             links.clear();
         }
@@ -149,7 +149,7 @@ fn insert(conn: &mut Conn, links: &[Link]) -> Result<()> {
             diesel::insert_into(audit_events::table).values(link).execute(conn)?;
         }
         links => {
-            copy_all!(conn, audit_events::table, links)?;
+            insert_all!(conn, audit_events::table, links)?;
         }
     }
     Ok(())

@@ -218,20 +218,20 @@ pub fn enqueue(conn: &mut Conn, webhook: i64, due: &[Due], now: Instant) -> Resu
         .filter(|due| !there.contains(&due.event_id))
         .map(|due| {
             (
-                (
-                    d::webhook_id.eq(webhook),
-                    d::event_id.eq(Some(due.event_id)),
-                    d::message_id.eq(due.message_id(webhook)),
-                ),
-                (d::event_type.eq(&due.event_type), d::entity.eq(&due.entity), d::record_id.eq(due.record_id)),
-                (d::status.eq(DeliveryStatus::Pending), d::attempts.eq(0)),
-                (d::created_at.eq(now), d::next_attempt_at.eq(now)),
+                d::webhook_id.eq(webhook),
+                d::event_id.eq(Some(due.event_id)),
+                d::message_id.eq(due.message_id(webhook)),
+                d::event_type.eq(&due.event_type),
+                d::entity.eq(&due.entity),
+                d::record_id.eq(due.record_id),
+                d::status.eq(DeliveryStatus::Pending),
+                d::attempts.eq(0),
+                d::created_at.eq(now),
+                d::next_attempt_at.eq(now),
             )
         })
         .collect();
-    if !rows.is_empty() {
-        insert_all!(conn, webhook_deliveries::table, rows)?;
-    }
+    insert_all!(conn, webhook_deliveries::table, &rows)?;
     Ok(due.len())
 }
 

@@ -23,7 +23,7 @@ use crate::history::Action;
 use crate::transfer::export::rows::name;
 use crate::transfer::references;
 use crate::transfer::sheet::Sheet;
-use crate::{copy_all, msg, rules, text_enum};
+use crate::{insert_all, msg, rules, text_enum};
 
 text_enum! {
     /// What a file may do to records that are there already.
@@ -230,7 +230,7 @@ fn create_together<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result
     if saved.is_empty() {
         return Ok(is_created);
     }
-    copy_all!(tx.conn, record_codes::table, &codes)?;
+    insert_all!(tx.conn, record_codes::table, &codes)?;
     citations::insert(tx.conn, R::KIND, sources)?;
     backend::add_search_texts(tx.conn, R::KIND.name, R::KIND.number, &texts)?;
     let view = View { as_of: tx.today };

@@ -15,9 +15,6 @@ use crate::db::types::Ref;
 use crate::error::{Faults, Result};
 use crate::insert_all;
 
-/// Rows that one statement inserts: seven binds each, of at most 32,766 on SQLite.
-const INSERTED_TOGETHER: usize = 1_000;
-
 /// A document that says what the record says.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Citation {
@@ -94,9 +91,7 @@ pub fn insert(conn: &mut Conn, kind: &Kind, cited: Vec<(i64, Vec<Cited>)>) -> Re
         })
     };
     let rows: Vec<_> = cited.into_iter().flat_map(of_record).collect();
-    for rows in rows.chunks(INSERTED_TOGETHER) {
-        insert_all!(conn, citations::table, rows)?;
-    }
+    insert_all!(conn, citations::table, &rows)?;
     Ok(())
 }
 

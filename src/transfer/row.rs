@@ -65,7 +65,7 @@ impl Row {
             row: Some(i64::from(spot.row)),
             column: spot.column,
             resource: Some(self.path.clone()),
-            record: Some(self.code.clone()),
+            record: Some(told(&self.code)),
             pointer: fault.pointer.clone(),
             code: fault.code.to_owned(),
             message: bilingual(&fault.message),
@@ -104,11 +104,16 @@ impl Row {
     }
 }
 
+/// A text as it may be told: the contract promises that none holds NUL.
+pub fn told(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// A value as a cell would show it; long ones are cut.
 fn shown(value: &Value) -> Option<String> {
     let text = match value {
         Value::Null => return None,
-        Value::String(text) => text.clone(),
+        Value::String(text) => told(text),
         other => other.to_string(),
     };
     Some(if text.chars().count() > 200 { text.chars().take(199).chain(['…']).collect() } else { text })

@@ -92,6 +92,33 @@ fn a_large_bundle_in_json_is_read() {
 }
 
 #[test]
+fn what_is_told_of_a_file_holds_no_nul() {
+    on_each(|database| async move {
+        let client = database.client();
+        let region = |changes: Value| with(json!({ "code": "new", "name": { "zh": "某地" }, "level": "village" }), changes);
+        let bundles = [
+            json!({ "regions": [region(json!({ "code": "a\u{0}b" }))] }),
+            json!({ "regions": [region(json!({ "note": "a\u{0}b" })), region(json!({ "level": "a\u{0}b" }))] }),
+            json!({ "regions": [region(json!({ "a\u{0}b": 1 }))] }),
+            json!({ "regions": [region(json!({ "parent": "a\u{0}b" }))] }),
+            json!({ "a\u{0}b": [region(json!({}))] }),
+        ];
+        let files = bundles.iter().map(|bundle| ("", "application/json", bundle.to_string())).chain([
+            ("?resource=regions", "text/csv", "code,a\u{0}b\nnew,x\n".to_owned()),
+            ("?resource=regions", "text/csv", "code,name.zh,level\na\u{0}b,某地,village\n".to_owned()),
+        ]);
+        for (query, media_type, text) in files {
+            let sent = send(&client, query, media_type, text.into_bytes()).await;
+            assert_eq!(sent["status"], "refused", "{sent}");
+            for part in ["faults", "lines"] {
+                let told = client.get(&format!("imports/{}/{part}", sent["id"])).await.expect(200).body;
+                assert!(!told.to_string().contains("\\u0000"), "{told}");
+            }
+        }
+    });
+}
+
+#[test]
 fn personal_data_is_neither_told_nor_cleared() {
     on_each(|database| async move {
         let admin = database.client();

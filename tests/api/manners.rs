@@ -61,6 +61,17 @@ fn every_fault_of_a_body_is_told_at_once_in_the_language_asked_for() {
 }
 
 #[test]
+fn no_nul_of_a_name_is_told() {
+    on_each(|database| async move {
+        let body = json!({ "title": { "a\u{0}/b": 1 }, "a\u{0}b": 1 });
+        let told = sorted(&database.client().post("milestones", with(milestone("wrong"), body)).await.expect(400));
+        for pointer in ["/a\u{fffd}b", "/title/a\u{fffd}~1b"] {
+            assert!(told.contains(&fault(pointer, "unknown_field")), "{told:?}");
+        }
+    });
+}
+
+#[test]
 fn rules_that_need_the_database_are_told_together_with_those_that_do_not() {
     on_each(|database| async move {
         let wrong =

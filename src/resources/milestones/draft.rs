@@ -18,10 +18,7 @@ use crate::db::{Conn, backend};
 use crate::error::{Error, Faults, Result};
 use crate::resources::record::{Resource, Tx};
 use crate::resources::{agreements, organizations, projects};
-use crate::{copy_all, msg, rules};
-
-/// Rows that one statement inserts: 22 binds each, of at most 32,766 on SQLite.
-const INSERTED_TOGETHER: usize = 1_000;
+use crate::{insert_all, msg, rules};
 
 /// A milestone that can be written.
 pub struct Draft {
@@ -293,15 +290,9 @@ pub fn save_together(tx: &mut Tx<'_>, news: Vec<NewMilestone>) -> Result<Vec<Opt
         }
         ids.push(id);
     }
-    for rows in rows.chunks(INSERTED_TOGETHER) {
-        copy_all!(tx.conn, milestones::table, rows)?;
-    }
-    for links in responsible.chunks(INSERTED_TOGETHER) {
-        copy_all!(tx.conn, milestone_responsible::table, links)?;
-    }
-    for links in depends_on.chunks(INSERTED_TOGETHER) {
-        copy_all!(tx.conn, milestone_dependencies::table, links)?;
-    }
+    insert_all!(tx.conn, milestones::table, &rows)?;
+    insert_all!(tx.conn, milestone_responsible::table, &responsible)?;
+    insert_all!(tx.conn, milestone_dependencies::table, &depends_on)?;
     Ok(ids)
 }
 

@@ -7,17 +7,17 @@ use std::hash::{Hash, Hasher};
 use diesel::prelude::*;
 
 use super::types::ImportStaleLine;
-use crate::copy_all;
 use crate::db::Conn;
 use crate::db::page::{Key, PageIds, PageRequest, key_value};
 use crate::db::schema::{import_faults, import_lines};
 use crate::error::Result;
+use crate::insert_all;
 use crate::spool::Spool;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::plan::{ImportLine, Outcome};
 
-/// Rows that one statement inserts: seven binds each, of at most 32,766 on SQLite.
-const INSERTED_TOGETHER: usize = 1_000;
+/// Rows that are in memory at a time.
+const WRITTEN_TOGETHER: usize = 1_000;
 
 /// A page of what becomes of each record, in the order in which they are brought in.
 pub fn lines(
@@ -81,7 +81,7 @@ pub fn faults(
 /// Puts the lines of a plan in the place of those of the plan before.
 pub fn replace_lines(conn: &mut Conn, id: i64, mut lines: Spool<ImportLine>) -> Result<()> {
     diesel::delete(import_lines::table.filter(import_lines::import_id.eq(id))).execute(conn)?;
-    let mut rows = Vec::with_capacity(INSERTED_TOGETHER);
+    let mut rows = Vec::with_capacity(WRITTEN_TOGETHER);
     let count = lines.len();
     for (position, line) in (1_i64..).zip(lines.read()?) {
         let ImportLine { resource, code, outcome, version, changes } = line?;
@@ -95,8 +95,8 @@ pub fn replace_lines(conn: &mut Conn, id: i64, mut lines: Spool<ImportLine>) -> 
             import_lines::version.eq(version),
             import_lines::changes_json.eq(changes),
         ));
-        if rows.len() == INSERTED_TOGETHER || position as usize == count {
-            copy_all!(conn, import_lines::table, &rows)?;
+        if rows.len() == WRITTEN_TOGETHER || position as usize == count {
+            insert_all!(conn, import_lines::table, &rows)?;
             rows.clear();
         }
     }
@@ -106,7 +106,7 @@ pub fn replace_lines(conn: &mut Conn, id: i64, mut lines: Spool<ImportLine>) -> 
 /// Puts the faults of a plan in the place of those of the plan before.
 pub fn replace_faults(conn: &mut Conn, id: i64, mut faults: Spool<ImportFault>) -> Result<()> {
     diesel::delete(import_faults::table.filter(import_faults::import_id.eq(id))).execute(conn)?;
-    let mut rows = Vec::with_capacity(INSERTED_TOGETHER);
+    let mut rows = Vec::with_capacity(WRITTEN_TOGETHER);
     let count = faults.len();
     for (position, fault) in (1_i64..).zip(faults.read()?) {
         let fault = fault?;
@@ -116,8 +116,8 @@ pub fn replace_faults(conn: &mut Conn, id: i64, mut faults: Spool<ImportFault>) 
             import_faults::severity.eq(fault.severity),
             import_faults::fault_json.eq(serde_json::to_string(&fault)?),
         ));
-        if rows.len() == INSERTED_TOGETHER || position as usize == count {
-            copy_all!(conn, import_faults::table, &rows)?;
+        if rows.len() == WRITTEN_TOGETHER || position as usize == count {
+            insert_all!(conn, import_faults::table, &rows)?;
             rows.clear();
         }
     }
