@@ -95,7 +95,8 @@ fn a_large_bundle_in_json_is_read() {
 fn what_is_told_of_a_file_holds_no_nul() {
     on_each(|database| async move {
         let client = database.client();
-        let region = |changes: Value| with(json!({ "code": "new", "name": { "zh": "某地" }, "level": "village" }), changes);
+        let region =
+            |changes: Value| with(json!({ "code": "new", "name": { "zh": "某地" }, "level": "village" }), changes);
         let bundles = [
             json!({ "regions": [region(json!({ "code": "a\u{0}b" }))] }),
             json!({ "regions": [region(json!({ "note": "a\u{0}b" })), region(json!({ "level": "a\u{0}b" }))] }),
