@@ -143,7 +143,6 @@ pub fn append(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) 
 
 fn insert(conn: &mut Conn, links: &[Link]) -> Result<()> {
     match links {
-        [] => {}
         // The usual one: a statement that is prepared once.
         [link] => {
             diesel::insert_into(audit_events::table).values(link).execute(conn)?;

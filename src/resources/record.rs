@@ -130,17 +130,13 @@ pub fn update<R: Resource>(
     tx.contract.judge(R::NEW, &merged)?;
     let reason = merged["reason"].as_str().map(str::to_owned);
     let new: R::New = serde_json::from_value(merged)?;
-    let changed = differences(&old, &serde_json::to_value(&new)?);
-    if changed.is_empty() {
+    let fields = differences(&old, &serde_json::to_value(&new)?);
+    if fields.is_empty() {
         return Ok(before);
     }
-    R::refuse_change(&before, &changed)?;
-    let before_state = snapshot::<R>(&before)?;
+    R::refuse_change(&before, &fields)?;
     save_whole::<R>(tx, Some((id, &before)), new)?;
-    let read = read_back::<R>(tx, id)?;
-    let after = snapshot::<R>(&read)?;
-    remember(tx, R::KIND, id, Action::Update, reason.as_deref(), Some(&before_state), Some(&after));
-    Ok(read)
+    changed::<R>(tx, id, Action::Update, reason.as_deref(), &before)
 }
 
 /// Deletes a record that no other refers to.
@@ -271,7 +267,7 @@ fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
     R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
 }
 
-/// Tells the history of a change that no patch made; gives the record as it is now.
+/// Tells the history of a change that is written; gives the record as it is now.
 pub fn changed<R: Resource>(
     tx: &mut Tx<'_>,
     id: i64,
