@@ -44,6 +44,11 @@ impl Text {
     }
 }
 
+/// A text as it may be told: the contract promises that none holds NUL.
+pub fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 /// A change of a text: a language that is absent stays as it is, null clears the English.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
-use crate::text::Msg;
+use crate::text::{Msg, without_nul};
 use explain::explain;
 
 /// The published document, ready to judge by.
@@ -294,10 +294,9 @@ pub fn settle_numbers(value: &mut Value) {
     }
 }
 
-/// One token of a JSON pointer (RFC 6901), as it is told: a name may be anything, but the contract promises that no text
-/// holds NUL.
+/// One token of a JSON pointer (RFC 6901), as it is told: a name may be anything.
 pub fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1").replace('\0', "\u{fffd}")
+    without_nul(token).replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]

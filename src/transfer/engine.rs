@@ -13,7 +13,7 @@ use super::fault::{ImportFault, Severity};
 use super::gather::{CodeHash, Gathered, hash_of, named_by};
 use super::names::Names;
 use super::plan::{ImportLine, Outcome, Plan, Report, Tally};
-use super::row::{Row, told};
+use super::row::Row;
 use super::words;
 use crate::db::backend;
 use crate::db::types::Ref;
@@ -22,6 +22,7 @@ use crate::msg;
 use crate::resources::bulk::{Done, Mode};
 use crate::resources::record::Tx;
 use crate::resources::{self, Form, pairings};
+use crate::text::without_nul;
 
 /// Records that are written together.
 const TOGETHER: usize = 1_000;
@@ -223,7 +224,13 @@ impl Work<'_, '_, '_> {
             }
         };
         let changes = changes.into_iter().map(Into::into).collect();
-        self.tally.line(ImportLine { resource: row.path, code: Some(told(&row.code)), outcome, version, changes })
+        self.tally.line(ImportLine {
+            resource: row.path,
+            code: Some(without_nul(&row.code)),
+            outcome,
+            version,
+            changes,
+        })
     }
 
     /// Deletes what the named pairings have and the file has not; what others name goes after these.

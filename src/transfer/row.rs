@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::fault::{ImportFault, Severity, bilingual};
 use crate::error::{Fault, Result};
+use crate::text::without_nul;
 
 /// One record of a file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ impl Row {
             row: Some(i64::from(spot.row)),
             column: spot.column,
             resource: Some(self.path.clone()),
-            record: Some(told(&self.code)),
+            record: Some(without_nul(&self.code)),
             pointer: fault.pointer.clone(),
             code: fault.code.to_owned(),
             message: bilingual(&fault.message),
@@ -104,16 +105,11 @@ impl Row {
     }
 }
 
-/// A text as it may be told: the contract promises that none holds NUL.
-pub fn told(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
-}
-
 /// A value as a cell would show it; long ones are cut.
 fn shown(value: &Value) -> Option<String> {
     let text = match value {
         Value::Null => return None,
-        Value::String(text) => told(text),
+        Value::String(text) => without_nul(text),
         other => other.to_string(),
     };
     Some(if text.chars().count() > 200 { text.chars().take(199).chain(['…']).collect() } else { text })
