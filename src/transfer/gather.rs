@@ -55,7 +55,7 @@ struct Records {
     rows: Spool<Row>,
     index: Index,
     /// What a record of the same kind names, by the record's number.
-    before: HashMap<u32, Vec<CodeHash>>,
+    before: HashMap<usize, Vec<CodeHash>>,
     /// Chinese and English names that the records have, and the first codes of each.
     names: HashMap<String, Vec<String>>,
 }
@@ -86,7 +86,7 @@ impl Gathered {
         let Some(records) = self.records.get_mut(path) else { return Ok(InOrder { items: None, places: None }) };
         let places = (!records.before.is_empty()).then(|| {
             let numbers = sorted(&records.index, &records.before);
-            numbers.into_iter().rev().map(|number| records.index[number as usize].place).collect()
+            numbers.into_iter().rev().map(|number| records.index[number].place).collect()
         });
         Ok(InOrder { items: Some(records.rows.read()?), places })
     }
@@ -140,7 +140,7 @@ impl Sink for Gathered {
                 names: HashMap::new(),
             }),
         };
-        let number = u32::try_from(records.index.len()).map_err(Error::unexpected)?;
+        let number = records.index.len();
         let new = match records.index.entry(hash_of(&row.code)) {
             IndexEntry::Occupied(first) => {
                 let Stored { table, row: first, .. } = *first.get();
@@ -213,24 +213,22 @@ pub fn hash_of(code: &str) -> CodeHash {
 }
 
 /// The numbers of the records, each after those that it names; otherwise, and in a circle, as they stand.
-fn sorted(index: &Index, before: &HashMap<u32, Vec<CodeHash>>) -> Vec<u32> {
-    let count = u32::try_from(index.len()).unwrap_or(u32::MAX);
+fn sorted(index: &Index, before: &HashMap<usize, Vec<CodeHash>>) -> Vec<usize> {
     let mut is_done = vec![false; index.len()];
     let mut order = Vec::with_capacity(index.len());
     // Without recursion: a file may hold a chain of any length.
-    let mut open: Vec<(u32, usize)> = Vec::new();
-    for number in 0..count {
-        if !is_done[number as usize] {
-            is_done[number as usize] = true;
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    for number in 0..index.len() {
+        if !is_done[number] {
+            is_done[number] = true;
             open.push((number, 0));
         }
         while let Some((current, next)) = open.last_mut() {
             let named = before.get(current).and_then(|named| named.get(*next));
             *next += 1;
-            let other = named.and_then(|hash| index.get_index_of(hash)).and_then(|other| u32::try_from(other).ok());
-            match other {
-                Some(other) if !is_done[other as usize] => {
-                    is_done[other as usize] = true;
+            match named.and_then(|hash| index.get_index_of(hash)) {
+                Some(other) if !is_done[other] => {
+                    is_done[other] = true;
                     open.push((other, 0));
                 }
                 Some(_) => {}
