@@ -7,6 +7,7 @@ mod cli_exports;
 mod cli_imports;
 mod common;
 mod examples;
+mod faults;
 mod following;
 mod guides;
 mod hostile;

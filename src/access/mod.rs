@@ -13,6 +13,7 @@ pub mod feeds;
 pub mod keys;
 pub mod oidc;
 pub mod policy;
+pub mod revoked;
 mod uses;
 
 use std::fmt;

@@ -109,6 +109,9 @@ struct ServeArgs {
     /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "PAIRING_TRACKER_LISTEN", value_name = "ADDR")]
     listen: Option<String>,
+    /// Serve /metrics on this address, and no longer on the other [default: on the other]
+    #[arg(long, env = "PAIRING_TRACKER_METRICS_LISTEN", value_name = "ADDR")]
+    metrics_listen: Option<String>,
     /// Fill an empty database with the Jiangmen programme of 2022
     #[arg(long)]
     seed: bool,
@@ -121,7 +124,7 @@ struct ServeArgs {
     /// Keep the files of documents in this directory instead of the database
     #[arg(long, env = "PAIRING_TRACKER_FILES_DIR", value_name = "DIR")]
     files_dir: Option<PathBuf>,
-    /// Connections for reading, 1 to 100 [default: 8]
+    /// Connections for short reads, 1 to 100; other classes of work have more of their own [default: 8]
     #[arg(long, env = "PAIRING_TRACKER_CONNECTIONS", value_name = "N")]
     connections: Option<u32>,
     #[command(flatten)]
@@ -297,6 +300,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
     fn from(args: ServeArgs) -> (PartialSettings, bool) {
         let ServeArgs {
             listen,
+            metrics_listen,
             seed,
             private,
             time_zone,
@@ -320,6 +324,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
         let flag = |given: bool| given.then_some(true);
         let settings = PartialSettings {
             listen,
+            metrics_listen,
             database_url: None,
             seed: flag(seed),
             private: flag(private),

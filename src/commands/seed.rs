@@ -89,9 +89,9 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
 /// Fills a database that nothing was ever written to; gives the number of records. Of processes that start together on
 /// one database, one does it.
 pub fn fill_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>) -> Result<Option<usize>, String> {
-    backend::begin_batch(conn).map_err(|e| e.to_string())?;
+    backend::begin_write(conn, backend::BEGIN).map_err(|e| e.to_string())?;
     let filled = fill_if_empty(conn, settings, contract);
-    let ended = if filled.is_ok() { backend::commit_batch(conn) } else { backend::roll_back_batch(conn) };
+    let ended = if filled.is_ok() { backend::commit(conn) } else { backend::roll_back(conn) };
     filled.and_then(|count| ended.map(|()| count).map_err(|e| e.to_string()))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{HttpServer, web};
+use actix_web::{App, HttpServer, web};
 
 use super::{Outcome, database, listen, seed};
 use crate::access::oidc::Issuer;
@@ -14,6 +14,7 @@ use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
 use crate::http::AppState;
 use crate::http::connections::Connections;
+use crate::http::metrics;
 use crate::openapi;
 use crate::outbox::Outbox;
 use crate::transfer::imports::jobs::Jobs;
@@ -77,6 +78,7 @@ pub fn serve(settings: Settings) -> Outcome {
             server = server.listen(listener).map_err(cannot_listen)?;
         }
         let addresses = server.addrs();
+        let metrics = kept.settings.metrics_listen.clone().map(|place| serve_metrics(&place, &kept)).transpose()?;
         let running = server.run();
         // Before the announcement: whoever reads it may stop the service at once.
         stop_on_signal(&running.handle(), &kept)?;
@@ -95,6 +97,9 @@ pub fn serve(settings: Settings) -> Outcome {
             }
         });
         running.await.map_err(|e| format!("the server failed: {e}"))?;
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
         let sent = tokio::spawn(outbox.stop());
         kept.jobs.interrupt().await;
         sent.await.map_err(|e| format!("the work on webhooks failed: {e}"))?;
@@ -105,6 +110,24 @@ pub fn serve(settings: Settings) -> Outcome {
         eprintln!("Stopped.");
         Ok(())
     })
+}
+
+/// Serves the metrics on an address of their own.
+fn serve_metrics(place: &str, state: &web::Data<AppState>) -> Result<ServerHandle, String> {
+    let cannot_listen = |e: std::io::Error| format!("cannot listen on {place}: {e}");
+    let state = state.clone();
+    let service = move || App::new().app_data(state.clone()).service(metrics::print_apart);
+    let mut server = HttpServer::new(service).disable_signals().workers(1).max_connections(64);
+    for listener in listen::listen(place).map_err(cannot_listen)? {
+        server = server.listen(listener).map_err(cannot_listen)?;
+    }
+    for address in server.addrs() {
+        eprintln!("Serving metrics on http://{address}/metrics");
+    }
+    let running = server.run();
+    let handle = running.handle();
+    actix_web::rt::spawn(running);
+    Ok(handle)
 }
 
 /// Writes into the database, within a second, what was refused and which keys were used. After many events a longer pause

@@ -772,6 +772,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    pending_audit_events (id) {
+        id -> BigInt,
+        event_json -> Text,
+    }
+}
+
+diesel::table! {
+    service_checks (id) {
+        id -> BigInt,
+        checked_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     record_codes,
     audit_events,
@@ -824,4 +838,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhooks,
     webhook_pairings,
     webhook_deliveries,
+    service_checks,
+    pending_audit_events,
 );

@@ -2,6 +2,7 @@
 //! transaction, kept when the record is gone, and never changed: each event is tied to the one before it ([`chain`]).
 
 pub mod chain;
+pub mod pending;
 pub mod refusals;
 
 use std::borrow::Cow;

@@ -151,11 +151,17 @@ impl Call {
             more => Cow::Owned(format!("{asked} {more:?}")),
         };
         let version = self.state.store.data_version();
-        let kept = version.and_then(|version| self.state.answers.get(version, today, &asked));
-        let answer = match kept {
+        let found = version.and_then(|version| self.state.answers.get(version, today, &asked));
+        let result = match (version, &found) {
+            (None, _) => "off",
+            (Some(_), None) => "miss",
+            (Some(_), Some(_)) => "hit",
+        };
+        self.state.metrics.cache.with_label_values(&[result]).inc();
+        let answer = match found {
             Some(answer) => answer,
             None => {
-                let answer = Arc::new(self.state.store.read(prepare(self, sight)?).await?);
+                let answer = Arc::new(self.read(prepare(self, sight)?).await?);
                 if let Some(version) = version {
                     self.state.answers.put(version, today, &asked, &answer);
                 }

@@ -83,7 +83,7 @@ impl ResponseError for Error {
     fn error_response(&self) -> HttpResponse {
         let problem = self.problem();
         let mut response = HttpResponse::new(self.status_code());
-        if let Error::Unavailable(cause) | Error::Unexpected(cause) = self {
+        if let Error::Unavailable(cause) | Error::OutcomeUnknown(cause) | Error::Unexpected(cause) = self {
             response.extensions_mut().insert(Cause(cause.clone()));
         }
         response.extensions_mut().insert(problem);
@@ -251,7 +251,7 @@ fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &st
     cors::tidy(headers);
     limits::tell(request, headers);
     let state = request.app_data::<web::Data<AppState>>();
-    if let (Some(state), Some(Admitted { operation })) = (state, request.extensions().get()) {
+    if let (Some(state), Some(Admitted { operation, .. })) = (state, request.extensions().get()) {
         state.deprecations.tell(operation, request.query_string(), headers);
     }
     if let Ok(id) = HeaderValue::from_str(id) {

@@ -25,7 +25,7 @@ use super::format::Format;
 use super::list::Page;
 use super::{Call, held, peer};
 use crate::db::page::{Key, PageRequest};
-use crate::db::{Conn, Store};
+use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Result};
 use crate::transfer::export::rows::Rows;
 
@@ -51,6 +51,7 @@ where
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let pages = Pages {
         store: call.state.store.clone(),
+        client: call.client(),
         work: Arc::new(work),
         rows: Arc::new(Rows::new(&call.state.contract, operation, format, call.language(), &call.sight())?),
     };
@@ -82,6 +83,7 @@ fn disposition(name: &str, today: NaiveDate, format: Format) -> String {
 /// A list that is read to its end.
 struct Pages {
     store: Store,
+    client: Client,
     work: Work,
     rows: Arc<Rows>,
 }
@@ -97,7 +99,7 @@ impl Pages {
         let page = loop {
             let request = PageRequest { limit: PAGE, after: after.clone(), count: false, list: String::new() };
             let work = self.work.clone();
-            let read = self.store.read(move |conn| work(conn, &request));
+            let read = self.store.read_as(Class::LongRead, &self.client, move |conn| work(conn, &request));
             match read.await {
                 Err(Error::Unavailable(cause)) if tries + 1 < TRIES && after.is_some() => {
                     tracing::warn!(cause, "a page of a file has to wait");

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod body;
 pub mod connections;
 pub mod cors;
+pub mod cost;
 pub mod crud;
 pub mod deprecation;
 pub mod envelope;
@@ -20,6 +21,7 @@ pub mod metrics;
 mod operations;
 pub mod patch;
 pub mod peer;
+pub mod readiness;
 mod refused;
 mod unread;
 
@@ -36,10 +38,11 @@ use tokio::sync::watch;
 
 use crate::access::oidc::Issuer;
 use crate::access::policy::Policy;
+use crate::access::revoked::Revoked;
 use crate::access::{Actor, Sight, Uses};
 use crate::config::Settings;
 use crate::contract::Contract;
-use crate::db::{Conn, Store};
+use crate::db::{Class, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::history::refusals::Refusals;
 use crate::msg;
@@ -68,11 +71,14 @@ pub struct AppState {
     pub policy: Policy,
     pub uses: Uses,
     pub refusals: Refusals,
+    /// Keys that are being revoked.
+    pub revoked: Revoked,
     pub limits: limits::Limits,
     pub jobs: Jobs,
     /// True once the service is to stop: what would go on without an end then ends.
     pub stopping: watch::Sender<bool>,
     pub deprecations: Deprecations,
+    pub readiness: readiness::Readiness,
     /// Where webhooks may be sent to.
     pub targets: Targets,
 }
@@ -92,9 +98,11 @@ impl AppState {
             metrics: metrics::Metrics::new()?,
             uses: Uses::default(),
             refusals: Refusals::default(),
+            revoked: Revoked::default(),
             jobs: Jobs::default(),
             stopping: watch::Sender::new(false),
             deprecations: Deprecations::new(deprecation::TABLE)?,
+            readiness: readiness::Readiness::default(),
         })
     }
 }
@@ -106,6 +114,8 @@ pub struct Call {
     pub request_id: String,
     /// The operation's id; for a page its route.
     pub operation: Arc<str>,
+    /// What reads of the operation cost, whatever is asked of it.
+    class: Class,
     /// Who calls; `None` without a key.
     pub actor: Option<Actor>,
 }
@@ -119,7 +129,7 @@ impl FromRequest for Call {
             return ready(Err(Error::unexpected("the service has no state")));
         };
         let extensions = request.extensions();
-        let Some(Admitted { operation }) = extensions.get().cloned() else {
+        let Some(Admitted { operation, class }) = extensions.get().cloned() else {
             return ready(Err(Error::unexpected("a request passed the guard by")));
         };
         ready(Ok(Call {
@@ -127,6 +137,7 @@ impl FromRequest for Call {
             request: request.clone(),
             request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
             operation,
+            class,
             actor: extensions.get::<Caller>().map(|caller| caller.0.clone()),
         }))
     }
@@ -223,7 +234,8 @@ impl Call {
         let contract = self.state.contract.clone();
         let request_id = self.request_id.clone();
         let today = self.today();
-        self.state.store.write(move |conn: &mut Conn| Tx::run(conn, &actor, &request_id, &contract, today, work)).await
+        let work = move |conn: &mut Conn| Tx::run(conn, &actor, &request_id, &contract, today, work);
+        self.state.store.write_as(&self.client(), work).await
     }
 }
 

@@ -21,6 +21,7 @@ pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
         let operation = state.contract.operation(method, &pattern).ok()?;
         Some(operation.to_owned())
     });
+    state.metrics.refusals.inc();
     state.refusals.note(Refusal {
         address: peer::of(request),
         network: peer::of(request).map(peer::counted),

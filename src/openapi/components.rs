@@ -71,5 +71,9 @@ const REFUSALS: &[(u16, &str, &str)] = &[
     (429, "rate_limited", "Too many requests; Retry-After says when to go on."),
     (431, "head_too_large", "The request's head is too large."),
     (500, "internal_error", "A defect of the service; the log has the rest."),
-    (503, "unavailable", "The service cannot serve now; nothing was written."),
+    (
+        503,
+        "unavailable",
+        "The service cannot serve now. Nothing was written, unless `code` is `outcome_unknown`: then repeat with the same Idempotency-Key, or read first.",
+    ),
 ];

@@ -138,7 +138,12 @@ impl Service {
 
     /// Starts it with variables of the environment.
     pub fn start_with(directory: &Path, args: &[&str], variables: &[(&str, &str)]) -> Service {
-        let mut command = program(directory, &[&["serve", "--listen", "127.0.0.1:0"], args].concat());
+        Service::start_program(PROGRAM, directory, args, variables)
+    }
+
+    /// Starts this build of it.
+    pub fn start_program(program: &str, directory: &Path, args: &[&str], variables: &[(&str, &str)]) -> Service {
+        let mut command = command(program, directory, &[&["serve", "--listen", "127.0.0.1:0"], args].concat());
         command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (sender, lines) = channel();
@@ -154,6 +159,12 @@ impl Service {
             service.told.push(line);
         }
         service
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it is killed");
+        self.child.wait().expect("it ends");
     }
 
     /// Waits until it says something with these words.

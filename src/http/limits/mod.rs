@@ -149,6 +149,11 @@ impl Limits {
         Limits::place(&self.streams, address)
     }
 
+    /// How many streams there are.
+    pub fn streams(&self) -> u32 {
+        self.streams.count()
+    }
+
     fn place(among: &Arc<InFlight>, address: Option<IpAddr>) -> Result<Place> {
         among.enter(address.map(peer::counted)).map_err(|full| match full {
             Full::Service => Error::Unavailable("too many requests are in flight".to_owned()),

@@ -218,8 +218,13 @@ async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result
 async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
-    call.post(actor, &serde_json::Value::Null, |tx| {
-        let key = store::revoke(tx, &Ref(reference.into_inner()))?;
+    let reference = Ref(reference.into_inner());
+    let (kind, asked) = (ApiKeys::KIND, reference.clone());
+    let found = call.read(move |conn| Ok(kind.find(conn, &asked)?)).await?;
+    // Until the database has it: an import may be in the way, perhaps of this very key.
+    let _refused = found.map(|id| call.state.revoked.refuse(id));
+    call.post(actor, &serde_json::Value::Null, move |tx| {
+        let key = store::revoke(tx, &reference)?;
         let (_, version) = ApiKeys::id_and_version(&key);
         Posted::done(version, &key)
     })

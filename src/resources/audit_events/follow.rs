@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::api::{AuditEvent, AuditEventFilter};
 use super::store;
 use crate::access::Sight;
-use crate::db::{Conn, Store};
+use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::http::export::{Body, Part};
 use crate::http::{Call, held, peer, typed};
@@ -78,7 +78,8 @@ pub fn asked(call: &Call) -> Result<Option<Followed>> {
 pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
     let place = call.state.limits.enter_stream(peer::of(&call.request))?;
     let Followed { filter, after } = followed;
-    let mut stream = Stream { store: call.state.store.clone(), filter, sight: call.sight(), after: 0 };
+    let mut stream =
+        Stream { store: call.state.store.clone(), client: call.client(), filter, sight: call.sight(), after: 0 };
     // What is wrong with the request is told before the stream begins.
     stream.begin(after).await?;
     let (sender, parts) = channel(1);
@@ -108,6 +109,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
 
 struct Stream {
     store: Store,
+    client: Client,
     filter: AuditEventFilter,
     sight: Sight,
     /// The number of the last event that was looked at.
@@ -119,7 +121,7 @@ impl Stream {
         let (filter, sight) = (self.filter.clone(), self.sight.clone());
         let newest = self
             .store
-            .read(move |conn: &mut Conn| {
+            .read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
                 let newest = store::newest(conn)?;
                 store::between(conn, &filter, newest, newest, 1, &sight)?;
                 Ok(newest)
@@ -162,7 +164,7 @@ impl Stream {
     /// Appends the events that come next; true where there may be more.
     async fn next(&mut self, text: &mut String) -> Result<bool> {
         let (filter, sight, after) = (self.filter.clone(), self.sight.clone(), self.after);
-        let read = self.store.read(move |conn: &mut Conn| {
+        let read = self.store.read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
             let up_to = store::newest(conn)?;
             Ok((store::between(conn, &filter, after, up_to, TOGETHER, &sight)?, up_to))
         });

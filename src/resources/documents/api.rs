@@ -181,7 +181,7 @@ async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse
     call.query("getDocumentContent")?;
     let sent = call.state.limits.enter_file(peer::of(&call.request))?;
     let place = call.state.settings.files.clone();
-    let file = call.state.store.read(move |conn| files::read(conn, &place, &Ref(reference.into_inner()))).await?;
+    let file = call.read(move |conn| files::read(conn, &place, &Ref(reference.into_inner()))).await?;
     let etag = format!("\"{}\"", file.sha256);
     let mut response = if call.has_already(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((header::ETAG, etag.clone()));

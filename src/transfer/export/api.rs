@@ -45,7 +45,8 @@ async fn get_bundle(call: Call) -> Result<HttpResponse> {
     let name = programme.as_ref().map_or_else(|| "bundle".to_owned(), |programme| programme.0.clone());
     let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
     let view = View { as_of: call.today() };
-    let file = call.state.store.snapshot(move |conn| {
+    let client = call.client();
+    let file = call.state.store.snapshot(&client, move |conn| {
         let failed = |error: std::io::Error| Error::Unavailable(format!("cannot make a temporary file: {error}"));
         let mut file = std::io::BufWriter::new(tempfile::tempfile().map_err(failed)?);
         let programme = programme.as_ref();

@@ -238,9 +238,9 @@ async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpRe
     call.require_no_body(payload).await?;
     let (id, seen_by) = (id.into_inner(), actor.clone());
     let asked = id.clone();
-    let number = call.state.store.read(move |conn| Ok(store::seen(conn, &seen_by, &asked)?.id)).await?;
+    let number = call.read(move |conn| Ok(store::seen(conn, &seen_by, &asked)?.id)).await?;
     call.state.jobs.stop(number);
-    call.state.store.write(move |conn| runs::cancel(conn, number)).await?;
+    call.state.store.write_as(&call.client(), move |conn| runs::cancel(conn, number)).await?;
     let import = current(&call, actor, id).await?;
     if import.status == Status::Applied {
         return Err(wrong_status(import.status).into());
@@ -313,8 +313,6 @@ async fn begun(call: Call, actor: Actor, id: String, from: &'static [Status], wo
 /// An import as it is now, with the progress of a run of this process.
 async fn current(call: &Call, actor: Actor, id: String) -> Result<Import> {
     let mut import = call
-        .state
-        .store
         .read(move |conn| {
             let row = store::seen(conn, &actor, &id)?;
             store::read(conn, vec![row])?.pop().ok_or_else(|| Error::unexpected("an import that is gone"))

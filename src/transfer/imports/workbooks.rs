@@ -59,7 +59,8 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
     let view = View { as_of: call.today() };
-    let file = call.state.store.snapshot(move |conn| {
+    let client = call.client();
+    let file = call.state.store.snapshot(&client, move |conn| {
         let mut faults = Faults::default();
         let pairing = pairings::KIND.resolve_optional(conn, &mut faults, "/query/pairing", pairing.as_ref())?;
         if let Some(name) = resource.as_ref().filter(|name| resources::component(name).is_none()) {
