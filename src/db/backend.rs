@@ -5,6 +5,7 @@
 
 mod migrations;
 mod search;
+pub mod upkeep;
 
 use std::time::Duration;
 
@@ -13,8 +14,10 @@ use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::sql_types::{BigInt, Text};
 
-pub use migrations::{migrate, pending_migrations, revert_all};
-pub use search::{SearchSql, add_search_texts, put_search_text, search_sql};
+pub use migrations::{lacking_migrations, migrate, pending_migrations, revert_all, unknown_migration};
+pub use search::{
+    SearchRow, SearchSql, add_search_texts, put_search_text, search_rows_after, search_sql, search_texts,
+};
 
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};

@@ -6,6 +6,7 @@
 
 pub mod backend;
 pub mod decimal;
+pub mod locked;
 pub mod page;
 pub mod reference;
 pub mod schema;
@@ -206,6 +207,14 @@ pub fn in_transaction<T, E: From<diesel::result::Error>>(
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
 ) -> Result<T, E> {
     backend::begin_batch(conn)?;
+    finish_transaction(conn, work)
+}
+
+/// Runs a work in the transaction that was begun for it, and ends that.
+fn finish_transaction<T, E: From<diesel::result::Error>>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
+) -> Result<T, E> {
     let kept = work(conn).and_then(|verdict| match verdict {
         Verdict::Keep(value) => {
             backend::announce_change(conn)?;
