@@ -130,6 +130,14 @@ impl Error {
         Error::Unexpected(cause.to_string())
     }
 
+    /// What went wrong, in words for an operator.
+    pub fn cause(&self) -> String {
+        match self {
+            Error::Problem(_) => self.to_string(),
+            Error::Unavailable(cause) | Error::Unexpected(cause) => cause.clone(),
+        }
+    }
+
     /// The problem that a client is told.
     pub fn problem(&self) -> Problem {
         match self {

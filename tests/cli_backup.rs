@@ -96,9 +96,9 @@ fn members(archive: &Path) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn a_backup_restores_all_that_was_there() {
-    for (in_directory, url) in
-        [false, true].into_iter().flat_map(|choice| databases().into_iter().map(move |url| (choice, url)))
-    {
+    for url in databases() {
+        // Where files are kept has nothing to do with the backend: one of each.
+        let in_directory = url == SQLITE;
         let directory = tempfile::tempdir().expect("a directory");
         let files: &[&str] = if in_directory { &["--files-dir", "files"] } else { &[] };
         fs::create_dir(directory.path().join("files")).expect("a directory");
@@ -119,9 +119,10 @@ fn a_backup_restores_all_that_was_there() {
         let metadata = fs::metadata(&archive).expect("the archive");
         assert_eq!((metadata.permissions().mode() & 0o777, Some(metadata.len())), (0o600, first["bytes"].as_u64()));
         assert!(backup(&[]).refused().contains("b.tar is there already"));
+        // When it stops, it writes down which keys were used.
+        assert_eq!(service.stop().0, Some(0));
         let again = backup(&["--force"]).good();
         assert!(again.contains("Wrote b.tar: "), "{again}");
-        assert_eq!(service.stop().0, Some(0));
         assert!(
             !names(directory.path()).iter().any(|name| name.starts_with(".pairing-tracker")),
             "nothing is left over"
@@ -142,7 +143,7 @@ fn a_backup_restores_all_that_was_there() {
         verify(&["--head", head]);
         let restore = || on(directory.path(), &url, &[&["restore", "b.tar", "--json"], files].concat());
         assert!(restore().refused().contains("is not empty"));
-        assert_eq!(export(), exported);
+        assert!(export() == exported, "nothing was written");
 
         delete_database(directory.path(), &url);
         fs::remove_dir_all(directory.path().join("files")).expect("the files go");
@@ -155,7 +156,8 @@ fn a_backup_restores_all_that_was_there() {
         assert_sound(&restored);
         assert_eq!((&restored["migrated"], &restored["version"]), (&Value::from(0), &manifest["version"]));
         assert_sound(&json(&on(directory.path(), &url, &[&["doctor", "--json"], files].concat()).good()));
-        assert_eq!((export(), on(directory.path(), &url, &["key", "list"]).good()), (exported, keys));
+        assert!(export() == exported, "other records");
+        assert_eq!(on(directory.path(), &url, &["key", "list"]).good(), keys);
         assert_eq!(verify(&["--head", head]).lines().last(), Some(format!("Head: {head}").as_str()));
         let service = Service::start(directory.path(), &[&["--database-url", &url, "--private"], files].concat());
         assert_eq!(service.ask("GET /api/v1/pairings", Some(key)).0, 200, "keys still work");
@@ -276,7 +278,7 @@ fn a_backup_of_an_older_version_is_brought_up_to_date() {
         let restored = json(&on(directory.path(), &url, &["restore", "b.tar", "--json"]).good());
         assert_sound(&restored);
         assert_eq!(restored["migrated"], 1);
-        assert_eq!(on(directory.path(), &url, &["export"]).good(), exported);
+        assert!(on(directory.path(), &url, &["export"]).good() == exported, "other records");
     }
 }
 

@@ -130,7 +130,7 @@ struct Snapshot {
 
 impl Snapshot {
     fn take(settings: &Settings, work: &TempDir) -> Result<Snapshot, String> {
-        let say = |error: Error| error.to_string();
+        let say = |error: Error| error.cause();
         let url = &settings.database_url;
         let database = work.path().join(Backend::of(url).member());
         let mut conn = Manager::new(url.clone()).open().map_err(say)?;

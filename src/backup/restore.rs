@@ -36,7 +36,7 @@ pub struct Restored {
 }
 
 fn say(error: Error) -> String {
-    error.to_string()
+    error.cause()
 }
 
 /// Restores a backup into a database that is empty, brings it up to date and checks it.
@@ -200,6 +200,9 @@ fn extract(settings: &Settings, archive: &Path, database: &Path) -> Result<(), S
             (None, _) => {
                 let mut options = OpenOptions::new();
                 options.write(true).create_new(true);
+                // As the backup itself: not for other users.
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
                 Ok(Box::new(options.open(database).map_err(at(database))?) as Box<dyn Write>)
             }
         }

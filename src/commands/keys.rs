@@ -109,7 +109,7 @@ fn list(conn: &mut Conn, settings: &Settings) -> Result<String> {
 
 /// A refusal in words for the operator, a line a fault.
 pub fn explain(error: &Error) -> String {
-    let Error::Problem(problem) = error else { return error.to_string() };
+    let Error::Problem(problem) = error else { return error.cause() };
     if problem.faults.is_empty() {
         return problem.detail.as_ref().unwrap_or(&problem.title).get(Language::En).to_owned();
     }

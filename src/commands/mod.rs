@@ -348,8 +348,8 @@ fn settings(database: &DatabaseArgs, (given, print): (PartialSettings, bool)) ->
 /// Opens one connection for a command; a database that is not there is not made.
 fn open_existing(settings: &Settings) -> Result<db::Conn, String> {
     database::require_present(&settings.database_url)?;
-    let mut conn = db::Manager::new(settings.database_url.clone()).open().map_err(|e| e.to_string())?;
-    let pending = db::backend::pending_migrations(&mut conn).map_err(|e| e.to_string())?;
+    let mut conn = db::Manager::new(settings.database_url.clone()).open().map_err(|e| e.cause())?;
+    let pending = db::backend::pending_migrations(&mut conn).map_err(|e| e.cause())?;
     if pending.is_empty() {
         Ok(conn)
     } else {

@@ -86,7 +86,7 @@ impl Finding {
 /// The name of a check and what it found; one that could not be made has failed.
 fn check(name: &'static str, found: Result<Finding>) -> Check {
     let failed = |error: Error| {
-        Finding::failure(format!("The check could not be made: {error}."), "Mend that, and run doctor again.")
+        Finding::failure(format!("The check could not be made: {}.", error.cause()), "Mend that, and run doctor again.")
     };
     found.unwrap_or_else(failed).named(name)
 }
@@ -112,6 +112,11 @@ pub fn worst(checks: &[Check]) -> Status {
 /// need it are left out.
 pub fn examine(settings: &Settings, contract: &Contract) -> Report {
     let mut checks = Vec::new();
+    // Before a connection is opened: the last one to be closed removes the log.
+    let log = match &settings.database_url {
+        DatabaseUrl::Sqlite(path) => Some(check("write_ahead_log", surroundings::write_ahead_log(path))),
+        DatabaseUrl::Postgres(_) => None,
+    };
     match open(settings) {
         Ok(mut conn) => {
             checks.push(check("connection", Ok(Finding::ok("The database can be opened."))));
@@ -127,13 +132,14 @@ pub fn examine(settings: &Settings, contract: &Contract) -> Report {
             checks.push(check("disk_space", surroundings::disk_space(&mut conn, settings)));
         }
         Err(error) => checks.push(
-            Finding::failure(format!("{error}."), "Check the URL, that the server runs, and the file's permissions.")
-                .named("connection"),
+            Finding::failure(
+                format!("{}.", error.cause()),
+                "Check the URL, that the server runs, and the file's permissions.",
+            )
+            .named("connection"),
         ),
     }
-    if let DatabaseUrl::Sqlite(path) = &settings.database_url {
-        checks.push(check("write_ahead_log", surroundings::write_ahead_log(path)));
-    }
+    checks.extend(log);
     Report {
         status: worst(&checks),
         version: env!("CARGO_PKG_VERSION"),

@@ -49,7 +49,13 @@ pub fn migrations(conn: &mut Conn) -> Result<Finding> {
 }
 
 pub fn integrity(conn: &mut Conn) -> Result<Finding> {
-    let faults = backend::upkeep::integrity_faults(conn)?;
+    let faults = match backend::upkeep::integrity_faults(conn) {
+        // So damaged that not even the check goes through.
+        Err(error) if ["malformed", "not a database"].iter().any(|words| error.to_string().contains(words)) => {
+            vec![error.to_string()]
+        }
+        found => found?,
+    };
     Ok(if faults.is_empty() {
         Finding::ok("The storage is intact.")
     } else if conn.is_sqlite() {

@@ -73,7 +73,7 @@ pub fn allow_long_statements(conn: &mut Conn) -> QueryResult<()> {
 pub fn integrity_faults(conn: &mut Conn) -> QueryResult<Vec<String>> {
     match conn {
         Conn::Sqlite(_) => {
-            let found = lines(conn, "SELECT integrity_check AS line FROM pragma_integrity_check(20)")?;
+            let found = lines(conn, "SELECT integrity_check AS line FROM pragma_integrity_check LIMIT 20")?;
             Ok(found.into_iter().filter(|line| line != "ok").collect())
         }
         Conn::Postgres(_) => lines(
