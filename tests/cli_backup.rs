@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -325,4 +326,19 @@ fn what_is_damaged_is_not_backed_up_unless_that_is_asked_for() {
         assert_eq!(restored.code, Some(1), "{restored:?}");
         assert_eq!(json(&restored.out)["status"], "failure");
     }
+}
+
+#[test]
+fn what_an_interrupted_backup_left_is_removed_by_a_later_one() {
+    let directory = tempfile::tempdir().expect("a directory");
+    seeded(directory.path(), SQLITE);
+    let [old, new] = ["old", "new"].map(|name| directory.path().join(format!(".pairing-tracker-backup-{name}")));
+    for path in [&old, &new] {
+        fs::create_dir(path).expect("a directory");
+        fs::write(path.join("database.sqlite"), "half").expect("written");
+    }
+    let long_ago = SystemTime::now() - Duration::from_hours(48);
+    fs::File::open(&old).and_then(|old| old.set_modified(long_ago)).expect("a time");
+    on(directory.path(), SQLITE, &["backup", "b.tar"]).good();
+    assert_eq!((old.exists(), new.exists()), (false, true), "the new one may be under way");
 }

@@ -1,4 +1,4 @@
-//! `doctor` finds each thing that is spoiled, and says what to do.
+//! `doctor` finds each kind of damage, and says what to do.
 
 use std::fs;
 use std::path::Path;
@@ -13,25 +13,25 @@ const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/seed");
 /// SHA-256 of `abc` (FIPS 180-2, appendix B.1).
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-struct Patient {
+struct Installed {
     directory: tempfile::TempDir,
     url: String,
 }
 
-impl Patient {
-    fn seeded(url: String) -> Patient {
+impl Installed {
+    fn seeded(url: String) -> Installed {
         let directory = tempfile::tempdir().expect("a directory");
         fs::create_dir(directory.path().join("files")).expect("a directory");
         on(directory.path(), &url, &["migrate"]).good();
         on(directory.path(), &url, &["seed", "apply", SEED]).good();
-        Patient { directory, url }
+        Installed { directory, url }
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
         self.directory.path().join(name)
     }
 
-    fn spoil(&self, sql: &str) {
+    fn corrupt(&self, sql: &str) {
         let mut conn = connect(self.directory.path(), &self.url);
         tamper::execute(&mut conn, sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
     }
@@ -60,14 +60,14 @@ impl Patient {
     }
 }
 
-fn patients() -> impl Iterator<Item = Patient> {
-    databases().into_iter().map(Patient::seeded)
+fn installations() -> impl Iterator<Item = Installed> {
+    databases().into_iter().map(Installed::seeded)
 }
 
 #[test]
 fn a_sound_database_is_found_sound() {
-    for patient in patients() {
-        let (code, report) = patient.examine(&[]);
+    for installed in installations() {
+        let (code, report) = installed.examine(&[]);
         assert_eq!(code, Some(0), "{report:#}");
         let checks = report["checks"].as_array().expect("checks");
         let names: Vec<&str> = checks.iter().filter_map(|check| check["name"].as_str()).collect();
@@ -83,14 +83,14 @@ fn a_sound_database_is_found_sound() {
             "clock",
             "disk_space",
         ];
-        if patient.url == SQLITE {
+        if installed.url == SQLITE {
             all.push("write_ahead_log");
         }
         assert_eq!(names, all);
         for check in checks.iter().filter(|check| check["name"] != "disk_space") {
             assert_eq!(check["status"], "ok", "{check}");
         }
-        let lines = on(patient.directory.path(), &patient.url, &["doctor"]).good();
+        let lines = on(installed.directory.path(), &installed.url, &["doctor"]).good();
         assert_eq!(lines.lines().count(), all.len(), "{lines}");
         assert!(lines.contains("ok      audit_chain         All "), "{lines}");
     }
@@ -102,39 +102,42 @@ fn a_database_that_is_not_there_or_not_current_is_a_failure() {
     let missing = on(directory.path(), SQLITE, &["doctor"]);
     assert_eq!(missing.code, Some(1), "{missing:?}");
     assert!(missing.out.starts_with("failure connection"), "{missing:?}");
-    for patient in patients() {
-        patient.spoil("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
-        patient.assert_check("migrations", "failure", "newer than this program", &[]);
-        patient.spoil("DELETE FROM __diesel_schema_migrations WHERE version IN ('9999', '0001')");
-        patient.assert_check("migrations", "failure", "lacks 1 migrations", &[]);
+    for installed in installations() {
+        installed.corrupt("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')");
+        installed.assert_check("migrations", "failure", "newer than this program", &[]);
+        installed.corrupt("DELETE FROM __diesel_schema_migrations WHERE version IN ('9999', '0001')");
+        installed.assert_check("migrations", "failure", "lacks 1 migrations", &[]);
     }
 }
 
 #[test]
-fn a_spoiled_audit_log_is_found() {
-    for patient in patients() {
-        tamper::unguard(&mut connect(patient.directory.path(), &patient.url));
-        patient.spoil("UPDATE audit_events SET at = '2999-01-01 00:00:00' WHERE id = 3");
-        patient.assert_check("audit_chain", "failure", "event 3", &[]);
-        patient.assert_check("clock", "failure", "in the future", &[]);
+fn a_changed_audit_log_is_found() {
+    for installed in installations() {
+        tamper::unguard(&mut connect(installed.directory.path(), &installed.url));
+        installed.corrupt("UPDATE audit_events SET at = '2999-01-01 00:00:00' WHERE id = 3");
+        installed.assert_check("audit_chain", "failure", "event 3", &[]);
+        installed.assert_check("clock", "failure", "in the future", &[]);
     }
 }
 
 #[test]
 fn a_reference_that_is_broken_is_found() {
-    for patient in patients() {
-        let off =
-            if patient.url == SQLITE { "PRAGMA foreign_keys = OFF" } else { "SET session_replication_role = replica" };
-        patient.spoil(&format!("{off}; DELETE FROM regions WHERE code = 'xinhui'"));
-        patient.assert_check("foreign_keys", "failure", "regions", &[]);
+    for installed in installations() {
+        let off = if installed.url == SQLITE {
+            "PRAGMA foreign_keys = OFF"
+        } else {
+            "SET session_replication_role = replica"
+        };
+        installed.corrupt(&format!("{off}; DELETE FROM regions WHERE code = 'xinhui'"));
+        installed.assert_check("foreign_keys", "failure", "regions", &[]);
     }
 }
 
 #[test]
-fn a_spoiled_search_index_is_found_and_repaired() {
-    for patient in patients() {
-        let row = if patient.url == SQLITE { "rowid, entity, body, record_id" } else { "entity, body, record_id" };
-        let values = if patient.url == SQLITE { "(9, 'region', '甲', 99999)" } else { "('region', '甲', 99999)" };
+fn a_wrong_search_index_is_found_and_repaired() {
+    for installed in installations() {
+        let row = if installed.url == SQLITE { "rowid, entity, body, record_id" } else { "entity, body, record_id" };
+        let values = if installed.url == SQLITE { "(9, 'region', '甲', 99999)" } else { "('region', '甲', 99999)" };
         for (sql, words) in [
             ("DELETE FROM search_texts WHERE entity = 'region' AND record_id = 1".to_owned(), "regions/1 is missing"),
             (
@@ -143,43 +146,43 @@ fn a_spoiled_search_index_is_found_and_repaired() {
             ),
             (format!("INSERT INTO search_texts ({row}) VALUES {values}"), "region 99999 is superfluous"),
         ] {
-            patient.spoil(&sql);
-            patient.assert_check("search_index", "failure", words, &[]);
-            patient.assert_check("search_index", "ok", "", &["--repair-search"]);
+            installed.corrupt(&sql);
+            installed.assert_check("search_index", "failure", words, &[]);
+            installed.assert_check("search_index", "ok", "", &["--repair-search"]);
         }
     }
 }
 
 #[test]
 fn files_that_are_damaged_missing_or_left_over_are_found() {
-    for patient in patients() {
+    for installed in installations() {
         let set =
             format!("UPDATE documents SET media_type = 'text/plain', byte_size = 3, sha256 = '{ABC}' WHERE id = 1");
-        patient.spoil(&set);
-        patient.assert_check("files", "failure", "The database has no file of 1 documents", &[]);
+        installed.corrupt(&set);
+        installed.assert_check("files", "failure", "The database has no file of 1 documents", &[]);
         let directory = &["--files-dir", "files"];
-        patient.assert_check("files", "failure", "1 files are missing", directory);
-        fs::write(patient.path("files").join(ABC), "abd").expect("written");
-        patient.assert_check("files", "failure", "1 files are damaged", directory);
-        fs::write(patient.path("files").join(ABC), "abc").expect("written");
-        patient.assert_check("files", "ok", "All 1 files", directory);
+        installed.assert_check("files", "failure", "1 files are missing", directory);
+        fs::write(installed.path("files").join(ABC), "abd").expect("written");
+        installed.assert_check("files", "failure", "1 files are damaged", directory);
+        fs::write(installed.path("files").join(ABC), "abc").expect("written");
+        installed.assert_check("files", "ok", "All 1 files", directory);
 
-        let stray = patient.path("files").join("0".repeat(64));
+        let stray = installed.path("files").join("0".repeat(64));
         let file = fs::File::create(&stray).expect("a file");
-        patient.assert_check("files", "ok", "", directory);
+        installed.assert_check("files", "ok", "", directory);
         file.set_modified(SystemTime::now() - Duration::from_hours(1)).expect("a time");
-        patient.assert_check("files", "warning", "1 files belong to no document", directory);
+        installed.assert_check("files", "warning", "1 files belong to no document", directory);
 
-        let bytes = if patient.url == SQLITE { "X'00'" } else { "'\\x00'" };
-        patient.spoil(&format!("INSERT INTO document_contents (document_id, content) VALUES (1, {bytes})"));
-        patient.assert_check("files", "failure", "1 files are damaged", &[]);
+        let bytes = if installed.url == SQLITE { "X'00'" } else { "'\\x00'" };
+        installed.corrupt(&format!("INSERT INTO document_contents (document_id, content) VALUES (1, {bytes})"));
+        installed.assert_check("files", "failure", "1 files are damaged", &[]);
     }
 }
 
 #[test]
 fn messages_that_wait_for_long_are_found() {
-    for patient in patients() {
-        patient.spoil(
+    for installed in installations() {
+        installed.corrupt(
             "INSERT INTO webhooks (version, created_at, updated_at, url, status, entities_json, actions_json, secret, event_cursor) \
              SELECT 1, max(at), max(at), 'https://a.example/', 'active', '[]', '[]', 'whsec_00000000000000000000000000000000', max(id) \
              FROM audit_events; \
@@ -187,23 +190,23 @@ fn messages_that_wait_for_long_are_found() {
              next_attempt_at) SELECT id, 'msg_1', 'region.create', 'region', 1, 'pending', 1, '2022-01-01 00:00:00', created_at \
              FROM webhooks",
         );
-        patient.assert_check("webhook_deliveries", "warning", "1 messages", &[]);
-        patient.spoil("UPDATE webhooks SET status = 'paused'");
-        patient.assert_check("webhook_deliveries", "ok", "", &[]);
+        installed.assert_check("webhook_deliveries", "warning", "1 messages", &[]);
+        installed.corrupt("UPDATE webhooks SET status = 'paused'");
+        installed.assert_check("webhook_deliveries", "ok", "", &[]);
     }
 }
 
 #[test]
 fn a_damaged_file_and_an_overgrown_log_are_found() {
-    let patient = Patient::seeded(SQLITE.to_owned());
-    let log = fs::File::create(patient.path("test.db-wal")).expect("a file");
+    let installed = Installed::seeded(SQLITE.to_owned());
+    let log = fs::File::create(installed.path("test.db-wal")).expect("a file");
     log.set_len(300 << 20).expect("a length");
-    patient.assert_check("write_ahead_log", "warning", "300 MiB", &[]);
+    installed.assert_check("write_ahead_log", "warning", "300 MiB", &[]);
     drop(log);
-    let database: &Path = &patient.path("test.db");
+    let database: &Path = &installed.path("test.db");
     let mut bytes = fs::read(database).expect("a file");
     let middle = bytes.len() / 2;
     bytes[middle..middle + 8192].fill(0xff);
     fs::write(database, bytes).expect("written");
-    patient.assert_check("integrity", "failure", "damaged", &[]);
+    installed.assert_check("integrity", "failure", "damaged", &[]);
 }

@@ -201,7 +201,7 @@ pub fn read(archive: &Path, to: &mut Open<'_>) -> Result<Manifest, String> {
     }
 }
 
-/// Remembers what went wrong with the target, which is no damage of the archive.
+/// Records an error of the target, which is no damage of the archive.
 struct Failing<'a> {
     target: &'a mut dyn Write,
     error: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{SecondsFormat, Utc};
 use diesel::prelude::*;
@@ -10,7 +11,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::archive::{self, Backend, FILES, FORMAT, Manifest, Member};
 use super::postgres::{self, Target};
-use super::{at, sync_directory};
+use super::{at, directory_of, sync_directory};
 use crate::config::{DatabaseUrl, FileStore, Settings};
 use crate::db::backend::upkeep;
 use crate::db::schema::{document_contents, documents};
@@ -19,7 +20,7 @@ use crate::doctor::{self, Check, Status};
 use crate::error::Error;
 use crate::history::chain;
 
-/// What is done where something stands in the way.
+/// Whether a backup is made in spite of what would refuse it.
 #[derive(Clone, Copy)]
 pub struct Options {
     /// Replace a file that is there.
@@ -48,25 +49,23 @@ pub struct Made {
     pub checks: Vec<Check>,
 }
 
+/// The prefix of the directories in which backups are made.
+const WORK: &str = ".pairing-tracker-backup-";
+/// A backup that is older and has no name yet was interrupted.
+const INTERRUPTED: Duration = Duration::from_hours(24);
+
 /// Makes a backup in a file that others cannot read; it is there whole or not at all.
 pub fn create(settings: &Settings, target: &Path, options: Options) -> Result<Made, String> {
     if target.exists() && !options.force {
         return Err(format!("{} is there already; give another name, or --force to replace it", target.display()));
     }
-    let directory = target.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let work =
-        tempfile::Builder::new().prefix(".pairing-tracker-backup-").tempdir_in(directory).map_err(at(directory))?;
+    let directory = directory_of(target);
+    remove_interrupted(directory);
+    let work = tempfile::Builder::new().prefix(WORK).tempdir_in(directory).map_err(at(directory))?;
     let mut snapshot = Snapshot::take(settings, &work)?;
     let sources = files(&settings.files, std::mem::take(&mut snapshot.files))?;
     snapshot.checks.push(sources.check());
-    let failed: Vec<&Check> = snapshot.checks.iter().filter(|check| check.status == Status::Failure).collect();
-    if !failed.is_empty() && !options.allow_damaged {
-        let lines: Vec<String> = failed.iter().map(|check| format!("{}: {}", check.name, check.message)).collect();
-        return Err(format!(
-            "{}\nno backup was made; run doctor, or give --allow-damaged to make it all the same",
-            lines.join("\n")
-        ));
-    }
+    let failed_checks = failures(&snapshot.checks, options)?;
 
     let backend = Backend::of(&settings.database_url);
     let mut paths: HashMap<String, PathBuf> = HashMap::from([(backend.member().to_owned(), snapshot.database.clone())]);
@@ -86,11 +85,61 @@ pub fn create(settings: &Settings, target: &Path, options: Options) -> Result<Ma
         migrations: snapshot.migrations,
         audit_head: snapshot.audit_head,
         rows: snapshot.rows,
-        failed_checks: failed.iter().map(|check| check.name.to_owned()).collect(),
+        failed_checks,
         members,
     };
-    let mut file = NamedTempFile::new_in(directory).map_err(at(directory))?;
-    archive::write(file.as_file_mut(), &manifest, |member| {
+    let bytes = write(&manifest, &paths, &work, target, options)?;
+    Ok(Made {
+        file: target.display().to_string(),
+        bytes,
+        database: settings.database_url.to_string(),
+        backend,
+        rows: manifest.rows.values().sum(),
+        files: manifest.files(),
+        version: manifest.version,
+        schema_version: manifest.schema_version,
+        created_at: manifest.created_at,
+        audit_head: manifest.audit_head,
+        status: doctor::worst(&snapshot.checks),
+        checks: snapshot.checks,
+    })
+}
+
+/// Removes what backups that were killed have left: each as large as the database.
+fn remove_interrupted(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(WORK);
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
+        if is_ours && age.is_some_and(|age| age > INTERRUPTED) {
+            // One that cannot be removed is in nobody's way.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The names of the checks that failed, where they do not refuse the backup.
+fn failures(checks: &[Check], options: Options) -> Result<Vec<String>, String> {
+    let failed: Vec<&Check> = checks.iter().filter(|check| check.status == Status::Failure).collect();
+    if failed.is_empty() || options.allow_damaged {
+        return Ok(failed.iter().map(|check| check.name.to_owned()).collect());
+    }
+    let lines: Vec<String> = failed.iter().map(|check| format!("{}: {}", check.name, check.message)).collect();
+    Err(format!(
+        "{}\nno backup was made; run doctor, or give --allow-damaged to make it all the same",
+        lines.join("\n")
+    ))
+}
+
+/// Writes the archive, reads it back, and gives it its name; returns its size.
+fn write(
+    manifest: &Manifest,
+    paths: &HashMap<String, PathBuf>,
+    work: &TempDir,
+    target: &Path,
+    options: Options,
+) -> Result<u64, String> {
+    let mut file = NamedTempFile::new_in(work.path()).map_err(at(work.path()))?;
+    archive::write(file.as_file_mut(), manifest, |member| {
         paths.get(&member.path).map_or(Path::new(""), PathBuf::as_path)
     })?;
     file.as_file().sync_all().map_err(at(file.path()))?;
@@ -98,21 +147,8 @@ pub fn create(settings: &Settings, target: &Path, options: Options) -> Result<Ma
     let bytes = file.as_file().metadata().map_err(at(file.path()))?.len();
     let put = if options.force { file.persist(target) } else { file.persist_noclobber(target) };
     put.map_err(|e| at(target)(e.error))?;
-    sync_directory(directory)?;
-    Ok(Made {
-        file: target.display().to_string(),
-        bytes,
-        database: settings.database_url.to_string(),
-        backend,
-        version: manifest.version.clone(),
-        rows: manifest.rows.values().sum(),
-        files: manifest.files(),
-        schema_version: manifest.schema_version,
-        created_at: manifest.created_at,
-        audit_head: manifest.audit_head,
-        status: doctor::worst(&snapshot.checks),
-        checks: snapshot.checks,
-    })
+    sync_directory(directory_of(target))?;
+    Ok(bytes)
 }
 
 /// The database at one moment: a copy of it, and what was found in that.
@@ -130,10 +166,10 @@ struct Snapshot {
 
 impl Snapshot {
     fn take(settings: &Settings, work: &TempDir) -> Result<Snapshot, String> {
-        let say = |error: Error| error.cause();
+        let cause = |error: Error| error.cause();
         let url = &settings.database_url;
         let database = work.path().join(Backend::of(url).member());
-        let mut conn = Manager::new(url.clone()).open().map_err(say)?;
+        let mut conn = Manager::new(url.clone()).open().map_err(cause)?;
         upkeep::allow_long_statements(&mut conn).map_err(|e| e.to_string())?;
         let at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
         let shared =
@@ -158,18 +194,18 @@ impl Snapshot {
                 reader.read(&snapshot.database)?;
                 snapshot.pg_dump = Some(program.major);
                 // Within the transaction whose view was dumped.
-                snapshot.look(&mut conn).map_err(say)?;
+                snapshot.inspect(&mut conn).map_err(cause)?;
             }
             _ => {
                 drop(conn);
                 let copy = DatabaseUrl::Sqlite(snapshot.database.clone());
-                snapshot.look(&mut Manager::new(copy).open().map_err(say)?).map_err(say)?;
+                snapshot.inspect(&mut Manager::new(copy).open().map_err(cause)?).map_err(cause)?;
             }
         }
         Ok(snapshot)
     }
 
-    fn look(&mut self, conn: &mut Conn) -> Result<(), Error> {
+    fn inspect(&mut self, conn: &mut Conn) -> Result<(), Error> {
         self.migrations = upkeep::recorded_migrations(conn)?;
         if self.migrations.is_empty() {
             return Err(Error::Unavailable(

@@ -27,6 +27,11 @@ impl Backend {
     }
 }
 
+/// The directory of a file.
+pub fn directory_of(file: &Path) -> &Path {
+    file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes a rename in a directory outlast a power cut.
 fn sync_directory(directory: &Path) -> Result<(), String> {
     // Elsewhere a directory cannot be opened, and its changes need no sync of their own.

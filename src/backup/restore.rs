@@ -10,7 +10,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::archive::{self, Backend, FILES, Manifest};
 use super::postgres::{self, Target};
-use super::{at, sync_directory};
+use super::{at, directory_of, sync_directory};
 use crate::config::{DatabaseUrl, FileStore, Settings};
 use crate::contract::Contract;
 use crate::db::backend::upkeep;
@@ -35,7 +35,7 @@ pub struct Restored {
     pub checks: Vec<Check>,
 }
 
-fn say(error: Error) -> String {
+fn cause(error: Error) -> String {
     error.cause()
 }
 
@@ -112,13 +112,13 @@ fn into_sqlite(settings: &Settings, manifest: &Manifest, archive: &Path, path: &
             return Err(format!("there is {}, a log of another database; move it away", PathBuf::from(name).display()));
         }
     }
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     let work =
         tempfile::Builder::new().prefix(".pairing-tracker-restore-").tempdir_in(directory).map_err(at(directory))?;
     let draft = work.path().join(Backend::Sqlite.member());
     extract(settings, archive, &draft)?;
     let migrated = {
-        let mut conn = Manager::new(DatabaseUrl::Sqlite(draft.clone())).open().map_err(say)?;
+        let mut conn = Manager::new(DatabaseUrl::Sqlite(draft.clone())).open().map_err(cause)?;
         bring_up_to_date(&mut conn, manifest)?
     };
     // The last connection to a database writes its log into the file and removes it.
@@ -138,7 +138,7 @@ fn into_sqlite(settings: &Settings, manifest: &Manifest, archive: &Path, path: &
 
 fn into_postgres(settings: &Settings, manifest: &Manifest, archive: &Path, url: &str) -> Result<usize, String> {
     let sql = |error: diesel::result::Error| error.to_string();
-    let mut conn = Manager::new(settings.database_url.clone()).open().map_err(say)?;
+    let mut conn = Manager::new(settings.database_url.clone()).open().map_err(cause)?;
     upkeep::drop_empty_migrations_table(&mut conn).map_err(sql)?;
     if !upkeep::tables(&mut conn).map_err(sql)?.is_empty() {
         return Err(not_empty(&settings.database_url));
@@ -152,7 +152,7 @@ fn into_postgres(settings: &Settings, manifest: &Manifest, archive: &Path, url: 
     let (dump, list) = (work.path().join(Backend::Postgres.member()), work.path().join("list"));
     extract(settings, archive, &dump)?;
     program.restore(&Target::of(url)?, &dump, present.as_deref(), &list)?;
-    let mut conn = Manager::new(settings.database_url.clone()).open().map_err(say)?;
+    let mut conn = Manager::new(settings.database_url.clone()).open().map_err(cause)?;
     upkeep::allow_long_statements(&mut conn).map_err(sql)?;
     let migrated = bring_up_to_date(&mut conn, manifest)?;
     upkeep::analyze(&mut conn).map_err(sql)?;
@@ -166,7 +166,7 @@ fn bring_up_to_date(conn: &mut Conn, manifest: &Manifest) -> Result<usize, Strin
         let found = rows.get(table).copied().unwrap_or_default();
         return Err(format!("{table} has {found} rows instead of {count} after the restoration"));
     }
-    backend::migrate(conn).map_err(say)
+    backend::migrate(conn).map_err(cause)
 }
 
 /// Takes the database out of the archive, and the files of documents into their directory. Files go first: a database

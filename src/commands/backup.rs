@@ -12,9 +12,9 @@ use crate::contract::Contract;
 use crate::doctor::{Check, Status};
 use crate::openapi;
 
-/// Where the files of documents are, for a command that needs them.
+/// What `backup`, `restore` and `doctor` have in common.
 #[derive(Args, Clone)]
-pub struct FilesArgs {
+pub struct UpkeepArgs {
     /// The directory in which the files of documents are kept [default: the database]
     #[arg(long, env = "PAIRING_TRACKER_FILES_DIR", value_name = "DIR")]
     pub files_dir: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub struct BackupArgs {
     #[arg(long)]
     allow_damaged: bool,
     #[command(flatten)]
-    pub files: FilesArgs,
+    pub shared: UpkeepArgs,
 }
 
 #[derive(Args)]
@@ -44,10 +44,10 @@ pub struct RestoreArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    pub files: FilesArgs,
+    pub shared: UpkeepArgs,
 }
 
-impl FilesArgs {
+impl UpkeepArgs {
     /// Prints a result: a JSON object, or lines.
     pub fn print(&self, result: &impl serde::Serialize, lines: impl FnOnce() -> String) -> Outcome {
         let text =
@@ -65,7 +65,7 @@ pub fn backup(settings: &Settings, args: &BackupArgs) -> Outcome {
     database::require_present(&settings.database_url)?;
     let options = Options { force: args.force, allow_damaged: args.allow_damaged };
     let made = create(settings, &args.file, options)?;
-    args.files.print(&made, || {
+    args.shared.print(&made, || {
         let Made {
             file, bytes, database, version, schema_version, created_at, audit_head, rows, files, checks, ..
         } = &made;
@@ -81,7 +81,7 @@ pub fn backup(settings: &Settings, args: &BackupArgs) -> Outcome {
 pub fn run_restore(settings: &Settings, args: &RestoreArgs) -> Outcome {
     let contract = Contract::new(openapi::document().map_err(|e| e.to_string())?);
     let restored = restore(settings, &contract, &args.file)?;
-    args.files.print(&restored, || {
+    args.shared.print(&restored, || {
         let Restored { file, database, version, schema_version, created_at, migrated, files, checks, .. } = &restored;
         format!(
             "Restored {file} into {database}, with {files} files.\n\

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::backup::{FilesArgs, lines};
+use super::backup::{UpkeepArgs, lines};
 use super::keys::explain;
 use super::{Outcome, open_existing};
 use crate::config::Settings;
@@ -16,7 +16,7 @@ pub struct DoctorArgs {
     #[arg(long)]
     repair_search: bool,
     #[command(flatten)]
-    pub files: FilesArgs,
+    pub shared: UpkeepArgs,
 }
 
 pub fn run(settings: &Settings, args: &DoctorArgs) -> Outcome {
@@ -27,7 +27,7 @@ pub fn run(settings: &Settings, args: &DoctorArgs) -> Outcome {
         eprintln!("Repaired {repaired} rows of the search index.");
     }
     let report = doctor::examine(settings, &contract);
-    args.files.print(&report, || lines(&report.checks))?;
+    args.shared.print(&report, || lines(&report.checks))?;
     match report.status {
         Status::Failure => Err("a check failed".to_owned()),
         Status::Ok | Status::Warning => Ok(()),

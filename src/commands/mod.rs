@@ -238,13 +238,13 @@ pub fn run() -> ExitCode {
         Command::Key(command) => plain_settings(&database).and_then(|settings| keys::run(&settings, command)),
         Command::Audit(command) => plain_settings(&database).and_then(|settings| audit::run(&settings, &command)),
         Command::Backup(args) => {
-            settings_with_files(&database, &args.files).and_then(|settings| backup::backup(&settings, &args))
+            upkeep_settings(&database, &args.shared).and_then(|settings| backup::backup(&settings, &args))
         }
         Command::Restore(args) => {
-            settings_with_files(&database, &args.files).and_then(|settings| backup::run_restore(&settings, &args))
+            upkeep_settings(&database, &args.shared).and_then(|settings| backup::run_restore(&settings, &args))
         }
         Command::Doctor(args) => {
-            settings_with_files(&database, &args.files).and_then(|settings| doctor::run(&settings, &args))
+            upkeep_settings(&database, &args.shared).and_then(|settings| doctor::run(&settings, &args))
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -323,8 +323,8 @@ fn plain_settings(database: &DatabaseArgs) -> Result<Settings, String> {
     settings(database, (PartialSettings::default(), false)).map(|(settings, _)| settings)
 }
 
-fn settings_with_files(database: &DatabaseArgs, files: &backup::FilesArgs) -> Result<Settings, String> {
-    let given = PartialSettings { files_dir: files.files_dir.clone(), ..PartialSettings::default() };
+fn upkeep_settings(database: &DatabaseArgs, shared: &backup::UpkeepArgs) -> Result<Settings, String> {
+    let given = PartialSettings { files_dir: shared.files_dir.clone(), ..PartialSettings::default() };
     settings(database, (given, false)).map(|(settings, _)| settings)
 }
 

@@ -86,7 +86,7 @@ impl Finding {
 /// The name of a check and what it found; one that could not be made has failed.
 fn check(name: &'static str, found: Result<Finding>) -> Check {
     let failed = |error: Error| {
-        Finding::failure(format!("The check could not be made: {}.", error.cause()), "Mend that, and run doctor again.")
+        Finding::failure(format!("The check could not be made: {}.", error.cause()), "Fix that, and run doctor again.")
     };
     found.unwrap_or_else(failed).named(name)
 }

@@ -15,16 +15,12 @@ const SPACE_WARNING: u64 = 1024 * MIB;
 /// A log that is larger is not being emptied into the database's file.
 const LOG_WARNING: u64 = 256 * MIB;
 
-/// The directory of a file.
-pub fn directory_of(file: &Path) -> &Path {
-    file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 pub fn disk_space(conn: &mut Conn, settings: &Settings) -> Result<Finding> {
     let mut directories: Vec<PathBuf> = Vec::new();
     let mut wanted = SPACE_WARNING;
     if let DatabaseUrl::Sqlite(path) = &settings.database_url {
-        directories.push(directory_of(path).to_owned());
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        directories.push(directory.unwrap_or(Path::new(".")).to_owned());
         let bytes = backend::upkeep::database_bytes(conn)?;
         wanted = wanted.max(u64::try_from(bytes).unwrap_or_default().saturating_mul(2));
     }

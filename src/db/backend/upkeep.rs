@@ -8,7 +8,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 
-use super::Conn;
+use super::{Conn, STATEMENT_TIMEOUT};
 use crate::db::types::Instant;
 
 /// The table in which diesel records migrations.
@@ -272,7 +272,12 @@ pub fn try_begin_write(conn: &mut Conn, patience: Duration) -> QueryResult<bool>
             }
         }
         Conn::Postgres(conn) => {
-            conn.batch_execute(&format!("SET lock_timeout = {}", patience.as_millis().max(1)))?;
+            // A wait for a lock counts as part of its statement's time.
+            let limit = patience.as_millis().max(1);
+            conn.batch_execute(&format!(
+                "SET lock_timeout = {limit}; SET statement_timeout = {}",
+                limit + STATEMENT_TIMEOUT.as_millis()
+            ))?;
             AnsiTransactionManager::begin_transaction(conn).map(|()| true)
         }
     }
