@@ -144,6 +144,14 @@ impl Error {
         if is_open { Error::OutcomeUnknown(error.to_string()) } else { error.into() }
     }
 
+    /// What went wrong, in words for an operator.
+    pub fn cause(&self) -> String {
+        match self {
+            Error::Problem(_) => self.to_string(),
+            Error::Unavailable(cause) | Error::OutcomeUnknown(cause) | Error::Unexpected(cause) => cause.clone(),
+        }
+    }
+
     /// The problem that the client receives.
     pub fn problem(&self) -> Problem {
         match self {

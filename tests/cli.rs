@@ -4,13 +4,11 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use pairing_tracker::config::DatabaseUrl;
-use pairing_tracker::db::{Conn, Manager};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::issuer::{AUDIENCE, Issuer};
-use crate::common::program::{SQLITE, Service, databases, finish, on, program, run};
+use crate::common::program::{SQLITE, Service, connect, databases, finish, on, program, run};
 use crate::common::tamper;
 
 fn directory() -> TempDir {
@@ -40,6 +38,9 @@ fn every_command_has_help() {
         (&["key", "revoke", "--help"], "<CODE>"),
         (&["audit", "--help"], "verify"),
         (&["audit", "verify", "--help"], "--head"),
+        (&["backup", "--help"], "--allow-damaged"),
+        (&["restore", "--help"], "--files-dir"),
+        (&["doctor", "--help"], "--repair-search"),
         (&["completions", "--help"], "bash"),
     ] {
         let help = run(directory.path(), args).good();
@@ -91,6 +92,8 @@ fn only_serving_and_migrating_make_a_database() {
         &["seed", "plan", "a.yaml"],
         &["seed", "apply", "a.yaml"],
         &["audit", "verify"],
+        &["backup", "backup.tar"],
+        &["doctor", "--repair-search"],
         &["migrate", "--check"],
     ] {
         let refused = on(directory.path(), SQLITE, args).refused();
@@ -369,15 +372,6 @@ fn an_issuer_is_set_by_flags_environment_and_file() {
     for name in ["connections: ", "oidc_issuer: ", "oidc_audience: ", "oidc_algorithm: "] {
         assert!(lines.iter().any(|line| line.starts_with(&format!("pairing-tracker: {name}"))), "{name} {lines:?}");
     }
-}
-
-/// The database that a URL of the program's names.
-fn connect(directory: &Path, url: &str) -> Conn {
-    let url = match url {
-        SQLITE => DatabaseUrl::Sqlite(directory.join("test.db")),
-        other => other.parse().expect("a URL"),
-    };
-    Manager::new(url).open().expect("a connection")
 }
 
 #[test]

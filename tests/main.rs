@@ -3,6 +3,9 @@
 mod api;
 mod architecture;
 mod cli;
+mod cli_backup;
+mod cli_busy;
+mod cli_doctor;
 mod cli_exports;
 mod cli_imports;
 mod common;

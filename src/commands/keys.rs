@@ -2,20 +2,50 @@
 
 use std::sync::Arc;
 
-use diesel::Connection;
+use clap::Subcommand;
 use serde_json::json;
 
-use super::{KeyCommand, Outcome, open_existing, write_out};
+use super::{Outcome, open_existing, write_out};
 use crate::access::{self, Actor, Role};
 use crate::config::Settings;
 use crate::contract::Contract;
-use crate::db::Conn;
 use crate::db::types::{Instant, Ref};
+use crate::db::{Conn, locked};
 use crate::error::{Error, Result};
 use crate::openapi;
 use crate::resources::api_keys::{ApiKeys, api, store};
 use crate::resources::record::{self, Resource, Tx, View};
 use crate::text::Language;
+
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print its secret, which is never shown again
+    Create {
+        /// Whose key it is; the history keeps this name
+        #[arg(long)]
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum)]
+        role: Role,
+        /// A pairing of the key, by code or id; repeat for several. An editor writes in these alone (none: in all), a viewer
+        /// sees their personal data (none: nobody's)
+        #[arg(long = "pairing", value_name = "CODE")]
+        pairings: Vec<String>,
+        /// The last day on which it is good [default: until it is revoked]
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        expires_on: Option<chrono::NaiveDate>,
+        /// What should be known about it
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// List the keys
+    List,
+    /// Revoke a key by its code or id: from the next request on it is refused
+    Revoke {
+        #[arg(value_name = "CODE")]
+        key: String,
+    },
+}
 
 pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
     let mut conn = open_existing(settings)?;
@@ -44,7 +74,7 @@ fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>)
     let request_id = format!("key-{}", access::hex(&rand::random::<[u8; 6]>()));
     let actor = Actor::operator();
     let today = settings.today();
-    conn.transaction(|conn| Tx::run(conn, &actor, &request_id, &contract, today, work))
+    locked::short_transaction(conn, locked::PATIENCE, |conn| Tx::run(conn, &actor, &request_id, &contract, today, work))
 }
 
 /// Every key, revoked ones too, oldest first.
@@ -79,7 +109,7 @@ fn list(conn: &mut Conn, settings: &Settings) -> Result<String> {
 
 /// A refusal in words for the operator, a line a fault.
 pub fn explain(error: &Error) -> String {
-    let Error::Problem(problem) = error else { return error.to_string() };
+    let Error::Problem(problem) = error else { return error.cause() };
     if problem.faults.is_empty() {
         return problem.detail.as_ref().unwrap_or(&problem.title).get(Language::En).to_owned();
     }

@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::schema::audit_events;
 use crate::db::types::Ref;
-use crate::db::{self, Conn, Verdict, backend};
+use crate::db::{Conn, Verdict, backend, locked};
 use crate::error::Result;
 use crate::resources::bulk::Mode;
 use crate::spool::Spool;
@@ -69,7 +69,7 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
     let options = Options { mode, prune: prune.into_iter().map(Ref).collect() };
     let is_plan = matches!(work, Work::Plan);
     let mut told = Told::new(gathered.count)?;
-    let done = db::in_transaction(&mut conn, |conn| {
+    let done = locked::transaction(&mut conn, locked::PATIENCE, |conn| {
         let plan = bring_in(conn, settings, &contract, gathered, &options, &work, &mut told)?;
         Ok(if is_plan { Verdict::Undo(plan) } else { Verdict::Keep(plan) })
     });
@@ -89,7 +89,7 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
 /// Fills a database that nothing was ever written to; gives the number of records. Of processes that start together on
 /// one database, one does it.
 pub fn fill_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>) -> Result<Option<usize>, String> {
-    backend::begin_write(conn, backend::BEGIN).map_err(|e| e.to_string())?;
+    locked::begin(conn, locked::PATIENCE).map_err(|e| e.to_string())?;
     let filled = fill_if_empty(conn, settings, contract);
     let ended = if filled.is_ok() { backend::commit(conn) } else { backend::roll_back(conn) };
     filled.and_then(|count| ended.map(|()| count).map_err(|e| e.to_string()))

@@ -7,14 +7,19 @@ mod connect;
 mod migrations;
 mod search;
 pub mod sqlite;
+pub mod upkeep;
+
+use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 pub use connect::{Copy, Manager};
-pub use migrations::{migrate, pending_migrations, revert_all};
-pub use search::{SearchSql, add_search_texts, put_search_text, search_sql};
+pub use migrations::{lacking_migrations, migrate, pending_migrations, revert_all, unknown_migration};
+pub use search::{
+    SearchRow, SearchSql, add_search_texts, put_search_text, search_rows_after, search_sql, search_texts,
+};
 
 /// The channel on which PostgreSQL tells every replica that data changed.
 const CHANGED_CHANNEL: &str = "pairing_tracker_changed";
@@ -68,6 +73,14 @@ pub fn roll_back(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::rollback_transaction(conn),
         Conn::Postgres(conn) => AnsiTransactionManager::rollback_transaction(conn),
+    }
+}
+
+/// How long SQLite waits for a lock that another connection holds.
+pub fn set_lock_wait(conn: &mut Conn, longest: Duration) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => conn.batch_execute(&format!("PRAGMA busy_timeout = {}", longest.as_millis())),
+        Conn::Postgres(_) => Ok(()),
     }
 }
 

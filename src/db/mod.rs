@@ -10,24 +10,26 @@
 pub mod backend;
 pub mod decimal;
 pub mod lanes;
+pub mod locked;
 pub mod page;
 mod pool;
 pub mod reference;
 pub mod schema;
 pub mod search;
 pub mod stand_in;
+mod transaction;
 pub mod types;
 mod watcher;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 pub use backend::{Conn, Manager, MultiBackend};
 pub use lanes::{Class, Client, Load};
+pub use transaction::{Verdict, in_snapshot, in_transaction};
 pub use writer::WriterLoad;
 
 use crate::config::DatabaseUrl;
@@ -35,6 +37,7 @@ use crate::error::{Error, Result};
 use backend::{BEGIN, BEGIN_SNAPSHOT, sqlite};
 use lanes::{Lane, Permit};
 use pool::{Generation, Pool};
+use transaction::{Ending, Phase, in_read, in_transaction_by};
 use watcher::DataVersion;
 use writer::Writer;
 
@@ -296,112 +299,4 @@ async fn on_lane<T: Send + 'static>(
     };
     drop(permit);
     done.map_err(Error::unexpected)?
-}
-
-/// What is to become of what a work wrote.
-pub enum Verdict<T> {
-    Keep(T),
-    Undo(T),
-}
-
-impl<T> Verdict<T> {
-    /// What the work gave, whatever is to become of what it wrote.
-    pub fn into_value(self) -> T {
-        match self {
-            Verdict::Keep(value) | Verdict::Undo(value) => value,
-        }
-    }
-}
-
-/// How far a write on PostgreSQL is, so that it is given up either before its commit, or with an unknown outcome.
-#[derive(Default)]
-struct Phase(AtomicU8);
-
-impl Phase {
-    const WORKING: u8 = 0;
-    const COMMITTING: u8 = 1;
-    const GIVEN_UP: u8 = 2;
-
-    /// Whether the commit may begin: not once the write was given up.
-    fn commits(&self) -> bool {
-        self.0.compare_exchange(Phase::WORKING, Phase::COMMITTING, Ordering::SeqCst, Ordering::SeqCst).is_ok()
-    }
-
-    /// Notes that the commit failed, which leaves nothing open.
-    fn failed(&self) {
-        self.0.store(Phase::GIVEN_UP, Ordering::SeqCst);
-    }
-
-    /// Gives the write up; returns how far it was.
-    fn gives_up(&self) -> u8 {
-        match self.0.compare_exchange(Phase::WORKING, Phase::GIVEN_UP, Ordering::SeqCst, Ordering::SeqCst) {
-            Ok(before) | Err(before) => before,
-        }
-    }
-}
-
-/// How a transaction is committed.
-struct Ending<'a> {
-    /// Whom the change is announced as; `None`: it is not announced.
-    sender: Option<&'a str>,
-    phase: Option<&'a Phase>,
-}
-
-/// Runs a work in a transaction that may write from its beginning on, and ends it as the work says; an error undoes it.
-pub fn in_transaction<T, E: From<Error>>(
-    conn: &mut Conn,
-    work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
-) -> Result<T, E> {
-    in_transaction_by(conn, BEGIN, &Ending { sender: Some("command"), phase: None }, work)
-}
-
-fn in_transaction_by<T, E: From<Error>>(
-    conn: &mut Conn,
-    begin: &str,
-    ending: &Ending<'_>,
-    work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
-) -> Result<T, E> {
-    backend::begin_write(conn, begin).map_err(Error::from)?;
-    let done = work(conn).and_then(|verdict| match verdict {
-        Verdict::Keep(value) => commit(conn, ending).map(|()| value).map_err(E::from),
-        Verdict::Undo(value) => backend::roll_back(conn).map(|()| value).map_err(|error| Error::from(error).into()),
-    });
-    if done.is_err() && backend::in_transaction(conn).unwrap_or(true) {
-        // The work's own error says more than that of a roll-back, which fails where the connection is lost.
-        if let Err(error) = backend::roll_back(conn) {
-            tracing::debug!(%error, "a roll-back failed");
-        }
-    }
-    done
-}
-
-fn commit(conn: &mut Conn, ending: &Ending<'_>) -> Result<()> {
-    if let Some(sender) = ending.sender {
-        backend::announce_change(conn, sender)?;
-    }
-    if ending.phase.is_some_and(|phase| !phase.commits()) {
-        return Err(Error::Unavailable("the write was given up before its commit".to_owned()));
-    }
-    backend::commit(conn).map_err(|error| {
-        let error = Error::of_commit(error);
-        if let (Some(phase), false) = (ending.phase, matches!(error, Error::OutcomeUnknown(_))) {
-            phase.failed();
-        }
-        error
-    })
-}
-
-/// Runs a read that sees the data as it is at one moment.
-pub fn in_snapshot<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    in_read(conn, BEGIN_SNAPSHOT, work)
-}
-
-fn in_read<T>(conn: &mut Conn, begin: &str, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    backend::begin_read(conn, begin)?;
-    let done = work(conn);
-    // Nothing was written, so that there is nothing to keep.
-    let ended = backend::roll_back(conn);
-    let value = done?;
-    ended?;
-    Ok(value)
 }

@@ -23,7 +23,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::Connection;
-use diesel::connection::SimpleConnection;
 use tokio::sync::oneshot;
 
 use super::backend::{self, BEGIN, Conn, Manager, sqlite};
@@ -109,10 +108,7 @@ impl Writer {
         let handle = sqlite::Handle::opened().ok_or_else(|| Error::unexpected("SQLite opened no connection"))?;
         handle.veto_stray_commits();
         let mut writing = Writing { conn, handle, version, counts: Arc::default() };
-        let Conn::Sqlite(sqlite) = &mut writing.conn else {
-            return Err(Error::unexpected("a writer for SQLite alone"));
-        };
-        sqlite.batch_execute(&format!("PRAGMA busy_timeout = {}", LOCK_WAIT.as_millis()))?;
+        backend::set_lock_wait(&mut writing.conn, LOCK_WAIT)?;
         let mut seen = backend::foreign_version(&mut writing.conn)?;
         writing.watch(&mut seen)?;
         let counts = writing.counts.clone();

@@ -113,6 +113,31 @@ macro_rules! resources {
             }
         }
 
+        /// The texts that the search index must hold of these records, of any of [`kinds`].
+        pub fn search_bodies(
+            conn: &mut crate::db::Conn,
+            contract: &crate::contract::Contract,
+            path: &str,
+            ids: &[i64],
+            view: record::View,
+        ) -> crate::error::Result<Vec<(i64, String)>> {
+            match path {
+                $(path if path == $module::KIND.path => {
+                    record::search_bodies::<$module::$resource>(conn, contract, ids, view)
+                })+
+                path if path == api_keys::KIND.path => {
+                    record::search_bodies::<api_keys::ApiKeys>(conn, contract, ids, view)
+                }
+                path if path == calendar_keys::KIND.path => {
+                    record::search_bodies::<calendar_keys::CalendarKeys>(conn, contract, ids, view)
+                }
+                path if path == webhooks::KIND.path => {
+                    record::search_bodies::<webhooks::Webhooks>(conn, contract, ids, view)
+                }
+                other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
+            }
+        }
+
         /// How the records of every kind look from outside, in the order of [`KINDS`].
         pub fn forms() -> Vec<Form> {
             vec![$(Form {

@@ -14,6 +14,7 @@ use validator::Validate;
 use super::citations::{self, NewCitation};
 use super::merge::{differences, merge, writable};
 use crate::access::{Role, Scope};
+use crate::contract::Contract;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
@@ -188,6 +189,21 @@ pub fn for_bundle<R: Resource>(conn: &mut Conn, ids: &[i64], view: View) -> Resu
         records.push(record);
     }
     Ok(records)
+}
+
+/// Records by id, with the text that the search index must hold of each.
+pub fn search_bodies<R: Resource>(
+    conn: &mut Conn,
+    contract: &Contract,
+    ids: &[i64],
+    view: View,
+) -> Result<Vec<(i64, String)>> {
+    let body = |read: R::Read| -> Result<(i64, String)> {
+        let (id, _) = R::id_and_version(&read);
+        let new: R::New = serde_json::from_value(writable(contract, R::NEW, &serde_json::to_value(&read)?))?;
+        Ok((id, search::spaced_apart(&R::texts(&new))))
+    };
+    R::load(conn, ids, view)?.into_iter().map(body).collect()
 }
 
 /// Every record that a filter covers; read page by page, so that the filter asks for the order of ids.

@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
+use pairing_tracker::config::DatabaseUrl;
+use pairing_tracker::db::{Conn, Manager};
 
 use super::judge::{JUDGE, Seen};
 use super::postgres;
@@ -84,6 +86,15 @@ pub fn on(directory: &Path, url: &str, args: &[&str]) -> Done {
 pub fn databases() -> Vec<String> {
     let server = postgres::server().map(postgres::Server::create_database);
     std::iter::once(SQLITE.to_owned()).chain(server).collect()
+}
+
+/// A connection to the database that a URL of the program's names.
+pub fn connect(directory: &Path, url: &str) -> Conn {
+    let url = match url {
+        SQLITE => DatabaseUrl::Sqlite(directory.join("test.db")),
+        other => other.parse().expect("a URL"),
+    };
+    Manager::new(url).open().expect("a connection")
 }
 
 /// What can be read of a connection until its end, or until it is reset.

@@ -10,7 +10,7 @@ use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
 
 /// The longest statement where no class of work sets another bound.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest wait for a lock of another transaction.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
