@@ -3,6 +3,7 @@
 
 pub mod chain;
 pub mod refusals;
+pub mod undecodable;
 
 use std::borrow::Cow;
 

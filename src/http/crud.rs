@@ -12,7 +12,7 @@ use super::list::Page;
 use super::{Call, typed};
 use crate::access::Sight;
 use crate::db::Conn;
-use crate::db::page::PageRequest;
+use crate::db::page::{KeyValue, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
@@ -160,7 +160,7 @@ pub async fn history<R: Resource>(call: Call, reference: String, operation: &'st
             let id = audit::id_of(conn, R::KIND, &reference)?
                 .ok_or_else(|| Problem::not_found(R::KIND.name, &reference.0))?;
             let page = audit::history(conn, R::KIND, id, at, page)?;
-            let items = audit::load(conn, &page.ids, &sight)?;
+            let (items, page) = audit::load_page(conn, page, &sight, |event| event.id.to_key())?;
             let mut record = match at {
                 Some(at) => audit::as_it_stood(conn, R::KIND, id, at)?,
                 None => None,

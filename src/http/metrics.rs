@@ -7,6 +7,7 @@ use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, 
 
 use super::AppState;
 use crate::error::{Error, Result};
+use crate::history::undecodable;
 
 /// Counters of one process.
 pub struct Metrics {
@@ -15,6 +16,7 @@ pub struct Metrics {
     durations: HistogramVec,
     webhook_attempts: IntCounterVec,
     webhooks_pending: IntGauge,
+    events_undecodable: IntGauge,
 }
 
 impl Metrics {
@@ -45,12 +47,18 @@ impl Metrics {
             "Messages still to be delivered to webhooks that are not paused, of all processes on the database.",
         )
         .map_err(Error::unexpected)?;
+        let events_undecodable = IntGauge::new(
+            "pairing_tracker_audit_events_undecodable",
+            "Audit events that this process skipped because their stored row cannot be decoded, each counted once.",
+        )
+        .map_err(Error::unexpected)?;
         let registry = Registry::new();
+        registry.register(Box::new(events_undecodable.clone())).map_err(Error::unexpected)?;
         registry.register(Box::new(webhook_attempts.clone())).map_err(Error::unexpected)?;
         registry.register(Box::new(webhooks_pending.clone())).map_err(Error::unexpected)?;
         registry.register(Box::new(requests.clone())).map_err(Error::unexpected)?;
         registry.register(Box::new(durations.clone())).map_err(Error::unexpected)?;
-        Ok(Metrics { registry, requests, durations, webhook_attempts, webhooks_pending })
+        Ok(Metrics { registry, requests, durations, webhook_attempts, webhooks_pending, events_undecodable })
     }
 
     /// Counts one attempt to send a message to a webhook.
@@ -75,6 +83,7 @@ impl Metrics {
 /// Prints the counters.
 #[get("/metrics")]
 pub async fn print(state: web::Data<AppState>) -> Result<HttpResponse> {
+    state.metrics.events_undecodable.set(i64::try_from(undecodable::count()).unwrap_or(i64::MAX));
     let mut text = Vec::new();
     let encoder = TextEncoder::new();
     encoder.encode(&state.metrics.registry.gather(), &mut text).map_err(Error::unexpected)?;

@@ -21,6 +21,7 @@ mod operations;
 pub mod patch;
 pub mod peer;
 mod refused;
+pub mod spooled;
 mod unread;
 
 use std::future::{Ready, ready};
