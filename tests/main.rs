@@ -11,6 +11,7 @@ mod following;
 mod guides;
 mod hostile;
 mod logs;
+mod memory;
 mod openapi;
 mod openapi_versions;
 mod plans;

@@ -59,9 +59,13 @@ fn page_of<R: Resource>(
     sight: &Sight,
 ) -> Result<Page> {
     let page = R::page(conn, filter, page, view)?;
-    let mut items = serde_json::to_value(R::load(conn, &page.ids, view)?)?;
-    sight.veil(R::KIND, &mut items);
-    Page::new(&items, page)
+    let records = R::load(conn, &page.ids, view)?.into_iter();
+    let items = records.map(|record| {
+        let mut item = serde_json::to_value(record)?;
+        sight.veil(R::KIND, &mut item);
+        Ok(item)
+    });
+    Ok(Page::of_values(items.collect::<Result<_>>()?, page))
 }
 
 pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpResponse> {
@@ -166,7 +170,7 @@ pub async fn history<R: Resource>(call: Call, reference: String, operation: &'st
                 None => None,
             };
             record.iter_mut().for_each(|record| sight.veil(R::KIND, record));
-            Ok(Page::new(&items, page)?.beside(json!({ "record": record })))
+            Ok(Page::of_values(items, page).beside(json!({ "record": record })))
         })
     })
     .await

@@ -10,8 +10,8 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use rand::RngExt;
 
-use super::{queue, schedule};
 use super::send::{Failure, Outcome};
+use super::{queue, schedule};
 use crate::access::hex;
 use crate::db::Conn;
 use crate::db::schema::{webhook_deliveries, webhooks};

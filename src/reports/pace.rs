@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::{self, Conn};
 use crate::db::decimal::Quantity;
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Reference, References};
 use crate::db::types::Ref;
+use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::members::{self, Member, Places};
 use crate::figures::pace::{Pace, PaceCounts};

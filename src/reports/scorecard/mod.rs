@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::{self, Conn};
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::types::{Instant, Ref};
+use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::exchanges::ExchangeFigures;
 use crate::figures::money::MoneyFigures;

@@ -157,7 +157,7 @@ fn load_money(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate, facts: &mut Fa
         pairing: reference(wanted.pairing),
         ..TransactionFilter::default()
     };
-    facts.money = money::load(conn, &filter, None, as_of)?;
+    facts.money = money::load(conn, &filter, as_of)?;
     if wanted.is_by_sector() {
         facts.shares = money::shares(conn, &facts.money)?;
     }

@@ -32,8 +32,8 @@ use crate::resources::audit_events::store as history;
 use crate::resources::milestones::Status as MilestoneStatus;
 use crate::resources::resolutions::{state, state_by_commitment, state_by_milestone};
 use crate::resources::{
-    self as all, agreements, commitments, conferences, exchanges as people, funds, pairings, progress_reports, projects,
-    resolutions, transactions,
+    self as all, agreements, commitments, conferences, exchanges as people, funds, pairings, progress_reports,
+    projects, resolutions, transactions,
 };
 
 /// The audit log up to an instant, and the date that figures are computed for.

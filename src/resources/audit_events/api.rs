@@ -156,7 +156,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &filter, page, &sight)?;
             let (events, page) = store::load_page(conn, page, &sight, |event| event.at.to_key())?;
-            Page::new(&events, page)
+            Ok(Page::of_values(events, page))
         })
     })
     .await

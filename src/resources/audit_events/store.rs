@@ -81,7 +81,11 @@ pub fn between(
         .limit(limit)
         .select(audit_events::id)
         .load(conn)?;
-    let (events, looked_at) = load_bounded(conn, &ids, sight)?;
+    let mut events = Vec::new();
+    let looked_at = each_bounded(conn, &ids, sight, |event| {
+        events.push(event);
+        Ok(())
+    })?;
     // An event that cannot be decoded was looked at as well.
     let is_more = ids.len() as i64 == limit || looked_at < ids.len();
     let last = looked_at.checked_sub(1).and_then(|index| ids.get(index)).filter(|_| is_more);
@@ -268,42 +272,54 @@ fn visit_states<T: DeserializeOwned>(conn: &mut Conn, events: &[i64], visit: &mu
 
 /// Bytes of stored JSON that one page of events holds at most, besides its last events: a page of many large records ends
 /// before its limit. Decoded, they take several times as much.
-const PAGE_BYTES: usize = 1024 * 1024;
+const PAGE_BYTES: usize = 512 * 1024;
 /// Events that are read at a time.
 const EVENTS_TOGETHER: usize = 50;
 
-/// The events of a page, and the page, which ends earlier where the events are large; `key` gives an event's position in the
-/// list's order.
+/// The events of a page as JSON, and the page, which ends earlier where the events are large; `key` gives an event's position
+/// in the list's order.
 pub fn load_page(
     conn: &mut Conn,
     page: PageIds,
     sight: &Sight,
     key: impl Fn(&AuditEvent) -> String,
-) -> Result<(Vec<AuditEvent>, PageIds)> {
-    let (events, looked_at) = load_bounded(conn, &page.ids, sight)?;
+) -> Result<(Vec<Value>, PageIds)> {
     let PageIds { mut ids, mut next, total } = page;
+    let (mut items, mut last) = (Vec::with_capacity(ids.len()), None);
+    let looked_at = each_bounded(conn, &ids, sight, |event| {
+        last = Some(Key { value: key(&event), id: event.id });
+        // An event and its JSON are in memory at the same time one by one alone.
+        items.push(serde_json::to_value(event)?);
+        Ok(())
+    })?;
     if looked_at < ids.len() {
-        next = events.last().map(|event| Key { value: key(event), id: event.id });
+        next = last;
         ids.truncate(looked_at);
     }
-    Ok((events, PageIds { ids, next, total }))
+    Ok((items, PageIds { ids, next, total }))
 }
 
-/// Events by id, in order, until they hold [`PAGE_BYTES`]; and how many of the ids were looked at.
-fn load_bounded(conn: &mut Conn, ids: &[i64], sight: &Sight) -> Result<(Vec<AuditEvent>, usize)> {
-    let (mut events, mut looked_at, mut bytes) = (Vec::with_capacity(ids.len()), 0, 0);
+/// Visits events by id, in order, until they hold [`PAGE_BYTES`]; gives how many of the ids were looked at.
+fn each_bounded(
+    conn: &mut Conn,
+    ids: &[i64],
+    sight: &Sight,
+    mut visit: impl FnMut(AuditEvent) -> Result<()>,
+) -> Result<usize> {
+    let (mut looked_at, mut visited, mut bytes) = (0, 0, 0);
     for chunk in ids.chunks(EVENTS_TOGETHER) {
         for row in load_rows(conn, chunk)? {
             bytes += [&row.before_json, &row.after_json].into_iter().flatten().map(String::len).sum::<usize>();
-            events.push(event(row, sight));
+            visited += 1;
+            visit(event(row, sight))?;
         }
         looked_at += chunk.len();
         // A page without an event would have no position to continue from.
-        if bytes >= PAGE_BYTES && !events.is_empty() {
+        if bytes >= PAGE_BYTES && visited > 0 {
             break;
         }
     }
-    Ok((events, looked_at))
+    Ok(looked_at)
 }
 
 /// Events by id, in order, as a caller with these rights may see them.
@@ -340,20 +356,7 @@ fn event(row: Row, sight: &Sight) -> AuditEvent {
         [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.veil(kind, state));
     }
     let actor_id = sight.is_administrators().then_some(actor_id);
-    AuditEvent {
-        id,
-        at,
-        actor,
-        actor_id,
-        action,
-        entity,
-        record_id,
-        record_code,
-        reason,
-        before,
-        after,
-        request_id,
-    }
+    AuditEvent { id, at, actor, actor_id, action, entity, record_id, record_code, reason, before, after, request_id }
 }
 
 /// The id of a record that is there or was: by its id, its code, or a code that it had.

@@ -12,8 +12,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{conferences, feed, milestones, store};
 use crate::access::feeds::Feed;
-use crate::db::{self, Conn};
 use crate::db::types::Ref;
+use crate::db::{self, Conn};
 use crate::error::{Problem, Result};
 use crate::http::Call;
 use crate::http::guard::FeedKey;

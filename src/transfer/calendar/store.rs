@@ -87,7 +87,9 @@ pub fn each_gone(
         let Some((event, _, at, _)) = rows.last() else { return Ok(()) };
         (from, after) = (*at, *event);
         for (event, id, at, before) in rows {
-            let Some((id, before)) = id.zip(before.and_then(|before| decoded::<Value>(event, &before))) else { continue };
+            let Some((id, before)) = id.zip(before.and_then(|before| decoded::<Value>(event, &before))) else {
+                continue;
+            };
             if before["pairing"]["id"].as_i64() == Some(pairing) {
                 visit(&Gone { id, event, at, before })?;
             }
