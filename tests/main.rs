@@ -15,6 +15,7 @@ mod following;
 mod guides;
 mod hostile;
 mod logs;
+mod memory;
 mod openapi;
 mod openapi_versions;
 mod plans;

@@ -769,6 +769,7 @@ diesel::table! {
         last_status_code -> Nullable<Integer>,
         last_failure -> Nullable<Text>,
         ended_at -> Nullable<Timestamp>,
+        is_blocked -> Bool,
     }
 }
 

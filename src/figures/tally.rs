@@ -5,15 +5,17 @@ use std::collections::HashMap;
 use std::ops::AddAssign;
 
 use chrono::NaiveDate;
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Date, Nullable};
+use diesel::sql_types::{BigInt, Bool, Date, Nullable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::db::Conn;
 use crate::db::decimal::percent;
 use crate::db::schema::milestones;
+use crate::db::types::Instant;
 use crate::error::Result;
 use crate::figures::lateness;
 use crate::resources::milestones::Status;
@@ -104,7 +106,7 @@ impl Tally {
 macro_rules! tallies {
     ($conn:expr, $as_of:expr, $condition:expr, by $owner:expr => $type:ty) => {{
         type Row = ($type, Status, i64, i64, i64, i64, Option<NaiveDate>, i64, i64);
-        let rows: Vec<Row> = milestones::table
+        let rows = milestones::table
             .filter($condition)
             .group_by(($owner, milestones::status))
             // SUM of a bigint is a numeric on PostgreSQL, which the shared DSL cannot read; sums of counts and weights fit a
@@ -124,24 +126,23 @@ macro_rules! tallies {
                     .bind::<Date, _>($as_of)
                     .sql(" THEN 1 END)"),
             ))
-            .load($conn)?;
-        rows.into_iter().map(
-            |(owner, status, count, weight, weighted_progress, overdue, oldest_due_on, baseline_due, on_time)| {
-                let cancelled = status == Status::Cancelled;
-                let mut counts = StatusCounts::default();
-                *counts.of(status) = count;
-                let tally = Tally {
-                    counts,
-                    weight: if cancelled { 0 } else { weight },
-                    weighted_progress: if cancelled { 0 } else { weighted_progress },
-                    overdue,
-                    oldest_due_on,
-                    baseline_due,
-                    on_time,
-                };
-                (owner, tally)
-            },
-        )
+            .load_iter::<Row, DefaultLoadingMode>($conn)?;
+        rows.map(|row| -> Result<_> {
+            let (owner, status, count, weight, weighted_progress, overdue, oldest_due_on, baseline_due, on_time) = row?;
+            let cancelled = status == Status::Cancelled;
+            let mut counts = StatusCounts::default();
+            *counts.of(status) = count;
+            let tally = Tally {
+                counts,
+                weight: if cancelled { 0 } else { weight },
+                weighted_progress: if cancelled { 0 } else { weighted_progress },
+                overdue,
+                oldest_due_on,
+                baseline_due,
+                on_time,
+            };
+            Ok((owner, tally))
+        })
     }};
 }
 
@@ -153,7 +154,8 @@ macro_rules! tally_by {
             let mut sums: HashMap<i64, Tally> = HashMap::new();
             for chunk in ids.chunks(10_000) {
                 let condition = milestones::$column.eq_any(chunk);
-                for (owner, tally) in tallies!(conn, as_of, condition, by milestones::$column => $type) {
+                for row in tallies!(conn, as_of, condition, by milestones::$column => $type) {
+                    let (owner, tally) = row?;
                     Option::<i64>::from(owner)
                         .into_iter()
                         .for_each(|owner| *sums.entry(owner).or_default() += &tally);
@@ -172,38 +174,52 @@ tally_by!(
 tally_by!(by_project by project_id => Option<i64>, "The sums over the milestones of each project.");
 
 /// What milestones belong to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
     pub pairing: i64,
     /// Their own, or that of their project.
     pub agreement: Option<i64>,
     pub project: Option<i64>,
-    /// The day on which they are due, where the sums are by day.
+    /// The day on which they are due, or the first day of the period that it is in, where the sums are by day.
     pub due_on: Option<NaiveDate>,
 }
 
-/// The sums over the milestones of pairings by what they belong to, and by the day on which they are due where that is
-/// asked for.
-pub fn by_owner(conn: &mut Conn, pairings: &[i64], by_day: bool, as_of: NaiveDate) -> Result<Vec<(Owner, Tally)>> {
+/// Visits the sums over the milestones of pairings by what they belong to and their status, and by the day on which they are
+/// due where that is asked for; only over those that were last changed at `changed_by` or earlier, where it is given.
+pub fn by_owner(
+    conn: &mut Conn,
+    pairings: &[i64],
+    by_day: bool,
+    changed_by: Option<Instant>,
+    as_of: NaiveDate,
+    mut visit: impl FnMut(Owner, Tally),
+) -> Result<()> {
     use milestones::dsl as m;
-    let mut sums = Vec::new();
-    for chunk in pairings.chunks(10_000) {
-        let condition = m::pairing_id.eq_any(chunk);
+    let at_any_time = changed_by.is_none();
+    let changed_by = changed_by.unwrap_or_else(Instant::now);
+    // PostgreSQL's client library holds all rows of a statement, and there is one for each day.
+    for chunk in pairings.chunks(if by_day { 1 } else { 10_000 }) {
+        let is_covered = m::updated_at.le(changed_by).or(at_any_time.into_sql::<Bool>());
+        let condition = m::pairing_id.eq_any(chunk).and(is_covered);
         if by_day {
-            let found = tallies!(conn, as_of, condition,
-                by (m::pairing_id, m::agreement_id, m::project_id, m::due_on) => (i64, Option<i64>, Option<i64>, NaiveDate));
-            sums.extend(found.map(|((pairing, agreement, project, due_on), tally)| {
-                (Owner { pairing, agreement, project, due_on: Some(due_on) }, tally)
-            }));
+            // By `is_open`, which follows from the status, as the index has it before the day.
+            for row in tallies!(conn, as_of, condition,
+                by (m::pairing_id, m::agreement_id, m::project_id, m::is_open, m::due_on)
+                    => (i64, Option<i64>, Option<i64>, bool, NaiveDate))
+            {
+                let ((pairing, agreement, project, _, due_on), tally) = row?;
+                visit(Owner { pairing, agreement, project, due_on: Some(due_on) }, tally);
+            }
         } else {
-            let found = tallies!(conn, as_of, condition,
-                by (m::pairing_id, m::agreement_id, m::project_id) => (i64, Option<i64>, Option<i64>));
-            sums.extend(found.map(|((pairing, agreement, project), tally)| {
-                (Owner { pairing, agreement, project, due_on: None }, tally)
-            }));
+            for row in tallies!(conn, as_of, condition,
+                by (m::pairing_id, m::agreement_id, m::project_id) => (i64, Option<i64>, Option<i64>))
+            {
+                let ((pairing, agreement, project), tally) = row?;
+                visit(Owner { pairing, agreement, project, due_on: None }, tally);
+            }
         }
     }
-    Ok(sums)
+    Ok(())
 }
 
 /// A milestone as its figures see it.

@@ -28,7 +28,7 @@ const NOTHING: &str = "000000000000000000000000000000000000000000000000000000000
 /// Events that are in memory at a time; each holds at most two records.
 const WRITTEN_TOGETHER: usize = 500;
 /// Events that are read at a time.
-const READ_TOGETHER: i64 = 500;
+const READ_TOGETHER: i64 = 100;
 
 /// A row of the chain. The action is text here: an unknown one is a change to be found, not a row that cannot be read.
 #[derive(Insertable, Queryable, Selectable)]

@@ -4,6 +4,7 @@
 pub mod chain;
 pub mod pending;
 pub mod refusals;
+pub mod undecodable;
 
 use std::borrow::Cow;
 

@@ -5,29 +5,34 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use chrono::NaiveDate;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::Call;
+use super::export::Body;
+use super::{Call, held, peer};
 use crate::access::{Sight, hex};
 use crate::db::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The most bytes of answers that are kept.
 const KEPT_MAX: usize = 32 * 1024 * 1024;
 /// A larger answer is not kept.
-const ANSWER_MAX: usize = 512 * 1024;
+pub const ANSWER_MAX: usize = 512 * 1024;
 
 /// The answer to a read.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub body: Bytes,
+    /// The body of a large response, which is on disk alone.
+    pub file: Option<Arc<File>>,
     /// With its quotes.
     pub etag: String,
     /// `Link`, where there is a next page.
@@ -42,7 +47,7 @@ impl Answer {
     /// A record at a version.
     pub fn record(value: &impl Serialize, version: i64) -> Result<Answer> {
         let body = serde_json::to_vec(value)?;
-        Ok(Answer { etag: etag(version, &body), body: body.into(), link: None, media_type: JSON })
+        Ok(Answer { etag: etag(version, &body), body: body.into(), file: None, link: None, media_type: JSON })
     }
 
     /// Anything else that is read.
@@ -52,9 +57,13 @@ impl Answer {
 
     /// What is read in a form of its own.
     pub fn file(body: Vec<u8>, media_type: &'static str) -> Answer {
-        let digest = hex(&Sha256::digest(&body)[..8]);
-        Answer { etag: format!("\"{digest}\""), body: body.into(), link: None, media_type }
+        Answer { etag: digest_tag(&Sha256::digest(&body)), body: body.into(), file: None, link: None, media_type }
     }
+}
+
+/// The tag of a body that has no version, by its SHA-256.
+pub fn digest_tag(digest: &[u8]) -> String {
+    format!("\"{}\"", hex(&digest[..8]))
 }
 
 /// A record's tag: its version, which `If-Match` looks at, and a digest of what was sent, which follows figures that
@@ -105,7 +114,7 @@ impl Answers {
 
     fn put(&self, version: i64, today: NaiveDate, asked: &str, answer: &Arc<Answer>) {
         let size = answer.body.len() + asked.len() + 200;
-        if size > ANSWER_MAX {
+        if size > ANSWER_MAX || answer.file.is_some() {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,7 +177,19 @@ impl Call {
                 answer
             }
         };
-        Ok(self.send(&answer))
+        match &answer.file {
+            Some(file) if !self.has_already(&answer.etag) => self.send_file(&answer, file),
+            _ => Ok(self.send(&answer)),
+        }
+    }
+
+    fn send_file(&self, answer: &Answer, file: &File) -> Result<HttpResponse> {
+        // It is sent as slowly as the client reads, so that it counts among the files that one address may have at a time.
+        let place = self.state.limits.enter_file(peer::of(&self.request))?;
+        let body = Body::of_file(file.try_clone().map_err(Error::unexpected)?)?;
+        let mut response = HttpResponse::Ok();
+        response.insert_header((header::ETAG, answer.etag.as_str())).content_type(answer.media_type);
+        Ok(response.body(held::hold(BoxBody::new(body), place)))
     }
 
     /// An answer, or word that the client has it.

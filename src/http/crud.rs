@@ -12,7 +12,7 @@ use super::list::Page;
 use super::{Call, typed};
 use crate::access::Sight;
 use crate::db::Conn;
-use crate::db::page::PageRequest;
+use crate::db::page::{KeyValue, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
@@ -59,9 +59,13 @@ fn page_of<R: Resource>(
     sight: &Sight,
 ) -> Result<Page> {
     let page = R::page(conn, filter, page, view)?;
-    let mut items = serde_json::to_value(R::load(conn, &page.ids, view)?)?;
-    sight.veil(R::KIND, &mut items);
-    Page::new(&items, page)
+    let records = R::load(conn, &page.ids, view)?.into_iter();
+    let items = records.map(|record| {
+        let mut item = serde_json::to_value(record)?;
+        sight.veil(R::KIND, &mut item);
+        Ok(item)
+    });
+    Ok(Page::of_values(items.collect::<Result<_>>()?, page))
 }
 
 pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpResponse> {
@@ -160,13 +164,13 @@ pub async fn history<R: Resource>(call: Call, reference: String, operation: &'st
             let id = audit::id_of(conn, R::KIND, &reference)?
                 .ok_or_else(|| Problem::not_found(R::KIND.name, &reference.0))?;
             let page = audit::history(conn, R::KIND, id, at, page)?;
-            let items = audit::load(conn, &page.ids, &sight)?;
+            let (items, page) = audit::load_page(conn, page, &sight, |event| event.id.to_key())?;
             let mut record = match at {
                 Some(at) => audit::as_it_stood(conn, R::KIND, id, at)?,
                 None => None,
             };
             record.iter_mut().for_each(|record| sight.veil(R::KIND, record));
-            Ok(Page::new(&items, page)?.beside(json!({ "record": record })))
+            Ok(Page::of_values(items, page).beside(json!({ "record": record })))
         })
     })
     .await

@@ -11,6 +11,7 @@ use prometheus::{
 
 use super::AppState;
 use crate::error::{Error, Result};
+use crate::history::undecodable;
 
 /// The seconds by which requests are sorted: from what a cache answers to the longest deadline.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -43,6 +44,7 @@ struct Now {
     disk_free: IntGaugeVec,
     imports_running: IntGauge,
     streams: IntGauge,
+    events_undecodable: IntGauge,
 }
 
 /// Makes and registers metrics.
@@ -114,6 +116,10 @@ impl Now {
             )?,
             imports_running: maker.gauge("pairing_tracker_imports_running", "Imports that this process works on.")?,
             streams: maker.gauge("pairing_tracker_streams", "Event streams that are open.")?,
+            events_undecodable: maker.gauge(
+                "pairing_tracker_audit_events_undecodable",
+                "Audit events that this process skipped because their stored row cannot be decoded, each counted once.",
+            )?,
         })
     }
 
@@ -148,6 +154,7 @@ impl Now {
         }
         self.imports_running.set(number(state.jobs.count()));
         self.streams.set(i64::from(state.limits.streams()));
+        self.events_undecodable.set(number(undecodable::count()));
     }
 }
 

@@ -23,6 +23,7 @@ pub mod patch;
 pub mod peer;
 pub mod readiness;
 mod refused;
+pub mod spooled;
 mod unread;
 
 use std::future::{Ready, ready};

@@ -206,19 +206,37 @@ pub fn search_bodies<R: Resource>(
     R::load(conn, ids, view)?.into_iter().map(body).collect()
 }
 
-/// Every record that a filter covers; read page by page, so that the filter asks for the order of ids.
-pub fn load_all<R: Resource>(conn: &mut Conn, filter: &R::Filter, view: View) -> Result<Vec<R::Read>> {
-    let mut all = Vec::new();
+/// Records of a kind that are in memory at a time where all that a filter covers are visited.
+const VISITED_TOGETHER: i64 = 500;
+
+/// Visits every record that a filter covers, some hundred at a time.
+pub fn each_page<R: Resource>(
+    conn: &mut Conn,
+    filter: &R::Filter,
+    view: View,
+    mut visit: impl FnMut(&mut Conn, Vec<R::Read>) -> Result<()>,
+) -> Result<()> {
     let mut after = None;
     loop {
-        let request = PageRequest { limit: 1_000, after, count: false, list: String::new() };
+        let request = PageRequest { limit: VISITED_TOGETHER, after, count: false, list: String::new() };
         let page = R::page(conn, filter, &request, view)?;
-        all.extend(R::load(conn, &page.ids, view)?);
+        let records = R::load(conn, &page.ids, view)?;
+        visit(conn, records)?;
         after = page.next;
         if after.is_none() {
-            return Ok(all);
+            return Ok(());
         }
     }
+}
+
+/// Every record that a filter covers, all of them in memory: for kinds and filters that cover few.
+pub fn load_all<R: Resource>(conn: &mut Conn, filter: &R::Filter, view: View) -> Result<Vec<R::Read>> {
+    let mut all = Vec::new();
+    each_page::<R>(conn, filter, view, |_, records| {
+        all.extend(records);
+        Ok(())
+    })?;
+    Ok(all)
 }
 
 /// Locks a record for a change; refuses who may not write it, and a stale precondition.

@@ -203,6 +203,11 @@ impl Service {
         answer_of(&mut stream)
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The process's resident memory in KiB; only Linux says so.
     pub fn memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;

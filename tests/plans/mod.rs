@@ -10,6 +10,8 @@
 //! list functions are called on a connection that notes what it is asked, for a first page and for a later one.
 
 mod data;
+mod outbox;
+mod recorded;
 
 use std::sync::{Arc, Mutex};
 
@@ -191,6 +193,19 @@ fn middle(sort: &str) -> Key {
 
 /// The statement that reads a page of ids, as the list's own function sends it.
 fn statement(conn: &mut Conn, case: &Case, filter: &Value, sort: &str, after: Option<Key>) -> String {
+    let mut filter = filter.clone();
+    filter["sort"] = json!(sort);
+    let page = PageRequest { limit: 20, after, count: false, list: String::new() };
+    let mut found = statements(conn, |conn| {
+        (case.list)(conn, filter, &page).expect("the list is read");
+    });
+    found.retain(|text| text.contains(" ORDER BY ") && text.contains(" LIMIT "));
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+/// The statements that some work sends, without their values.
+fn statements(conn: &mut Conn, work: impl FnOnce(&mut Conn)) -> Vec<String> {
     let noted = Arc::new(Mutex::new(Vec::new()));
     let notes = noted.clone();
     conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -198,18 +213,10 @@ fn statement(conn: &mut Conn, case: &Case, filter: &Value, sort: &str, after: Op
             notes.lock().expect("no panic").push(query.to_string());
         }
     });
-    let mut filter = filter.clone();
-    filter["sort"] = json!(sort);
-    let page = PageRequest { limit: 20, after, count: false, list: String::new() };
-    (case.list)(conn, filter, &page).expect("the list is read");
+    work(conn);
     conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
     let noted = noted.lock().expect("no panic");
-    let found: Vec<&str> =
-        noted.iter().map(|text| text.split(" -- binds:").next().unwrap_or_default().trim()).collect();
-    let pages: Vec<&&str> =
-        found.iter().filter(|text| text.contains(" ORDER BY ") && text.contains(" LIMIT ")).collect();
-    assert_eq!(pages.len(), 1, "{found:?}");
-    (*pages[0]).to_owned()
+    noted.iter().map(|text| text.split(" -- binds:").next().unwrap_or_default().trim().to_owned()).collect()
 }
 
 /// A step of SQLite's plans.

@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use self::booked::{Booked, Shares, load, shares};
+pub use self::booked::{Booked, Shares, each, load, shares};
 use crate::db::decimal::Fen;
 use crate::error::{Error, Result};
 use crate::resources::transactions::Kind;

@@ -1,6 +1,6 @@
 //! What a scorecard sums: facts, whatever they were read from, and the groups that each of them counts in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
@@ -73,6 +73,30 @@ pub struct ExchangeFact {
     pub sending: Option<i64>,
     pub hosting: Option<i64>,
     pub fact: exchanges::Fact,
+}
+
+/// Sums over milestones by what they belong to, while they are read. Where the rows are members, also by the periods of
+/// their pairing in which its members are the same: within one, the day that a milestone is due makes no difference.
+pub struct Tallies {
+    by_member: bool,
+    sums: HashMap<Owner, Tally>,
+}
+
+impl Tallies {
+    pub fn new(by_member: bool) -> Tallies {
+        Tallies { by_member, sums: HashMap::new() }
+    }
+
+    /// Adds milestones of one owner that are due on `owner.due_on`, or on any day where the rows are no members.
+    pub fn add(&mut self, facts: &Facts, mut owner: Owner, tally: &Tally) {
+        let members = facts.pairings.get(&owner.pairing).map_or(&[][..], |pairing| &pairing.members);
+        owner.due_on = owner.due_on.filter(|_| self.by_member).map(|day| members::period_start(members, day));
+        *self.sums.entry(owner).or_default() += tally;
+    }
+
+    pub fn into_sums(self) -> Vec<(Owner, Tally)> {
+        self.sums.into_iter().collect()
+    }
 }
 
 /// One thing that counts.

@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{follow, store};
 use crate::db::Conn;
-use crate::db::page::PageRequest;
+use crate::db::page::{KeyValue, PageRequest};
 use crate::db::types::{Instant, Ref};
 use crate::error::Result;
 use crate::history::Action;
@@ -44,11 +44,11 @@ pub struct AuditEvent {
     pub record_code: Option<String>,
     /// The reason that was given; the problem's code where requests were refused.
     pub reason: Option<String>,
-    /// The record before; null when it was created.
+    /// The record before the write; null when it was created, and where the stored text cannot be decoded.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub before: Option<Value>,
-    /// The record after; null when it was deleted. Where requests were refused: what was asked for, from which address, and
-    /// how often.
+    /// The record after the write; null when it was deleted, and where the stored text cannot be decoded. Where requests were
+    /// refused: the request, its address, and how often it was repeated.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub after: Option<Value>,
     /// Names the request in the service's log.
@@ -155,7 +155,8 @@ async fn list(call: Call) -> Result<HttpResponse> {
         let filter: AuditEventFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &filter, page, &sight)?;
-            Page::new(&store::load(conn, &page.ids, &sight)?, page)
+            let (events, page) = store::load_page(conn, page, &sight, |event| event.at.to_key())?;
+            Ok(Page::of_values(events, page))
         })
     })
     .await

@@ -166,9 +166,9 @@ impl Stream {
         let (filter, sight, after) = (self.filter.clone(), self.sight.clone(), self.after);
         let read = self.store.read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
             let up_to = store::newest(conn)?;
-            Ok((store::between(conn, &filter, after, up_to, TOGETHER, &sight)?, up_to))
+            store::between(conn, &filter, after, up_to, TOGETHER, &sight)
         });
-        let (events, up_to) = match read.await {
+        let store::Following { events, looked_at, is_more } = match read.await {
             // It is asked again with the next change, or the next word.
             Err(Error::Unavailable(cause)) => {
                 tracing::warn!(cause, "a stream of the history has to wait");
@@ -176,8 +176,7 @@ impl Stream {
             }
             read => read?,
         };
-        let is_more = events.len() as i64 == TOGETHER;
-        self.after = if is_more { events.last().map_or(up_to, |event| event.id) } else { up_to };
+        self.after = looked_at;
         for event in events {
             text.push_str(&message(&event)?);
         }

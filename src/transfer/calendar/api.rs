@@ -1,23 +1,24 @@
 //! The feeds, as calendar programs read them.
 
+use std::io::Write;
+
 use actix_web::http::header;
 use actix_web::web::Path;
 use actix_web::{HttpMessage, HttpResponse, get};
+use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::store::{self, Gone};
-use super::{Entry, conferences, feed, milestones};
+use super::{conferences, feed, milestones, store};
 use crate::access::feeds::Feed;
-use crate::db::Conn;
-use crate::db::reference::Kind;
 use crate::db::types::Ref;
+use crate::db::{self, Conn};
 use crate::error::{Problem, Result};
 use crate::http::Call;
-use crate::http::answer::Answer;
 use crate::http::guard::FeedKey;
 use crate::http::list::AsOf;
+use crate::http::spooled::Spooled;
 use crate::msg;
 use crate::resources::conferences::Conferences;
 use crate::resources::conferences::api::{ConferenceFilter, Sort as ConferenceSort};
@@ -78,8 +79,10 @@ async fn answer(call: Call, reference: String, feed: Feed, operation: &'static s
     let mut response = call
         .answer_to(&asked, |_, _| {
             Ok(move |conn: &mut Conn| {
-                let text = text(conn, &Ref(reference), feed, view, today, language)?;
-                Ok(Answer::file(text.into_bytes(), MEDIA_TYPE))
+                let mut body = Spooled::new();
+                let reference = Ref(reference);
+                db::in_snapshot(conn, |conn| write(conn, &mut body, &reference, feed, view, today, language))?;
+                body.into_answer(MEDIA_TYPE)
             })
         })
         .await?;
@@ -90,45 +93,49 @@ async fn answer(call: Call, reference: String, feed: Feed, operation: &'static s
     Ok(response)
 }
 
-/// Tells of a deleted record as a day that is cancelled, where it had one.
-type Telling = fn(&Gone, Language) -> Result<Option<Entry>>;
-
-fn text(
+fn write(
     conn: &mut Conn,
+    out: &mut impl Write,
     reference: &Ref,
     feed: Feed,
     view: View,
-    today: chrono::NaiveDate,
+    today: NaiveDate,
     language: Language,
-) -> Result<String> {
+) -> Result<()> {
     let id =
         pairings::KIND.find(conn, reference)?.ok_or_else(|| Problem::not_found(pairings::KIND.name, &reference.0))?;
     let names = (pairings::KIND.references)(conn, &[id])?;
     let Text { zh, en } =
         names.into_iter().next().map(|found| found.name).unwrap_or_else(|| Text { zh: String::new(), en: None });
     let en = en.unwrap_or_else(|| zh.clone());
+    let title = match feed {
+        Feed::Milestones => msg!("{zh}：里程碑", "{en}: milestones"),
+        Feed::Conferences => msg!("{zh}：会议", "{en}: conferences"),
+    };
+    let mut text = feed::Feed::begin(out, title.get(language), store::database(conn)?)?;
     let pairing = Some(Ref(id.to_string()));
-    let (title, mut entries, kind, tell): (_, Vec<Entry>, &Kind, Telling) = match feed {
+    match feed {
         Feed::Milestones => {
             let filter = MilestoneFilter { pairing, sort: Some(MilestoneSort::Id), ..MilestoneFilter::default() };
-            let all = record::load_all::<Milestones>(conn, &filter, view)?;
-            let entries = all.iter().map(|milestone| milestones::entry(milestone, language)).collect();
-            let title = msg!("{zh}：里程碑", "{en}: milestones");
-            (title, entries, &crate::resources::milestones::KIND, milestones::gone)
+            record::each_page::<Milestones>(conn, &filter, view, |_, page| {
+                page.iter().try_for_each(|milestone| text.entry(milestones::entry(milestone, language)))
+            })?;
+            store::each_gone(conn, &crate::resources::milestones::KIND, id, today, |gone| {
+                milestones::gone(gone, language).map_or(Ok(()), |entry| text.entry(entry))
+            })?;
         }
         Feed::Conferences => {
             let filter = ConferenceFilter { pairing, sort: Some(ConferenceSort::Id), ..ConferenceFilter::default() };
-            let all = record::load_all::<Conferences>(conn, &filter, view)?;
-            let entries = all.iter().filter_map(|conference| conferences::entry(conference, language)).collect();
-            let title = msg!("{zh}：会议", "{en}: conferences");
-            (title, entries, &crate::resources::conferences::KIND, conferences::gone)
+            record::each_page::<Conferences>(conn, &filter, view, |_, page| {
+                let mut entries = page.iter().filter_map(|conference| conferences::entry(conference, language));
+                entries.try_for_each(|entry| text.entry(entry))
+            })?;
+            store::each_gone(conn, &crate::resources::conferences::KIND, id, today, |gone| {
+                conferences::gone(gone, language).map_or(Ok(()), |entry| text.entry(entry))
+            })?;
         }
-    };
-    for gone in store::gone(conn, kind, id, today)? {
-        entries.extend(tell(&gone, language)?);
     }
-    let database = store::database(conn)?;
-    feed::text(title.get(language), &database, entries)
+    text.end()
 }
 
 /// Mounts the operations.

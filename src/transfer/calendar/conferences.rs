@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::Entry;
 use super::store::Gone;
-use crate::error::Result;
 use crate::msg;
 use crate::resources::conferences::api::Conference;
 use crate::resources::conferences::{Kind, Status};
@@ -68,9 +67,9 @@ struct Kept {
     version: i64,
 }
 
-/// A conference that was deleted, as cancelled; `None` where it had no day.
-pub fn gone(gone: &Gone, language: Language) -> Result<Option<Entry>> {
-    let Kept { kind, sequence_number, title, held_on, version } = serde_json::from_value(gone.before.clone())?;
+/// A conference that was deleted, as cancelled; `None` where it had no day, or where what is stored of it cannot be decoded.
+pub fn gone(gone: &Gone, language: Language) -> Option<Entry> {
+    let Kept { kind, sequence_number, title, held_on, version } = gone.snapshot()?;
     let name = kind.name_of(title, sequence_number);
-    Ok(held_on.map(|on| gone.cancelled("conference", on, version, &name, &kind_words(kind), language)))
+    held_on.map(|on| gone.cancelled("conference", on, version, &name, &kind_words(kind), language))
 }

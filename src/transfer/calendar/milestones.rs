@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::Entry;
 use super::store::Gone;
-use crate::error::Result;
 use crate::msg;
 use crate::resources::milestones::Status;
 use crate::resources::milestones::api::Milestone;
@@ -82,9 +81,8 @@ struct Kept {
     version: i64,
 }
 
-/// A milestone that was deleted, as cancelled.
-pub fn gone(gone: &Gone, language: Language) -> Result<Option<Entry>> {
-    let Kept { title, due_on, version } = serde_json::from_value(gone.before.clone())?;
-    let entry = gone.cancelled("milestone", due_on, version, &title, &kind(), language);
-    Ok(Some(entry))
+/// A milestone that was deleted, as cancelled; `None` where what is stored of it cannot be decoded.
+pub fn gone(gone: &Gone, language: Language) -> Option<Entry> {
+    let Kept { title, due_on, version } = gone.snapshot()?;
+    Some(gone.cancelled("milestone", due_on, version, &title, &kind(), language))
 }

@@ -5,6 +5,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use icalendar::EventStatus;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Entry, TOLD_FOR_DAYS};
@@ -13,18 +14,27 @@ use crate::db::reference::Kind;
 use crate::db::schema::audit_events;
 use crate::db::types::Instant;
 use crate::error::Result;
+use crate::history::undecodable;
 use crate::msg;
+use crate::resources::audit_events::store::decoded;
 use crate::text::{Language, Msg, Text};
 
 /// A record that was deleted.
 pub struct Gone {
     id: i64,
+    /// The event of its deletion.
+    event: i64,
     at: Instant,
     /// The record as it was.
-    pub before: Value,
+    before: Value,
 }
 
 impl Gone {
+    /// What a feed shows of the record; `None`, and reported, where it cannot be decoded.
+    pub fn snapshot<T: DeserializeOwned>(&self) -> Option<T> {
+        T::deserialize(&self.before).map_err(|error| undecodable::report(self.event, &error)).ok()
+    }
+
     /// The day that is cancelled. Nothing else is told of what is no longer there.
     pub fn cancelled(
         &self,
@@ -50,26 +60,41 @@ impl Gone {
     }
 }
 
-/// The records of a kind that were deleted from a pairing in the days before this one, oldest first.
-pub fn gone(conn: &mut Conn, kind: &Kind, pairing: i64, today: NaiveDate) -> Result<Vec<Gone>> {
+/// Deletions that are in memory at a time.
+const TOGETHER: i64 = 200;
+
+/// Visits the records of a kind that were deleted from a pairing in the days before this one, oldest first.
+pub fn each_gone(
+    conn: &mut Conn,
+    kind: &Kind,
+    pairing: i64,
+    today: NaiveDate,
+    mut visit: impl FnMut(&Gone) -> Result<()>,
+) -> Result<()> {
     let since = (today - TimeDelta::days(TOLD_FOR_DAYS)).and_time(NaiveTime::MIN).and_utc();
-    let rows: Vec<(Option<i64>, Instant, Option<String>)> = audit_events::table
-        .filter(audit_events::entity.eq(kind.name))
-        // As a literal: the index of deletions serves no bound parameter.
-        .filter(sql::<Bool>("action = 'delete'"))
-        .filter(audit_events::at.ge(Instant::from(since)))
-        .order((audit_events::at, audit_events::id))
-        .select((audit_events::record_id, audit_events::at, audit_events::before_json))
-        .load(conn)?;
-    let mut gone = Vec::new();
-    for (id, at, before) in rows {
-        let (Some(id), Some(before)) = (id, before) else { continue };
-        let before: Value = serde_json::from_str(&before)?;
-        if before["pairing"]["id"].as_i64() == Some(pairing) {
-            gone.push(Gone { id, at, before });
+    let (mut from, mut after) = (Instant::from(since), 0);
+    loop {
+        let rows: Vec<(i64, Option<i64>, Instant, Option<String>)> = audit_events::table
+            .filter(audit_events::entity.eq(kind.name))
+            // As a literal: the index of deletions serves no bound parameter.
+            .filter(sql::<Bool>("action = 'delete'"))
+            .filter(audit_events::at.ge(from))
+            .filter(audit_events::at.gt(from).or(audit_events::id.gt(after)))
+            .order((audit_events::at, audit_events::id))
+            .limit(TOGETHER)
+            .select((audit_events::id, audit_events::record_id, audit_events::at, audit_events::before_json))
+            .load(conn)?;
+        let Some((event, _, at, _)) = rows.last() else { return Ok(()) };
+        (from, after) = (*at, *event);
+        for (event, id, at, before) in rows {
+            let Some((id, before)) = id.zip(before.and_then(|before| decoded::<Value>(event, &before))) else {
+                continue;
+            };
+            if before["pairing"]["id"].as_i64() == Some(pairing) {
+                visit(&Gone { id, event, at, before })?;
+            }
         }
     }
-    Ok(gone)
 }
 
 /// What tells this database from others: the beginning of the hash of the first event of its history.
