@@ -3,6 +3,7 @@
 //! Everything else speaks to [`Conn`] in Diesel's portable DSL. What differs is here, each as a function that matches
 //! on the backend: opening, migrating, locking, full-text search, and the version of the data.
 
+mod graph;
 mod migrations;
 mod search;
 
@@ -13,6 +14,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::sql_types::{BigInt, Text};
 
+pub use graph::{Edges, reachable};
 pub use migrations::{migrate, pending_migrations, revert_all};
 pub use search::{SearchSql, add_search_texts, put_search_text, search_sql};
 

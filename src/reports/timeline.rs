@@ -143,51 +143,33 @@ pub async fn get_timeline(call: Call) -> Result<HttpResponse> {
 /// What the filter covers, by ids.
 struct Scope<'a> {
     filter: &'a TimelineFilter,
-    pairings: Option<Vec<i64>>,
-    sector: Option<InSector>,
-}
-
-/// The agreements and projects in a sector, and the sector.
-struct InSector {
-    sector: i64,
-    agreements: Vec<i64>,
-    projects: Vec<i64>,
+    programme: Option<i64>,
+    pairing: Option<i64>,
+    sector: Option<i64>,
 }
 
 impl Scope<'_> {
     fn resolve<'a>(conn: &mut Conn, filter: &'a TimelineFilter) -> Result<Scope<'a>> {
-        use crate::db::schema::{agreement_sectors, pairings as p, project_sectors};
         let TimelineFilter { programme, pairing, sector, event: _, from: _, to: _, as_of: _ } = filter;
         let mut faults = Faults::default();
         let programme = programmes::KIND.resolve_optional(conn, &mut faults, "/query/programme", programme.as_ref())?;
         let pairing = pairings::KIND.resolve_optional(conn, &mut faults, "/query/pairing", pairing.as_ref())?;
         let sector = sectors::KIND.resolve_optional(conn, &mut faults, "/query/sector", sector.as_ref())?;
         faults.refuse()?;
-        let mut of_scope = p::table.select(p::id).into_boxed::<MultiBackend>();
-        if let Some(id) = programme {
-            of_scope = of_scope.filter(p::programme_id.eq(id));
-        }
-        if let Some(id) = pairing {
-            of_scope = of_scope.filter(p::id.eq(id));
-        }
-        let is_narrowed = programme.is_some() || pairing.is_some();
-        let pairings = if is_narrowed { Some(of_scope.load(conn)?) } else { None };
-        let sector = match sector {
-            None => None,
-            Some(sector) => Some(InSector {
-                sector,
-                agreements: agreement_sectors::table
-                    .filter(agreement_sectors::sector_id.eq(sector))
-                    .select(agreement_sectors::agreement_id)
-                    .load(conn)?,
-                projects: project_sectors::table
-                    .filter(project_sectors::sector_id.eq(sector))
-                    .select(project_sectors::project_id)
-                    .load(conn)?,
-            }),
-        };
-        Ok(Scope { filter, pairings, sector })
+        Ok(Scope { filter, programme, pairing, sector })
     }
+}
+
+/// The ids of the agreements, or of the projects, in a sector, as a subquery.
+macro_rules! ids_in {
+    (agreements, $sector:expr) => {{
+        use crate::db::schema::agreement_sectors as s;
+        s::table.filter(s::sector_id.eq(*$sector)).select(s::agreement_id)
+    }};
+    (projects, $sector:expr) => {{
+        use crate::db::schema::project_sectors as s;
+        s::table.filter(s::sector_id.eq(*$sector)).select(s::project_id)
+    }};
 }
 
 /// One date of one record.
@@ -236,8 +218,13 @@ macro_rules! source {
             let narrowed = || {
                 let mut query = t::table.filter(t::$column.is_not_null()).into_boxed::<MultiBackend>();
                 $(query = query.filter($condition);)?
-                if let Some(pairings) = &$scope.pairings {
-                    query = query.filter(t::pairing_id.eq_any(pairings));
+                if let Some(programme) = $scope.programme {
+                    use crate::db::schema::pairings as p;
+                    let of_programme = p::table.filter(p::programme_id.eq(programme)).select(p::id);
+                    query = query.filter(t::pairing_id.eq_any(of_programme));
+                }
+                if let Some(pairing) = $scope.pairing {
+                    query = query.filter(t::pairing_id.eq(pairing));
                 }
                 if let Some(from) = $scope.filter.from {
                     query = query.filter(t::$column.ge(from));
@@ -315,17 +302,18 @@ fn agreements_and_meetings(
     found: &mut Found,
 ) -> Result<()> {
     source!(conn, scope, page, after, found, 0, Signed, agreements.signed_on,
-        in sector |sector| t::id.eq_any(&sector.agreements));
+        in sector |sector| t::id.eq_any(ids_in!(agreements, sector)));
     source!(conn, scope, page, after, found, 1, Effective, agreements.effective_on,
-        in sector |sector| t::id.eq_any(&sector.agreements));
+        in sector |sector| t::id.eq_any(ids_in!(agreements, sector)));
     source!(conn, scope, page, after, found, 2, StatusChanged, agreements.status_on,
         where t::status.eq_any([agreements::Status::Suspended, agreements::Status::Terminated]),
-        in sector |sector| t::id.eq_any(&sector.agreements));
+        in sector |sector| t::id.eq_any(ids_in!(agreements, sector)));
     source!(conn, scope, page, after, found, 3, Held, conferences.held_on, where t::status.ne(conferences::Status::Cancelled));
     source!(conn, scope, page, after, found, 4, Due, resolutions.due_on);
     source!(conn, scope, page, after, found, 5, Done, resolutions.done_on);
     source!(conn, scope, page, after, found, 6, Due, commitments.due_on,
-        in sector |sector| t::sector_id.eq(sector.sector).or(t::sector_id.is_null().and(t::agreement_id.eq_any(&sector.agreements)).nullable()));
+        in sector |sector| t::sector_id.eq(*sector)
+            .or(t::sector_id.is_null().and(t::agreement_id.eq_any(ids_in!(agreements, sector))).nullable()));
     Ok(())
 }
 
@@ -335,8 +323,8 @@ macro_rules! is_in {
         use crate::db::schema::{milestones as m, project_sectors as s};
         let divided = s::table.select(s::project_id.nullable());
         let by_agreement = m::project_id.is_null().nullable().or(m::project_id.ne_all(divided));
-        let of_agreement = m::agreement_id.eq_any(&$sector.agreements).and(by_agreement);
-        m::project_id.eq_any(&$sector.projects).or(of_agreement)
+        let of_agreement = m::agreement_id.eq_any(ids_in!(agreements, $sector).nullable()).and(by_agreement);
+        m::project_id.eq_any(ids_in!(projects, $sector).nullable()).or(of_agreement)
     }};
 }
 
@@ -348,9 +336,9 @@ fn work(
     found: &mut Found,
 ) -> Result<()> {
     source!(conn, scope, page, after, found, 7, PlannedStart, projects.planned_start_on,
-        in sector |sector| t::id.eq_any(&sector.projects));
+        in sector |sector| t::id.eq_any(ids_in!(projects, sector)));
     source!(conn, scope, page, after, found, 8, ActualStart, projects.actual_start_on,
-        in sector |sector| t::id.eq_any(&sector.projects));
+        in sector |sector| t::id.eq_any(ids_in!(projects, sector)));
     source!(conn, scope, page, after, found, 9, BaselineDue, milestones.baseline_due_on, in sector |sector| is_in!(sector));
     source!(conn, scope, page, after, found, 10, Due, milestones.due_on, in sector |sector| is_in!(sector));
     source!(conn, scope, page, after, found, 11, Done, milestones.met_on, in sector |sector| is_in!(sector));
@@ -359,11 +347,11 @@ fn work(
     source!(conn, scope, page, after, found, 14, PlannedEnd, exchanges.planned_end_on);
     source!(conn, scope, page, after, found, 15, ActualEnd, exchanges.actual_end_on);
     source!(conn, scope, page, after, found, 16, PlannedEnd, projects.planned_end_on,
-        in sector |sector| t::id.eq_any(&sector.projects));
+        in sector |sector| t::id.eq_any(ids_in!(projects, sector)));
     source!(conn, scope, page, after, found, 17, ActualEnd, projects.actual_end_on,
-        in sector |sector| t::id.eq_any(&sector.projects));
+        in sector |sector| t::id.eq_any(ids_in!(projects, sector)));
     source!(conn, scope, page, after, found, 18, Expires, agreements.expires_on,
-        in sector |sector| t::id.eq_any(&sector.agreements));
+        in sector |sector| t::id.eq_any(ids_in!(agreements, sector)));
     Ok(())
 }
 
