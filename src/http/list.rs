@@ -84,8 +84,8 @@ pub struct Listing {
 }
 
 impl Call {
-    /// [`Call::list`] of records that belong to callers one by one, whatever else they see: what is kept for one is not
-    /// shown to another.
+    /// [`Call::list`] of records that belong to single callers: a response that is cached for one is never sent to another,
+    /// though both may see the same personal data.
     pub async fn list_own<W>(
         &self,
         operation: &'static str,

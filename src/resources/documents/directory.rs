@@ -42,8 +42,9 @@ pub fn write(directory: &Path, sha256: &str, bytes: &[u8]) -> Result<()> {
         return present.sync_all().and_then(|()| sync(directory)).map_err(failed);
     }
     // Created anew under a random name, and removed when this fails.
+    let name = format!("{sha256}.");
     let mut part = tempfile::Builder::new();
-    part.prefix(sha256).suffix(PART);
+    part.prefix(&name).suffix(PART);
     readable_by_others(&mut part);
     let mut part = part.tempfile_in(directory).map_err(failed)?;
     part.write_all(bytes).and_then(|()| part.as_file().sync_all()).map_err(failed)?;
