@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`keys`] | the keys that callers show |
+//! | [`names`] | the names of actors, of which each origin has its own |
 //! | [`feeds`] | the keys that calendar programs show in the URL of the one feed that each opens |
 //! | [`oidc`] | the tokens that callers show instead, of an OpenID Connect issuer |
 //! | [`policy`] | who may do what: the table, and the decision |
@@ -11,6 +12,7 @@
 
 pub mod feeds;
 pub mod keys;
+pub mod names;
 pub mod oidc;
 pub mod policy;
 pub mod revoked;
@@ -41,7 +43,8 @@ text_enum! {
 /// Who makes a request.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The name that the history keeps. Names may be shared, identities are not.
+    /// The name that the audit log and the records show. Names may be shared within one origin ([`names`]), identities are
+    /// not.
     pub name: String,
     pub identity: Identity,
     pub role: Role,
@@ -99,7 +102,7 @@ impl Sight {
     }
 
     /// Whether this covers the personal data of a record, as it is read.
-    fn covers(&self, fields: &serde_json::Map<String, Value>) -> bool {
+    pub fn covers(&self, fields: &serde_json::Map<String, Value>) -> bool {
         let pairing = fields.get("pairing").and_then(|pairing| pairing["id"].as_i64());
         match (self, pairing) {
             (Sight::Pairings(seen), Some(pairing)) => seen.contains(&pairing),

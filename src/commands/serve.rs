@@ -1,7 +1,7 @@
 //! `serve`: migrate, seed when asked and empty, serve, and stop gracefully.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
@@ -9,7 +9,7 @@ use actix_web::{App, HttpServer, web};
 use super::{Outcome, database, listen, seed};
 use crate::access::oidc::Issuer;
 use crate::app::app;
-use crate::config::Settings;
+use crate::config::{FileStore, Settings};
 use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
 use crate::http::AppState;
@@ -17,6 +17,7 @@ use crate::http::connections::Connections;
 use crate::http::metrics;
 use crate::openapi;
 use crate::outbox::Outbox;
+use crate::resources::documents::sweep::{self, Swept};
 use crate::transfer::imports::jobs::Jobs;
 
 /// How long requests in flight may take when the service stops, in seconds.
@@ -90,6 +91,7 @@ pub fn serve(settings: Settings) -> Outcome {
         }
         let outbox = Outbox::start(kept.clone().into_inner());
         let writing = actix_web::rt::spawn(write_down(kept.clone()));
+        let sweeping = actix_web::rt::spawn(sweep_files(kept.clone()));
         let closing = actix_web::rt::spawn(async move {
             loop {
                 tokio::time::sleep(LOOK).await;
@@ -105,6 +107,7 @@ pub fn serve(settings: Settings) -> Outcome {
         sent.await.map_err(|e| format!("the work on webhooks failed: {e}"))?;
         closing.abort();
         writing.abort();
+        sweeping.abort();
         kept.refusals.flush(&kept.store).await.map_err(|e| format!("cannot write what was refused last: {e}"))?;
         kept.uses.flush(&kept.store).await.map_err(|e| format!("cannot write which keys were used last: {e}"))?;
         eprintln!("Stopped.");
@@ -147,6 +150,23 @@ async fn write_down(state: web::Data<AppState>) {
         if let Err(error) = state.uses.flush_in_time(&state.store).await {
             tracing::warn!(%error, "cannot write which keys were used; trying again");
         }
+    }
+}
+
+/// Removes documents' files that no record refers to: at the start, and then once a day.
+async fn sweep_files(state: web::Data<AppState>) {
+    let FileStore::Directory(directory) = &state.settings.files else { return };
+    loop {
+        match sweep::sweep(&state.store, directory, SystemTime::now()).await {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(Swept { parts, set_aside, restored, removed }) => {
+                tracing::info!(parts, set_aside, restored, removed, "swept the directory of documents' files");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot sweep the directory of documents' files; trying again tomorrow")
+            }
+        }
+        tokio::time::sleep(sweep::EVERY).await;
     }
 }
 

@@ -4,6 +4,7 @@
 //! on the backend: opening, migrating, locking, full-text search, and the version of the data.
 
 mod connect;
+mod graph;
 mod migrations;
 mod search;
 pub mod sqlite;
@@ -16,6 +17,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 pub use connect::{Copy, Manager};
+pub use graph::{Edges, reachable};
 pub use migrations::{lacking_migrations, migrate, pending_migrations, revert_all, unknown_migration};
 pub use search::{
     SearchRow, SearchSql, add_search_texts, put_search_text, search_rows_after, search_sql, search_texts,

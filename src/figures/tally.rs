@@ -25,9 +25,9 @@ use crate::resources::milestones::Status;
 pub struct Tally {
     pub counts: StatusCounts,
     /// Σ weight of those not cancelled, in thousandths.
-    pub weight: i64,
+    pub weight: i128,
     /// Σ weight·progress of those not cancelled, in thousandths of a percent.
-    pub weighted_progress: i64,
+    pub weighted_progress: i128,
     pub overdue: i64,
     /// The earliest due date among the overdue.
     pub oldest_due_on: Option<NaiveDate>,
@@ -92,7 +92,7 @@ impl AddAssign<&Tally> for Tally {
 impl Tally {
     /// Progress in percent; `None` where there is no weight.
     pub fn progress(&self) -> Option<f64> {
-        percent(self.weighted_progress.into(), i128::from(self.weight) * 100)
+        percent(self.weighted_progress, self.weight * 100)
     }
 
     /// How many milestones the progress counts.
@@ -102,21 +102,32 @@ impl Tally {
     }
 }
 
+/// Joins a sum that the database took in two parts, of what is above the lowest 32 bits and of these, which a `BIGINT`
+/// holds for two thousand million rows of any value. SQLite fails a `SUM` that does not fit a `BIGINT`.
+fn joined(high: i64, low: i64) -> i128 {
+    (i128::from(high) << 32) + i128::from(low)
+}
+
 /// The sums over the milestones that fit a condition, by owner and status, in one query.
 macro_rules! tallies {
     ($conn:expr, $as_of:expr, $condition:expr, by $owner:expr => $type:ty) => {{
-        type Row = ($type, Status, i64, i64, i64, i64, Option<NaiveDate>, i64, i64);
+        type Row = ($type, Status, i64, (i64, i64), (i64, i64), i64, Option<NaiveDate>, i64, i64);
         let rows = milestones::table
             .filter($condition)
             .group_by(($owner, milestones::status))
-            // SUM of a bigint is a numeric on PostgreSQL, which the shared DSL cannot read; sums of counts and weights fit a
-            // bigint.
+            // SUM of a bigint is a numeric on PostgreSQL, which the shared DSL cannot read: each part is cast back.
             .select((
                 $owner,
                 milestones::status,
                 diesel::dsl::count_star(),
-                sql::<BigInt>("CAST(SUM(weight_thousandths) AS BIGINT)"),
-                sql::<BigInt>("CAST(SUM(weight_thousandths * progress) AS BIGINT)"),
+                (
+                    sql::<BigInt>("CAST(SUM(weight_thousandths >> 32) AS BIGINT)"),
+                    sql::<BigInt>("CAST(SUM(weight_thousandths & 4294967295) AS BIGINT)"),
+                ),
+                (
+                    sql::<BigInt>("CAST(SUM((weight_thousandths * progress) >> 32) AS BIGINT)"),
+                    sql::<BigInt>("CAST(SUM((weight_thousandths * progress) & 4294967295) AS BIGINT)"),
+                ),
                 sql::<BigInt>("COUNT(CASE WHEN is_open AND due_on < ").bind::<Date, _>($as_of).sql(" THEN 1 END)"),
                 sql::<Nullable<Date>>("MIN(CASE WHEN is_open AND due_on < ")
                     .bind::<Date, _>($as_of)
@@ -129,6 +140,8 @@ macro_rules! tallies {
             .load_iter::<Row, DefaultLoadingMode>($conn)?;
         rows.map(|row| -> Result<_> {
             let (owner, status, count, weight, weighted_progress, overdue, oldest_due_on, baseline_due, on_time) = row?;
+            let (weight, weighted_progress) =
+                (joined(weight.0, weight.1), joined(weighted_progress.0, weighted_progress.1));
             let cancelled = status == Status::Cancelled;
             let mut counts = StatusCounts::default();
             *counts.of(status) = count;
@@ -240,7 +253,7 @@ impl Tally {
     pub fn of(fact: &Fact, as_of: NaiveDate) -> Tally {
         let mut counts = StatusCounts::default();
         *counts.of(fact.status) = 1;
-        let weight = if fact.status == Status::Cancelled { 0 } else { fact.weight };
+        let weight = if fact.status == Status::Cancelled { 0 } else { i128::from(fact.weight) };
         let is_overdue = lateness::is_overdue(fact.status, fact.due_on, as_of);
         let was_due = fact.baseline_due_on <= as_of;
         let is_on_time =
@@ -248,7 +261,7 @@ impl Tally {
         Tally {
             counts,
             weight,
-            weighted_progress: weight * fact.progress,
+            weighted_progress: weight * i128::from(fact.progress),
             overdue: is_overdue.into(),
             oldest_due_on: is_overdue.then_some(fact.due_on),
             baseline_due: was_due.into(),

@@ -159,16 +159,16 @@ pub fn gather(conn: &mut Conn) -> Result<(Vec<Batch>, i64)> {
     }
     let head: Option<i64> = audit_events::table.select(max(audit_events::id)).first(conn)?;
     let head = head.unwrap_or(0);
-    let ids: Vec<i64> = active.iter().map(|(id, ..)| *id).collect();
+    let active_ids = || webhooks::table.filter(webhooks::status.eq(Status::Active)).select(webhooks::id);
     let pending: Vec<(i64, i64)> = webhook_deliveries::table
-        .filter(webhook_deliveries::webhook_id.eq_any(&ids))
+        .filter(webhook_deliveries::webhook_id.eq_any(active_ids()))
         .filter(webhook_deliveries::status.eq(DeliveryStatus::Pending))
         .group_by(webhook_deliveries::webhook_id)
         .select((webhook_deliveries::webhook_id, count_star()))
         .load(conn)?;
     let pending: HashMap<i64, i64> = pending.into_iter().collect();
     let named: Vec<(i64, i64)> = webhook_pairings::table
-        .filter(webhook_pairings::webhook_id.eq_any(&ids))
+        .filter(webhook_pairings::webhook_id.eq_any(active_ids()))
         .select((webhook_pairings::webhook_id, webhook_pairings::pairing_id))
         .load(conn)?;
     let mut batches = Vec::new();

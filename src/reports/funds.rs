@@ -174,14 +174,14 @@ fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Co
             pairing: named(GroupBy::Pairing, &pairings::KIND),
             sector: named(GroupBy::Sector, &sectors::KIND),
             year: subject.filter(|_| group_by == GroupBy::Year),
-            figures: sums.figures(&group.1)?,
+            figures: sums.figures(&group.1),
         };
         let (id, currency) = group;
-        Ok((Key { value: format!("{id:019} {currency}"), id }, row))
+        (Key { value: format!("{id:019} {currency}"), id }, row)
     };
     Ok(Computed {
-        overall: overall.iter().map(|(currency, sums)| sums.figures(currency)).collect::<Result<_>>()?,
-        rows: groups.into_iter().map(row).collect::<Result<_>>()?,
+        overall: overall.iter().map(|(currency, sums)| sums.figures(currency)).collect(),
+        rows: groups.into_iter().map(row).collect(),
     })
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::decimal::Quantity;
+use crate::db::decimal::QuantityTotal;
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Reference, References};
 use crate::db::types::Ref;
@@ -66,7 +66,7 @@ pub struct PaceRow {
     /// Its last day: its own, or that of its agreement; null where neither has one.
     pub due_on: Option<NaiveDate>,
     /// Where the indicator stands; null where unknown.
-    pub actual: Option<Quantity>,
+    pub actual: Option<QuantityTotal>,
     /// How far it is, in percent; null where unknown.
     #[schema(example = 41.67)]
     pub completion: Option<f64>,

@@ -15,6 +15,7 @@ use super::citations::{self, NewCitation};
 use super::merge::{differences, merge, writable};
 use crate::access::{Role, Scope};
 use crate::contract::Contract;
+use crate::db::backend::Edges;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
@@ -375,27 +376,40 @@ pub fn remember(
     tx.tell(event);
 }
 
-/// Follows a tree upwards from `start`; a fault when `id` is among what is above. Changes to trees of one kind take turns,
-/// because two of them could close a circle that neither sees.
+/// How many records a change may refer to through others: beyond any tree or plan that people keep, and a few
+/// milliseconds to walk.
+pub const REACHABLE_MAX: usize = 10_000;
+
+/// Refuses new references of the record `id` to others of its kind that lead back to it, or to more than
+/// [`REACHABLE_MAX`] records. References that it `had` were checked when they were made. Changes to the graph of one kind
+/// take turns, because two of them could close a cycle that neither sees.
 pub fn no_cycle(
     conn: &mut Conn,
     faults: &mut Faults,
     kind: &Kind,
+    edges: Edges,
     pointer: &str,
     id: i64,
-    start: Option<i64>,
-    parent_of: impl Fn(&mut Conn, i64) -> QueryResult<Option<i64>>,
+    (had, refers_to): (&[i64], &[i64]),
 ) -> Result<()> {
-    if start.is_some() {
-        backend::lock_kind(conn, kind.name)?;
+    let new: Vec<i64> = refers_to.iter().copied().filter(|id| !had.contains(id)).collect();
+    if new.is_empty() {
+        return Ok(());
     }
-    let mut above = start;
-    while let Some(current) = above {
-        if current == id {
-            faults.push(pointer, "cycle", msg!("会形成循环引用。", "would make the record its own ancestor"));
-            return Ok(());
-        }
-        above = parent_of(conn, current)?;
+    backend::lock_kind(conn, kind.name)?;
+    let most = REACHABLE_MAX + 1;
+    let reached = backend::reachable(conn, edges, &new, i64::try_from(most).map_err(Error::unexpected)?)?;
+    if reached.contains(&id) {
+        faults.push(pointer, "cycle", msg!("会形成循环引用。", "would lead back to the record itself"));
+    } else if reached.len() == most {
+        faults.push(
+            pointer,
+            "too_many_reached",
+            msg!(
+                "经由其他记录引用的记录超过 {REACHABLE_MAX} 条。",
+                "leads to more than {REACHABLE_MAX} records, directly or through others"
+            ),
+        );
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::NaiveDate;
 
 use super::{Figures, GroupBy, Wanted};
-use crate::error::Result;
 use crate::figures::exchanges;
 use crate::figures::members::{self, Member, Places};
 use crate::figures::money::{self, Booked, Shares};
@@ -286,9 +285,9 @@ impl Sums {
         }
     }
 
-    pub fn figures(&self, as_of: NaiveDate) -> Result<Figures> {
+    pub fn figures(&self, as_of: NaiveDate) -> Figures {
         let tally = &self.milestones;
-        Ok(Figures {
+        Figures {
             progress: tally.progress(),
             counted: tally.counted(),
             left_out: tally.counts.cancelled,
@@ -301,7 +300,7 @@ impl Sums {
             commitments: self.commitments,
             resolutions: self.resolutions,
             exchanges: self.exchanges.figures(),
-            funds: self.money.iter().map(|(currency, sums)| sums.figures(currency)).collect::<Result<_>>()?,
-        })
+            funds: self.money.iter().map(|(currency, sums)| sums.figures(currency)).collect(),
+        }
     }
 }

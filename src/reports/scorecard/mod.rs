@@ -225,11 +225,11 @@ fn compute(
     if let Some((at, as_of)) = recorded {
         let facts = recorded::load(conn, &wanted, at, as_of)?;
         let (overall, rows) = sum(&facts, &wanted, as_of);
-        (recorded_overall, recorded_rows) = (Some(overall.figures(as_of)?), rows);
+        (recorded_overall, recorded_rows) = (Some(overall.figures(as_of)), rows);
     }
     let recorded_as_of = recorded.map(|(_, day)| day);
     let rows = rows_of(conn, &wanted, &facts, (rows, as_of), (recorded_rows, recorded_as_of))?;
-    Ok(Computed { overall: overall.figures(as_of)?, recorded_overall, rows })
+    Ok(Computed { overall: overall.figures(as_of), recorded_overall, rows })
 }
 
 /// The figures of every pairing on a date, by its id.
@@ -237,7 +237,7 @@ pub fn of_pairings(conn: &mut Conn, as_of: NaiveDate) -> Result<BTreeMap<i64, Fi
     let wanted = Wanted { programme: None, pairing: None, sector: None, group_by: GroupBy::Pairing };
     let facts = present::load(conn, &wanted, as_of)?;
     let (_, rows) = sum(&facts, &wanted, as_of);
-    rows.into_iter().map(|(id, sums)| Ok((id, sums.figures(as_of)?))).collect()
+    Ok(rows.into_iter().map(|(id, sums)| (id, sums.figures(as_of))).collect())
 }
 
 /// What is asked for, by ids.
@@ -317,8 +317,8 @@ fn rows_of(
                 agreement: as_a(GroupBy::Agreement),
                 project: as_a(GroupBy::Project),
                 member: as_a(GroupBy::Member),
-                figures: now.get(&id).unwrap_or(&nothing).figures(as_of)?,
-                recorded: recorded_as_of.map(recorded).transpose()?,
+                figures: now.get(&id).unwrap_or(&nothing).figures(as_of),
+                recorded: recorded_as_of.map(recorded),
             };
             Ok((Key { value: format!("{id:019}"), id }, row))
         })

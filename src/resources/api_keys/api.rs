@@ -62,7 +62,8 @@ pub struct ApiKey {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "administrators_are_of_all"))]
 pub struct NewApiKey {
-    /// Whose it is; the history keeps this name.
+    /// Whose it is, as the history and the records show it. Names that begin with `oidc:` (holders of tokens), and
+    /// `anonymous`, `operator`, `other` and `service`, are refused (422).
     #[schema(
         min_length = 1,
         max_length = 200,

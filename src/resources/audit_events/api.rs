@@ -25,7 +25,8 @@ pub struct AuditEvent {
     pub id: i64,
     /// When it was written.
     pub at: Instant,
-    /// The name of the key that wrote it, or that was refused; `anonymous` without a key that is good.
+    /// The name of the key that wrote it, or that was refused; `oidc:` and the issuer's name for the holder of a token;
+    /// `anonymous` without a key or token that is good.
     #[schema(example = "operator")]
     pub actor: String,
     /// Which key that is, whatever its name: `key:` and its id, `operator`, or `service`; null for all but administrators.

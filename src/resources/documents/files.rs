@@ -1,14 +1,11 @@
-//! The files of documents, in the database or in a directory by their SHA-256. A file is immutable: written once,
-//! checked whenever it is read.
-
-use std::io::Write;
-use std::path::Path;
+//! The files of documents, in the database or in a [`directory`]. A file is immutable: written once, checked whenever it is
+//! read.
 
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::api::Document;
-use super::{Documents, KIND};
+use super::{Documents, KIND, directory};
 use crate::access::hex;
 use crate::config::FileStore;
 use crate::db::Conn;
@@ -51,7 +48,7 @@ pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &
                 .values((document_contents::document_id.eq(id), document_contents::content.eq(bytes)))
                 .execute(tx.conn)?;
         }
-        FileStore::Directory(directory) => write_file(directory, &sha256, bytes)?,
+        FileStore::Directory(place) => directory::write(place, &sha256, bytes)?,
     }
     diesel::update(documents::table.find(id))
         .set((
@@ -82,8 +79,7 @@ pub fn read(conn: &mut Conn, place: &FileStore, reference: &Ref) -> Result<File>
         document_contents::table.find(id).select(document_contents::content).first(conn).optional()?;
     let bytes = match (stored, place) {
         (Some(bytes), _) => bytes,
-        (None, FileStore::Directory(directory)) => std::fs::read(directory.join(&sha256))
-            .map_err(|e| Error::Unavailable(format!("cannot read the file {sha256}: {e}")))?,
+        (None, FileStore::Directory(place)) => directory::read(place, &sha256)?,
         (None, FileStore::Database) => {
             return Err(Error::Unexpected(format!("the file {sha256} is not in the database")));
         }
@@ -92,17 +88,4 @@ pub fn read(conn: &mut Conn, place: &FileStore, reference: &Ref) -> Result<File>
         return Err(Error::Unexpected(format!("the file {sha256} is damaged")));
     }
     Ok(File { code, media_type, sha256, bytes })
-}
-
-/// Writes a file whole or not at all. One that is left behind by a write that failed is harmless: it has its own name.
-fn write_file(directory: &Path, sha256: &str, bytes: &[u8]) -> Result<()> {
-    let failed = |e: std::io::Error| Error::Unavailable(format!("cannot write the file {sha256}: {e}"));
-    let (target, draft) = (directory.join(sha256), directory.join(format!("{sha256}.part")));
-    if target.exists() {
-        return Ok(());
-    }
-    let mut file = std::fs::File::create(&draft).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&draft, &target).map_err(failed)?;
-    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
 }

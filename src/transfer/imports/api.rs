@@ -122,11 +122,11 @@ async fn taken(
 #[get("/imports")]
 async fn list(call: Call) -> Result<HttpResponse> {
     let actor = caller(&call)?;
-    call.list("listImports", |_, query, _| {
+    call.list_own("listImports", |_, query, sight| {
         let filter: ImportFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &actor, &filter, page)?;
-            Page::new(&store::load(conn, &page.ids)?, page)
+            Page::new(&store::load(conn, &sight, &page.ids)?, page)
         })
     })
     .await
@@ -160,11 +160,11 @@ async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/lines")]
 async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.list("listImportLines", |_, query, _| {
+    call.list_own("listImportLines", |_, query, sight| {
         let filter: ImportLineFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::seen(conn, &actor, &id)?;
-            let (items, next, total) = plans::lines(conn, row.id, &filter.outcome, page)?;
+            let (items, next, total) = plans::lines(conn, &sight, row.id, &filter.outcome, page)?;
             Page::cut(&items, next, total)
         })
     })
@@ -183,7 +183,7 @@ async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/faults")]
 async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.list("listImportFaults", |_, query, _| {
+    call.list_own("listImportFaults", |_, query, _| {
         let filter: ImportFaultFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::seen(conn, &actor, &id)?;
@@ -315,7 +315,9 @@ async fn current(call: &Call, actor: Actor, id: String) -> Result<Import> {
     let mut import = call
         .read(move |conn| {
             let row = store::seen(conn, &actor, &id)?;
-            store::read(conn, vec![row])?.pop().ok_or_else(|| Error::unexpected("an import that is gone"))
+            store::read(conn, &actor.sight(), vec![row])?
+                .pop()
+                .ok_or_else(|| Error::unexpected("an import that is gone"))
         })
         .await?;
     if import.status.is_running()

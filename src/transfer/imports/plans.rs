@@ -6,7 +6,9 @@ use std::hash::{Hash, Hasher};
 
 use diesel::prelude::*;
 
+use super::redaction;
 use super::types::ImportStaleLine;
+use crate::access::Sight;
 use crate::db::Conn;
 use crate::db::page::{Key, PageIds, PageRequest, key_value};
 use crate::db::schema::{import_faults, import_lines};
@@ -19,9 +21,10 @@ use crate::transfer::plan::{ImportLine, Outcome};
 /// Rows that one write adds or removes: a few milliseconds, for which others wait.
 pub const WRITTEN_TOGETHER: usize = 500;
 
-/// A page of what becomes of each record, in the order in which they are brought in.
+/// A page of what becomes of each record, in the order in which they are brought in, for a reader who sees this much.
 pub fn lines(
     conn: &mut Conn,
+    sight: &Sight,
     id: i64,
     outcomes: &[Outcome],
     page: &PageRequest,
@@ -51,7 +54,9 @@ pub fn lines(
         let changes = changes.map(|json| serde_json::from_str(&json)).transpose()?.unwrap_or_default();
         Ok(ImportLine { resource, code, outcome, version, changes })
     });
-    Ok((lines.collect::<Result<_>>()?, cut.next, cut.total))
+    let mut lines: Vec<ImportLine> = lines.collect::<Result<_>>()?;
+    redaction::redact(conn, sight, &mut lines)?;
+    Ok((lines, cut.next, cut.total))
 }
 
 /// A page of what is wrong with a file, in the order in which it was found.
@@ -157,7 +162,8 @@ pub fn compare(conn: &mut Conn, id: i64, now: &mut Spool<ImportLine>, most: usiz
     let mut after = None;
     loop {
         let page = PageRequest { limit: 1_000, after, count: false, list: String::new() };
-        let (planned, next, _) = lines(conn, id, &[], &page)?;
+        // Nothing of this comparison is shown but through [`super::store::read`], which redacts.
+        let (planned, next, _) = lines(conn, &Sight::Everything, id, &[], &page)?;
         for planned in planned {
             let found = places.remove(&key(&planned)).map(|place| items.at(place)).transpose()?;
             if found.as_ref() != Some(&planned) && differing.len() < most {
