@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::{Outcome, open_existing, write_out};
 use crate::config::Settings;
 use crate::history::chain::{self, Head};
+use crate::history::pending;
 
 #[derive(Subcommand)]
 pub enum AuditCommand {
@@ -33,5 +34,9 @@ pub fn run(settings: &Settings, command: &AuditCommand) -> Outcome {
     let head = chain::verify(&mut conn, head.as_ref())
         .map_err(|error| error.cause())?
         .map_err(|broken| format!("the history is not whole: {broken}"))?;
-    write_out(&format!("Whole: {} events.\nHead: {head}\n", head.id))
+    let pending = match pending::count(&mut conn).map_err(|error| error.to_string())? {
+        0 => String::new(),
+        count => format!("Pending: {count} events of large writes that are not in the chain yet.\n"),
+    };
+    write_out(&format!("Whole: {} events.\nHead: {head}\n{pending}", head.id))
 }

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use clap::Subcommand;
+use diesel::prelude::*;
 use serde_json::json;
 
 use super::{Outcome, open_existing, write_out};
 use crate::access::{self, Actor, Role};
 use crate::config::Settings;
 use crate::contract::Contract;
+use crate::db::schema::api_keys;
 use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, locked};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::openapi;
-use crate::resources::api_keys::{ApiKeys, api, store};
+use crate::resources::api_keys::marks::Marks;
+use crate::resources::api_keys::{ApiKeys, KIND, api, store};
 use crate::resources::record::{self, Resource, Tx, View};
 use crate::text::Language;
 
@@ -60,12 +63,27 @@ pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
             })
         }
         KeyCommand::List => list(&mut conn, settings),
-        KeyCommand::Revoke { key } => write(&mut conn, settings, |tx| {
-            let key = store::revoke(tx, &Ref(key))?;
-            Ok(format!("Key {} of {} is revoked.\n", key.code.0, key.name))
-        }),
+        KeyCommand::Revoke { key } => revoke(&mut conn, settings, &Ref(key)),
     };
     write_out(&done.map_err(|error| explain(&error))?)
+}
+
+/// Revokes a key. A service that is writing refuses it at once, though the database has the revocation only once it is written.
+fn revoke(conn: &mut Conn, settings: &Settings, key: &Ref) -> Result<String> {
+    let id = KIND.find(conn, key)?.ok_or_else(|| Problem::not_found(KIND.name, &key.0))?;
+    let code: String = api_keys::table.find(id).select(api_keys::code).first(conn)?;
+    let marks = Marks::beside(&settings.database_url);
+    let failed =
+        |error: std::io::Error| Error::Unavailable(format!("cannot mark the key beside the database: {error}"));
+    if let Some(marks) = &marks {
+        marks.put(&code).map_err(failed)?;
+    }
+    // Where this fails the mark stays: a service records the revocation as soon as it can.
+    let key = write(conn, settings, |tx| store::revoke(tx, &Ref(code.clone())))?;
+    if let Some(marks) = &marks {
+        marks.remove(&code).map_err(failed)?;
+    }
+    Ok(format!("Key {} of {} is revoked.\n", key.code.0, key.name))
 }
 
 /// Runs an operator's write, whole or not at all.

@@ -16,8 +16,10 @@ use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::schema::audit_events;
 use crate::db::types::Ref;
-use crate::db::{Conn, Verdict, backend, locked};
+use crate::db::{self, Conn, Verdict, backend, locked};
 use crate::error::Result;
+use crate::history::{self, pending};
+use crate::openapi;
 use crate::resources::bulk::Mode;
 use crate::spool::Spool;
 use crate::text::Language;
@@ -28,7 +30,6 @@ use crate::transfer::format::Format;
 use crate::transfer::gather::Gathered;
 use crate::transfer::plan::{self, ImportCounts, ImportLine, Plan, Report};
 use crate::transfer::{Import, Refusal};
-use crate::{history, openapi};
 
 /// The Jiangmen programme of 2022.
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/seed");
@@ -74,6 +75,9 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
         Ok(if is_plan { Verdict::Undo(plan) } else { Verdict::Keep(plan) })
     });
     let Plan { counts, state_sha256 } = told.judge(done)?;
+    while !is_plan
+        && db::in_transaction(&mut conn, |conn| pending::seal(conn).map(Verdict::Keep)).map_err(|e| e.cause())?
+    {}
     told.bar.finish_and_clear();
     told.print(is_plan)?;
     let ImportCounts { create, update, unchanged, delete, .. } = counts;
@@ -100,7 +104,7 @@ fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>)
     // Keys that were made before, and requests that were refused, are no data.
     let of_records = audit_events::table.filter(audit_events::entity.ne_all([history::API_KEY, history::REQUEST]));
     let events: i64 = of_records.count().get_result(conn).map_err(|e| e.to_string())?;
-    if events > 0 {
+    if events > 0 || pending::are_any(conn).map_err(|e| e.to_string())? {
         return Ok(None);
     }
     let mut sources = built_in().map_err(|e| format!("cannot write a temporary file: {e}"))?;

@@ -12,11 +12,13 @@ use crate::app::app;
 use crate::config::{FileStore, Settings};
 use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
+use crate::history::pending;
 use crate::http::AppState;
 use crate::http::connections::Connections;
 use crate::http::metrics;
 use crate::openapi;
 use crate::outbox::Outbox;
+use crate::resources::api_keys::marks;
 use crate::resources::documents::sweep::{self, Swept};
 use crate::transfer::imports::jobs::Jobs;
 
@@ -91,6 +93,7 @@ pub fn serve(settings: Settings) -> Outcome {
         }
         let outbox = Outbox::start(kept.clone().into_inner());
         let writing = actix_web::rt::spawn(write_down(kept.clone()));
+        let revoking = actix_web::rt::spawn(marks::follow(kept.clone().into_inner()));
         let sweeping = actix_web::rt::spawn(sweep_files(kept.clone()));
         let closing = actix_web::rt::spawn(async move {
             loop {
@@ -107,6 +110,7 @@ pub fn serve(settings: Settings) -> Outcome {
         sent.await.map_err(|e| format!("the work on webhooks failed: {e}"))?;
         closing.abort();
         writing.abort();
+        revoking.abort();
         sweeping.abort();
         kept.refusals.flush(&kept.store).await.map_err(|e| format!("cannot write what was refused last: {e}"))?;
         kept.uses.flush(&kept.store).await.map_err(|e| format!("cannot write which keys were used last: {e}"))?;
@@ -143,6 +147,9 @@ async fn write_down(state: web::Data<AppState>) {
         match state.refusals.flush(&state.store).await {
             Ok(events) => pause = u64::try_from(events).unwrap_or(u64::MAX).clamp(1, REFUSALS_PAUSE_MAX),
             Err(error) => tracing::warn!(%error, "cannot write refusals into the history; trying again"),
+        }
+        if let Err(error) = pending::seal_all(&state.store).await {
+            tracing::warn!(%error, "cannot seal pending audit events; trying again");
         }
         if let Err(error) = Jobs::interrupt_abandoned(&state, false).await {
             tracing::warn!(%error, "cannot look for imports that nobody works on; trying again");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::writes::{Http, Reply};
 use super::{prepare, serve, within, writes};
-use crate::common::program::databases;
+use crate::common::program::{databases, on};
 
 /// A file of new sectors.
 fn file(count: usize) -> String {
@@ -106,25 +106,32 @@ fn a_revoked_key_stops_its_import_at_once() {
         let key = prepare(directory.path(), &url);
         let service = serve(directory.path(), &url, &[]);
         let admin = Http::new(&service.address, Some(&key));
-        let other = super::key(directory.path(), &url);
-        let code = other.split('_').nth(1).expect("a code").to_owned();
-        let sender = Http::new(&service.address, Some(&other));
-        let import = planned(&sender, &file(writes() * 20));
-        assert_eq!(import["status"], "planned", "{import}");
-        let apply = format!("/api/v1/imports/{}/apply", import["id"]);
-        let end = std::thread::scope(|scope| {
-            let applying = scope.spawn(|| sender.send("POST", &apply, &[], None));
-            within(Duration::from_secs(60), "the file is applied", || {
-                admin.get(&format!("/api/v1/imports/{}", import["id"])).expect("a response").json()["status"]
-                    == "applying"
+        for by_command in [false, true] {
+            let other = super::key(directory.path(), &url);
+            let code = other.split('_').nth(1).expect("a code").to_owned();
+            let sender = Http::new(&service.address, Some(&other));
+            let import = planned(&sender, &file(writes() * 20));
+            assert_eq!(import["status"], "planned", "{import}");
+            let apply = format!("/api/v1/imports/{}/apply", import["id"]);
+            let end = std::thread::scope(|scope| {
+                let applying = scope.spawn(|| sender.send("POST", &apply, &[], None));
+                within(Duration::from_secs(60), "the file is applied", || {
+                    admin.get(&format!("/api/v1/imports/{}", import["id"])).expect("a response").json()["status"]
+                        == "applying"
+                });
+                if by_command {
+                    on(directory.path(), &url, &["key", "revoke", &code]).good();
+                } else {
+                    let path = format!("/api/v1/api-keys/{code}/revoke");
+                    let reply = admin.send("POST", &path, &[], None).expect("a response");
+                    assert_eq!(reply.status, 200, "{reply:?}");
+                }
+                assert_eq!(sender.get("/api/v1/imports").expect("a response").status, 401);
+                drop(applying.join().expect("the client"));
+                finished(&admin, &import)
             });
-            let reply = admin.send("POST", &format!("/api/v1/api-keys/{code}/revoke"), &[], None).expect("a response");
-            assert_eq!(reply.status, 200, "{reply:?}");
-            assert_eq!(sender.get("/api/v1/imports").expect("a response").status, 401);
-            drop(applying.join().expect("the client"));
-            finished(&admin, &import)
-        });
-        assert_eq!(end["status"], "failed", "{end}");
-        assert!(admin.codes().iter().all(|code| !code.starts_with("i-")), "nothing of the file is there");
+            assert_eq!(end["status"], "failed", "{end}");
+            assert!(admin.codes().iter().all(|code| !code.starts_with("i-")), "nothing of the file is there");
+        }
     }
 }
