@@ -10,6 +10,7 @@ mod examples;
 mod following;
 mod guides;
 mod hostile;
+mod http_protocol;
 mod logs;
 mod openapi;
 mod openapi_versions;

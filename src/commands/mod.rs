@@ -10,6 +10,7 @@ mod logging;
 mod oidc;
 mod seed;
 mod serve;
+mod server;
 
 pub use seed::fill_empty;
 

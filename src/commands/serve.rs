@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{HttpServer, web};
+use actix_web::web;
 
-use super::{Outcome, database, listen, seed};
+use super::{Outcome, database, listen, seed, server};
 use crate::access::oidc::Issuer;
-use crate::app::app;
 use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
@@ -18,22 +17,13 @@ use crate::openapi;
 use crate::outbox::Outbox;
 use crate::transfer::imports::jobs::Jobs;
 
-/// How long requests in flight may take when the service stops, in seconds.
-const STOP_TIMEOUT: u64 = 30;
 /// The longest that a refusal waits to be written, in seconds; as many as can be told apart meanwhile.
 const REFUSALS_PAUSE_MAX: u64 = 1_000;
-/// How long a client may take to send the head of its first request.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a connection may stay without a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a connection may stay without a whole request: as long as it may stay without any, and then as long as a
 /// first head may take.
 const WAITING_MAX: Duration = Duration::from_secs(25);
 /// How often connections are looked through.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a connection that is being closed is listened to, so that the client gets to read why.
-const GOODBYE: Duration = Duration::from_secs(1);
-
 pub fn serve(settings: Settings) -> Outcome {
     let issuer = settings.oidc.clone().map(Issuer::new).transpose()?;
     database::announce_new(&settings.database_url)?;
@@ -62,22 +52,10 @@ pub fn serve(settings: Settings) -> Outcome {
         let most = listen::connections_of_worker(workers);
         // A quarter of all, so that no address alone leaves none to the others.
         let connections = Connections::new(most * workers / 4, kept.settings.trusted_proxies.clone());
-        let opened = connections.clone();
-        let mut server = HttpServer::new(move || app(state.clone()))
-            .on_connect(move |stream, extensions| opened.opened(stream, extensions))
-            .shutdown_timeout(STOP_TIMEOUT)
-            .disable_signals()
-            .workers(workers)
-            .max_connections(most)
-            .client_request_timeout(HEAD_DEADLINE)
-            .client_disconnect_timeout(GOODBYE)
-            .keep_alive(KEEP_ALIVE);
         let cannot_listen = |e: std::io::Error| format!("cannot listen on {place}: {e}");
-        for listener in listen::listen(&place).map_err(cannot_listen)? {
-            server = server.listen(listener).map_err(cannot_listen)?;
-        }
-        let addresses = server.addrs();
-        let running = server.run();
+        let listeners = listen::listen(&place).map_err(cannot_listen)?;
+        let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let running = server::start(&state, &connections, listeners, workers, most).map_err(cannot_listen)?;
         // Before the announcement: whoever reads it may stop the service at once.
         stop_on_signal(&running.handle(), &kept)?;
         for address in addresses {

@@ -17,6 +17,9 @@ use crate::msg;
 use crate::text::{Msg, without_nul};
 use explain::explain;
 
+/// How much of a wrong value a fault shows, in characters.
+const SHOWN_MAX: usize = 100;
+
 /// The published document, ready to judge by.
 pub struct Contract {
     document: Value,
@@ -174,6 +177,7 @@ impl Contract {
         faults.extend(
             explain(&validator, &query)
                 .into_iter()
+                .map(|fault| with_value(fault, &query))
                 .map(|fault| Fault { pointer: format!("/query{}", fault.pointer), ..fault }),
         );
         if faults.is_empty() { Ok(query) } else { Err(Problem::malformed(faults).into()) }
@@ -259,6 +263,26 @@ fn query_fault(name: &str, code: &'static str, message: Msg) -> Fault {
     Fault { pointer: format!("/query/{}", escape(name)), code, message }
 }
 
+/// Shows the value of a parameter whose format is wrong as it arrived. A `+` arrives as a blank, which most often is the
+/// offset of an instant (`2022-01-01T00:00:00+08:00`).
+fn with_value(fault: Fault, query: &Value) -> Fault {
+    let Some(value) = query.pointer(&fault.pointer).and_then(Value::as_str).filter(|_| fault.code == "format") else {
+        return fault;
+    };
+    let shown: String = value.chars().filter(|letter| !letter.is_control()).take(SHOWN_MAX).collect();
+    let Msg { zh, en } = &fault.message;
+    let (zh, en) = (zh.trim_end_matches('。'), en.as_str());
+    let message = if value.contains(' ') {
+        msg!(
+            "{zh}；收到的是“{shown}”。查询中的 + 表示空格，加号请写作 %2B。",
+            "{en}: \"{shown}\" arrived; a + in a query is a blank, write a plus sign as %2B"
+        )
+    } else {
+        msg!("{zh}；收到的是“{shown}”。", "{en}: \"{shown}\" arrived")
+    };
+    Fault { message, ..fault }
+}
+
 /// A parameter's text as the type that its schema asks for; what cannot be one stays text, and is a fault of type.
 fn typed(schema: &Value, text: String) -> Value {
     match schema["type"].as_str() {
@@ -306,6 +330,7 @@ mod tests {
     fn contract() -> Contract {
         Contract::new(json!({
             "paths": { "/things": { "get": { "operationId": "listThings", "parameters": [
+                { "in": "query", "name": "since", "schema": { "type": "string", "format": "date-time" } },
                 { "in": "query", "name": "limit", "schema": { "type": "integer", "minimum": 1 } },
                 { "in": "query", "name": "status", "schema": { "type": "array", "items": { "$ref": "#/components/schemas/Status" } } },
             ] } }, "/things/{ref}": { "get": {}, "patch": {} } },
@@ -352,6 +377,22 @@ mod tests {
                 ("/query/limit".to_owned(), "too_small"),
             ]
         );
+    }
+
+    #[test]
+    fn a_wrong_format_shows_what_arrived() {
+        let contract = contract();
+        for (query, zh, en) in [
+            ("since=2022-01-01T00:00:00+08:00", "“2022-01-01T00:00:00 08:00”", "\"2022-01-01T00:00:00 08:00\" arrived"),
+            ("since=2022-01-01T00:00:00+08:00", "%2B", "%2B"),
+            ("since=yesterday%00", "收到的是“yesterday”。", "\"yesterday\" arrived"),
+        ] {
+            let faults = contract.query("listThings", query).unwrap_err().problem().faults;
+            let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+            assert_eq!((fault.pointer.as_str(), fault.code), ("/query/since", "format"));
+            assert!(fault.message.zh.contains(zh) && fault.message.en.contains(en), "{:?}", fault.message);
+        }
+        assert!(contract.query("listThings", "since=2022-01-01T00:00:00%2B08:00").is_ok());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::db::types::{Code, Instant, Ref};
 use crate::error::{Problem, Result};
+use crate::http::export::Body;
 use crate::http::{Call, answer, held, peer};
 use crate::msg;
 use crate::resources::citations::{Citation, NewCitation};
@@ -181,19 +182,33 @@ async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse
     call.query("getDocumentContent")?;
     let sent = call.state.limits.enter_file(peer::of(&call.request))?;
     let place = call.state.settings.files.clone();
-    let file = call.state.store.read(move |conn| files::read(conn, &place, &Ref(reference.into_inner()))).await?;
+    let is_head = call.is_head();
+    let (file, body) = call
+        .state
+        .store
+        .read(move |conn| {
+            let file = files::find(conn, &Ref(reference.into_inner()))?;
+            let bytes = if is_head { None } else { Some(files::read(conn, &place, &file)?) };
+            Ok((file, bytes))
+        })
+        .await?;
     let etag = format!("\"{}\"", file.sha256);
-    let mut response = if call.has_already(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::ETAG, etag.clone()));
-    if call.has_already(&etag) {
+    let known = call.known_as(&etag);
+    let mut response = if known.is_some() { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, known.clone().unwrap_or(etag)));
+    if known.is_some() {
         return Ok(response.finish());
     }
+    let body = match body {
+        Some(bytes) => held::hold(BoxBody::new(bytes), sent),
+        None => BoxBody::new(Body::unread(file.byte_size)),
+    };
     // A file is somebody else's: it is never shown as a page of this service.
     Ok(response
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.code)))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"))
         .content_type(file.media_type)
-        .body(held::hold(BoxBody::new(file.bytes), sent)))
+        .body(body))
 }
 
 fn is_media_type(text: &str) -> bool {
