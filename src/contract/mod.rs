@@ -15,10 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
 use crate::text::{Msg, without_nul};
-use explain::explain;
-
-/// How much of a wrong value a fault shows, in characters.
-const SHOWN_MAX: usize = 100;
+use explain::{explain, with_value};
 
 /// The published document, ready to judge by.
 pub struct Contract {
@@ -261,26 +258,6 @@ fn decode(text: &str) -> Option<String> {
 
 fn query_fault(name: &str, code: &'static str, message: Msg) -> Fault {
     Fault { pointer: format!("/query/{}", escape(name)), code, message }
-}
-
-/// Shows the value of a parameter whose format is wrong as it arrived. A `+` arrives as a blank, which most often is the
-/// offset of an instant (`2022-01-01T00:00:00+08:00`).
-fn with_value(fault: Fault, query: &Value) -> Fault {
-    let Some(value) = query.pointer(&fault.pointer).and_then(Value::as_str).filter(|_| fault.code == "format") else {
-        return fault;
-    };
-    let shown: String = value.chars().filter(|letter| !letter.is_control()).take(SHOWN_MAX).collect();
-    let Msg { zh, en } = &fault.message;
-    let (zh, en) = (zh.trim_end_matches('。'), en.as_str());
-    let message = if value.contains(' ') {
-        msg!(
-            "{zh}；收到的是“{shown}”。查询中的 + 表示空格，加号请写作 %2B。",
-            "{en}: \"{shown}\" arrived; a + in a query is a blank, write a plus sign as %2B"
-        )
-    } else {
-        msg!("{zh}；收到的是“{shown}”。", "{en}: \"{shown}\" arrived")
-    };
-    Fault { message, ..fault }
 }
 
 /// A parameter's text as the type that its schema asks for; what cannot be one stays text, and is a fault of type.

@@ -30,7 +30,7 @@ impl Call {
             bytes.extend_from_slice(piece);
             Ok(())
         });
-        tokio::time::timeout(DEADLINE, read).await.map_err(|_| too_slow())??;
+        within_deadline(read).await??;
         Ok(bytes)
     }
 
@@ -54,12 +54,11 @@ impl Call {
         };
         loop {
             let next = poll_fn(|context| Pin::new(&mut payload).poll_next(context));
-            let piece = match tokio::time::timeout(DEADLINE, next).await {
-                Err(_) => return Err(too_slow()),
-                Ok(None) if sent == 0 => return Ok(()),
-                Ok(None) => return decoder.finish(count),
-                Ok(Some(Err(error))) => return Err(broken(&error)),
-                Ok(Some(Ok(piece))) => piece,
+            let piece = match within_deadline(next).await? {
+                None if sent == 0 => return Ok(()),
+                None => return decoder.finish(count),
+                Some(Err(error)) => return Err(broken(&error)),
+                Some(Ok(piece)) => piece,
             };
             sent += piece.len();
             if sent > limit {
@@ -118,14 +117,17 @@ impl Call {
     }
 }
 
-fn too_large(limit: usize) -> Error {
+/// Waits for a body, or for a piece of it; 408 where it takes too long.
+pub async fn within_deadline<T>(read: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(DEADLINE, read)
+        .await
+        .map_err(|_| Problem::new(408, "timeout", msg!("请求内容接收超时", "The request's body took too long")).into())
+}
+
+pub fn too_large(limit: usize) -> Error {
     Problem::new(413, "too_large", msg!("请求内容过大", "The request is too large"))
         .detail(msg!("最多 {limit} 字节。", "It may have {limit} bytes at most."))
         .into()
-}
-
-fn too_slow() -> Error {
-    Problem::new(408, "timeout", msg!("请求内容接收超时", "The request's body took too long")).into()
 }
 
 fn broken(error: &impl std::fmt::Display) -> Error {

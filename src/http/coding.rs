@@ -23,6 +23,14 @@ pub enum Decoder {
     Deflate(ZlibDecoder<Vec<u8>>),
 }
 
+/// Refuses a coding where the body is not decoded.
+pub fn require_identity(headers: &HeaderMap) -> Result<()> {
+    match Decoder::of(headers)? {
+        Decoder::Identity => Ok(()),
+        Decoder::Gzip(_) | Decoder::Deflate(_) => Err(refused("identity")),
+    }
+}
+
 impl Decoder {
     /// The decoder for `Content-Encoding`; 415 for a coding that is not accepted, and for several at once.
     pub fn of(headers: &HeaderMap) -> Result<Decoder> {
@@ -39,14 +47,7 @@ impl Decoder {
             [] => Ok(Decoder::Identity),
             ["gzip" | "x-gzip"] => Ok(Decoder::Gzip(MultiGzDecoder::new(Vec::new()))),
             ["deflate"] => Ok(Decoder::Deflate(ZlibDecoder::new(Vec::new()))),
-            _ => Err(Problem::new(
-                415,
-                "unsupported_content_encoding",
-                msg!("不支持此内容编码", "The content coding is not supported"),
-            )
-            .detail(msg!("Content-Encoding 可用：{ACCEPTED}。", "Content-Encoding may be one of {ACCEPTED}."))
-            .accept_encoding(ACCEPTED)
-            .into()),
+            _ => Err(refused(ACCEPTED)),
         }
     }
 
@@ -72,6 +73,13 @@ impl Decoder {
         };
         take(&rest.map_err(|error| damaged(&error))?)
     }
+}
+
+fn refused(accepted: &'static str) -> Error {
+    Problem::new(415, "unsupported_content_encoding", msg!("不支持此内容编码", "The content coding is not supported"))
+        .detail(msg!("Content-Encoding 可用：{accepted}。", "Content-Encoding may be one of {accepted}."))
+        .accept_encoding(accepted)
+        .into()
 }
 
 fn damaged(_: &IoError) -> Error {

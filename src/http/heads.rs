@@ -244,7 +244,7 @@ mod tests {
 
     /// What the server reads of a connection that brings these pieces one by one.
     async fn read(pieces: &[&[u8]]) -> String {
-        let mut io = tokio_test(pieces);
+        let mut io = connection(pieces);
         let mut bytes = Vec::new();
         io.read_to_end(&mut bytes).await.unwrap();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    fn tokio_test(pieces: &[&[u8]]) -> Checked<Pieces> {
+    fn connection(pieces: &[&[u8]]) -> Checked<Pieces> {
         Checked::new(Pieces(pieces.iter().map(|piece| piece.to_vec()).collect()))
     }
 

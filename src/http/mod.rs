@@ -20,6 +20,7 @@ pub mod limits;
 pub mod list;
 mod log;
 pub mod metrics;
+pub mod multipart;
 mod operations;
 pub mod patch;
 pub mod peer;
