@@ -125,6 +125,9 @@ struct ServeArgs {
     /// Connections for reading, 1 to 100 [default: 8]
     #[arg(long, env = "PAIRING_TRACKER_CONNECTIONS", value_name = "N")]
     connections: Option<u32>,
+    /// Days after which refused requests are deleted, 1 to 3650 [default: 90]
+    #[arg(long, env = "PAIRING_TRACKER_KEEP_REFUSALS", value_name = "DAYS")]
+    keep_refusals: Option<u32>,
     #[command(flatten)]
     oidc: oidc::OidcArgs,
     #[command(flatten)]
@@ -303,6 +306,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             time_zone,
             files_dir,
             connections,
+            keep_refusals,
             limits,
             oidc,
             webhook_networks,
@@ -331,6 +335,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             rate_per_address,
             rate_per_key,
             wrong_keys_per_address,
+            keep_refusals,
             in_flight_per_address,
             in_flight,
             cors_origins,

@@ -17,8 +17,8 @@ use crate::openapi;
 use crate::outbox::Outbox;
 use crate::transfer::imports::jobs::Jobs;
 
-/// The longest that a refusal waits to be written, in seconds; as many as can be told apart meanwhile.
-const REFUSALS_PAUSE_MAX: u64 = 1_000;
+/// How often what was counted in memory is looked through.
+const WRITE_DOWN: Duration = Duration::from_secs(1);
 /// How long a connection may stay without a whole request: as long as it may stay without any, and then as long as a
 /// first head may take.
 const WAITING_MAX: Duration = Duration::from_secs(25);
@@ -85,16 +85,15 @@ pub fn serve(settings: Settings) -> Outcome {
     })
 }
 
-/// Writes into the database, within a second, what was refused and which keys were used. After many events a longer pause
-/// follows, in which more is counted together: in the long run refusals add no more than about one event a second,
-/// whoever has them made.
+/// Writes what is counted in memory into the database: refusals, and when keys were used. Deletes refusals that are too old.
 async fn write_down(state: web::Data<AppState>) {
-    let mut pause = 1;
     loop {
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-        match state.refusals.flush(&state.store).await {
-            Ok(events) => pause = u64::try_from(events).unwrap_or(u64::MAX).clamp(1, REFUSALS_PAUSE_MAX),
-            Err(error) => tracing::warn!(%error, "cannot write refusals into the history; trying again"),
+        tokio::time::sleep(WRITE_DOWN).await;
+        if let Err(error) = state.refusals.flush_in_time(&state.store).await {
+            tracing::warn!(%error, "cannot write refusals; trying again");
+        }
+        if let Err(error) = state.refusals.sweep(&state.store, state.settings.keep_refusals).await {
+            tracing::warn!(%error, "cannot delete old refusals; trying again");
         }
         if let Err(error) = Jobs::interrupt_abandoned(&state, false).await {
             tracing::warn!(%error, "cannot look for imports that nobody works on; trying again");
