@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -12,9 +11,11 @@ use serde::Deserialize;
 use crate::access::oidc::{GivenOidc, OidcSettings};
 
 mod database;
+mod log_format;
 mod network;
 
 pub use database::{DatabaseUrl, PostgresUrl};
+pub use log_format::LogFormat;
 
 /// Where the files of documents are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,27 +24,6 @@ pub enum FileStore {
     Database,
     /// In a directory, by their SHA-256.
     Directory(PathBuf),
-}
-
-/// How the program logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// A JSON object a line.
-    Json,
-}
-
-impl FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "text" => Ok(LogFormat::Text),
-            "json" => Ok(LogFormat::Json),
-            _ => Err(format!("no format \"{name}\"; there are text and json")),
-        }
-    }
 }
 
 /// What the service runs with.
@@ -69,6 +49,8 @@ pub struct Settings {
     pub rate_per_key: u32,
     /// Keys and tokens a minute of one address that may be wrong; zero: any number.
     pub wrong_keys_per_address: u32,
+    /// Days after which refused requests are deleted; 1 to 3,650.
+    pub keep_refusals: u32,
     /// Requests at one time of one address, and of all; zero: any number.
     pub in_flight_per_address: u32,
     pub in_flight: u32,
@@ -132,6 +114,7 @@ impl Default for Settings {
             rate_per_address: 6000,
             rate_per_key: 6000,
             wrong_keys_per_address: 60,
+            keep_refusals: 90,
             in_flight_per_address: 100,
             in_flight: 2000,
             cors_origins: Vec::new(),
@@ -163,6 +146,7 @@ pub struct PartialSettings {
     pub rate_per_address: Option<u32>,
     pub rate_per_key: Option<u32>,
     pub wrong_keys_per_address: Option<u32>,
+    pub keep_refusals: Option<u32>,
     pub in_flight_per_address: Option<u32>,
     pub in_flight: Option<u32>,
     pub cors_origins: Option<Vec<String>>,
@@ -201,6 +185,7 @@ impl PartialSettings {
             rate_per_address: self.rate_per_address.or(next.rate_per_address),
             rate_per_key: self.rate_per_key.or(next.rate_per_key),
             wrong_keys_per_address: self.wrong_keys_per_address.or(next.wrong_keys_per_address),
+            keep_refusals: self.keep_refusals.or(next.keep_refusals),
             in_flight_per_address: self.in_flight_per_address.or(next.in_flight_per_address),
             in_flight: self.in_flight.or(next.in_flight),
             cors_origins: self.cors_origins.or(next.cors_origins),
@@ -230,6 +215,7 @@ impl PartialSettings {
             rate_per_address,
             rate_per_key,
             wrong_keys_per_address,
+            keep_refusals,
             in_flight_per_address,
             in_flight,
             cors_origins,
@@ -248,6 +234,7 @@ impl PartialSettings {
             rate_per_address: rate_per_address.unwrap_or(default.rate_per_address),
             rate_per_key: rate_per_key.unwrap_or(default.rate_per_key),
             wrong_keys_per_address: wrong_keys_per_address.unwrap_or(default.wrong_keys_per_address),
+            keep_refusals: keep_refusals.unwrap_or(default.keep_refusals),
             in_flight_per_address: in_flight_per_address.unwrap_or(default.in_flight_per_address),
             in_flight: in_flight.unwrap_or(default.in_flight),
             cors_origins: network::origins(&cors_origins.unwrap_or_default(), &mut faults),
@@ -280,6 +267,9 @@ impl PartialSettings {
         }
         if !(1..=100).contains(&settings.connections) {
             faults.push("connections: must be between 1 and 100".to_owned());
+        }
+        if !(1..=3650).contains(&settings.keep_refusals) {
+            faults.push("keep_refusals: must be between 1 and 3650 days".to_owned());
         }
         let oidc = GivenOidc {
             issuer: oidc_issuer,
@@ -320,6 +310,7 @@ impl fmt::Display for Settings {
         writeln!(f, "rate_per_address = {}", self.rate_per_address)?;
         writeln!(f, "rate_per_key = {}", self.rate_per_key)?;
         writeln!(f, "wrong_keys_per_address = {}", self.wrong_keys_per_address)?;
+        writeln!(f, "keep_refusals = {}", self.keep_refusals)?;
         writeln!(f, "in_flight_per_address = {}", self.in_flight_per_address)?;
         writeln!(f, "in_flight = {}", self.in_flight)?;
         writeln!(f, "cors_origins = {:?}", self.cors_origins)?;

@@ -30,15 +30,31 @@ pub struct Problem {
     pub allow: Option<String>,
     /// Seconds after which it is worth trying again.
     pub retry_after: Option<u64>,
+    /// The content codings that are accepted, for 415.
+    pub accept_encoding: Option<&'static str>,
 }
 
 impl Problem {
     pub fn new(status: u16, code: &'static str, title: Msg) -> Problem {
-        Problem { status, code, title, detail: None, faults: Vec::new(), allow: None, retry_after: None }
+        Problem {
+            status,
+            code,
+            title,
+            detail: None,
+            faults: Vec::new(),
+            allow: None,
+            retry_after: None,
+            accept_encoding: None,
+        }
     }
 
     pub fn retry_after(mut self, seconds: u64) -> Problem {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    pub fn accept_encoding(mut self, codings: &'static str) -> Problem {
+        self.accept_encoding = Some(codings);
         self
     }
 

@@ -14,6 +14,7 @@ mod faults;
 mod following;
 mod guides;
 mod hostile;
+mod http_protocol;
 mod logs;
 mod memory;
 mod openapi;

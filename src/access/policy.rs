@@ -56,6 +56,7 @@ const OPERATIONS: &[(&str, Who, Who)] = &[
     ("programmes", Readers, Editors),
     ("progress-reports", Readers, Editors),
     ("projects", Readers, Editors),
+    ("refusals", Administrators, Nobody),
     ("regions", Readers, Editors),
     ("reports", Readers, Nobody),
     ("resolutions", Readers, Editors),

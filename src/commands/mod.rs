@@ -12,6 +12,7 @@ mod logging;
 mod oidc;
 mod seed;
 mod serve;
+mod server;
 
 pub use seed::fill_empty;
 
@@ -147,6 +148,9 @@ struct ServeArgs {
     /// Connections for short reads, 1 to 100; other classes of work have more of their own [default: 8]
     #[arg(long, env = "PAIRING_TRACKER_CONNECTIONS", value_name = "N")]
     connections: Option<u32>,
+    /// Days after which refused requests are deleted, 1 to 3650 [default: 90]
+    #[arg(long, env = "PAIRING_TRACKER_KEEP_REFUSALS", value_name = "DAYS")]
+    keep_refusals: Option<u32>,
     #[command(flatten)]
     oidc: oidc::OidcArgs,
     #[command(flatten)]
@@ -284,6 +288,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             time_zone,
             files_dir,
             connections,
+            keep_refusals,
             limits,
             oidc,
             webhook_networks,
@@ -313,6 +318,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             rate_per_address,
             rate_per_key,
             wrong_keys_per_address,
+            keep_refusals,
             in_flight_per_address,
             in_flight,
             cors_origins,

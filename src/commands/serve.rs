@@ -6,9 +6,8 @@ use std::time::{Duration, SystemTime};
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpServer, web};
 
-use super::{Outcome, database, listen, seed};
+use super::{Outcome, database, listen, seed, server};
 use crate::access::oidc::Issuer;
-use crate::app::app;
 use crate::config::{FileStore, Settings};
 use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
@@ -22,22 +21,13 @@ use crate::resources::api_keys::marks;
 use crate::resources::documents::sweep::{self, Swept};
 use crate::transfer::imports::jobs::Jobs;
 
-/// How long requests in flight may take when the service stops, in seconds.
-const STOP_TIMEOUT: u64 = 30;
-/// The longest that a refusal waits to be written, in seconds; as many as can be told apart meanwhile.
-const REFUSALS_PAUSE_MAX: u64 = 1_000;
-/// How long a client may take to send the head of its first request.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a connection may stay without a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often what was counted in memory is looked through.
+const WRITE_DOWN: Duration = Duration::from_secs(1);
 /// How long a connection may stay without a whole request: as long as it may stay without any, and then as long as a
 /// first head may take.
 const WAITING_MAX: Duration = Duration::from_secs(25);
 /// How often connections are looked through.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a connection that is being closed is listened to, so that the client gets to read why.
-const GOODBYE: Duration = Duration::from_secs(1);
-
 pub fn serve(settings: Settings) -> Outcome {
     let issuer = settings.oidc.clone().map(Issuer::new).transpose()?;
     database::announce_new(&settings.database_url)?;
@@ -66,23 +56,11 @@ pub fn serve(settings: Settings) -> Outcome {
         let most = listen::connections_of_worker(workers);
         // A quarter of all, so that no address alone leaves none to the others.
         let connections = Connections::new(most * workers / 4, kept.settings.trusted_proxies.clone());
-        let opened = connections.clone();
-        let mut server = HttpServer::new(move || app(state.clone()))
-            .on_connect(move |stream, extensions| opened.opened(stream, extensions))
-            .shutdown_timeout(STOP_TIMEOUT)
-            .disable_signals()
-            .workers(workers)
-            .max_connections(most)
-            .client_request_timeout(HEAD_DEADLINE)
-            .client_disconnect_timeout(GOODBYE)
-            .keep_alive(KEEP_ALIVE);
         let cannot_listen = |e: std::io::Error| format!("cannot listen on {place}: {e}");
-        for listener in listen::listen(&place).map_err(cannot_listen)? {
-            server = server.listen(listener).map_err(cannot_listen)?;
-        }
-        let addresses = server.addrs();
+        let listeners = listen::listen(&place).map_err(cannot_listen)?;
+        let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let running = server::start(&state, &connections, listeners, workers, most).map_err(cannot_listen)?;
         let metrics = kept.settings.metrics_listen.clone().map(|place| serve_metrics(&place, &kept)).transpose()?;
-        let running = server.run();
         // Before the announcement: whoever reads it may stop the service at once.
         stop_on_signal(&running.handle(), &kept)?;
         for address in addresses {
@@ -137,16 +115,15 @@ fn serve_metrics(place: &str, state: &web::Data<AppState>) -> Result<ServerHandl
     Ok(handle)
 }
 
-/// Writes into the database, within a second, what was refused and which keys were used. After many events a longer pause
-/// follows, in which more is counted together: in the long run refusals add no more than about one event a second,
-/// whoever has them made.
+/// Writes what is counted in memory into the database: refusals, and when keys were used. Deletes refusals that are too old.
 async fn write_down(state: web::Data<AppState>) {
-    let mut pause = 1;
     loop {
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-        match state.refusals.flush(&state.store).await {
-            Ok(events) => pause = u64::try_from(events).unwrap_or(u64::MAX).clamp(1, REFUSALS_PAUSE_MAX),
-            Err(error) => tracing::warn!(%error, "cannot write refusals into the history; trying again"),
+        tokio::time::sleep(WRITE_DOWN).await;
+        if let Err(error) = state.refusals.flush_in_time(&state.store).await {
+            tracing::warn!(%error, "cannot write refusals; trying again");
+        }
+        if let Err(error) = state.refusals.sweep(&state.store, state.settings.keep_refusals).await {
+            tracing::warn!(%error, "cannot delete old refusals; trying again");
         }
         if let Err(error) = pending::seal_all(&state.store).await {
             tracing::warn!(%error, "cannot seal pending audit events; trying again");

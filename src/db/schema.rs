@@ -787,6 +787,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    request_refusals (id) {
+        id -> BigInt,
+        hour -> Timestamp,
+        network -> Text,
+        actor -> Text,
+        actor_id -> Text,
+        operation -> Text,
+        code -> Text,
+        method -> Text,
+        path -> Text,
+        status -> Nullable<Integer>,
+        request_id -> Text,
+        count -> BigInt,
+        first_at -> Timestamp,
+        last_at -> Timestamp,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     record_codes,
     audit_events,
@@ -841,4 +860,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhook_deliveries,
     service_checks,
     pending_audit_events,
+    request_refusals,
 );

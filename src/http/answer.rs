@@ -17,6 +17,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::export::Body;
+use super::tags::{self, Tags};
 use super::{Call, held, peer};
 use crate::access::{Sight, hex};
 use crate::db::Conn;
@@ -178,7 +179,7 @@ impl Call {
             }
         };
         match &answer.file {
-            Some(file) if !self.has_already(&answer.etag) => self.send_file(&answer, file),
+            Some(file) if self.known_as(&answer.etag).is_none() => self.send_file(&answer, file),
             _ => Ok(self.send(&answer)),
         }
     }
@@ -192,25 +193,24 @@ impl Call {
         Ok(response.body(held::hold(BoxBody::new(body), place)))
     }
 
-    /// An answer, or word that the client has it.
+    /// The response with a body, or 304 where the client has it.
     pub fn send(&self, answer: &Answer) -> HttpResponse {
-        let mut response =
-            if self.has_already(&answer.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        response.insert_header((header::ETAG, answer.etag.as_str()));
+        let known = self.known_as(&answer.etag);
+        let mut response = if known.is_some() { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header((header::ETAG, known.as_ref().unwrap_or(&answer.etag).as_str()));
         if let Some(link) = &answer.link {
             response.insert_header((header::LINK, link.as_str()));
         }
-        if self.has_already(&answer.etag) {
+        if known.is_some() {
             response.finish()
         } else {
             response.content_type(answer.media_type).body(answer.body.clone())
         }
     }
 
-    /// Whether the client has this very answer (`If-None-Match`, compared weakly as RFC 9110 has it).
-    pub fn has_already(&self, etag: &str) -> bool {
-        self.header(header::IF_NONE_MATCH).is_some_and(|tags| {
-            tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-        })
+    /// The tag under which the client has this representation (`If-None-Match`); `None` where it does not have it.
+    pub fn known_as(&self, etag: &str) -> Option<String> {
+        let value = tags::joined(self.request.headers(), &header::IF_NONE_MATCH)?;
+        Tags::parse(&value)?.find(etag)
     }
 }

@@ -153,7 +153,7 @@ impl Now {
             self.database_bytes.with_label_values(&[part]).set(large(size));
         }
         self.imports_running.set(number(state.jobs.count()));
-        self.streams.set(i64::from(state.limits.streams()));
+        self.streams.set(number(state.limits.streams()));
         self.events_undecodable.set(number(undecodable::count()));
     }
 }

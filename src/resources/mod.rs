@@ -16,6 +16,7 @@ macro_rules! resources {
         pub mod api_keys;
         pub mod audit_events;
         pub mod calendar_keys;
+        pub mod refusals;
         pub mod webhooks;
 
         /// Every kind of record that a bundle may bring.
@@ -27,6 +28,7 @@ macro_rules! resources {
             api_keys::api::mount(config);
             audit_events::api::mount(config);
             calendar_keys::api::mount(config);
+            refusals::api::mount(config);
             webhooks::api::mount(config);
         }
 

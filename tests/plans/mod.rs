@@ -28,6 +28,7 @@ use pairing_tracker::resources::commitments::Commitments;
 use pairing_tracker::resources::milestones::Milestones;
 use pairing_tracker::resources::progress_reports::ProgressReports;
 use pairing_tracker::resources::record::{Resource, View};
+use pairing_tracker::resources::refusals::store as refusals;
 use pairing_tracker::resources::transactions::Transactions;
 use serde_json::{Value, json};
 
@@ -177,6 +178,17 @@ fn cases() -> Vec<Case> {
             ],
             sorts: &["at", "-at"],
         },
+        Case {
+            table: "request_refusals",
+            list: |conn, filter, page| refusals::page(conn, &serde_json::from_value(filter)?, page),
+            filters: vec![
+                all("nothing", json!({})),
+                all("operation", json!({ "operation": "createSector" })),
+                one("actor", "actor", json!({ "actor": "filler" })),
+                range("first_at", "first_at", "since", json!({ "first_from": since })),
+            ],
+            sorts: &["first_at", "-first_at"],
+        },
     ]
 }
 
@@ -184,7 +196,7 @@ fn cases() -> Vec<Case> {
 fn middle(sort: &str) -> Key {
     let value = match sort.trim_start_matches('-') {
         "due_on" | "signed_on" | "value_on" | "period_end_on" => day(700).to_string(),
-        "updated_at" | "at" => format!("{}T08:00:00.000000Z", day(700)),
+        "updated_at" | "at" | "first_at" => format!("{}T08:00:00.000000Z", day(700)),
         "code" => "agreement-2".to_owned(),
         _ => "150".to_owned(),
     };

@@ -60,11 +60,6 @@ impl InFlight {
         Ok(Place { among: self.clone(), address })
     }
 
-    /// How many there are.
-    pub fn count(&self) -> u32 {
-        self.lock().all
-    }
-
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -136,19 +136,13 @@ pub struct FollowParams {
 #[utoipa::path(
     get, path = "/audit-events", operation_id = "listAuditEvents", tag = "audit-events",
     summary = "List the history of all records · 全部变更历史",
-    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys and webhooks, and which requests were refused for want of a key or of what it allows (`entity=request`; equal ones are counted together).\n\nWith `follow` the answer is `text/event-stream`: each event once it is written, oldest first, `id` its number and `data` the event as in the list. A stream ends after five minutes, and when the service stops; a client that comes again with `Last-Event-ID` misses nothing. 全部记录的写入历史；管理员另可见密钥与推送的变更和被拒绝的请求。加 follow 则以 SSE 持续推送，断线后凭 Last-Event-ID 续传。",
+    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys and webhooks. Refused requests are listed by `/refusals`; those that versions before 0.2.0 recorded here stay (`entity=request`).\n\nWith `follow` the answer is `text/event-stream`: each event once it is written, oldest first, `id` its number and `data` the event as in the list. A stream ends after five minutes, and when the service stops; a client that comes again with `Last-Event-ID` misses nothing. 全部记录的写入历史；管理员另可见密钥与推送的变更；被拒绝的请求见 /refusals。加 follow 则以 SSE 持续推送，断线后凭 Last-Event-ID 续传。",
     params(AuditEventFilter, PageParams, FollowParams),
     responses((status = 200, description = "A page of the history, or the stream of it.",
         content((AuditEventList = "application/json"), (String = "text/event-stream"))))
 )]
 #[get("/audit-events")]
 async fn list(call: Call) -> Result<HttpResponse> {
-    if call.sight().is_administrators() {
-        // So that whoever asks sees what was refused a moment ago; where that cannot be written, the rest can be read.
-        if let Err(error) = call.state.refusals.flush(&call.state.store).await {
-            tracing::warn!(%error, "cannot write refusals into the history; trying again");
-        }
-    }
     if let Some(followed) = follow::asked(&call)? {
         return follow::answer(&call, followed).await;
     }

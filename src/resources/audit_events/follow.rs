@@ -17,6 +17,7 @@ use crate::access::Sight;
 use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::http::export::{Body, Part};
+use crate::http::limits::StreamOwner;
 use crate::http::{Call, held, peer, typed};
 use crate::msg;
 
@@ -76,7 +77,11 @@ pub fn asked(call: &Call) -> Result<Option<Followed>> {
 
 /// Answers with the stream.
 pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
-    let place = call.state.limits.enter_stream(peer::of(&call.request))?;
+    let client = match &call.actor {
+        Some(actor) => StreamOwner::Key(actor.identity.to_string()),
+        None => StreamOwner::Address(peer::of(&call.request)),
+    };
+    let place = call.state.limits.enter_stream(client)?;
     let Followed { filter, after } = followed;
     let mut stream =
         Stream { store: call.state.store.clone(), client: call.client(), filter, sight: call.sight(), after: 0 };
@@ -85,6 +90,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
     let (sender, parts) = channel(1);
     let mut stopping = call.state.stopping.subscribe();
     let request_id = call.request_id.clone();
+    let given_up = place.given_up();
     tokio::spawn(async move {
         tokio::select! {
             ended = stream.feed(&sender) => {
@@ -93,6 +99,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
                 }
             }
             _ = stopping.wait_for(|is_stopping| *is_stopping) => {}
+            () = given_up.notified() => {}
             () = sender.closed() => {}
         }
         // Who has gone away needs no word.

@@ -16,12 +16,15 @@ use crate::history::Action;
 use crate::msg;
 use crate::resources::record::{self, Precondition, Tx};
 
-/// A document's file.
+/// A document's file, without its bytes.
 pub struct File {
+    /// The document's.
+    pub id: i64,
+    /// The document's.
     pub code: String,
     pub media_type: String,
+    pub byte_size: u64,
     pub sha256: String,
-    pub bytes: Vec<u8>,
 }
 
 /// Attaches a file to a document that has none, or the very same one.
@@ -62,30 +65,38 @@ pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &
     record::changed::<Documents>(tx, id, Action::Attach, None, &before)
 }
 
-/// Reads a document's file and checks that it is what was attached.
-pub fn read(conn: &mut Conn, place: &FileStore, reference: &Ref) -> Result<File> {
+/// Finds a document's file without reading it.
+pub fn find(conn: &mut Conn, reference: &Ref) -> Result<File> {
     let no_document = || Problem::not_found(KIND.name, &reference.0);
     let id = KIND.find(conn, reference)?.ok_or_else(no_document)?;
-    let (code, media_type, sha256): (String, Option<String>, Option<String>) = documents::table
+    type Row = (String, Option<String>, Option<i64>, Option<String>);
+    let (code, media_type, byte_size, sha256): Row = documents::table
         .find(id)
-        .select((documents::code, documents::media_type, documents::sha256))
+        .select((documents::code, documents::media_type, documents::byte_size, documents::sha256))
         .first(conn)
         .optional()?
         .ok_or_else(no_document)?;
-    let (Some(media_type), Some(sha256)) = (media_type, sha256) else {
+    let (Some(media_type), Some(byte_size), Some(sha256)) = (media_type, byte_size, sha256) else {
         return Err(Problem::not_found("content", &reference.0).into());
     };
+    let byte_size = u64::try_from(byte_size).map_err(Error::unexpected)?;
+    Ok(File { id, code, media_type, byte_size, sha256 })
+}
+
+/// Reads a document's file and checks that it is what was attached.
+pub fn read(conn: &mut Conn, place: &FileStore, file: &File) -> Result<Vec<u8>> {
+    let File { id, sha256, .. } = file;
     let stored: Option<Vec<u8>> =
         document_contents::table.find(id).select(document_contents::content).first(conn).optional()?;
     let bytes = match (stored, place) {
         (Some(bytes), _) => bytes,
-        (None, FileStore::Directory(place)) => directory::read(place, &sha256)?,
+        (None, FileStore::Directory(place)) => directory::read(place, sha256)?,
         (None, FileStore::Database) => {
             return Err(Error::Unexpected(format!("the file {sha256} is not in the database")));
         }
     };
-    if hex(&Sha256::digest(&bytes)) != sha256 {
+    if hex(&Sha256::digest(&bytes)) != *sha256 {
         return Err(Error::Unexpected(format!("the file {sha256} is damaged")));
     }
-    Ok(File { code, media_type, sha256, bytes })
+    Ok(bytes)
 }

@@ -36,7 +36,7 @@ use crate::transfer::plan::Outcome;
 #[utoipa::path(
     post, path = "/imports", operation_id = "createImport", tag = "imports",
     summary = "Send a file and plan it · 上传文件并预检",
-    description = "Takes a workbook (XLSX), a CSV table, a YAML or JSON bundle or NDJSON of at most 64 MiB as the raw body, and says what \
+    description = "Takes a workbook (XLSX), a CSV table, a YAML or JSON bundle or NDJSON of at most 64 MiB as the raw body, or as the one part of `multipart/form-data`, and says what \
         would become of each record; nothing is written yet. The answer waits up to 5 seconds for the plan (`Prefer: wait=N` up to 30, \
         `Prefer: respond-async` not at all); after that, ask for the import again. Records are matched by `code`. A file of this caller \
         that is older than the newest 20 is no longer kept. 上传后只做预检，不写入；记录按代码匹配。",
@@ -48,17 +48,18 @@ use crate::transfer::plan::Outcome;
 #[post("/imports")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
-    let params: NewImport = typed(&call.query("createImport")?)?;
+    let mut params: NewImport = typed(&call.query("createImport")?)?;
     let waits = waits(&call);
     let received = receive(&call, payload).await?;
-    let media_type = call.media_type();
-    let format = Format::of(&media_type, params.file_name.as_deref(), &received.beginning).ok_or_else(|| {
-        Problem::new(415, "unsupported_media_type", msg!("无法识别文件格式", "The file's format is not recognized"))
-            .detail(msg!(
-                "支持 .xlsx、.csv、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
-                "Give a .xlsx, .csv, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
-            ))
-    })?;
+    params.file_name = params.file_name.or_else(|| received.described.file_name.clone());
+    let format = Format::of(&received.described.media_type, params.file_name.as_deref(), &received.beginning)
+        .ok_or_else(|| {
+            Problem::new(415, "unsupported_media_type", msg!("无法识别文件格式", "The file's format is not recognized"))
+                .detail(msg!(
+                    "支持 .xlsx、.csv、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
+                    "Give a .xlsx, .csv, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
+                ))
+        })?;
     // Done to its end, also when the client goes away: a run that was promised must begin.
     rt::spawn(taken(call, actor, params, received, format, waits)).await.map_err(Error::unexpected)?
 }
@@ -75,7 +76,7 @@ async fn taken(
     let NewImport { file_name, resource, mode, prune } = params;
     let named = run.clone();
     let request = json!({ "sha256": &received.sha256 });
-    let Received { file, byte_size, sha256, beginning: _ } = received;
+    let Received { file, byte_size, sha256, described: _, beginning: _ } = received;
     let answered = call
         .post(actor.clone(), &request, move |tx| {
             let mut faults = Faults::default();

@@ -135,6 +135,12 @@ fn forget_old_files(conn: &mut Conn, actor_id: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether the file of an import is still stored.
+pub fn has_file(conn: &mut Conn, id: i64) -> Result<bool> {
+    let first = import_pieces::table.find((id, 0)).select(import_pieces::import_id).first::<i64>(conn).optional()?;
+    Ok(first.is_some())
+}
+
 /// The file of an import, written to another; false where it is no longer kept.
 pub fn write_file(conn: &mut Conn, id: i64, file: &mut File) -> Result<bool> {
     for position in 0_i32.. {

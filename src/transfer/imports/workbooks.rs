@@ -56,6 +56,7 @@ pub struct TemplateFilter {
 pub async fn template(call: Call) -> Result<HttpResponse> {
     call.judge_headers()?;
     let TemplateFilter { pairing, resource } = typed(&call.query("getImportTemplate")?)?;
+    let is_head = call.is_head();
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
     let view = View { as_of: call.today() };
@@ -69,6 +70,9 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
         }
         // What a query says wrong is a malformed request, as everywhere.
         faults.refuse().map_err(|error| Problem::malformed(error.problem().faults))?;
+        if is_head {
+            return Ok(None);
+        }
         let is_wanted = |path: &str| resource.as_ref().is_none_or(|name| name == path);
         let mut tables = Vec::new();
         for form in resources::forms().iter().filter(|form| is_wanted(form.kind.path)) {
@@ -101,9 +105,9 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
             },
             &mut file,
         )?;
-        Ok(file)
+        Ok(Some(file))
     });
-    let body = Body::of_file(file.await?)?;
+    let body = file.await?.map_or_else(|| Ok(Body::unmade()), Body::of_file)?;
     Ok(export::attachment(&call, FileFormat::Xlsx, "template", held::hold(BoxBody::new(body), place)))
 }
 
@@ -122,8 +126,16 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
 pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
     call.judge_headers()?;
     call.query("getMarkedImport")?;
-    let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let actor = super::api::caller(&call)?;
+    if call.is_head() {
+        let seen = call.state.store.read(move |conn| {
+            let row = store::seen(conn, &actor, &id)?;
+            if store::has_file(conn, row.id)? { Ok(row.id) } else { Err(gone().into()) }
+        });
+        let name = format!("import-{}-marked", seen.await?);
+        return Ok(export::attachment(&call, FileFormat::Xlsx, &name, BoxBody::new(Body::unmade())));
+    }
+    let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let (name, original, faults) = call
         .state
         .store
