@@ -238,14 +238,19 @@ fn any_changes_of_milestones_leave_the_report_of_any_instant_as_it_was() {
                 _ => client.delete(&path).await,
             };
             if number % 3 == 0 {
-                let card = client.get(&format!("reports/scorecard?as_of={AS_OF}&group_by=agreement")).await.expect(200);
+                let card = client
+                    .get(&format!("reports/scorecard?as_of={AS_OF}&limit=1000&group_by=agreement"))
+                    .await
+                    .expect(200);
                 printed_at.push((now(), card.body["overall"].clone(), rows(&card.body, "agreement", "figures")));
             }
         }
         for (instant, overall, wanted) in printed_at {
             for filter in ["", "&pairing=xinhui-taishan"] {
-                let path =
-                    format!("reports/scorecard?as_of={AS_OF}&group_by=agreement&recorded_at={}{filter}", text(instant));
+                let path = format!(
+                    "reports/scorecard?as_of={AS_OF}&limit=1000&group_by=agreement&recorded_at={}{filter}",
+                    text(instant)
+                );
                 let card = client.get(&path).await.expect(200).body;
                 if filter.is_empty() {
                     assert_eq!(card["recorded_overall"], overall, "at {instant}");

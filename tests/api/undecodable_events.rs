@@ -6,7 +6,6 @@ use pairing_tracker::db::types::Instant;
 use pairing_tracker::outbox::claims::Written;
 use serde_json::{Value, json};
 
-use crate::common::builders::walk;
 use crate::common::receiver::{Receiver, hook, work_off};
 use crate::common::records::{create, milestone};
 use crate::common::tamper::{execute, unguard};
@@ -36,18 +35,30 @@ fn spoil(database: &Database) {
     }
 }
 
+/// Every event, oldest first, from page to page; a page may be short.
+async fn events(client: &Client) -> Vec<Value> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = client.get(&format!("audit-events?sort=at&limit=100{cursor}")).await.expect(200).body;
+        all.extend(page["items"].as_array().expect("events").iter().cloned());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
 #[test]
 fn lists_histories_reports_and_feeds_go_on_without_it() {
     on_each(|database| async move {
         let client = database.client();
         let before = client.get("reports/scorecard").await.expect(200).body["overall"]["milestones"].clone();
         let instant = prepare(&client).await;
-        let whole = walk(&client, "audit-events", "sort=at", 1_000).await.len();
+        let whole = events(&client).await.len();
         spoil(&database);
 
         // The event with an unknown action is left out; the others are shown without what cannot be decoded.
-        let page = client.get("audit-events?sort=at&limit=1000&count=true").await.expect(200);
-        let events = page.body["items"].as_array().expect("events").clone();
+        let events = events(&client).await;
         assert_eq!(events.len(), whole - 1);
         let of = |code: &str| -> Vec<Value> {
             events.iter().filter(|event| event["record_code"] == code).cloned().collect()
@@ -111,8 +122,8 @@ fn webhooks_go_on_without_it() {
                 named("first", true),
                 named("first", true),
                 named("last", false),
-                named("third", true),
-                named("third", false)
+                named("third", false),
+                named("third", true)
             ]
         );
         // What can be decoded of the change names the pairing; of the creation and of the deletion nothing does.

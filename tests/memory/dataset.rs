@@ -35,14 +35,15 @@ pub fn changed_at() -> Instant {
 /// Fills a database, whose first pairing gets all of it.
 pub fn fill(conn: &mut Conn) {
     conn.transaction(|conn| {
-        let (hurry, day) = if conn.is_sqlite() {
-            ("PRAGMA cache_size = -200000", "date('2022-01-01', '+' || (i % 1400) || ' days')")
+        // SQLite has no type of instants, and would make a number of one that is cast.
+        let (hurry, day, of_instant) = if conn.is_sqlite() {
+            ("PRAGMA cache_size = -200000", "date('2022-01-01', '+' || (i % 1400) || ' days')", "")
         } else {
-            ("SET LOCAL statement_timeout = 0", "DATE '2022-01-01' + (i % 1400)::integer")
+            ("SET LOCAL statement_timeout = 0", "DATE '2022-01-01' + (i % 1400)::integer", "TIMESTAMP ")
         };
         execute(conn, hurry)?;
         execute(conn, &agreements())?;
-        execute(conn, &milestones(day))?;
+        execute(conn, &milestones(day, of_instant))?;
         history(conn)
     })
     .expect("the database is filled");
@@ -61,24 +62,18 @@ fn agreements() -> String {
     )
 }
 
-fn milestones(day: &str) -> String {
+fn milestones(day: &str, of_instant: &str) -> String {
     let note = "按照年度工作安排推进，定期调度，逐项销号。".repeat(8);
     format!(
         "INSERT INTO milestones (id, version, created_at, updated_at, pairing_id, agreement_id, title_zh, title_en, due_on,
              baseline_due_on, status, progress, weight_thousandths, note)
          WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {MILESTONES})
          SELECT {FIRST} + i, 1 + CASE WHEN i % {CHANGED} = 0 THEN 1 ELSE 0 END, '2023-01-01 00:00:00',
-             CASE WHEN i % {CHANGED} = 0 THEN {changed} ELSE {created} END, (SELECT MIN(id) FROM pairings),
+             CASE WHEN i % {CHANGED} = 0 THEN {of_instant}'2024-01-01 00:00:00' ELSE {of_instant}'2023-01-01 00:00:00' END, (SELECT MIN(id) FROM pairings),
              {FIRST} + i % {AGREEMENTS}, '里程碑第' || i || '期', 'Milestone ' || i, {day}, {day}, 'in_progress', i % 100,
              1000, '{note}'
-         FROM n",
-        created = stamp("2023-01-01 00:00:00"),
-        changed = stamp("2024-01-01 00:00:00"),
+         FROM n"
     )
-}
-
-fn stamp(text: &str) -> String {
-    format!("CAST('{text}' AS TIMESTAMP)")
 }
 
 #[derive(QueryableByName)]
