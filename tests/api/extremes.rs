@@ -86,8 +86,13 @@ async fn create_all(client: &Client, operation: &Operation) -> usize {
     let Some((_, media)) = operation.bodies().into_iter().find(|(name, _)| *name == "application/json") else {
         return 0;
     };
-    let (schema, whole) = (resolved(&media["schema"]), example(media).cloned().unwrap_or_default());
+    let (schema, mut whole) = (resolved(&media["schema"]), example(media).cloned().unwrap_or_default());
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if whole["period_start_on"].is_string() {
+        // That of the example is approved, and locked.
+        whole["period_start_on"] = json!("1995-01-01");
+        whole["period_end_on"] = json!("1995-01-31");
+    }
     let mut least = whole.clone();
     least.as_object_mut().expect("an object").retain(|name, _| required.contains(&name.as_str()));
     let (mut admitted, mut number) = (0, 0);
