@@ -81,7 +81,7 @@ pub struct Refusals(Arc<Shared>);
 struct Shared {
     tally: Mutex<Tally>,
     written: Mutex<Written>,
-    /// Held while refusals are written, so that who waits for it finds them in the database.
+    /// Held while refusals are written, so that a caller that waits for it finds them in the database.
     writing: tokio::sync::Mutex<()>,
 }
 
@@ -201,7 +201,7 @@ impl Alike {
 
 impl Counted {
     /// Of what they have in common nothing is known but their number.
-    fn as_other(self) -> Counted {
+    fn into_other(self) -> Counted {
         let nothing = String::new;
         Counted { actor: OTHER.to_owned(), method: nothing(), path: nothing(), status: None, ..self }
     }
@@ -221,7 +221,7 @@ impl Tally {
             Entry::Vacant(place) if has_room => drop(place.insert(counted)),
             Entry::Vacant(place) => {
                 let other = Alike::other(place.key().hour);
-                self.add(other, counted.as_other());
+                self.add(other, counted.into_other());
             }
         }
     }

@@ -40,7 +40,7 @@ pub fn put_all(conn: &mut Conn, rows: Vec<(Alike, Counted)>) -> Result<()> {
             *count += 1;
             insert(conn, &alike, counted)?;
         } else {
-            let (alike, counted) = (Alike::other(alike.hour), counted.as_other());
+            let (alike, counted) = (Alike::other(alike.hour), counted.into_other());
             if !add(conn, &alike, &counted)? {
                 insert(conn, &alike, counted)?;
             }
