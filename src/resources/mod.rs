@@ -4,6 +4,7 @@
 pub mod bulk;
 pub mod citations;
 pub(crate) mod merge;
+mod reading;
 pub mod record;
 mod rows;
 mod tx;

@@ -266,7 +266,10 @@ fn who_waits_for_the_database_is_sent_away_in_time() {
         settle().await;
         // The line is full; those in it still wait.
         let unavailable = |answer: Answer| assert_eq!(answer.expect(503).header("retry-after"), "1");
-        unavailable(client.get("/readyz").await);
+        unavailable(client.get("pairings/none-64").await);
+        // What monitors ask, and who holds a key, waits behind none of them.
+        client.get("/readyz").await.expect(200);
+        client.with_key(database.key("viewer", Role::Viewer, &[])).get("/healthz").await.expect(200);
         assert!(waiting.iter().all(|task| !task.is_finished()));
         for task in waiting {
             unavailable(task.await.expect("it ends"));

@@ -59,8 +59,14 @@ fn nothing_is_answered_from_the_cache_once_changes_may_go_unseen() {
         within(Duration::from_secs(5), "the change is seen", || {
             names(&reader).is_some_and(|body| body.contains("cached"))
         });
-        proxy.fall_silent();
-        assert!(names(&reader).is_some(), "the control: it is answered from the cache for a moment");
+        // A write of the service itself, such as when a key was last used, may empty the cache just then.
+        let is_cached = (0..10).any(|_| {
+            proxy.speak();
+            within(Duration::from_secs(10), "it is read", || names(&reader).is_some());
+            proxy.fall_silent();
+            names(&reader).is_some()
+        });
+        assert!(is_cached, "the control: it is answered from the cache for a moment");
         let headers = [("If-Match", "*")];
         let change = json!({ "name": { "zh": "改名" } });
         let reply = other.send("PATCH", "/api/v1/sectors/cached", &headers, Some(&change)).expect("a response");
