@@ -774,20 +774,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    pending_audit_events (id) {
-        id -> BigInt,
-        event_json -> Text,
-    }
-}
-
-diesel::table! {
-    service_checks (id) {
-        id -> BigInt,
-        checked_at -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
     request_refusals (id) {
         id -> BigInt,
         hour -> Timestamp,
@@ -803,6 +789,20 @@ diesel::table! {
         count -> BigInt,
         first_at -> Timestamp,
         last_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    service_checks (id) {
+        id -> BigInt,
+        checked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    pending_audit_events (id) {
+        id -> BigInt,
+        event_json -> Text,
     }
 }
 
@@ -858,7 +858,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhooks,
     webhook_pairings,
     webhook_deliveries,
+    request_refusals,
     service_checks,
     pending_audit_events,
-    request_refusals,
 );
