@@ -93,7 +93,9 @@ impl Settings {
 
     /// The day of an instant where the programme is.
     pub fn day_of(&self, instant: DateTime<Utc>) -> NaiveDate {
-        instant.with_timezone(&self.time_zone).date_naive()
+        // The API's dates end with the year 9999, which ends earlier east of Greenwich.
+        let last = NaiveDate::from_ymd_opt(9999, 12, 31).unwrap_or(NaiveDate::MAX);
+        instant.with_timezone(&self.time_zone).date_naive().min(last)
     }
 }
 

@@ -17,6 +17,8 @@ use crate::error::{Error, Result};
 
 /// Requests that may wait for each permit; one more is refused at once.
 const WAITING_PER_PERMIT: usize = 64;
+/// Key look-ups that may wait: each takes a fraction of a millisecond, and the requests in flight are bounded already.
+const WAITING_LOOK_UPS: usize = 4_096;
 
 /// What a piece of work costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,11 @@ impl Class {
         }
     }
 
+    /// How many may wait for these permits.
+    fn waiting_max(self, permits: usize) -> usize {
+        if self == Class::KeyLookup { WAITING_LOOK_UPS } else { WAITING_PER_PERMIT * permits }
+    }
+
     /// How many of the permits one client may have.
     fn share(self, permits: usize) -> usize {
         match self {
@@ -75,7 +82,8 @@ impl Class {
     fn patience(self) -> Duration {
         match self {
             Class::Probe | Class::LongRead => Duration::from_secs(1),
-            Class::KeyLookup | Class::ShortRead | Class::Write => Duration::from_secs(2),
+            Class::ShortRead | Class::Write => Duration::from_secs(2),
+            Class::KeyLookup => Duration::from_secs(5),
             Class::Bulk => Duration::from_secs(60),
         }
     }
@@ -168,7 +176,7 @@ impl Lane {
     async fn try_enter(self: &Arc<Self>, client: &Client) -> Result<Permit> {
         let until = Instant::now() + self.class.patience();
         let waiting = Waiting::begin(&self.waiting);
-        if waiting.0 >= WAITING_PER_PERMIT * self.permits_max {
+        if waiting.0 >= self.class.waiting_max(self.permits_max) {
             return Err(Error::Unavailable(format!("too many requests wait for a {}", self.class.as_str())));
         }
         let busy = |_| Error::Unavailable(format!("no {} could begin in time", self.class.as_str()));

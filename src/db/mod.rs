@@ -133,7 +133,7 @@ impl Store {
     ) -> Result<T> {
         self.run(class, client, move |conn, lane| {
             if lane.pool.needs_transactions() {
-                in_read(conn, &lane.pool.begin("BEGIN READ ONLY"), work)
+                in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work)
             } else {
                 work(conn)
             }

@@ -126,6 +126,10 @@ pub fn in_snapshot<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>
 
 /// Runs a read in a transaction; `begin` begins it on PostgreSQL.
 pub fn in_read<T>(conn: &mut Conn, begin: &str, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    // Behind PgBouncer every read is in one already.
+    if backend::in_transaction(conn)? {
+        return work(conn);
+    }
     backend::begin_read(conn, begin)?;
     let done = work(conn);
     // Nothing was written, so that there is nothing to keep.

@@ -14,7 +14,6 @@ use validator::Validate;
 use super::citations::{self, NewCitation};
 use super::merge::{differences, merge, writable};
 use crate::access::{Role, Scope};
-use crate::contract::Contract;
 use crate::db::backend::Edges;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;

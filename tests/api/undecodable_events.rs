@@ -2,6 +2,7 @@
 //! without it, or show what of it can be decoded.
 
 use chrono::{SecondsFormat, Utc};
+use pairing_tracker::db::backend;
 use pairing_tracker::db::types::Instant;
 use pairing_tracker::outbox::claims::Written;
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ fn spoil(database: &Database) {
     ] {
         execute(&mut conn, sql).expect("it is spoiled");
     }
+    backend::announce_change(&mut conn, "spoiler").expect("it is announced");
 }
 
 /// Every event, oldest first, from page to page; a page may be short.
@@ -55,7 +57,12 @@ fn lists_histories_reports_and_feeds_go_on_without_it() {
         let before = client.get("reports/scorecard").await.expect(200).body["overall"]["milestones"].clone();
         let instant = prepare(&client).await;
         let whole = events(&client).await.len();
+        let before_it = client.state.store.data_version();
         spoil(&database);
+        // Another process's change is noticed a moment later.
+        while client.state.store.data_version() == before_it {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
 
         // The event with an unknown action is left out; the others are shown without what cannot be decoded.
         let events = events(&client).await;

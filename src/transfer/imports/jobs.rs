@@ -12,21 +12,18 @@ use std::time::Duration;
 
 use actix_web::web;
 use chrono::TimeDelta;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
+use super::outcome::{Came, finish};
 use super::runs::{self, End};
-use super::types::ImportStaleLine;
 use super::workbooks::gone;
 use super::{Status, plans, store};
 use crate::access::Actor;
 use crate::access::revoked::{self, Revoked};
 use crate::db::types::Instant;
-use crate::db::{Conn, Store, Verdict, backend};
+use crate::db::{Conn, Verdict, backend};
 use crate::error::{Error, Result};
-use crate::history::pending;
 use crate::http::AppState;
 use crate::msg;
 use crate::spool::Spool;
@@ -34,7 +31,7 @@ use crate::text::Text;
 use crate::transfer::engine::Options;
 use crate::transfer::fault::{ImportFault, bilingual};
 use crate::transfer::gather::{Gathered, until_full};
-use crate::transfer::plan::{ImportLine, Plan, Report};
+use crate::transfer::plan::{ImportLine, Report};
 use crate::transfer::read::read;
 use crate::transfer::row::{Layout, Row, Sink};
 use crate::transfer::{Import, Refusal};
@@ -270,74 +267,6 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
         Work::Apply => state.store.write_alone(work_on).await?,
     };
     finish(&state.store, id, run, came_to).await
-}
-
-/// What the work of a run came to.
-enum Came {
-    /// Written in full, with the end of the run.
-    Applied,
-    Planned {
-        plan: Plan,
-        records: i64,
-        lines: Spool<ImportLine>,
-        faults: Spool<ImportFault>,
-    },
-    Stale(Vec<ImportStaleLine>),
-}
-
-/// Writes what a run came to that was undone, a little at a time.
-async fn finish(store: &Store, id: i64, run: String, came_to: Came) -> Result<()> {
-    let end = match came_to {
-        // What a large file left pending is in the chain soon; should this process die, another sees to it.
-        Came::Applied => return pending::seal_all(store).await,
-        Came::Stale(stale) => End::Stale(stale),
-        Came::Planned { plan, records, lines, faults } => {
-            let named = run.clone();
-            let remove = move || {
-                let run = named.clone();
-                move |conn: &mut Conn| {
-                    runs::require(conn, id, &run)?;
-                    plans::remove_some(conn, id)
-                }
-            };
-            while store.write_quietly(remove()).await? {}
-            add_all(store, id, &run, lines, plans::add_lines).await?;
-            add_all(store, id, &run, faults, plans::add_faults).await?;
-            End::Planned { plan, records }
-        }
-    };
-    store.write(move |conn| runs::end(conn, id, &run, end, Instant::now())).await
-}
-
-/// Adds the items of a spool to an import, some in each write.
-async fn add_all<T: Serialize + DeserializeOwned + Send + 'static>(
-    store: &Store,
-    id: i64,
-    run: &str,
-    mut items: Spool<T>,
-    add: fn(&mut Conn, i64, i64, Vec<T>) -> Result<()>,
-) -> Result<()> {
-    let mut left = items.read()?;
-    let mut position = 1;
-    loop {
-        let read = move || {
-            let some = left.by_ref().take(plans::WRITTEN_TOGETHER).collect::<Result<Vec<T>>>()?;
-            Ok::<_, Error>((some, left))
-        };
-        let (some, rest) = tokio::task::spawn_blocking(read).await.map_err(Error::unexpected)??;
-        left = rest;
-        if some.is_empty() {
-            return Ok(());
-        }
-        let (from, run) = (position, run.to_owned());
-        position += some.len() as i64;
-        store
-            .write_quietly(move |conn| {
-                runs::require(conn, id, &run)?;
-                add(conn, id, from, some)
-            })
-            .await?;
-    }
 }
 
 fn plan(conn: &mut Conn, import: &Import<'_>, running: &Running, gathered: &mut Gathered) -> Result<Came> {

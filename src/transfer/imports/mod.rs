@@ -17,6 +17,7 @@
 
 pub mod api;
 pub mod jobs;
+mod outcome;
 pub mod plans;
 mod redaction;
 pub mod runs;

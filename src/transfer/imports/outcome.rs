@@ -1,0 +1,83 @@
+//! What a run came to, written a little at a time, so that other writes wait for none of it.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::plans;
+use super::runs::{self, End};
+use super::types::ImportStaleLine;
+use crate::db::types::Instant;
+use crate::db::{Conn, Store};
+use crate::error::{Error, Result};
+use crate::history::pending;
+use crate::spool::Spool;
+use crate::transfer::fault::ImportFault;
+use crate::transfer::plan::{ImportLine, Plan};
+
+/// What the work of a run came to.
+pub enum Came {
+    /// Written in full, with the end of the run.
+    Applied,
+    Planned {
+        plan: Plan,
+        records: i64,
+        lines: Spool<ImportLine>,
+        faults: Spool<ImportFault>,
+    },
+    Stale(Vec<ImportStaleLine>),
+}
+
+/// Writes what a run came to that was undone, a little at a time.
+pub async fn finish(store: &Store, id: i64, run: String, came_to: Came) -> Result<()> {
+    let end = match came_to {
+        // What a large file left pending is in the chain soon; should this process die, another sees to it.
+        Came::Applied => return pending::seal_all(store).await,
+        Came::Stale(stale) => End::Stale(stale),
+        Came::Planned { plan, records, lines, faults } => {
+            let named = run.clone();
+            let remove = move || {
+                let run = named.clone();
+                move |conn: &mut Conn| {
+                    runs::require(conn, id, &run)?;
+                    plans::remove_some(conn, id)
+                }
+            };
+            while store.write_quietly(remove()).await? {}
+            add_all(store, id, &run, lines, plans::add_lines).await?;
+            add_all(store, id, &run, faults, plans::add_faults).await?;
+            End::Planned { plan, records }
+        }
+    };
+    store.write(move |conn| runs::end(conn, id, &run, end, Instant::now())).await
+}
+
+/// Adds the items of a spool to an import, some in each write.
+async fn add_all<T: Serialize + DeserializeOwned + Send + 'static>(
+    store: &Store,
+    id: i64,
+    run: &str,
+    mut items: Spool<T>,
+    add: fn(&mut Conn, i64, i64, Vec<T>) -> Result<()>,
+) -> Result<()> {
+    let mut left = items.read()?;
+    let mut position = 1;
+    loop {
+        let read = move || {
+            let some = left.by_ref().take(plans::WRITTEN_TOGETHER).collect::<Result<Vec<T>>>()?;
+            Ok::<_, Error>((some, left))
+        };
+        let (some, rest) = tokio::task::spawn_blocking(read).await.map_err(Error::unexpected)??;
+        left = rest;
+        if some.is_empty() {
+            return Ok(());
+        }
+        let (from, run) = (position, run.to_owned());
+        position += some.len() as i64;
+        store
+            .write_quietly(move |conn| {
+                runs::require(conn, id, &run)?;
+                add(conn, id, from, some)
+            })
+            .await?;
+    }
+}
