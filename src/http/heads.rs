@@ -318,7 +318,9 @@ mod tests {
                 let seen = read(&pieces).await;
                 let own = seen.strip_prefix(GOOD).unwrap_or_else(|| panic!("{bad:.60}: {seen:.300}"));
                 let (head, _) = own.split_once("\r\n\r\n").unwrap();
-                assert!(head.ends_with(" zh") || !bad.contains("Accept-Language"), "{head}");
+                // Of a head that is no HTTP the language cannot be read.
+                let has_language = bad.contains("Accept-Language") && name != "malformed";
+                assert!(head.ends_with(" zh") || !has_language, "{head}");
                 assert!(
                     head.contains(&format!("x-head-fault: {} {name}\r\n", *SECRET)) || head.ends_with(name),
                     "{head}"
