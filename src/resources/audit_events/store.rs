@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::api::{AuditEvent, AuditEventFilter, Sort};
 use crate::access::Sight;
+use crate::access::redaction::Hidden;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::{audit_events, record_codes};
@@ -172,8 +173,28 @@ pub fn all_as_they_stood(conn: &mut Conn, kind: &'static Kind, at: Instant) -> R
         .group_by(audit_events::record_id)
         .select(diesel::dsl::max(audit_events::id).assume_not_null());
     let ids: Vec<i64> = last.load(conn)?;
+    states_after(conn, &ids)
+}
+
+/// Some records of a kind as they stood at an instant, by id; those that did not exist then are left out.
+pub fn as_they_stood(conn: &mut Conn, kind: &'static Kind, ids: &[i64], at: Instant) -> Result<Vec<(i64, Value)>> {
     let mut records = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(10_000) {
+        let last = audit_events::table
+            .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq_any(chunk)))
+            .filter(audit_events::at.le(at).and(audit_events::action.ne(Action::Amend)))
+            .group_by(audit_events::record_id)
+            .select(diesel::dsl::max(audit_events::id).assume_not_null());
+        let last: Vec<i64> = last.load(conn)?;
+        records.extend(states_after(conn, &last)?);
+    }
+    Ok(records)
+}
+
+/// The records as these events left them; those that were deleted are left out.
+fn states_after(conn: &mut Conn, events: &[i64]) -> Result<Vec<(i64, Value)>> {
+    let mut records = Vec::with_capacity(events.len());
+    for chunk in events.chunks(10_000) {
         let rows: Vec<(i64, Option<String>)> = audit_events::table
             .filter(audit_events::id.eq_any(chunk))
             .order(audit_events::record_id)
@@ -213,7 +234,10 @@ pub fn load(conn: &mut Conn, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEven
             };
             let (mut before, mut after) = (json(before_json)?, json(after_json)?);
             if let Some(kind) = resources::kinds().find(|kind| kind.name == entity) {
-                [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.veil(kind, state));
+                [&mut before, &mut after]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|state| sight.redact(kind, state, Hidden::Null));
             }
             let actor_id = sight.is_administrators().then_some(actor_id);
             Ok(AuditEvent {

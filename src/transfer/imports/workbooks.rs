@@ -11,6 +11,7 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::{plans, store};
+use crate::access::redaction::Hidden;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
@@ -92,6 +93,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
                         name_references(conn, &form, &mut record)?;
                         let [mut record] = record;
                         name(form.kind, &mut record);
+                        sight.redact(form.kind, &mut record, Hidden::Marked(language));
                         tell(&record)
                     };
                     resources::each_of_pairing(&mut conn.borrow_mut(), &contract, path, pairing, view, tell)?;
