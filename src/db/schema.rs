@@ -675,6 +675,8 @@ diesel::table! {
         failure_zh -> Nullable<Text>,
         failure_en -> Nullable<Text>,
         stale_json -> Nullable<Text>,
+        restore -> Bool,
+        restores -> Nullable<BigInt>,
     }
 }
 
@@ -683,18 +685,6 @@ diesel::table! {
         import_id -> BigInt,
         position -> Integer,
         bytes -> Binary,
-    }
-}
-
-diesel::table! {
-    import_lines (import_id, position) {
-        import_id -> BigInt,
-        position -> BigInt,
-        resource -> Text,
-        code -> Nullable<Text>,
-        outcome -> Text,
-        version -> Nullable<BigInt>,
-        changes_json -> Nullable<Text>,
     }
 }
 
@@ -772,6 +762,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    import_lines (import_id, position) {
+        import_id -> BigInt,
+        position -> BigInt,
+        resource -> Text,
+        code -> Nullable<Text>,
+        outcome -> Text,
+        version -> Nullable<BigInt>,
+        changes_json -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     record_codes,
     audit_events,
@@ -818,10 +820,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     document_pairings,
     imports,
     import_pieces,
-    import_lines,
     import_faults,
     calendar_keys,
     webhooks,
     webhook_pairings,
     webhook_deliveries,
+    import_lines,
 );

@@ -18,6 +18,7 @@ use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
 use crate::resources::audit_events::api::HistoryParams;
 use crate::resources::audit_events::store as audit;
+use crate::resources::deleted;
 use crate::resources::record::{self, Resource, Tx, View};
 
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
@@ -147,6 +148,18 @@ pub async fn delete<R: Resource>(call: Call, reference: String) -> Result<HttpRe
     let precondition = call.precondition()?;
     call.write(actor, move |tx| record::delete::<R>(tx, &Ref(reference), &precondition)).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Restores a deleted record.
+pub async fn restore<R: Resource>(call: Call, payload: Payload, reference: String) -> Result<HttpResponse> {
+    let actor = call.writer()?;
+    call.require_no_body(payload).await?;
+    call.post(actor, &Value::Null, move |tx| {
+        let read = deleted::restore::<R>(tx, &Ref(reference))?;
+        let (_, version) = R::id_and_version(&read);
+        Posted::done(version, &read)
+    })
+    .await
 }
 
 /// What was written to one record, oldest first; a deleted record has its history still. With `at`: up to an instant, and

@@ -2,11 +2,12 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde::Deserialize;
 
 use super::api::{Confirmation, Revision};
 use crate::db::Conn;
 use crate::db::page::{Key, KeyValue, PageIds, PageRequest, key_value};
-use crate::db::schema::{milestone_revisions, milestones};
+use crate::db::schema::{audit_events, milestone_revisions, milestones};
 use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
 use crate::history::Action;
@@ -47,6 +48,49 @@ pub fn revise(tx: &mut Tx<'_>, id: i64, old: NaiveDate, new: NaiveDate, reason: 
         ))
         .execute(tx.conn)?;
     Ok(())
+}
+
+/// Writes the revisions of a restored milestone again, from the audit events of its changes: they were deleted with it.
+pub fn restore(tx: &mut Tx<'_>, id: i64) -> Result<()> {
+    type Change = (Instant, String, Option<String>, Option<String>, Option<String>);
+    let changes: Vec<Change> = audit_events::table
+        .filter(audit_events::entity.eq(KIND.name).and(audit_events::record_id.eq(id)))
+        .filter(audit_events::action.eq(Action::Update))
+        .order(audit_events::id)
+        .select((
+            audit_events::at,
+            audit_events::actor,
+            audit_events::reason,
+            audit_events::before_json,
+            audit_events::after_json,
+        ))
+        .load(tx.conn)?;
+    for (at, actor, reason, before, after) in changes {
+        let due_on = |state: Option<String>| -> Result<NaiveDate> {
+            let state: DueOn = serde_json::from_str(state.as_deref().unwrap_or_default())?;
+            Ok(state.due_on)
+        };
+        let (old, new) = (due_on(before)?, due_on(after)?);
+        if old != new {
+            diesel::insert_into(milestone_revisions::table)
+                .values((
+                    milestone_revisions::milestone_id.eq(id),
+                    milestone_revisions::old_due_on.eq(old),
+                    milestone_revisions::new_due_on.eq(new),
+                    milestone_revisions::reason.eq(reason.unwrap_or_default()),
+                    milestone_revisions::revised_at.eq(at),
+                    milestone_revisions::revised_by.eq(actor),
+                ))
+                .execute(tx.conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a revision needs of a milestone as an audit event holds it.
+#[derive(Deserialize)]
+struct DueOn {
+    due_on: NaiveDate,
 }
 
 /// A page of a milestone's revisions, oldest first.
