@@ -1,18 +1,20 @@
 //! The feeds, as calendar programs read them.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::header;
 use actix_web::web::Path;
 use actix_web::{HttpMessage, HttpResponse, get};
+use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::store::{self, Gone};
-use super::{Entry, conferences, feed, milestones};
+use super::departures::{Moves, departed};
+use super::{Entry, closed, conferences, feed, milestones, store};
 use crate::access::feeds::Feed;
 use crate::db::Conn;
-use crate::db::reference::Kind;
-use crate::db::types::Ref;
+use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
 use crate::http::Call;
 use crate::http::answer::Answer;
@@ -43,8 +45,10 @@ pub struct FeedParams {
 #[utoipa::path(
     get, path = "/pairings/{ref}/milestones.ics", operation_id = "getPairingMilestoneCalendar", tag = "calendars",
     summary = "Subscribe to the milestones of a pairing · 里程碑日历",
-    description = "A calendar (RFC 5545) with each milestone of the pairing on its due date, to be subscribed to. Cancelled milestones, and \
-        for 90 days deleted ones, are told as cancelled. In Chinese unless `Accept-Language` prefers English. 按到期日列出里程碑的日历，可供日历软件订阅。",
+    description = "A calendar (RFC 5545) with each milestone of the pairing on its due date, to be subscribed to. Cancelled milestones are \
+        in it with `STATUS:CANCELLED`; so are, for 90 days, those that were deleted or moved to another pairing, by themselves or with \
+        their agreement or project. Read with a key that was revoked or has expired, all events are cancelled for 90 days, without \
+        their content. In Chinese unless `Accept-Language` prefers English. 按到期日列出里程碑的日历，可供日历软件订阅。",
     params(("ref" = Ref, Path, description = "The pairing's code, or its id."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
@@ -57,8 +61,9 @@ async fn milestone_calendar(call: Call, reference: Path<String>) -> Result<HttpR
 #[utoipa::path(
     get, path = "/pairings/{ref}/conferences.ics", operation_id = "getPairingConferenceCalendar", tag = "calendars",
     summary = "Subscribe to the conferences of a pairing · 会议日历",
-    description = "A calendar (RFC 5545) with each conference of the pairing that has a date, to be subscribed to. Cancelled conferences, and \
-        for 90 days deleted ones, are told as cancelled. In Chinese unless `Accept-Language` prefers English. 列出已定日期的会议的日历，可供日历软件订阅。",
+    description = "A calendar (RFC 5545) with each conference of the pairing that has a date, to be subscribed to. Cancelled conferences are \
+        in it with `STATUS:CANCELLED`; so are, for 90 days, those that were deleted, moved to another pairing, or lost their date. Read \
+        with a key that was revoked or has expired, all events are cancelled for 90 days, without their content. In Chinese unless `Accept-Language` prefers English. 列出已定日期的会议的日历，可供日历软件订阅。",
     params(("ref" = Ref, Path, description = "The pairing's code, or its id."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
@@ -72,63 +77,92 @@ async fn answer(call: Call, reference: String, feed: Feed, operation: &'static s
     let view = call.view(&query);
     let given = call.header(header::ACCEPT_LANGUAGE).unwrap_or_default();
     let language = Language::negotiate_or(given, Language::Zh);
-    // Not the whole query: no key is kept, and all keys are answered alike.
-    let asked = format!("{} {} {}", call.request.path(), view.as_of, language.tag());
-    let today = call.today();
+    let key = call.request.extensions().get::<FeedKey>().copied();
+    let ended_at = key.and_then(|FeedKey(opening)| opening.ended_at);
+    // Not the whole query: no key is cached, and all good keys get the same response.
+    let asked = format!("{} {} {} {ended_at:?}", call.request.path(), view.as_of, language.tag());
+    let reading = Reading { pairing: Ref(reference), feed, view, today: call.today(), language, ended_at };
     let mut response = call
         .answer_to(&asked, |_, _| {
-            Ok(move |conn: &mut Conn| {
-                let text = text(conn, &Ref(reference), feed, view, today, language)?;
-                Ok(Answer::file(text.into_bytes(), MEDIA_TYPE))
-            })
+            Ok(move |conn: &mut Conn| Ok(Answer::file(reading.text(conn)?.into_bytes(), MEDIA_TYPE)))
         })
         .await?;
-    if call.request.extensions().contains::<FeedKey>() {
+    if key.is_some() {
         // Its URL is a secret: no shared cache keeps an answer by it.
         response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("private, no-cache"));
     }
     Ok(response)
 }
 
-/// Tells of a deleted record as a day that is cancelled, where it had one.
-type Telling = fn(&Gone, Language) -> Result<Option<Entry>>;
-
-fn text(
-    conn: &mut Conn,
-    reference: &Ref,
+/// A feed of a pairing, as somebody reads it.
+struct Reading {
+    pairing: Ref,
     feed: Feed,
     view: View,
-    today: chrono::NaiveDate,
+    today: NaiveDate,
     language: Language,
-) -> Result<String> {
-    let id =
-        pairings::KIND.find(conn, reference)?.ok_or_else(|| Problem::not_found(pairings::KIND.name, &reference.0))?;
-    let names = (pairings::KIND.references)(conn, &[id])?;
-    let Text { zh, en } =
-        names.into_iter().next().map(|found| found.name).unwrap_or_else(|| Text { zh: String::new(), en: None });
-    let en = en.unwrap_or_else(|| zh.clone());
-    let pairing = Some(Ref(id.to_string()));
-    let (title, mut entries, kind, tell): (_, Vec<Entry>, &Kind, Telling) = match feed {
-        Feed::Milestones => {
-            let filter = MilestoneFilter { pairing, sort: Some(MilestoneSort::Id), ..MilestoneFilter::default() };
-            let all = record::load_all::<Milestones>(conn, &filter, view)?;
-            let entries = all.iter().map(|milestone| milestones::entry(milestone, language)).collect();
-            let title = msg!("{zh}：里程碑", "{en}: milestones");
-            (title, entries, &crate::resources::milestones::KIND, milestones::gone)
-        }
-        Feed::Conferences => {
-            let filter = ConferenceFilter { pairing, sort: Some(ConferenceSort::Id), ..ConferenceFilter::default() };
-            let all = record::load_all::<Conferences>(conn, &filter, view)?;
-            let entries = all.iter().filter_map(|conference| conferences::entry(conference, language)).collect();
-            let title = msg!("{zh}：会议", "{en}: conferences");
-            (title, entries, &crate::resources::conferences::KIND, conferences::gone)
-        }
-    };
-    for gone in store::gone(conn, kind, id, today)? {
-        entries.extend(tell(&gone, language)?);
+    /// When the key ended by which the feed is read, if it did.
+    ended_at: Option<Instant>,
+}
+
+impl Reading {
+    fn text(&self, conn: &mut Conn) -> Result<String> {
+        let Reading { pairing, feed, view: _, today, language, ended_at } = self;
+        let id =
+            pairings::KIND.find(conn, pairing)?.ok_or_else(|| Problem::not_found(pairings::KIND.name, &pairing.0))?;
+        let names = (pairings::KIND.references)(conn, &[id])?;
+        let Text { zh, en } =
+            names.into_iter().next().map(|found| found.name).unwrap_or_else(|| Text { zh: String::new(), en: None });
+        let en = en.unwrap_or_else(|| zh.clone());
+        let title = match feed {
+            Feed::Milestones => msg!("{zh}：里程碑", "{en}: milestones"),
+            Feed::Conferences => msg!("{zh}：会议", "{en}: conferences"),
+        };
+        let present = self.present(conn, id)?;
+        let entries = match ended_at {
+            Some(at) => {
+                let ids: Vec<i64> = present.into_iter().map(|(id, _)| id).collect();
+                closed::entries(conn, *feed, id, &ids, *at, *today, *language)?
+            }
+            None => self.entries(conn, id, present)?,
+        };
+        let database = store::database(conn)?;
+        feed::text(title.get(*language), &database, entries)
     }
-    let database = store::database(conn)?;
-    feed::text(title.get(language), &database, entries)
+
+    /// The records that the feed has, and their days.
+    fn present(&self, conn: &mut Conn, pairing: i64) -> Result<Vec<(i64, Entry)>> {
+        let pairing = Some(Ref(pairing.to_string()));
+        Ok(match self.feed {
+            Feed::Milestones => {
+                let filter = MilestoneFilter { pairing, sort: Some(MilestoneSort::Id), ..MilestoneFilter::default() };
+                let all = record::load_all::<Milestones>(conn, &filter, self.view)?;
+                all.iter().map(|one| (one.id, milestones::entry(one, self.language))).collect()
+            }
+            Feed::Conferences => {
+                let filter =
+                    ConferenceFilter { pairing, sort: Some(ConferenceSort::Id), ..ConferenceFilter::default() };
+                let all = record::load_all::<Conferences>(conn, &filter, self.view)?;
+                all.iter().filter_map(|one| Some((one.id, conferences::entry(one, self.language)?))).collect()
+            }
+        })
+    }
+
+    /// The days of the feed, with those that are cancelled because their records left it.
+    fn entries(&self, conn: &mut Conn, pairing: i64, present: Vec<(i64, Entry)>) -> Result<Vec<Entry>> {
+        let moves = Moves::load(conn, self.feed, pairing, self.today)?;
+        let raised_by = moves.count_until(Instant::now());
+        let ids: BTreeSet<i64> = present.iter().map(|(id, _)| *id).collect();
+        let mut entries: Vec<Entry> =
+            present.into_iter().map(|(_, entry)| Entry { sequence: entry.sequence + raised_by, ..entry }).collect();
+        for gone in departed(conn, self.feed, pairing, &moves, &ids, self.today)? {
+            entries.extend(match self.feed {
+                Feed::Milestones => milestones::departed(&gone, self.language)?,
+                Feed::Conferences => conferences::departed(&gone, self.language)?,
+            });
+        }
+        Ok(entries)
+    }
 }
 
 /// Mounts the operations.

@@ -5,7 +5,7 @@ use icalendar::EventStatus;
 use serde::Deserialize;
 
 use super::Entry;
-use super::store::Gone;
+use super::departures::Departed;
 use crate::error::Result;
 use crate::msg;
 use crate::resources::conferences::api::Conference;
@@ -58,7 +58,7 @@ pub fn entry(conference: &Conference, language: Language) -> Option<Entry> {
     })
 }
 
-/// What a history keeps of a conference, as far as it is told.
+/// What the feed shows of a conference as an audit event holds it.
 #[derive(Deserialize)]
 struct Kept {
     kind: Kind,
@@ -68,9 +68,9 @@ struct Kept {
     version: i64,
 }
 
-/// A conference that was deleted, as cancelled; `None` where it had no day.
-pub fn gone(gone: &Gone, language: Language) -> Result<Option<Entry>> {
-    let Kept { kind, sequence_number, title, held_on, version } = serde_json::from_value(gone.before.clone())?;
+/// A conference that left the feed, as cancelled; `None` where it had no day.
+pub fn departed(departed: &Departed, language: Language) -> Result<Option<Entry>> {
+    let Kept { kind, sequence_number, title, held_on, version } = serde_json::from_value(departed.state.clone())?;
     let name = kind.name_of(title, sequence_number);
-    Ok(held_on.map(|on| gone.cancelled("conference", on, version, &name, &kind_words(kind), language)))
+    Ok(held_on.map(|on| departed.cancelled("conference", on, version, &name, &kind_words(kind), language)))
 }

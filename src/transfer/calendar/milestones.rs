@@ -5,7 +5,7 @@ use icalendar::EventStatus;
 use serde::Deserialize;
 
 use super::Entry;
-use super::store::Gone;
+use super::departures::Departed;
 use crate::error::Result;
 use crate::msg;
 use crate::resources::milestones::Status;
@@ -74,7 +74,7 @@ pub fn entry(milestone: &Milestone, language: Language) -> Entry {
     }
 }
 
-/// What a history keeps of a milestone, as far as it is told.
+/// What the feed shows of a milestone as an audit event holds it.
 #[derive(Deserialize)]
 struct Kept {
     title: Text,
@@ -82,9 +82,9 @@ struct Kept {
     version: i64,
 }
 
-/// A milestone that was deleted, as cancelled.
-pub fn gone(gone: &Gone, language: Language) -> Result<Option<Entry>> {
-    let Kept { title, due_on, version } = serde_json::from_value(gone.before.clone())?;
-    let entry = gone.cancelled("milestone", due_on, version, &title, &kind(), language);
+/// A milestone that left the feed, as cancelled.
+pub fn departed(departed: &Departed, language: Language) -> Result<Option<Entry>> {
+    let Kept { title, due_on, version } = serde_json::from_value(departed.state.clone())?;
+    let entry = departed.cancelled("milestone", due_on, version, &title, &kind(), language);
     Ok(Some(entry))
 }
