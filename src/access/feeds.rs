@@ -4,8 +4,8 @@
 //! bookmark, in a shared calendar. Such a key is therefore none that anybody could call with. Its form is that of other keys
 //! ([`super::keys`]) with a beginning of its own, and it is found in a table of its own; as a bearer, at another feed, at
 //! another pairing and at any other path it is a wrong key. It names no actor: who reads by it sees what anybody sees of a
-//! public service. Where a key has ended, its feed tells a program for some time to drop what it has ([`Opening`]), and
-//! nothing else. The log and the history of refusals keep no query, and every answer says `Referrer-Policy: no-referrer`.
+//! public service. A key that was revoked or has expired reads, for some time, only cancellations of what the feed
+//! had ([`Opening`]). The log and the history of refusals keep no query, and every answer says `Referrer-Policy: no-referrer`.
 
 use std::borrow::Cow;
 

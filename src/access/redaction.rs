@@ -111,8 +111,8 @@ pub fn remove_marked(kind: &Kind, document: &mut Value) {
     }
 }
 
-/// Removes the personal fields of a record, as it is read, that are null: an import cannot know whether they are hidden, so it
-/// leaves them as they are.
+/// Removes the personal fields of a record, as it is read, that are null: they may be hidden, so an import leaves them as they
+/// are.
 pub fn remove_null(kind: &Kind, read: &mut Value) {
     if let Value::Object(fields) = read {
         fields.retain(|name, value| !(kind.private.contains(&name.as_str()) && value.is_null()));
@@ -162,8 +162,8 @@ mod tests {
             remove_marked(&liaisons::KIND, &mut liaison);
             assert_eq!(liaison, json!({}));
         }
-        let mut kept = json!({ "names": ["甲", "(not visible)"] });
-        remove_marked(&exchanges::KIND, &mut kept);
-        assert_eq!(kept, json!({ "names": ["甲", "(not visible)"] }));
+        let mut names = json!({ "names": ["甲", "(not visible)"] });
+        remove_marked(&exchanges::KIND, &mut names);
+        assert_eq!(names, json!({ "names": ["甲", "(not visible)"] }));
     }
 }

@@ -65,7 +65,7 @@ pub fn by_code(conn: &mut Conn, kind: &'static Kind, codes: &[&str]) -> Result<H
     Ok(held)
 }
 
-/// Refuses a code that another record has or had. Codes are never reused, so that a link in an old report never leads to
+/// Refuses a code that another record has or had. Codes are never reused, so that a link in an old report never names
 /// another record.
 pub fn refuse_reuse(conn: &mut Conn, kind: &'static Kind, code: &Code, id: Option<i64>) -> Result<()> {
     let holder: Option<i64> =

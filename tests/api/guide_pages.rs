@@ -1,4 +1,4 @@
-//! The guides as pages: all of them in both languages, with links that lead somewhere and nothing loaded from elsewhere.
+//! The guides as pages: all of them in both languages, with links that resolve, and nothing loaded from elsewhere.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,7 +48,7 @@ async fn page(client: &Client, path: &str, language: &str) -> Answer {
 #[test]
 fn every_guide_is_a_page_in_both_languages() {
     on_each(|database| async move {
-        // What the service is said to be is open, also where its data are not.
+        // The guides are public, also where the data are not.
         let client = database.client_with(|settings| settings.private = true).anonymous();
         let guides = guides();
         assert!(guides.len() >= 9 && guides.contains("importing"), "{guides:?}");
@@ -61,7 +61,7 @@ fn every_guide_is_a_page_in_both_languages() {
                 let html = text(&fixed);
                 assert!(html.contains(&format!("<html lang=\"{tag}\">")) && html.contains(words), "{guide}.{suffix}");
                 assert_eq!(html.matches("<h1 ").count(), 1, "{guide}.{suffix}");
-                // The same page is had by what the reader prefers.
+                // The same page by the language that the client prefers.
                 let preferred = page(&client, &format!("/docs/guides/{guide}"), tag).await.expect(200);
                 assert_eq!(preferred.bytes, fixed.bytes, "{guide}.{suffix}");
                 assert!(
@@ -85,7 +85,7 @@ fn every_guide_is_a_page_in_both_languages() {
 }
 
 #[test]
-fn links_lead_somewhere_and_nothing_is_loaded_from_elsewhere() {
+fn links_resolve_and_nothing_is_loaded_from_elsewhere() {
     let database = databases(true).swap_remove(0);
     crate::common::builders::alone(async || {
         let client = database.client().anonymous();
@@ -113,7 +113,7 @@ fn links_lead_somewhere_and_nothing_is_loaded_from_elsewhere() {
                     let there =
                         if address.is_empty() { html.clone() } else { text(&client.get(address).await.expect(200)) };
                     let is_there = fragment.is_empty() || there.contains(&format!("id=\"{fragment}\""));
-                    assert!(is_there, "{link} in {path} leads to no heading");
+                    assert!(is_there, "{link} in {path} names no heading");
                     followed += 1;
                 }
             }

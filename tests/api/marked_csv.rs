@@ -98,11 +98,11 @@ fn a_csv_file_is_marked_mended_and_sent_again() {
         for (what, bytes, query) in files {
             let refused = send(&client, "text/csv", query, bytes).await;
             assert_eq!(refused["status"], "refused", "{what}: {refused}");
-            let told = faults(&client, &refused).await;
+            let found = faults(&client, &refused).await;
             // The blank row counts as a spreadsheet counts it, and a note of two lines is one row.
             let wanted = [(json!(4), json!("D")), (json!(5), json!("B"))];
-            let places: Vec<_> = told.iter().map(|(row, column, _)| (row.clone(), column.clone())).collect();
-            assert_eq!(places, wanted, "{what}: {told:?}");
+            let places: Vec<_> = found.iter().map(|(row, column, _)| (row.clone(), column.clone())).collect();
+            assert_eq!(places, wanted, "{what}: {found:?}");
             for (language, own, list) in [("zh", "里程碑", "问题"), ("en", "milestones", "Faults")] {
                 let workbook = marked(&client, &refused, language).await;
                 assert_eq!(sheets(&workbook), [list, own], "{what}: the faults come first");
@@ -113,7 +113,7 @@ fn a_csv_file_is_marked_mended_and_sent_again() {
 
                 // Sent as it is, it has the same faults at the same cells.
                 let again = send(&client, XLSX, "", workbook.clone()).await;
-                assert_eq!(faults(&client, &again).await, told, "{what} in {language}");
+                assert_eq!(faults(&client, &again).await, found, "{what} in {language}");
                 // Mended, it is planned as the file would have been.
                 let workbook = mended(&workbook, &[("尽快", "2031-02-05"), ("framework-2021", "framework-2022")]);
                 let planned = send(&client, XLSX, "", workbook).await;

@@ -90,7 +90,7 @@ fn readers(database: &crate::common::Database, issuer: &Issuer) -> Vec<(&'static
         client.with_key(issuer.token(json!({ "pairing_tracker_role": role, "pairing_tracker_pairings": pairings })))
     };
     vec![
-        ("nobody", client.anonymous(), [false, false]),
+        ("a client without a key", client.anonymous(), [false, false]),
         ("a viewer", key(Role::Viewer, &[]), [false, false]),
         ("a viewer of the pairing", key(Role::Viewer, &[OWN]), [true, false]),
         ("a viewer of the other", key(Role::Viewer, &[FOREIGN]), [false, true]),
@@ -101,7 +101,7 @@ fn readers(database: &crate::common::Database, issuer: &Issuer) -> Vec<(&'static
         ("an administrator", key(Role::Admin, &[]), [true, true]),
         ("a token of a viewer of the pairing", token("viewer", json!([OWN])), [true, false]),
         ("a token of an editor of the other", token("editor", json!([FOREIGN])), [false, true]),
-        ("a token of nobody's pairing", token("viewer", json!([])), [false, false]),
+        ("a token without pairings", token("viewer", json!([])), [false, false]),
         ("a token of an administrator", token("admin", Value::Null), [true, true]),
     ]
 }

@@ -248,7 +248,7 @@ fn a_report_that_was_returned_comes_back_as_returned() {
 }
 
 #[test]
-fn only_who_may_write_the_record_restores_it_and_a_retry_restores_once() {
+fn only_editors_of_the_record_restore_it_and_a_retry_restores_once() {
     on_each(|database| async move {
         let client = database.client();
         let key = |role, pairings: &[&str]| client.with_key(database.key("caller", role, pairings));
@@ -309,10 +309,10 @@ fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
         });
         let refused = import(&client, "", &bundle).await;
         assert_eq!((&refused["status"], &refused["restore"]), (&json!("refused"), &json!(false)), "{refused}");
-        let told = client.get(&format!("imports/{}/faults", refused["id"])).await.expect(200).body;
-        let codes: Vec<_> = told["items"].as_array().expect("faults").iter().map(|fault| &fault["code"]).collect();
-        assert_eq!(codes, ["deleted", "deleted"], "{told}");
-        let words = told["items"][1]["message"]["zh"].as_str().expect("words");
+        let faults = client.get(&format!("imports/{}/faults", refused["id"])).await.expect(200).body;
+        let codes: Vec<_> = faults["items"].as_array().expect("faults").iter().map(|fault| &fault["code"]).collect();
+        assert_eq!(codes, ["deleted", "deleted"], "{faults}");
+        let words = faults["items"][1]["message"]["zh"].as_str().expect("words");
         assert!(words.contains("tester") && words.contains("restore=true"), "{words}");
 
         let planned = import(&client, "&restore=true", &bundle).await;

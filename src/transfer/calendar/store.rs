@@ -1,4 +1,4 @@
-//! What tells this database from others.
+//! The identity of the database in the `UID` of events.
 
 use diesel::prelude::*;
 

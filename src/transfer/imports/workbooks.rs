@@ -165,11 +165,11 @@ fn mark(mut original: File, sheet: Option<String>, mut faults: Spool<ImportFault
         original.rewind().map_err(Error::unexpected)?;
     }
     let told = faults.read()?.map_while(|fault| fault.map_err(|error| failed = Err(error)).ok());
-    let told = told.map(|fault| match (&sheet, fault.row) {
+    let placed = told.map(|fault| match (&sheet, fault.row) {
         (Some(sheet), Some(_)) => ImportFault { sheet: Some(sheet.clone()), ..fault },
         _ => fault,
     });
-    workbook::marked(&mut original, told, language, &mut file)?;
+    workbook::marked(&mut original, placed, language, &mut file)?;
     failed.map(|()| file)
 }
 

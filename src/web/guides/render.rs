@@ -1,4 +1,4 @@
-//! Markdown as HTML, with links that lead to pages of this service.
+//! Renders Markdown as HTML, with links between guides as links between their pages.
 
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ fn words_of(events: &[Event<'_>]) -> String {
         .collect()
 }
 
-/// Where a link leads: to the page of the guide where it names a file of the guides, elsewhere as it stands.
+/// The target of a link: the page of a guide where it names the guide's file, any other target unchanged.
 fn target(link: &str, language: Language) -> String {
     let (file, fragment) = link.split_once('#').map_or((link, None), |(file, fragment)| (file, Some(fragment)));
     let Some(name) = file.strip_suffix(".md").filter(|_| !file.contains(['/', ':'])) else { return link.to_owned() };
@@ -90,9 +90,9 @@ struct Ids(HashMap<String, usize>);
 
 impl Ids {
     fn of(&mut self, heading: &str) -> String {
-        let kept = heading.to_lowercase();
-        let kept = kept.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
-        let id: String = kept.map(|letter| if letter == ' ' { '-' } else { letter }).collect();
+        let lower = heading.to_lowercase();
+        let allowed = lower.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'));
+        let id: String = allowed.map(|letter| if letter == ' ' { '-' } else { letter }).collect();
         let count = self.0.entry(id.clone()).or_default();
         *count += 1;
         if *count == 1 { id } else { format!("{id}-{}", *count - 1) }
