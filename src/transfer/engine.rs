@@ -188,7 +188,10 @@ impl Work<'_, '_, '_> {
     /// A record that is there, or that is restored, may be given in part: what it must have, it has or had. One that was
     /// deleted, and is not restored, has that fault instead.
     fn forgive_absences(&mut self, form: &Form, rows: &[Row], faults: &mut [Vec<Fault>]) -> Result<()> {
-        let faulty: Vec<_> = rows.iter().zip(faults).filter(|(_, faults)| !faults.is_empty()).collect();
+        // PostgreSQL refuses a parameter with NUL, which no code has.
+        let is_code = |row: &Row| Ref(row.code.clone()).is_shaped();
+        let faulty: Vec<_> =
+            rows.iter().zip(faults).filter(|(row, faults)| !faults.is_empty() && is_code(row)).collect();
         if faulty.is_empty() {
             return Ok(());
         }
