@@ -6,7 +6,7 @@ use actix_web::{App, Error, middleware, web};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::http::{AppState, cors, envelope, format, guard, limits};
+use crate::http::{AppState, cors, envelope, format, guard, limits, tags};
 use crate::{reports, resources, transfer, web as pages};
 
 /// The operations of the published document.
@@ -42,6 +42,7 @@ pub fn app(
         .wrap(middleware::from_fn(guard::admit))
         .wrap(middleware::from_fn(format::by_suffix))
         .wrap(middleware::Compress::default())
+        .wrap(middleware::from_fn(tags::of_compressed))
         .wrap(middleware::from_fn(limits::hold))
         .wrap(cors)
         .wrap(middleware::from_fn(envelope::wrap))

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -11,79 +10,12 @@ use serde::Deserialize;
 
 use crate::access::oidc::{GivenOidc, OidcSettings};
 
+mod database;
+mod log_format;
 mod network;
 
-/// Where the data is. The scheme decides the backend, strictly: a mistyped one is refused, never a file's name.
-#[derive(Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    Sqlite(PathBuf),
-    Postgres(String),
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = String;
-
-    fn from_str(url: &str) -> Result<Self, String> {
-        match url.split_once(':') {
-            Some(("sqlite", path)) => {
-                let path = path.strip_prefix("//").unwrap_or(path);
-                if path.is_empty() || path == ":memory:" || path.contains('?') {
-                    return Err(
-                        "a SQLite URL names a file: sqlite:pairing-tracker.db or sqlite:///srv/pairing.db".to_owned()
-                    );
-                }
-                Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
-            }
-            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-                let wants_tls = ["sslmode=require", "sslmode=verify-ca", "sslmode=verify-full"]
-                    .iter()
-                    .any(|mode| rest.contains(mode));
-                if wants_tls && !cfg!(any(feature = "tls", feature = "tls-vendored")) {
-                    return Err("this build of pairing-tracker has no TLS; build it with --features tls".to_owned());
-                }
-                Ok(DatabaseUrl::Postgres(url.to_owned()))
-            }
-            Some((scheme, _)) => {
-                Err(format!("unknown database scheme \"{scheme}\"; there are sqlite: and postgres://"))
-            }
-            None => Err(format!("\"{url}\" is no database URL; there are sqlite:PATH and postgres://USER@HOST/NAME")),
-        }
-    }
-}
-
-impl fmt::Display for DatabaseUrl {
-    /// The URL without its password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DatabaseUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            DatabaseUrl::Postgres(url) => f.write_str(&without_password(url)),
-        }
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// Hides whatever may be a secret: all between the user's name and the last `@`, and every parameter that is a password.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("//") else { return url.to_owned() };
-    let (user, rest) = match rest.rsplit_once('@') {
-        Some((user, rest)) => {
-            (user.split_once(':').map_or_else(|| format!("{user}@"), |(name, _)| format!("{name}:***@")), rest)
-        }
-        None => (String::new(), rest),
-    };
-    let Some((place, query)) = rest.split_once('?') else { return format!("{scheme}//{user}{rest}") };
-    let hide = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if name.contains("password") => format!("{name}=***"),
-        _ => pair.to_owned(),
-    };
-    let pairs: Vec<String> = query.split('&').map(hide).collect();
-    format!("{scheme}//{user}{place}?{}", pairs.join("&"))
-}
+pub use database::{DatabaseUrl, PostgresUrl};
+pub use log_format::LogFormat;
 
 /// Where the files of documents are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,31 +26,12 @@ pub enum FileStore {
     Directory(PathBuf),
 }
 
-/// How the program logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// A JSON object a line.
-    Json,
-}
-
-impl FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "text" => Ok(LogFormat::Text),
-            "json" => Ok(LogFormat::Json),
-            _ => Err(format!("no format \"{name}\"; there are text and json")),
-        }
-    }
-}
-
 /// What the service runs with.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub listen: String,
+    /// Where the metrics are served instead of on `listen`.
+    pub metrics_listen: Option<String>,
     pub database_url: DatabaseUrl,
     pub seed: bool,
     pub private: bool,
@@ -136,6 +49,8 @@ pub struct Settings {
     pub rate_per_key: u32,
     /// Keys and tokens a minute of one address that may be wrong; zero: any number.
     pub wrong_keys_per_address: u32,
+    /// Days after which refused requests are deleted; 1 to 3,650.
+    pub keep_refusals: u32,
     /// Requests at one time of one address, and of all; zero: any number.
     pub in_flight_per_address: u32,
     pub in_flight: u32,
@@ -157,6 +72,31 @@ impl Settings {
         self.time_zone.from_local_datetime(&midnight).earliest().map_or_else(|| midnight.and_utc(), |at| at.to_utc())
     }
 
+    /// The directories whose file systems must not be full, each with what is there.
+    pub fn directories(&self) -> Vec<(&'static str, PathBuf)> {
+        let mut all = Vec::new();
+        if let DatabaseUrl::Sqlite(path) = &self.database_url {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            all.push(("database", parent.unwrap_or(Path::new(".")).to_owned()));
+        }
+        if let FileStore::Directory(path) = &self.files {
+            all.push(("files", path.clone()));
+        }
+        all
+    }
+
+    /// The files of a SQLite database, each with what it is.
+    pub fn database_files(&self) -> Vec<(&'static str, PathBuf)> {
+        match &self.database_url {
+            DatabaseUrl::Sqlite(path) => {
+                let mut wal = path.clone().into_os_string();
+                wal.push("-wal");
+                vec![("main", path.clone()), ("wal", wal.into())]
+            }
+            DatabaseUrl::Postgres(_) => Vec::new(),
+        }
+    }
+
     /// The day of an instant where the programme is.
     pub fn day_of(&self, instant: DateTime<Utc>) -> NaiveDate {
         instant.with_timezone(&self.time_zone).date_naive()
@@ -167,6 +107,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             listen: "127.0.0.1:8080".to_owned(),
+            metrics_listen: None,
             database_url: DatabaseUrl::Sqlite(PathBuf::from("pairing-tracker.db")),
             seed: false,
             private: false,
@@ -179,6 +120,7 @@ impl Default for Settings {
             rate_per_address: 6000,
             rate_per_key: 6000,
             wrong_keys_per_address: 60,
+            keep_refusals: 90,
             in_flight_per_address: 100,
             in_flight: 2000,
             cors_origins: Vec::new(),
@@ -192,6 +134,7 @@ impl Default for Settings {
 #[serde(deny_unknown_fields)]
 pub struct PartialSettings {
     pub listen: Option<String>,
+    pub metrics_listen: Option<String>,
     pub database_url: Option<String>,
     pub seed: Option<bool>,
     pub private: Option<bool>,
@@ -209,6 +152,7 @@ pub struct PartialSettings {
     pub rate_per_address: Option<u32>,
     pub rate_per_key: Option<u32>,
     pub wrong_keys_per_address: Option<u32>,
+    pub keep_refusals: Option<u32>,
     pub in_flight_per_address: Option<u32>,
     pub in_flight: Option<u32>,
     pub cors_origins: Option<Vec<String>>,
@@ -229,6 +173,7 @@ impl PartialSettings {
     pub fn or(self, next: PartialSettings) -> PartialSettings {
         PartialSettings {
             listen: self.listen.or(next.listen),
+            metrics_listen: self.metrics_listen.or(next.metrics_listen),
             database_url: self.database_url.or(next.database_url),
             seed: self.seed.or(next.seed),
             private: self.private.or(next.private),
@@ -246,6 +191,7 @@ impl PartialSettings {
             rate_per_address: self.rate_per_address.or(next.rate_per_address),
             rate_per_key: self.rate_per_key.or(next.rate_per_key),
             wrong_keys_per_address: self.wrong_keys_per_address.or(next.wrong_keys_per_address),
+            keep_refusals: self.keep_refusals.or(next.keep_refusals),
             in_flight_per_address: self.in_flight_per_address.or(next.in_flight_per_address),
             in_flight: self.in_flight.or(next.in_flight),
             cors_origins: self.cors_origins.or(next.cors_origins),
@@ -257,6 +203,7 @@ impl PartialSettings {
     pub fn finish(self) -> Result<Settings, String> {
         let PartialSettings {
             listen,
+            metrics_listen,
             database_url,
             seed,
             private,
@@ -274,6 +221,7 @@ impl PartialSettings {
             rate_per_address,
             rate_per_key,
             wrong_keys_per_address,
+            keep_refusals,
             in_flight_per_address,
             in_flight,
             cors_origins,
@@ -283,6 +231,7 @@ impl PartialSettings {
         let mut faults = Vec::new();
         let mut settings = Settings {
             listen: listen.unwrap_or(default.listen),
+            metrics_listen,
             seed: seed.unwrap_or(false),
             private: private.unwrap_or(false),
             files: files_dir.map_or(FileStore::Database, FileStore::Directory),
@@ -291,6 +240,7 @@ impl PartialSettings {
             rate_per_address: rate_per_address.unwrap_or(default.rate_per_address),
             rate_per_key: rate_per_key.unwrap_or(default.rate_per_key),
             wrong_keys_per_address: wrong_keys_per_address.unwrap_or(default.wrong_keys_per_address),
+            keep_refusals: keep_refusals.unwrap_or(default.keep_refusals),
             in_flight_per_address: in_flight_per_address.unwrap_or(default.in_flight_per_address),
             in_flight: in_flight.unwrap_or(default.in_flight),
             cors_origins: network::origins(&cors_origins.unwrap_or_default(), &mut faults),
@@ -324,6 +274,9 @@ impl PartialSettings {
         if !(1..=100).contains(&settings.connections) {
             faults.push("connections: must be between 1 and 100".to_owned());
         }
+        if !(1..=3650).contains(&settings.keep_refusals) {
+            faults.push("keep_refusals: must be between 1 and 3650 days".to_owned());
+        }
         let oidc = GivenOidc {
             issuer: oidc_issuer,
             audience: oidc_audience,
@@ -341,6 +294,10 @@ impl fmt::Display for Settings {
     /// As a settings file, without secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "listen = {:?}", self.listen)?;
+        match &self.metrics_listen {
+            None => writeln!(f, "# metrics_listen: none, /metrics is on the address above")?,
+            Some(listen) => writeln!(f, "metrics_listen = {listen:?}")?,
+        }
         writeln!(f, "database_url = {:?}", self.database_url.to_string())?;
         writeln!(f, "seed = {}", self.seed)?;
         writeln!(f, "private = {}", self.private)?;
@@ -359,6 +316,7 @@ impl fmt::Display for Settings {
         writeln!(f, "rate_per_address = {}", self.rate_per_address)?;
         writeln!(f, "rate_per_key = {}", self.rate_per_key)?;
         writeln!(f, "wrong_keys_per_address = {}", self.wrong_keys_per_address)?;
+        writeln!(f, "keep_refusals = {}", self.keep_refusals)?;
         writeln!(f, "in_flight_per_address = {}", self.in_flight_per_address)?;
         writeln!(f, "in_flight = {}", self.in_flight)?;
         writeln!(f, "cors_origins = {:?}", self.cors_origins)?;
@@ -367,31 +325,5 @@ impl fmt::Display for Settings {
             None => writeln!(f, "# oidc_issuer: none, there are keys alone"),
             Some(oidc) => write!(f, "{oidc}"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scheme_is_never_guessed() {
-        for (url, good) in [
-            ("sqlite:a.db", true),
-            ("sqlite:///srv/a.db", true),
-            ("postgres://tracker@db/tracker", true),
-            ("a.db", false),
-            ("sqlite:", false),
-            ("mysql://x", false),
-            ("postgres:tracker", false),
-        ] {
-            assert_eq!(url.parse::<DatabaseUrl>().is_ok(), good, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_password_is_not_shown() {
-        let url: DatabaseUrl = "postgres://u:secret@h/d?password=secret&connect_timeout=2".parse().unwrap();
-        assert_eq!(url.to_string(), "postgres://u:***@h/d?password=***&connect_timeout=2");
     }
 }

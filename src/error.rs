@@ -30,15 +30,31 @@ pub struct Problem {
     pub allow: Option<String>,
     /// Seconds after which it is worth trying again.
     pub retry_after: Option<u64>,
+    /// The content codings that are accepted, for 415.
+    pub accept_encoding: Option<&'static str>,
 }
 
 impl Problem {
     pub fn new(status: u16, code: &'static str, title: Msg) -> Problem {
-        Problem { status, code, title, detail: None, faults: Vec::new(), allow: None, retry_after: None }
+        Problem {
+            status,
+            code,
+            title,
+            detail: None,
+            faults: Vec::new(),
+            allow: None,
+            retry_after: None,
+            accept_encoding: None,
+        }
     }
 
     pub fn retry_after(mut self, seconds: u64) -> Problem {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    pub fn accept_encoding(mut self, codings: &'static str) -> Problem {
+        self.accept_encoding = Some(codings);
         self
     }
 
@@ -119,6 +135,9 @@ pub enum Error {
     /// The store cannot serve now, and may later.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// A write may have been committed or not: the connection or the disk failed during the commit.
+    #[error("outcome unknown: {0}")]
+    OutcomeUnknown(String),
     #[error("unexpected: {0}")]
     Unexpected(String),
 }
@@ -130,13 +149,43 @@ impl Error {
         Error::Unexpected(cause.to_string())
     }
 
-    /// The problem that a client is told.
+    /// The error of a commit: where it leaves open whether the commit took place, the outcome is unknown.
+    pub fn of_commit(error: diesel::result::Error) -> Error {
+        use diesel::result::{DatabaseErrorKind as Kind, Error as Db};
+        let is_open = match &error {
+            Db::DatabaseError(Kind::ClosedConnection, _) => true,
+            Db::DatabaseError(_, info) => is_any_of(info.message(), UNDECIDED),
+            _ => false,
+        };
+        if is_open { Error::OutcomeUnknown(error.to_string()) } else { error.into() }
+    }
+
+    /// What went wrong, in words for an operator.
+    pub fn cause(&self) -> String {
+        match self {
+            Error::Problem(_) => self.to_string(),
+            Error::Unavailable(cause) | Error::OutcomeUnknown(cause) | Error::Unexpected(cause) => cause.clone(),
+        }
+    }
+
+    /// The problem that the client receives.
     pub fn problem(&self) -> Problem {
         match self {
             Error::Problem(problem) => (**problem).clone(),
             Error::Unavailable(_) => Problem::new(503, "unavailable", msg!("服务暂不可用", "Unavailable for now"))
                 .detail(msg!("请稍后重试；未写入任何内容。", "Nothing was written; try again shortly."))
                 .retry_after(1),
+            Error::OutcomeUnknown(_) => Problem::new(
+                503,
+                "outcome_unknown",
+                msg!("无法确定是否已写入", "It is not known whether the write took place"),
+            )
+            .detail(msg!(
+                "提交时连接中断。请用相同的 Idempotency-Key 重试，或先读取该记录再决定。",
+                "The connection to the database was lost during the commit. Repeat the request with the same \
+                         Idempotency-Key, or read the record before you decide."
+            ))
+            .retry_after(1),
             Error::Unexpected(_) => Problem::new(500, "internal_error", msg!("服务内部错误", "Internal error")).detail(
                 msg!("请将 request_id 告知管理员。", "Tell the operator the request_id; the log has the rest."),
             ),
@@ -185,7 +234,7 @@ impl From<diesel::result::Error> for Error {
                 Problem::conflict("referred_to", msg!("其他记录引用了此记录。", "Other records refer to this one."))
                     .into()
             }
-            Db::DatabaseError(Kind::SerializationFailure | Kind::ClosedConnection, _)
+            Db::DatabaseError(Kind::SerializationFailure | Kind::ClosedConnection | Kind::ReadOnlyTransaction, _)
             | Db::BrokenTransactionManager => Error::Unavailable(error.to_string()),
             Db::DatabaseError(_, info) if is_passing(info.message()) => Error::Unavailable(error.to_string()),
             _ => Error::unexpected(error),
@@ -204,24 +253,42 @@ pub fn taken(pointer: &str) -> Fault {
 
 /// Conditions that end by themselves or by an operator's hand, in the words of SQLite and PostgreSQL.
 fn is_passing(message: &str) -> bool {
-    const PASSING: &[&str] = &[
-        "database is locked",
-        "database or disk is full",
-        "disk I/O error",
-        "attempt to write a readonly database",
-        "unable to open database file",
-        "server closed the connection",
-        "connection to server",
-        "could not receive data from server",
-        "terminating connection",
-        "canceling statement",
-        "deadlock detected",
-        "No space left on device",
-        "no connection to the server",
-        "the database system is",
-    ];
-    PASSING.iter().any(|words| message.contains(words))
+    is_any_of(message, PASSING) || is_any_of(message, UNDECIDED)
 }
+
+fn is_any_of(message: &str, words: &[&str]) -> bool {
+    words.iter().any(|words| message.contains(words))
+}
+
+const PASSING: &[&str] = &[
+    "database is locked",
+    "database or disk is full",
+    "attempt to write a readonly database",
+    "unable to open database file",
+    "interrupted",
+    "canceling statement",
+    "deadlock detected",
+    "No space left on device",
+    "the database system is",
+    // A pooler, or a server after a failover, that never prepared the statement.
+    "prepared statement",
+    "cached plan must not change result type",
+    // The server is a standby now.
+    "in a read-only transaction",
+];
+
+/// What leaves the fate of a commit open.
+const UNDECIDED: &[&str] = &[
+    "disk I/O error",
+    "server closed the connection",
+    "connection to server",
+    "could not receive data from server",
+    "could not send data to server",
+    "terminating connection",
+    "no connection to the server",
+    "SSL connection has been closed",
+    "SSL SYSCALL error",
+];
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,8 @@
 //! | [`spool`] | items kept on disk, so that memory does not grow with them |
 //! | [`db`] | one way to read and to write over SQLite and PostgreSQL |
 //! | [`history`] | who wrote what, in the write's own transaction |
+//! | [`doctor`] | checks of a database and its files, for an operator |
+//! | [`backup`] | one archive of a database and its files, made and restored |
 //! | [`outbox`] | webhooks: messages of what the history has, signed, sent, and sent again |
 //! | [`access`] | keys, an issuer's tokens, roles, the pairings that a key may write, and who sees personal data |
 //! | [`rules`] | rules across the fields of a request |
@@ -30,10 +32,12 @@
 
 pub mod access;
 pub mod app;
+pub mod backup;
 pub mod commands;
 pub mod config;
 pub mod contract;
 pub mod db;
+pub mod doctor;
 pub mod error;
 pub mod figures;
 pub mod history;

@@ -4,13 +4,11 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use pairing_tracker::config::DatabaseUrl;
-use pairing_tracker::db::{Conn, Manager};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::issuer::{AUDIENCE, Issuer};
-use crate::common::program::{SQLITE, Service, databases, finish, on, program, run};
+use crate::common::program::{SQLITE, Service, connect, databases, finish, on, program, run};
 use crate::common::tamper;
 
 fn directory() -> TempDir {
@@ -40,6 +38,9 @@ fn every_command_has_help() {
         (&["key", "revoke", "--help"], "<CODE>"),
         (&["audit", "--help"], "verify"),
         (&["audit", "verify", "--help"], "--head"),
+        (&["backup", "--help"], "--allow-damaged"),
+        (&["restore", "--help"], "--files-dir"),
+        (&["doctor", "--help"], "--repair-search"),
         (&["completions", "--help"], "bash"),
     ] {
         let help = run(directory.path(), args).good();
@@ -91,6 +92,8 @@ fn only_serving_and_migrating_make_a_database() {
         &["seed", "plan", "a.yaml"],
         &["seed", "apply", "a.yaml"],
         &["audit", "verify"],
+        &["backup", "backup.tar"],
+        &["doctor", "--repair-search"],
         &["migrate", "--check"],
     ] {
         let refused = on(directory.path(), SQLITE, args).refused();
@@ -248,6 +251,13 @@ fn limits_are_settings_too() {
         assert_eq!(print(&[(&upper, "0")], &[])[name].as_integer(), Some(0), "{name}");
         assert_eq!(print(&[(&upper, "0")], &[&flag, "7"])[name].as_integer(), Some(7), "{name}");
     }
+    assert_eq!(file["keep_refusals"].as_integer(), Some(90));
+    assert_eq!(print(&[("PAIRING_TRACKER_KEEP_REFUSALS", "30")], &[])["keep_refusals"].as_integer(), Some(30));
+    assert_eq!(print(&[], &["--keep-refusals", "7"])["keep_refusals"].as_integer(), Some(7));
+    for days in ["0", "3651"] {
+        let refused = run(directory.path(), &["serve", "--print-config", "--keep-refusals", days]);
+        assert!(refused.code == Some(1) && refused.err.contains("keep_refusals"), "{refused:?}");
+    }
     for (name, upper, flag, [one, two]) in [
         ("trusted_proxies", "PAIRING_TRACKER_TRUSTED_PROXIES", "--trusted-proxy", ["192.0.2.1", "192.0.2.2"]),
         ("cors_origins", "PAIRING_TRACKER_CORS_ORIGINS", "--cors-origin", ["https://b.example", "https://c.example"]),
@@ -371,17 +381,8 @@ fn an_issuer_is_set_by_flags_environment_and_file() {
     }
 }
 
-/// The database that a URL of the program's names.
-fn connect(directory: &Path, url: &str) -> Conn {
-    let url = match url {
-        SQLITE => DatabaseUrl::Sqlite(directory.join("test.db")),
-        other => other.parse().expect("a URL"),
-    };
-    Manager::new(url).open().expect("a connection")
-}
-
 #[test]
-fn the_history_is_verified_and_what_was_refused_is_in_it_when_the_service_has_stopped() {
+fn the_history_is_verified_and_what_was_refused_is_written_when_the_service_has_stopped() {
     for url in databases() {
         let directory = directory();
         let verify = |more: &[&str]| on(directory.path(), &url, &[&["audit", "verify"], more].concat());
@@ -400,16 +401,15 @@ fn the_history_is_verified_and_what_was_refused_is_in_it_when_the_service_has_st
             assert_eq!(service.ask("GET /api/v1/pairings?q=hush", Some("ptk_wrong")).0, 401);
         }
         assert_eq!(service.stop().0, Some(0));
-        let refused = verify(&["--head", &head]).good();
-        assert!(!refused.starts_with(&format!("Whole: {count} ")), "{refused}");
+        assert_eq!(verify(&["--head", &head]).good(), seeded, "refusals are no events");
         let key = on(directory.path(), &url, &["key", "create", "--name", "office", "--role", "admin"]).good();
         let service = Service::start(directory.path(), &["--database-url", &url]);
-        let (status, body) = service.ask("GET /api/v1/audit-events?entity=request", Some(key.trim_end()));
+        let (status, body) = service.ask("GET /api/v1/refusals", Some(key.trim_end()));
         let body: Value = serde_json::from_str(&body).expect("JSON");
-        let events = body["items"].as_array().expect("a list");
-        let counted: i64 = events.iter().filter_map(|event| event["after"]["count"].as_i64()).sum();
+        let refusals = body["items"].as_array().expect("a list");
+        let counted: i64 = refusals.iter().filter_map(|refusal| refusal["count"].as_i64()).sum();
         assert_eq!((status, counted), (200, 2), "{body}");
-        assert_eq!(events[0]["after"]["address"], "127.0.0.1");
+        assert_eq!(refusals[0]["network"], "127.0.0.0/24");
         assert!(!body.to_string().contains("hush"), "{body}");
         assert_eq!(service.stop().0, Some(0));
 

@@ -49,7 +49,7 @@ fn calls() -> Vec<Call> {
         file: None,
     });
     let kinds = kinds().map(|kind| source.join("resources").join(kind.path.replace('-', "_")));
-    let others = ["resources/audit_events", "reports", "transfer/export", "transfer/imports"];
+    let others = ["resources/audit_events", "resources/refusals", "reports", "transfer/export", "transfer/imports"];
     let folders = kinds.chain(others.map(|folder| source.join(folder)));
     of_service.into_iter().chain(folders.flat_map(|folder| read(&folder.join("examples.yaml")))).collect()
 }
@@ -107,6 +107,8 @@ fn settle_today(value: &mut Value) {
 /// Makes every request, which leaves a record of every kind; gives the examples.
 pub async fn gather(client: &Client) -> Value {
     let mut examples = Map::new();
+    // One refusal, for the list of them.
+    client.anonymous().post("sectors", json!({})).await.expect(401);
     for Call { operation, method, path, body, file } in calls() {
         let path = utf8_percent_encode(&path, CONTROLS).to_string();
         let is_read = method == Method::GET;

@@ -194,8 +194,8 @@ fn a_head_without_end_is_refused_at_once() {
     let many: String = (0..200).map(|n| format!("X-{n}: a\r\n")).collect();
     for (request, wanted) in [
         (format!("GET /api/v1/pairings?q={} HTTP/1.1\r\nHost: x\r\n\r\n", &long[..10_000]), 414),
-        (format!("GET /api/v1/pairings?q={} HTTP/1.1\r\nHost: x\r\n\r\n", &long[..100_000]), 400),
-        (format!("GET /api/v1/pairings?q={long} HTTP/1.1\r\nHost: x\r\n\r\n"), 431),
+        (format!("GET /api/v1/pairings?q={} HTTP/1.1\r\nHost: x\r\n\r\n", &long[..100_000]), 414),
+        (format!("GET /api/v1/pairings?q={long} HTTP/1.1\r\nHost: x\r\n\r\n"), 414),
         (format!("GET /api/v1/pairings HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", &long[..20_000]), 431),
         (format!("GET /api/v1/pairings HTTP/1.1\r\nHost: x\r\nX-Long: {long}\r\n\r\n"), 431),
         (format!("GET /api/v1/pairings HTTP/1.1\r\nHost: x\r\n{many}\r\n"), 431),

@@ -40,7 +40,7 @@ impl Program {
     pub fn new(url: DatabaseUrl) -> Program {
         let url = match url {
             DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-            DatabaseUrl::Postgres(url) => url,
+            DatabaseUrl::Postgres(url) => url.as_given().to_owned(),
         };
         Program { url }
     }

@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`keys`] | the keys that callers show |
+//! | [`names`] | the names of actors, of which each origin has its own |
 //! | [`feeds`] | the keys that calendar programs show in the URL of the one feed that each opens |
 //! | [`oidc`] | the tokens that callers show instead, of an OpenID Connect issuer |
 //! | [`policy`] | who may do what: the table, and the decision |
@@ -11,9 +12,11 @@
 
 pub mod feeds;
 pub mod keys;
+pub mod names;
 pub mod oidc;
 pub mod policy;
 pub mod redaction;
+pub mod revoked;
 mod uses;
 
 use std::fmt;
@@ -38,7 +41,8 @@ text_enum! {
 /// Who makes a request.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The name that the history keeps. Names may be shared, identities are not.
+    /// The name that the audit log and the records show. Names may be shared within one origin ([`names`]), identities are
+    /// not.
     pub name: String,
     pub identity: Identity,
     pub role: Role,

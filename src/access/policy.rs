@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Actor, Role};
+use crate::db::Class;
 use crate::error::{Error, Problem, Result};
 use crate::msg;
 
@@ -55,6 +56,7 @@ const OPERATIONS: &[(&str, Who, Who)] = &[
     ("programmes", Readers, Editors),
     ("progress-reports", Readers, Editors),
     ("projects", Readers, Editors),
+    ("refusals", Administrators, Nobody),
     ("regions", Readers, Editors),
     ("reports", Readers, Nobody),
     ("resolutions", Readers, Editors),
@@ -84,6 +86,15 @@ const PAGES: &[(&str, Who)] = &[
     ("/openapi-3.0.json", Anyone),
 ];
 
+/// Tags of the document whose operations read far more than what they return.
+const LONG_TAGS: &[&str] = &["calendars", "exports", "reports"];
+/// Pages that do.
+const LONG_PAGES: &[&str] = &["/"];
+
+fn class_of(name: &str, long: &[&str]) -> Class {
+    if long.contains(&name) { Class::LongRead } else { Class::ShortRead }
+}
+
 /// The table, by route.
 pub struct Policy {
     routes: HashMap<String, Vec<Asked>>,
@@ -96,6 +107,8 @@ pub struct Asked {
     /// The operation's id; for a page its route.
     pub operation: Arc<str>,
     pub who: Who,
+    /// What its reads cost, whatever is asked of it.
+    pub class: Class,
 }
 
 /// Who may do an operation of a tag; `None` where no row says so.
@@ -115,12 +128,22 @@ impl Policy {
                 let (Some(id), Some(who)) = (operation["operationId"].as_str(), who_may(tag, method == "get")) else {
                     return Err(Error::Unexpected(format!("nothing says who may {method} {path}")));
                 };
-                let asked = Asked { method: method.to_ascii_uppercase(), operation: id.into(), who };
+                let asked = Asked {
+                    method: method.to_ascii_uppercase(),
+                    operation: id.into(),
+                    who,
+                    class: class_of(tag, LONG_TAGS),
+                };
                 routes.entry(path.clone()).or_default().push(asked);
             }
         }
         for (path, who) in PAGES {
-            let asked = Asked { method: "GET".to_owned(), operation: (*path).into(), who: *who };
+            let asked = Asked {
+                method: "GET".to_owned(),
+                operation: (*path).into(),
+                who: *who,
+                class: class_of(path, LONG_PAGES),
+            };
             routes.entry((*path).to_owned()).or_default().push(asked);
         }
         Ok(Policy { routes })

@@ -55,7 +55,7 @@ impl Sight {
     }
 
     /// Whether the reader sees the personal data of a record, as it is read.
-    fn covers(&self, fields: &Map<String, Value>) -> bool {
+    pub fn covers(&self, fields: &Map<String, Value>) -> bool {
         let pairing = fields.get("pairing").and_then(|pairing| pairing["id"].as_i64());
         match (self, pairing) {
             (Sight::Pairings(seen), Some(pairing)) => seen.contains(&pairing),

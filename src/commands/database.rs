@@ -38,15 +38,15 @@ pub fn migrate(settings: &Settings, check: bool) -> Outcome {
     } else {
         announce_new(url)?;
     }
-    let mut conn = Manager::new(url.clone()).open().map_err(|e| e.to_string())?;
+    let mut conn = Manager::new(url.clone()).open().map_err(|e| e.cause())?;
     if check {
-        let pending = backend::pending_migrations(&mut conn).map_err(|e| e.to_string())?;
+        let pending = backend::pending_migrations(&mut conn).map_err(|e| e.cause())?;
         return if pending.is_empty() {
             super::write_out(&format!("{url} is up to date.\n"))
         } else {
             Err(format!("{url} lacks {} migrations: {}", pending.len(), pending.join(", ")))
         };
     }
-    let done = backend::migrate(&mut conn).map_err(|e| e.to_string())?;
+    let done = backend::migrate(&mut conn).map_err(|e| e.cause())?;
     super::write_out(&format!("{url}: {done} migrations applied; it is up to date.\n"))
 }

@@ -2,20 +2,53 @@
 
 use std::sync::Arc;
 
-use diesel::Connection;
+use clap::Subcommand;
+use diesel::prelude::*;
 use serde_json::json;
 
-use super::{KeyCommand, Outcome, open_existing, write_out};
+use super::{Outcome, open_existing, write_out};
 use crate::access::{self, Actor, Role};
 use crate::config::Settings;
 use crate::contract::Contract;
-use crate::db::Conn;
+use crate::db::schema::api_keys;
 use crate::db::types::{Instant, Ref};
-use crate::error::{Error, Result};
+use crate::db::{Conn, locked};
+use crate::error::{Error, Problem, Result};
 use crate::openapi;
-use crate::resources::api_keys::{ApiKeys, api, store};
+use crate::resources::api_keys::marks::Marks;
+use crate::resources::api_keys::{ApiKeys, KIND, api, store};
 use crate::resources::record::{self, Resource, Tx, View};
 use crate::text::Language;
+
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Make a key and print its secret, which is never shown again
+    Create {
+        /// Whose key it is; the history keeps this name
+        #[arg(long)]
+        name: String,
+        /// What it may do
+        #[arg(long, value_enum)]
+        role: Role,
+        /// A pairing of the key, by code or id; repeat for several. An editor writes in these alone (none: in all), a viewer
+        /// sees their personal data (none: nobody's)
+        #[arg(long = "pairing", value_name = "CODE")]
+        pairings: Vec<String>,
+        /// The last day on which it is good [default: until it is revoked]
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        expires_on: Option<chrono::NaiveDate>,
+        /// What should be known about it
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+    /// List the keys
+    List,
+    /// Revoke a key by its code or id: from the next request on it is refused
+    Revoke {
+        #[arg(value_name = "CODE")]
+        key: String,
+    },
+}
 
 pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
     let mut conn = open_existing(settings)?;
@@ -30,12 +63,27 @@ pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
             })
         }
         KeyCommand::List => list(&mut conn, settings),
-        KeyCommand::Revoke { key } => write(&mut conn, settings, |tx| {
-            let key = store::revoke(tx, &Ref(key))?;
-            Ok(format!("Key {} of {} is revoked.\n", key.code.0, key.name))
-        }),
+        KeyCommand::Revoke { key } => revoke(&mut conn, settings, &Ref(key)),
     };
     write_out(&done.map_err(|error| explain(&error))?)
+}
+
+/// Revokes a key. A service that is writing refuses it at once, though the database has the revocation only once it is written.
+fn revoke(conn: &mut Conn, settings: &Settings, key: &Ref) -> Result<String> {
+    let id = KIND.find(conn, key)?.ok_or_else(|| Problem::not_found(KIND.name, &key.0))?;
+    let code: String = api_keys::table.find(id).select(api_keys::code).first(conn)?;
+    let marks = Marks::beside(&settings.database_url);
+    let failed =
+        |error: std::io::Error| Error::Unavailable(format!("cannot mark the key beside the database: {error}"));
+    if let Some(marks) = &marks {
+        marks.put(&code).map_err(failed)?;
+    }
+    // Where this fails the mark stays: a service records the revocation as soon as it can.
+    let key = write(conn, settings, |tx| store::revoke(tx, &Ref(code.clone())))?;
+    if let Some(marks) = &marks {
+        marks.remove(&code).map_err(failed)?;
+    }
+    Ok(format!("Key {} of {} is revoked.\n", key.code.0, key.name))
 }
 
 /// Runs an operator's write, whole or not at all.
@@ -44,7 +92,7 @@ fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>)
     let request_id = format!("key-{}", access::hex(&rand::random::<[u8; 6]>()));
     let actor = Actor::operator();
     let today = settings.today();
-    conn.transaction(|conn| Tx::run(conn, &actor, &request_id, &contract, today, work))
+    locked::short_transaction(conn, locked::PATIENCE, |conn| Tx::run(conn, &actor, &request_id, &contract, today, work))
 }
 
 /// Every key, revoked ones too, oldest first.
@@ -79,7 +127,7 @@ fn list(conn: &mut Conn, settings: &Settings) -> Result<String> {
 
 /// A refusal in words for the operator, a line a fault.
 pub fn explain(error: &Error) -> String {
-    let Error::Problem(problem) = error else { return error.to_string() };
+    let Error::Problem(problem) = error else { return error.cause() };
     if problem.faults.is_empty() {
         return problem.detail.as_ref().unwrap_or(&problem.title).get(Language::En).to_owned();
     }

@@ -1,7 +1,9 @@
 //! The command line.
 
 mod audit;
+mod backup;
 mod database;
+mod doctor;
 mod document;
 mod export;
 mod keys;
@@ -10,6 +12,7 @@ mod logging;
 mod oidc;
 mod seed;
 mod serve;
+mod server;
 
 pub use seed::fill_empty;
 
@@ -24,7 +27,6 @@ use seed::SeedArgs;
 use crate::access::Role;
 use crate::config::{PartialSettings, Settings};
 use crate::db;
-use crate::history::chain::Head;
 
 /// The settings file that is read when it is there.
 const SETTINGS_FILE: &str = "pairing-tracker.toml";
@@ -93,10 +95,29 @@ Examples:
     Openapi(document::DocumentArgs),
     /// Make, list and revoke the keys that may write
     #[command(subcommand)]
-    Key(KeyCommand),
+    Key(keys::KeyCommand),
     /// Check the history of all writes
     #[command(subcommand)]
-    Audit(AuditCommand),
+    Audit(audit::AuditCommand),
+    /// Copy the database and the files of documents into one archive, while it is in use
+    ///
+    /// The archive holds the data of one moment. It is checked before it gets its name: the storage, the references between
+    /// tables, the audit log, every file, and the archive itself. PostgreSQL is copied by pg_dump, of the server's version or a
+    /// later one.
+    #[command(after_help = "\
+Examples:
+  pairing-tracker backup /var/backups/pairing-tracker/$(date +%F).tar
+  tar -xOf 2026-11-29.tar manifest.json                  (what a backup is of)")]
+    Backup(backup::BackupArgs),
+    /// Fill an empty database, and the directory of files, from a backup
+    ///
+    /// The archive is checked as a whole before anything is written. A backup by an older version is brought up to date; one by
+    /// a newer version is refused. Then the checks of `doctor` are made.
+    Restore(backup::RestoreArgs),
+    /// Check the database and what belongs to it, and say what to do
+    ///
+    /// A line a check: ok, warning or failure. Ends with status 1 where one failed. The service may run meanwhile.
+    Doctor(doctor::DoctorArgs),
     /// Print a script that completes this program's commands in a shell
     Completions {
         #[arg(value_enum)]
@@ -109,6 +130,9 @@ struct ServeArgs {
     /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "PAIRING_TRACKER_LISTEN", value_name = "ADDR")]
     listen: Option<String>,
+    /// Serve /metrics on this address, and no longer on the other [default: on the other]
+    #[arg(long, env = "PAIRING_TRACKER_METRICS_LISTEN", value_name = "ADDR")]
+    metrics_listen: Option<String>,
     /// Fill an empty database with the Jiangmen programme of 2022
     #[arg(long)]
     seed: bool,
@@ -121,9 +145,12 @@ struct ServeArgs {
     /// Keep the files of documents in this directory instead of the database
     #[arg(long, env = "PAIRING_TRACKER_FILES_DIR", value_name = "DIR")]
     files_dir: Option<PathBuf>,
-    /// Connections for reading, 1 to 100 [default: 8]
+    /// Connections for short reads, 1 to 100; other classes of work have more of their own [default: 8]
     #[arg(long, env = "PAIRING_TRACKER_CONNECTIONS", value_name = "N")]
     connections: Option<u32>,
+    /// Days after which refused requests are deleted, 1 to 3650 [default: 90]
+    #[arg(long, env = "PAIRING_TRACKER_KEEP_REFUSALS", value_name = "DAYS")]
+    keep_refusals: Option<u32>,
     #[command(flatten)]
     oidc: oidc::OidcArgs,
     #[command(flatten)]
@@ -178,57 +205,6 @@ enum SeedCommand {
     },
 }
 
-#[derive(Subcommand)]
-enum KeyCommand {
-    /// Make a key and print its secret, which is never shown again
-    Create {
-        /// Whose key it is; the history keeps this name
-        #[arg(long)]
-        name: String,
-        /// What it may do
-        #[arg(long, value_enum)]
-        role: Role,
-        /// A pairing of the key, by code or id; repeat for several. An editor writes in these alone (none: in all), a viewer
-        /// sees their personal data (none: nobody's)
-        #[arg(long = "pairing", value_name = "CODE")]
-        pairings: Vec<String>,
-        /// The last day on which it is good [default: until it is revoked]
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        expires_on: Option<chrono::NaiveDate>,
-        /// What should be known about it
-        #[arg(long, value_name = "TEXT")]
-        note: Option<String>,
-    },
-    /// List the keys
-    List,
-    /// Revoke a key by its code or id: from the next request on it is refused
-    Revoke {
-        #[arg(value_name = "CODE")]
-        key: String,
-    },
-}
-
-#[derive(Subcommand)]
-enum AuditCommand {
-    /// Check that no event of the history was changed, removed or inserted
-    ///
-    /// Each event carries a hash of itself and of the hash before it. This walks all of them, prints how many there are and
-    /// the last one's number and hash (the head), and fails at the first event that is not what was written, or is missing.
-    ///
-    /// What is whole in itself may still not be what was written: whoever holds the database can cut off its end, or compute
-    /// every hash anew. So note the printed head now and then where the database's holders cannot change it, and give it
-    /// with --head later: a history that does not go through it has lost its end or was written anew.
-    #[command(after_help = "\
-Examples:
-  pairing-tracker audit verify
-  pairing-tracker audit verify --head 1204:5f2c…  (a head that was printed before, whole)")]
-    Verify {
-        /// A head that was noted before: fail when that event is gone or has another hash
-        #[arg(long, value_name = "ID:HASH")]
-        head: Option<Head>,
-    },
-}
-
 impl ValueEnum for Role {
     fn value_variants<'a>() -> &'a [Role] {
         Role::ALL
@@ -268,6 +244,15 @@ pub fn run() -> ExitCode {
         Command::Openapi(args) => document::print(args),
         Command::Key(command) => plain_settings(&database).and_then(|settings| keys::run(&settings, command)),
         Command::Audit(command) => plain_settings(&database).and_then(|settings| audit::run(&settings, &command)),
+        Command::Backup(args) => {
+            upkeep_settings(&database, &args.shared).and_then(|settings| backup::backup(&settings, &args))
+        }
+        Command::Restore(args) => {
+            upkeep_settings(&database, &args.shared).and_then(|settings| backup::run_restore(&settings, &args))
+        }
+        Command::Doctor(args) => {
+            upkeep_settings(&database, &args.shared).and_then(|settings| doctor::run(&settings, &args))
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "pairing-tracker", &mut script);
@@ -297,11 +282,13 @@ impl From<ServeArgs> for (PartialSettings, bool) {
     fn from(args: ServeArgs) -> (PartialSettings, bool) {
         let ServeArgs {
             listen,
+            metrics_listen,
             seed,
             private,
             time_zone,
             files_dir,
             connections,
+            keep_refusals,
             limits,
             oidc,
             webhook_networks,
@@ -320,6 +307,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
         let flag = |given: bool| given.then_some(true);
         let settings = PartialSettings {
             listen,
+            metrics_listen,
             database_url: None,
             seed: flag(seed),
             private: flag(private),
@@ -330,6 +318,7 @@ impl From<ServeArgs> for (PartialSettings, bool) {
             rate_per_address,
             rate_per_key,
             wrong_keys_per_address,
+            keep_refusals,
             in_flight_per_address,
             in_flight,
             cors_origins,
@@ -343,6 +332,11 @@ impl From<ServeArgs> for (PartialSettings, bool) {
 
 fn plain_settings(database: &DatabaseArgs) -> Result<Settings, String> {
     settings(database, (PartialSettings::default(), false)).map(|(settings, _)| settings)
+}
+
+fn upkeep_settings(database: &DatabaseArgs, shared: &backup::UpkeepArgs) -> Result<Settings, String> {
+    let given = PartialSettings { files_dir: shared.files_dir.clone(), ..PartialSettings::default() };
+    settings(database, (given, false)).map(|(settings, _)| settings)
 }
 
 /// The effective settings of a command, which logs as they say from here on. What is wrong with them is no matter for
@@ -365,8 +359,8 @@ fn settings(database: &DatabaseArgs, (given, print): (PartialSettings, bool)) ->
 /// Opens one connection for a command; a database that is not there is not made.
 fn open_existing(settings: &Settings) -> Result<db::Conn, String> {
     database::require_present(&settings.database_url)?;
-    let mut conn = db::Manager::new(settings.database_url.clone()).open().map_err(|e| e.to_string())?;
-    let pending = db::backend::pending_migrations(&mut conn).map_err(|e| e.to_string())?;
+    let mut conn = db::Manager::new(settings.database_url.clone()).open().map_err(|e| e.cause())?;
+    let pending = db::backend::pending_migrations(&mut conn).map_err(|e| e.cause())?;
     if pending.is_empty() {
         Ok(conn)
     } else {

@@ -16,8 +16,10 @@ use crate::config::Settings;
 use crate::contract::Contract;
 use crate::db::schema::audit_events;
 use crate::db::types::Ref;
-use crate::db::{self, Conn, Verdict, backend};
+use crate::db::{self, Conn, Verdict, backend, locked};
 use crate::error::Result;
+use crate::history::{self, pending};
+use crate::openapi;
 use crate::resources::bulk::Mode;
 use crate::spool::Spool;
 use crate::text::Language;
@@ -28,7 +30,6 @@ use crate::transfer::format::Format;
 use crate::transfer::gather::Gathered;
 use crate::transfer::plan::{self, ImportCounts, ImportLine, Plan, Report};
 use crate::transfer::{Import, Refusal};
-use crate::{history, openapi};
 
 /// The Jiangmen programme of 2022.
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/seed");
@@ -72,11 +73,14 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
     let options = Options { mode, restore, prune: prune.into_iter().map(Ref).collect() };
     let is_plan = matches!(work, Work::Plan);
     let mut told = Told::new(gathered.count)?;
-    let done = db::in_transaction(&mut conn, |conn| {
+    let done = locked::transaction(&mut conn, locked::PATIENCE, |conn| {
         let plan = bring_in(conn, settings, &contract, gathered, &options, &work, &mut told)?;
         Ok(if is_plan { Verdict::Undo(plan) } else { Verdict::Keep(plan) })
     });
     let Plan { counts, state_sha256 } = told.judge(done)?;
+    while !is_plan
+        && db::in_transaction(&mut conn, |conn| pending::seal(conn).map(Verdict::Keep)).map_err(|e| e.cause())?
+    {}
     told.bar.finish_and_clear();
     told.print(is_plan)?;
     let ImportCounts { create, update, unchanged, delete, restore, .. } = counts;
@@ -97,9 +101,9 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
 /// Fills a database that nothing was ever written to; gives the number of records. Of processes that start together on
 /// one database, one does it.
 pub fn fill_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>) -> Result<Option<usize>, String> {
-    backend::begin_batch(conn).map_err(|e| e.to_string())?;
+    locked::begin(conn, locked::PATIENCE).map_err(|e| e.to_string())?;
     let filled = fill_if_empty(conn, settings, contract);
-    let ended = if filled.is_ok() { backend::commit_batch(conn) } else { backend::roll_back_batch(conn) };
+    let ended = if filled.is_ok() { backend::commit(conn) } else { backend::roll_back(conn) };
     filled.and_then(|count| ended.map(|()| count).map_err(|e| e.to_string()))
 }
 
@@ -108,7 +112,7 @@ fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>)
     // Keys that were made before, and requests that were refused, are no data.
     let of_records = audit_events::table.filter(audit_events::entity.ne_all([history::API_KEY, history::REQUEST]));
     let events: i64 = of_records.count().get_result(conn).map_err(|e| e.to_string())?;
-    if events > 0 {
+    if events > 0 || pending::are_any(conn).map_err(|e| e.to_string())? {
         return Ok(None);
     }
     let mut sources = built_in().map_err(|e| format!("cannot write a temporary file: {e}"))?;

@@ -1,39 +1,33 @@
 //! `serve`: migrate, seed when asked and empty, serve, and stop gracefully.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use actix_web::dev::ServerHandle;
-use actix_web::{HttpServer, web};
+use actix_web::{App, HttpServer, web};
 
-use super::{Outcome, database, listen, seed};
+use super::{Outcome, database, listen, seed, server};
 use crate::access::oidc::Issuer;
-use crate::app::app;
-use crate::config::Settings;
+use crate::config::{FileStore, Settings};
 use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
+use crate::history::pending;
 use crate::http::AppState;
 use crate::http::connections::Connections;
+use crate::http::metrics;
 use crate::openapi;
 use crate::outbox::Outbox;
+use crate::resources::api_keys::marks;
+use crate::resources::documents::sweep::{self, Swept};
 use crate::transfer::imports::jobs::Jobs;
 
-/// How long requests in flight may take when the service stops, in seconds.
-const STOP_TIMEOUT: u64 = 30;
-/// The longest that a refusal waits to be written, in seconds; as many as can be told apart meanwhile.
-const REFUSALS_PAUSE_MAX: u64 = 1_000;
-/// How long a client may take to send the head of its first request.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a connection may stay without a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often what was counted in memory is looked through.
+const WRITE_DOWN: Duration = Duration::from_secs(1);
 /// How long a connection may stay without a whole request: as long as it may stay without any, and then as long as a
 /// first head may take.
 const WAITING_MAX: Duration = Duration::from_secs(25);
 /// How often connections are looked through.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a connection that is being closed is listened to, so that the client gets to read why.
-const GOODBYE: Duration = Duration::from_secs(1);
-
 pub fn serve(settings: Settings) -> Outcome {
     let issuer = settings.oidc.clone().map(Issuer::new).transpose()?;
     database::announce_new(&settings.database_url)?;
@@ -62,22 +56,11 @@ pub fn serve(settings: Settings) -> Outcome {
         let most = listen::connections_of_worker(workers);
         // A quarter of all, so that no address alone leaves none to the others.
         let connections = Connections::new(most * workers / 4, kept.settings.trusted_proxies.clone());
-        let opened = connections.clone();
-        let mut server = HttpServer::new(move || app(state.clone()))
-            .on_connect(move |stream, extensions| opened.opened(stream, extensions))
-            .shutdown_timeout(STOP_TIMEOUT)
-            .disable_signals()
-            .workers(workers)
-            .max_connections(most)
-            .client_request_timeout(HEAD_DEADLINE)
-            .client_disconnect_timeout(GOODBYE)
-            .keep_alive(KEEP_ALIVE);
         let cannot_listen = |e: std::io::Error| format!("cannot listen on {place}: {e}");
-        for listener in listen::listen(&place).map_err(cannot_listen)? {
-            server = server.listen(listener).map_err(cannot_listen)?;
-        }
-        let addresses = server.addrs();
-        let running = server.run();
+        let listeners = listen::listen(&place).map_err(cannot_listen)?;
+        let addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let running = server::start(&state, &connections, listeners, workers, most).map_err(cannot_listen)?;
+        let metrics = kept.settings.metrics_listen.clone().map(|place| serve_metrics(&place, &kept)).transpose()?;
         // Before the announcement: whoever reads it may stop the service at once.
         stop_on_signal(&running.handle(), &kept)?;
         for address in addresses {
@@ -88,6 +71,8 @@ pub fn serve(settings: Settings) -> Outcome {
         }
         let outbox = Outbox::start(kept.clone().into_inner());
         let writing = actix_web::rt::spawn(write_down(kept.clone()));
+        let revoking = actix_web::rt::spawn(marks::follow(kept.clone().into_inner()));
+        let sweeping = actix_web::rt::spawn(sweep_files(kept.clone()));
         let closing = actix_web::rt::spawn(async move {
             loop {
                 tokio::time::sleep(LOOK).await;
@@ -95,11 +80,16 @@ pub fn serve(settings: Settings) -> Outcome {
             }
         });
         running.await.map_err(|e| format!("the server failed: {e}"))?;
+        if let Some(metrics) = metrics {
+            metrics.stop(false).await;
+        }
         let sent = tokio::spawn(outbox.stop());
         kept.jobs.interrupt().await;
         sent.await.map_err(|e| format!("the work on webhooks failed: {e}"))?;
         closing.abort();
         writing.abort();
+        revoking.abort();
+        sweeping.abort();
         kept.refusals.flush(&kept.store).await.map_err(|e| format!("cannot write what was refused last: {e}"))?;
         kept.uses.flush(&kept.store).await.map_err(|e| format!("cannot write which keys were used last: {e}"))?;
         eprintln!("Stopped.");
@@ -107,16 +97,36 @@ pub fn serve(settings: Settings) -> Outcome {
     })
 }
 
-/// Writes into the database, within a second, what was refused and which keys were used. After many events a longer pause
-/// follows, in which more is counted together: in the long run refusals add no more than about one event a second,
-/// whoever has them made.
+/// Serves the metrics on an address of their own.
+fn serve_metrics(place: &str, state: &web::Data<AppState>) -> Result<ServerHandle, String> {
+    let cannot_listen = |e: std::io::Error| format!("cannot listen on {place}: {e}");
+    let state = state.clone();
+    let service = move || App::new().app_data(state.clone()).service(metrics::print_apart);
+    let mut server = HttpServer::new(service).disable_signals().workers(1).max_connections(64);
+    for listener in listen::listen(place).map_err(cannot_listen)? {
+        server = server.listen(listener).map_err(cannot_listen)?;
+    }
+    for address in server.addrs() {
+        eprintln!("Serving metrics on http://{address}/metrics");
+    }
+    let running = server.run();
+    let handle = running.handle();
+    actix_web::rt::spawn(running);
+    Ok(handle)
+}
+
+/// Writes what is counted in memory into the database: refusals, and when keys were used. Deletes refusals that are too old.
 async fn write_down(state: web::Data<AppState>) {
-    let mut pause = 1;
     loop {
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-        match state.refusals.flush(&state.store).await {
-            Ok(events) => pause = u64::try_from(events).unwrap_or(u64::MAX).clamp(1, REFUSALS_PAUSE_MAX),
-            Err(error) => tracing::warn!(%error, "cannot write refusals into the history; trying again"),
+        tokio::time::sleep(WRITE_DOWN).await;
+        if let Err(error) = state.refusals.flush_in_time(&state.store).await {
+            tracing::warn!(%error, "cannot write refusals; trying again");
+        }
+        if let Err(error) = state.refusals.sweep(&state.store, state.settings.keep_refusals).await {
+            tracing::warn!(%error, "cannot delete old refusals; trying again");
+        }
+        if let Err(error) = pending::seal_all(&state.store).await {
+            tracing::warn!(%error, "cannot seal pending audit events; trying again");
         }
         if let Err(error) = Jobs::interrupt_abandoned(&state, false).await {
             tracing::warn!(%error, "cannot look for imports that nobody works on; trying again");
@@ -124,6 +134,23 @@ async fn write_down(state: web::Data<AppState>) {
         if let Err(error) = state.uses.flush_in_time(&state.store).await {
             tracing::warn!(%error, "cannot write which keys were used; trying again");
         }
+    }
+}
+
+/// Removes documents' files that no record refers to: at the start, and then once a day.
+async fn sweep_files(state: web::Data<AppState>) {
+    let FileStore::Directory(directory) = &state.settings.files else { return };
+    loop {
+        match sweep::sweep(&state.store, directory, SystemTime::now()).await {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(Swept { parts, set_aside, restored, removed }) => {
+                tracing::info!(parts, set_aside, restored, removed, "swept the directory of documents' files");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot sweep the directory of documents' files; trying again tomorrow")
+            }
+        }
+        tokio::time::sleep(sweep::EVERY).await;
     }
 }
 

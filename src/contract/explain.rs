@@ -7,6 +7,10 @@ use serde_json::Value;
 use super::escape;
 use crate::error::Fault;
 use crate::msg;
+use crate::text::Msg;
+
+/// How much of a wrong value a fault shows, in characters.
+const SHOWN_MAX: usize = 100;
 
 /// Every fault of a value, in words.
 pub fn explain(validator: &Validator, value: &Value) -> Vec<Fault> {
@@ -77,4 +81,24 @@ fn explain_one(error: &ValidationError<'_>, faults: &mut Vec<Fault>) {
             push(at, "invalid", msg!("无效：{words}", "is not valid: {words}"));
         }
     }
+}
+
+/// Shows the value of a parameter whose format is wrong as it arrived. A `+` arrives as a blank, which most often is the
+/// offset of an instant (`2022-01-01T00:00:00+08:00`).
+pub fn with_value(fault: Fault, query: &Value) -> Fault {
+    let Some(value) = query.pointer(&fault.pointer).and_then(Value::as_str).filter(|_| fault.code == "format") else {
+        return fault;
+    };
+    let shown: String = value.chars().filter(|letter| !letter.is_control()).take(SHOWN_MAX).collect();
+    let Msg { zh, en } = &fault.message;
+    let (zh, en) = (zh.trim_end_matches('。'), en.as_str());
+    let message = if value.contains(' ') {
+        msg!(
+            "{zh}；收到的是“{shown}”。查询中的 + 表示空格，加号请写作 %2B。",
+            "{en}: \"{shown}\" arrived; a + in a query is a blank, write a plus sign as %2B"
+        )
+    } else {
+        msg!("{zh}；收到的是“{shown}”。", "{en}: \"{shown}\" arrived")
+    };
+    Fault { message, ..fault }
 }

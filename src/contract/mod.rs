@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
 use crate::text::{Msg, without_nul};
-use explain::explain;
+use explain::{explain, with_value};
 
 /// The published document, ready to judge by.
 pub struct Contract {
@@ -174,6 +174,7 @@ impl Contract {
         faults.extend(
             explain(&validator, &query)
                 .into_iter()
+                .map(|fault| with_value(fault, &query))
                 .map(|fault| Fault { pointer: format!("/query{}", fault.pointer), ..fault }),
         );
         if faults.is_empty() { Ok(query) } else { Err(Problem::malformed(faults).into()) }
@@ -306,6 +307,7 @@ mod tests {
     fn contract() -> Contract {
         Contract::new(json!({
             "paths": { "/things": { "get": { "operationId": "listThings", "parameters": [
+                { "in": "query", "name": "since", "schema": { "type": "string", "format": "date-time" } },
                 { "in": "query", "name": "limit", "schema": { "type": "integer", "minimum": 1 } },
                 { "in": "query", "name": "status", "schema": { "type": "array", "items": { "$ref": "#/components/schemas/Status" } } },
             ] } }, "/things/{ref}": { "get": {}, "patch": {} } },
@@ -352,6 +354,22 @@ mod tests {
                 ("/query/limit".to_owned(), "too_small"),
             ]
         );
+    }
+
+    #[test]
+    fn a_wrong_format_shows_what_arrived() {
+        let contract = contract();
+        for (query, zh, en) in [
+            ("since=2022-01-01T00:00:00+08:00", "“2022-01-01T00:00:00 08:00”", "\"2022-01-01T00:00:00 08:00\" arrived"),
+            ("since=2022-01-01T00:00:00+08:00", "%2B", "%2B"),
+            ("since=yesterday%00", "收到的是“yesterday”。", "\"yesterday\" arrived"),
+        ] {
+            let faults = contract.query("listThings", query).unwrap_err().problem().faults;
+            let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+            assert_eq!((fault.pointer.as_str(), fault.code), ("/query/since", "format"));
+            assert!(fault.message.zh.contains(zh) && fault.message.en.contains(en), "{:?}", fault.message);
+        }
+        assert!(contract.query("listThings", "since=2022-01-01T00:00:00%2B08:00").is_ok());
     }
 
     #[test]

@@ -1,10 +1,14 @@
-//! The only place that knows which database is behind a connection: this file, and the two parts of it that are apart.
+//! The only place that knows which database is behind a connection: this file, and the parts of it below `backend/`.
 //!
 //! Everything else speaks to [`Conn`] in Diesel's portable DSL. What differs is here, each as a function that matches
 //! on the backend: opening, migrating, locking, full-text search, and the version of the data.
 
+mod connect;
+mod graph;
 mod migrations;
 mod search;
+pub mod sqlite;
+pub mod upkeep;
 
 use std::time::Duration;
 
@@ -12,17 +16,14 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::sql_types::{BigInt, Bool, Text};
 
-pub use migrations::{migrate, pending_migrations, revert_all};
-pub use search::{SearchSql, add_search_texts, put_search_text, search_sql};
-
-use crate::config::DatabaseUrl;
-use crate::error::{Error, Result};
-
-/// A query that runs longer is given up, and its client told to try again.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+pub use connect::{Copy, Manager};
+pub use graph::{Edges, reachable};
+pub use migrations::{lacking_migrations, migrate, pending_migrations, revert_all, unknown_migration};
+pub use search::{
+    SearchRow, SearchSql, add_search_texts, put_search_text, search_rows_after, search_sql, search_texts,
+};
 
 /// The channel on which PostgreSQL tells every replica that data changed.
 const CHANGED_CHANNEL: &str = "pairing_tracker_changed";
@@ -34,70 +35,6 @@ pub enum Conn {
     Postgres(PgConnection),
 }
 
-/// Opens connections for the pool. The enum's own `establish` would try each backend and hide the real error.
-#[derive(Clone, Debug)]
-pub struct Manager {
-    url: DatabaseUrl,
-}
-
-impl Manager {
-    pub fn new(url: DatabaseUrl) -> Manager {
-        Manager { url }
-    }
-
-    /// Opens one connection with the settings that every connection of the service has.
-    pub fn open(&self) -> Result<Conn> {
-        let unavailable =
-            |error: &dyn std::fmt::Display| Error::Unavailable(format!("cannot open the database: {error}"));
-        match &self.url {
-            DatabaseUrl::Sqlite(path) => {
-                let path = path.to_string_lossy();
-                let mut conn = SqliteConnection::establish(&path).map_err(|e| unavailable(&e))?;
-                // Eight megabytes of pages a connection, and no mapped file: every connection would map it for itself.
-                conn.batch_execute(
-                    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                     PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;",
-                )
-                .map_err(|e| unavailable(&e))?;
-                Ok(Conn::Sqlite(conn))
-            }
-            DatabaseUrl::Postgres(url) => {
-                let mut conn = PgConnection::establish(url).map_err(|e| unavailable(&e))?;
-                conn.batch_execute(&format!(
-                    "SET statement_timeout = {}; SET lock_timeout = 5000; SET TIME ZONE 'UTC'; \
-                     SET client_min_messages = warning; SET plan_cache_mode = force_generic_plan;",
-                    STATEMENT_TIMEOUT.as_millis()
-                ))
-                .map_err(|e| unavailable(&e))?;
-                Ok(Conn::Postgres(conn))
-            }
-        }
-    }
-}
-
-impl ManageConnection for Manager {
-    type Connection = Conn;
-    type Error = Error;
-
-    fn connect(&self) -> Result<Conn> {
-        self.open()
-    }
-
-    fn is_valid(&self, conn: &mut Conn) -> Result<()> {
-        match conn {
-            Conn::Sqlite(conn) => conn.ping().map_err(Error::from),
-            Conn::Postgres(conn) => conn.ping().map_err(Error::from),
-        }
-    }
-
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        match conn {
-            Conn::Sqlite(conn) => conn.is_broken(),
-            Conn::Postgres(conn) => conn.is_broken(),
-        }
-    }
-}
-
 impl Conn {
     /// Whether this is SQLite, whose writes go through one queue.
     pub fn is_sqlite(&self) -> bool {
@@ -105,46 +42,88 @@ impl Conn {
     }
 }
 
-/// Begins the transaction of a batch of writes. SQLite takes its write lock at once: a transaction that reads first
-/// and writes later would fail as busy.
-pub fn begin_batch(conn: &mut Conn) -> QueryResult<()> {
+/// What begins a transaction that writes on PostgreSQL.
+pub const BEGIN: &str = "BEGIN";
+/// What begins a transaction on PostgreSQL that only reads, and sees all the while the data that it sees first.
+pub const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Begins a transaction that writes; `begin` is for PostgreSQL. SQLite takes its write lock at once: a transaction that reads
+/// first and writes later would fail as busy.
+pub fn begin_write(conn: &mut Conn, begin: &str) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
-        Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction(conn),
+        Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, begin),
     }
 }
 
-pub fn commit_batch(conn: &mut Conn) -> QueryResult<()> {
+/// Begins a transaction that only reads; `begin` is for PostgreSQL.
+pub fn begin_read(conn: &mut Conn, begin: &str) -> QueryResult<()> {
     match conn {
-        Conn::Sqlite(conn) => AnsiTransactionManager::commit_transaction(conn),
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction(conn),
+        Conn::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, begin),
+    }
+}
+
+/// Commits the transaction, or releases the savepoint, that was begun last.
+pub fn commit(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => sqlite::allow_commit(|| AnsiTransactionManager::commit_transaction(conn)),
         Conn::Postgres(conn) => AnsiTransactionManager::commit_transaction(conn),
     }
 }
 
-pub fn roll_back_batch(conn: &mut Conn) -> QueryResult<()> {
+/// Rolls the transaction, or the savepoint, back that was begun last.
+pub fn roll_back(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::rollback_transaction(conn),
         Conn::Postgres(conn) => AnsiTransactionManager::rollback_transaction(conn),
     }
 }
 
-/// Begins a transaction that only reads, and sees all the while the data that it sees first.
-pub fn begin_snapshot(conn: &mut Conn) -> QueryResult<()> {
+/// How long SQLite waits for a lock that another connection holds.
+pub fn set_lock_wait(conn: &mut Conn, longest: Duration) -> QueryResult<()> {
     match conn {
-        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction(conn),
-        Conn::Postgres(conn) => {
-            AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        }
+        Conn::Sqlite(conn) => conn.batch_execute(&format!("PRAGMA busy_timeout = {}", longest.as_millis())),
+        Conn::Postgres(_) => Ok(()),
     }
 }
 
-/// Whether a transaction is under way.
-pub fn in_transaction(conn: &mut Conn) -> QueryResult<bool> {
+/// How many transactions and savepoints are open, one within the other, as Diesel counts them.
+pub fn depth(conn: &mut Conn) -> QueryResult<u32> {
     let status = match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
         Conn::Postgres(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
     };
-    Ok(status.transaction_depth()?.is_some())
+    Ok(status.transaction_depth()?.map_or(0, std::num::NonZeroU32::get))
+}
+
+/// Whether a transaction is under way.
+pub fn in_transaction(conn: &mut Conn) -> QueryResult<bool> {
+    depth(conn).map(|depth| depth > 0)
+}
+
+/// A round trip to the server; nothing on SQLite.
+pub fn ping(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(conn) => conn.batch_execute("SELECT 1"),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Recovery {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    is_standby: bool,
+}
+
+/// Whether the server behind a connection answers, and is one that can be written to: after a failover it may be a standby.
+pub fn is_alive(conn: &mut Conn) -> bool {
+    match conn {
+        Conn::Sqlite(_) => true,
+        Conn::Postgres(conn) => diesel::sql_query("SELECT pg_is_in_recovery() AS is_standby")
+            .get_result::<Recovery>(conn)
+            .is_ok_and(|recovery| !recovery.is_standby),
+    }
 }
 
 /// The row's version, with the row locked until the transaction ends. SQLite has one writer and needs no lock;
@@ -269,14 +248,16 @@ pub fn departures(conn: &Conn) -> SqlLiteral<Bool> {
     })
 }
 
-/// Tells other processes, when the transaction commits, that data changed.
-pub fn announce_change(conn: &mut Conn) -> QueryResult<()> {
+/// Announces to other processes, when the transaction commits, that `sender` changed data.
+pub fn announce_change(conn: &mut Conn, sender: &str) -> QueryResult<()> {
     match conn {
         // Other processes on the same file see SQLite's own data version move.
         Conn::Sqlite(_) => Ok(()),
-        Conn::Postgres(conn) => {
-            diesel::sql_query("SELECT pg_notify($1, '')").bind::<Text, _>(CHANGED_CHANNEL).execute(conn).map(drop)
-        }
+        Conn::Postgres(conn) => diesel::sql_query("SELECT pg_notify($1, $2)")
+            .bind::<Text, _>(CHANGED_CHANNEL)
+            .bind::<Text, _>(sender)
+            .execute(conn)
+            .map(drop),
     }
 }
 
@@ -288,25 +269,44 @@ pub fn listen_for_changes(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
+/// Whether any but `own` has announced a change since the last call. Reads what has arrived, without a round trip.
+pub fn foreign_notifications(conn: &mut Conn, own: &str) -> QueryResult<bool> {
+    let mut has_changed = false;
+    if let Conn::Postgres(conn) = conn {
+        for notification in conn.notifications_iter() {
+            has_changed |= notification?.payload != own;
+        }
+    }
+    Ok(has_changed)
+}
+
 #[derive(QueryableByName)]
-struct DataVersion {
+struct Snapshot {
+    #[diesel(sql_type = Text)]
+    snapshot: String,
+}
+
+/// What PostgreSQL's transactions see now, as text: it differs as soon as any transaction that wrote was committed. For where
+/// notifications do not arrive; `begin` begins the transaction of the look.
+pub fn snapshot_of_all(conn: &mut Conn, begin: &str) -> QueryResult<String> {
+    begin_read(conn, begin)?;
+    let found = diesel::sql_query("SELECT pg_current_snapshot()::text AS snapshot").get_result::<Snapshot>(conn);
+    roll_back(conn)?;
+    Ok(found?.snapshot)
+}
+
+#[derive(QueryableByName)]
+struct SqliteVersion {
     #[diesel(sql_type = BigInt)]
     data_version: i64,
 }
 
-/// A number that moves when another process changed the data: SQLite's own, or the count of notifications so far.
-pub fn foreign_changes(conn: &mut Conn, so_far: i64) -> QueryResult<i64> {
+/// A number that another process's change of a SQLite database moves, and this connection's own does not; 0 on PostgreSQL.
+pub fn foreign_version(conn: &mut Conn) -> QueryResult<i64> {
     match conn {
         Conn::Sqlite(conn) => {
-            diesel::sql_query("PRAGMA data_version").get_result::<DataVersion>(conn).map(|row| row.data_version)
+            diesel::sql_query("PRAGMA data_version").get_result::<SqliteVersion>(conn).map(|row| row.data_version)
         }
-        Conn::Postgres(conn) => {
-            let mut count = so_far;
-            for notification in conn.notifications_iter() {
-                notification?;
-                count += 1;
-            }
-            Ok(count)
-        }
+        Conn::Postgres(_) => Ok(0),
     }
 }

@@ -1,5 +1,7 @@
 //! Decimal numbers without floats: text in JSON, whole numbers of their smallest unit in the database.
 
+use std::str::FromStr;
+
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -11,10 +13,10 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Reads a decimal as a whole number of units of 10^-places; `None` when it is none, or too large.
-fn parse(text: &str, places: u32) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text),
+fn parse<T: FromStr>(text: &str, places: u32) -> Option<T> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -27,32 +29,38 @@ fn parse(text: &str, places: u32) -> Option<i64> {
     {
         return None;
     }
-    let units: i64 = format!("{whole}{fraction:0<width$}").parse().ok()?;
-    Some(if negative { -units } else { units })
+    format!("{sign}{whole}{fraction:0<width$}").parse().ok()
 }
 
-fn print(units: i64, places: u32) -> String {
-    let scale = 10_u64.pow(places);
+fn print(units: i128, places: u32) -> String {
+    let scale = 10_u128.pow(places);
     let (whole, fraction) = (units.unsigned_abs() / scale, units.unsigned_abs() % scale);
     format!("{}{whole}.{fraction:0width$}", if units < 0 { "-" } else { "" }, width = places as usize)
 }
 
+/// The shortest text of a quantity in its smallest unit.
+fn print_quantity(units: i128) -> String {
+    let text = print(units, 4);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A decimal that is read, printed and published alike, whatever the width of the integer that holds it.
 macro_rules! decimal {
-    ($(#[doc = $about:literal])+ $name:ident as $component:literal, places $places:literal, pattern $pattern:literal,
-     example $example:literal, printed by $print:expr) => {
+    ($(#[doc = $about:literal])+ $([$($meta:meta),+])? $name:ident($units:ty) as $component:literal, places $places:literal,
+     pattern $pattern:literal, at most $length:literal, example $example:literal, printed by $print:expr) => {
         $(#[doc = $about])+
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromSqlRow, AsExpression)]
-        #[diesel(sql_type = BigInt)]
-        pub struct $name(pub i64);
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $($(#[$meta])+)?
+        pub struct $name(pub $units);
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                let print: fn(i64) -> String = $print;
-                f.write_str(&print(self.0))
+                let print: fn(i128) -> String = $print;
+                f.write_str(&print(self.0.into()))
             }
         }
 
-        impl std::str::FromStr for $name {
+        impl FromStr for $name {
             type Err = String;
             fn from_str(text: &str) -> Result<Self, String> {
                 parse(text, $places).map($name).ok_or_else(|| format!("\"{text}\" is no decimal of this kind"))
@@ -71,6 +79,29 @@ macro_rules! decimal {
             }
         }
 
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some($pattern))
+                    .max_length(Some($length))
+                    .description(Some(concat!($($about),+).trim()))
+                    .examples([$example])
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed($component)
+            }
+        }
+    };
+}
+
+/// How a decimal is stored in a `BIGINT` column.
+macro_rules! stored {
+    ($name:ident) => {
         impl<DB: Backend> FromSql<BigInt, DB> for $name
         where
             i64: FromSql<BigInt, DB>,
@@ -88,49 +119,56 @@ macro_rules! decimal {
                 self.0.to_sql(out)
             }
         }
-
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                ObjectBuilder::new()
-                    .schema_type(Type::String)
-                    .pattern(Some($pattern))
-                    .max_length(Some(24))
-                    .description(Some(concat!($($about),+).trim()))
-                    .examples([$example])
-                    .into()
-            }
-        }
-
-        impl ToSchema for $name {
-            fn name() -> std::borrow::Cow<'static, str> {
-                std::borrow::Cow::Borrowed($component)
-            }
-        }
     };
 }
 
 decimal! {
     /// Money as a decimal string with two places: yuan and fen, or what the currency has; stored in hundredths.
-    Fen as "Money", places 2, pattern r"^-?[0-9]{1,17}(\.[0-9]{1,2})?$", example "1200000.00", printed by |fen| print(fen, 2)
+    [derive(FromSqlRow, AsExpression), diesel(sql_type = BigInt)]
+    Fen(i64) as "Money", places 2, pattern r"^-?[0-9]{1,17}(\.[0-9]{1,2})?$", at most 24,
+    example "1200000.00", printed by |fen| print(fen, 2)
+}
+stored!(Fen);
+
+decimal! {
+    /// A sum of money as a decimal string with two places. It holds the sum of any number of amounts.
+    FenTotal(i128) as "MoneyTotal", places 2, pattern r"^-?[0-9]{1,36}(\.[0-9]{1,2})?$", at most 40,
+    example "1200000.00", printed by |fen| print(fen, 2)
 }
 
 decimal! {
     /// A quantity as a decimal string of up to four places; its unit stands beside it.
-    Quantity as "Quantity", places 4, pattern r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$", example "120", printed by |units| {
-        let text = print(units, 4);
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    [derive(FromSqlRow, AsExpression), diesel(sql_type = BigInt)]
+    Quantity(i64) as "Quantity", places 4, pattern r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$", at most 24,
+    example "120", printed by print_quantity
+}
+stored!(Quantity);
+
+decimal! {
+    /// A sum of quantities as a decimal string of up to four places; its unit stands beside it. It holds the sum of any
+    /// number of quantities.
+    QuantityTotal(i128) as "QuantityTotal", places 4, pattern r"^-?[0-9]{1,34}(\.[0-9]{1,4})?$", at most 40,
+    example "120", printed by print_quantity
+}
+
+impl From<Quantity> for QuantityTotal {
+    fn from(quantity: Quantity) -> QuantityTotal {
+        QuantityTotal(quantity.0.into())
     }
 }
 
-/// `part` of `whole` in percent, to two places, rounded half away from zero; `None` of nothing.
+/// `part` of `whole` in percent, to two places, rounded half away from zero; `None` of nothing. Exact for a `part` of up to
+/// 8·10^33 units, far above any sum that the service can store; beyond it the percentage has the precision of a float.
 pub fn percent(part: i128, whole: i128) -> Option<f64> {
     if whole == 0 {
         return None;
     }
-    let (part, whole) = if whole < 0 { (-part, -whole) } else { (part, whole) };
-    let scaled = part * 20_000;
-    let hundredths = (scaled + if scaled < 0 { -whole } else { whole }) / (2 * whole);
-    // Beyond any percentage that means something, the places of a float are of no account.
+    let (Some(scaled), Some(divisor)) = (part.checked_mul(20_000), whole.checked_mul(2)) else {
+        #[expect(clippy::cast_precision_loss, reason = "the documented precision of such a percentage")]
+        return Some((part as f64 / whole as f64 * 10_000.0).round() / 100.0);
+    };
+    let half = if (scaled < 0) == (whole < 0) { whole } else { -whole };
+    let hundredths = scaled.saturating_add(half) / divisor;
     #[expect(clippy::cast_precision_loss, reason = "a percentage in hundredths is far below 2^53")]
     Some(hundredths as f64 / 100.0)
 }
@@ -152,6 +190,37 @@ mod tests {
         for text in ["", ".5", "5.", "1.234", "1e3", "１", "+1", "--1", "1 000", "99999999999999999999"] {
             assert!(text.parse::<Fen>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_request_may_give_fits_the_column() {
+        // The largest that a request may give: see `amount` of a transaction, `investment` of a project, and Quantity's own.
+        assert_eq!("999999999999.99".parse(), Ok(Fen(99_999_999_999_999)));
+        assert_eq!("-999999999999.9999".parse(), Ok(Quantity(-9_999_999_999_999_999)));
+        assert_eq!("-92233720368547758.08".parse(), Ok(Fen(i64::MIN)));
+        assert_eq!(Fen(i64::MIN).to_string(), "-92233720368547758.08");
+    }
+
+    #[test]
+    fn totals_hold_more_than_a_column() {
+        let most = i128::from(i64::MAX) * i128::from(i64::MAX);
+        assert_eq!(FenTotal(most).to_string(), "850705917302346158473969077842325012.49");
+        assert_eq!(FenTotal(most).to_string().parse(), Ok(FenTotal(most)));
+        assert_eq!(QuantityTotal(-most).to_string(), "-8507059173023461584739690778423250.1249");
+    }
+
+    #[test]
+    fn a_percentage_of_the_largest_sums_does_not_overflow() {
+        let most = i128::MAX;
+        assert_eq!(percent(most, most), Some(100.0));
+        assert_eq!(percent(-most, most), Some(-100.0));
+        assert_eq!(percent(1, most), Some(0.0));
+        assert!(percent(most, 1).is_some_and(f64::is_finite));
+        assert!(percent(i128::MIN, -1).is_some_and(f64::is_finite));
+        assert_eq!(
+            percent(8_000_000_000_000_000_000_000_000_000_000_000, 8_000_000_000_000_000_000_000_000_000_000_000),
+            Some(100.0)
+        );
     }
 
     #[test]

@@ -1,116 +1,99 @@
 //! The store: one way to read and one way to write, over either backend.
 //!
-//! Reads run on a pool, off the server's own threads. Writes run in one transaction each: on SQLite through one
-//! queue that commits concurrent ones together ([`writer`]), on PostgreSQL on the pool. Who waits for a connection waits
-//! for a bounded time in a bounded line; beyond either he is told to come back (503).
+//! Work runs off the server's own threads, in the lane of its class ([`lanes`]): with a permit, a connection and a deadline. Writes
+//! run in one transaction each: on SQLite through one queue that commits concurrent ones together ([`writer`]), on PostgreSQL on
+//! connections of their own.
+//!
+//! A deadline holds on both backends: SQLite interrupts the statement, PostgreSQL cancels it, and where neither happens (a network
+//! that falls silent) the connection is given up, its permit is free again and the others of its kind are replaced ([`pool`]).
 
 pub mod backend;
 pub mod decimal;
+pub mod lanes;
+pub mod locked;
 pub mod page;
+mod pool;
 pub mod reference;
 pub mod schema;
 pub mod search;
 pub mod stand_in;
+mod transaction;
 pub mod types;
+mod watcher;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use diesel::r2d2;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 pub use backend::{Conn, Manager, MultiBackend};
+pub use lanes::{Class, Client, Load};
+pub use transaction::{Verdict, in_snapshot, in_transaction};
+pub use writer::WriterLoad;
 
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
+use backend::{BEGIN, BEGIN_SNAPSHOT, sqlite};
+use lanes::{Lane, Permit};
+use pool::{Generation, Pool};
+use transaction::{Ending, Phase, in_read, in_transaction_by};
+use watcher::DataVersion;
 use writer::Writer;
 
-/// Readers that may wait for each connection: at 30 ms a read, as many as it serves within their patience.
-const WAITING_PER_CONNECTION: usize = 64;
-/// One in so many connections may be held by a read that takes long.
-const CONNECTIONS_PER_LONG_READ: usize = 4;
-/// How long one waits for a connection.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How late the changes of other processes on the same database may be noticed.
-const WATCH_INTERVAL: Duration = Duration::from_millis(10);
+/// How long after its deadline a work that has neither ended nor failed is given up.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A database, open for reading and writing.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
 struct Inner {
-    pool: r2d2::Pool<Manager>,
-    /// As many as the pool has connections: nobody blocks a thread to wait for one.
-    permits: Semaphore,
-    /// For reads that hold their connection for long: never so many that short ones have none.
-    long: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    waiting_max: usize,
+    manager: Manager,
+    lanes: [Arc<Lane>; Class::ALL.len()],
+    /// SQLite's.
     writer: Option<Writer>,
     version: Arc<DataVersion>,
 }
 
-/// Counts the changes of the data, of this process and of others. What was computed at a version holds at that version.
-#[derive(Default)]
-struct DataVersion {
-    count: AtomicI64,
-    /// Whether the changes of other processes are being seen; what is kept cannot be trusted otherwise.
-    watched: std::sync::atomic::AtomicBool,
-    /// Tells that the count has grown.
-    changed: watch::Sender<()>,
-}
-
-impl DataVersion {
-    fn bump(&self) {
-        self.count.fetch_add(1, Ordering::SeqCst);
-        self.changed.send_replace(());
-    }
-}
-
 impl Store {
-    /// Opens a database whose schema is up to date, with `connections` for reading.
+    /// Opens a database whose schema is up to date, with `connections` for short reads.
     pub fn open(url: &DatabaseUrl, connections: u32) -> Result<Store> {
         let manager = Manager::new(url.clone());
-        let first = manager.open()?;
         let version = Arc::new(DataVersion::default());
-        let writer = if first.is_sqlite() {
-            let version = version.clone();
-            Some(Writer::start(first, move || version.bump())?)
-        } else {
-            None
+        let writer = match url {
+            DatabaseUrl::Sqlite(_) => Some(Writer::start(&manager, version.clone())?),
+            DatabaseUrl::Postgres(_) => {
+                drop(manager.open()?);
+                watcher::watch(manager.clone(), Arc::downgrade(&version))?;
+                None
+            }
         };
-        let pool = r2d2::Pool::builder()
-            .max_size(connections)
-            .min_idle(Some(1))
-            .test_on_check_out(false)
-            .connection_timeout(PATIENCE)
-            .error_handler(Box::new(LogErrors))
-            .build_unchecked(manager.clone());
-        watch(manager, Arc::downgrade(&version))?;
-        Ok(Store(Arc::new(Inner {
-            pool,
-            permits: Semaphore::new(connections as usize),
-            long: Arc::new(Semaphore::new((connections as usize / CONNECTIONS_PER_LONG_READ).max(1))),
-            waiting: AtomicUsize::new(0),
-            waiting_max: WAITING_PER_CONNECTION * connections as usize,
-            writer,
-            version,
-        })))
+        let generation = Generation::default();
+        let lanes = Class::ALL.map(|class| {
+            let manager = match class.deadline() {
+                Some(deadline) => manager.with_statement_timeout(deadline),
+                None => manager.clone(),
+            };
+            Lane::new(class, connections as usize, Pool::new(manager, generation.clone()))
+        });
+        Ok(Store(Arc::new(Inner { manager, lanes, writer, version })))
     }
 
-    /// The version of the data as it is now; `None` while changes of other processes cannot be seen. Read it before the
-    /// query whose answer is to be kept.
+    /// The version of the data as it is now; `None` while changes of other processes may go unseen. Read it before the query whose
+    /// response is to be cached.
     pub fn data_version(&self) -> Option<i64> {
-        let version = &self.0.version;
-        version.watched.load(Ordering::SeqCst).then(|| version.count.load(Ordering::SeqCst))
+        self.0.version.current()
     }
 
-    /// Tells of each change of the data, of this process or of others, soon after it is committed.
+    /// How long ago it was proved that changes of other processes are seen; `None` before the first time.
+    pub fn watched_ago(&self) -> Option<Duration> {
+        self.0.version.age()
+    }
+
+    /// A signal for each change of the data, of this process or of others, soon after it is committed.
     pub fn changes(&self) -> watch::Receiver<()> {
-        self.0.version.changed.subscribe()
+        self.0.version.changes()
     }
 
     /// Whether all writes go through one queue, as on SQLite: while a long one runs, no other is written.
@@ -118,39 +101,117 @@ impl Store {
         self.0.writer.is_some()
     }
 
-    /// Runs a read off the server's threads.
+    /// Whether the one writer is busy with a write that may take long.
+    pub fn is_writing_in_bulk(&self) -> bool {
+        self.0.writer.as_ref().is_some_and(Writer::is_busy_alone)
+    }
+
+    /// How full each lane is.
+    pub fn loads(&self) -> impl Iterator<Item = Load> {
+        self.0.lanes.iter().map(|lane| lane.load())
+    }
+
+    /// What SQLite's writer does; `None` on PostgreSQL.
+    pub fn writer_load(&self) -> Option<WriterLoad> {
+        self.0.writer.as_ref().map(Writer::load)
+    }
+
+    /// Runs a short read for the service itself.
     pub async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.on_pool(work).await
+        self.read_as(Class::ShortRead, &Client::Service, work).await
     }
 
-    /// Runs a read that may take long, and sees the data as it is at one moment. There are few at a time; one too many is
-    /// told to come back.
-    pub async fn snapshot<T: Send + 'static>(
+    /// Runs a read in the lane of its class, on behalf of a client.
+    pub async fn read_as<T: Send + 'static>(
         &self,
+        class: Class,
+        client: &Client,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let place = self.0.long.clone().try_acquire_owned();
-        let place = place.map_err(|_| Error::Unavailable("too many long reads are under way".to_owned()))?;
-        self.on_pool(move |conn| {
-            let done = in_snapshot(conn, work);
-            drop(place);
-            done
+        self.run(class, client, move |conn, lane| {
+            if lane.pool.needs_transactions() {
+                in_read(conn, &lane.pool.begin("BEGIN READ ONLY"), work)
+            } else {
+                work(conn)
+            }
         })
         .await
     }
 
-    /// Runs a write in a transaction of its own; when this returns, it is durable, or nothing of it is there.
+    /// Runs a long read that sees the data as it is at one moment.
+    pub async fn snapshot<T: Send + 'static>(
+        &self,
+        client: &Client,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.run(Class::LongRead, client, move |conn, lane| in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work)).await
+    }
+
+    /// Runs a write in a transaction of its own; when this returns, it is durable, or nothing of it is there, unless the error is
+    /// [`Error::OutcomeUnknown`].
     pub async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.write_as(&Client::Service, work).await
+    }
+
+    /// [`Store::write`] on behalf of a client.
+    pub async fn write_as<T: Send + 'static>(
+        &self,
+        client: &Client,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match &self.0.writer {
-            Some(writer) => writer.write(work).await,
-            None => self.write_alone(|conn| work(conn).map(Verdict::Keep)).await,
+            Some(writer) => writer.write(false, work).await,
+            None => self.write_on_lane(Class::Write, client, false, |conn| work(conn).map(Verdict::Keep)).await,
         }
+    }
+
+    /// Whether the database can be written to: a small quiet write that waits behind no other on PostgreSQL.
+    pub async fn probe_write(&self, work: impl FnOnce(&mut Conn) -> Result<()> + Send + 'static) -> Result<()> {
+        match &self.0.writer {
+            Some(writer) => writer.write(true, work).await,
+            None => {
+                let work = |conn: &mut Conn| work(conn).map(Verdict::Keep);
+                self.write_on_lane(Class::Probe, &Client::Service, true, work).await
+            }
+        }
+    }
+
+    /// [`Store::write`] of what no cached response shows: the version of the data stays as it is.
+    pub async fn write_quietly<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match &self.0.writer {
+            Some(writer) => writer.write(true, work).await,
+            None => {
+                let work = |conn: &mut Conn| work(conn).map(Verdict::Keep);
+                self.write_on_lane(Class::Write, &Client::Service, true, work).await
+            }
+        }
+    }
+
+    /// Runs a work that writes, and undoes what it wrote. On SQLite it does so in a copy of the database, which others go on
+    /// writing to meanwhile; on PostgreSQL it holds the locks of the rows that it touches, and no others.
+    pub async fn rehearse<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let work = |conn: &mut Conn| work(conn).map(Verdict::Undo);
+        if self.0.writer.is_none() {
+            return self.write_on_lane(Class::Bulk, &Client::Service, true, work).await;
+        }
+        let manager = self.0.manager.clone();
+        let in_copy = move |_: &mut Conn, _: &Lane| {
+            let mut copy = backend::Copy::of(&manager)?;
+            in_transaction_by(&mut copy.conn, BEGIN, &Ending { sender: None, phase: None }, work)
+        };
+        self.run(Class::Bulk, &Client::Service, in_copy).await
     }
 
     /// Runs a write that may be large in a transaction that it shares with none, and ends it as the work says.
@@ -159,143 +220,83 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<Verdict<T>> + Send + 'static,
     ) -> Result<T> {
         match &self.0.writer {
-            Some(writer) => writer.write_alone(|conn| in_transaction(conn, work)).await,
-            None => {
-                let version = self.0.version.clone();
-                self.on_pool(move |conn| {
-                    let value = in_transaction(conn, work)?;
-                    version.bump();
-                    Ok(value)
-                })
-                .await
+            Some(writer) => {
+                let ending = Ending { sender: None, phase: None };
+                writer.write_alone(move |conn| in_transaction_by(conn, BEGIN, &ending, work)).await
             }
+            None => self.write_on_lane(Class::Bulk, &Client::Service, false, work).await,
         }
     }
 
-    async fn on_pool<T: Send + 'static>(
+    async fn write_on_lane<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        class: Class,
+        client: &Client,
+        is_quiet: bool,
+        work: impl FnOnce(&mut Conn) -> Result<Verdict<T>> + Send + 'static,
     ) -> Result<T> {
-        let inner = self.0.clone();
-        let permit = {
-            let _waiting = Waiting::begin(&inner)?;
-            tokio::time::timeout(PATIENCE, inner.permits.acquire()).await
-        };
-        let _permit = permit
-            .map_err(|_| Error::Unavailable("no connection became free in time".to_owned()))?
-            .map_err(Error::unexpected)?;
-        let pool = inner.pool.clone();
-        tokio::task::spawn_blocking(move || {
-            let mut conn = pool.get().map_err(|e| Error::Unavailable(e.to_string()))?;
-            work(&mut conn)
-        })
-        .await
-        .map_err(Error::unexpected)?
-    }
-}
-
-/// What is to become of what a work wrote.
-pub enum Verdict<T> {
-    Keep(T),
-    Undo(T),
-}
-
-/// Runs a work in a transaction that may write from its beginning on, and ends it as the work says; an error undoes it.
-pub fn in_transaction<T, E: From<diesel::result::Error>>(
-    conn: &mut Conn,
-    work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
-) -> Result<T, E> {
-    backend::begin_batch(conn)?;
-    let kept = work(conn).and_then(|verdict| match verdict {
-        Verdict::Keep(value) => {
-            backend::announce_change(conn)?;
-            backend::commit_batch(conn)?;
-            Ok(value)
-        }
-        Verdict::Undo(value) => {
-            backend::roll_back_batch(conn)?;
-            Ok(value)
-        }
-    });
-    if kept.is_err() && backend::in_transaction(conn)? {
-        backend::roll_back_batch(conn)?;
-    }
-    kept
-}
-
-/// Runs a read that sees the data as it is at one moment.
-pub fn in_snapshot<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    backend::begin_snapshot(conn)?;
-    let done = work(conn);
-    // Nothing was written, so that there is nothing to keep.
-    backend::roll_back_batch(conn)?;
-    done
-}
-
-/// One who waits for a connection; no longer when it is dropped, also where the request is given up meanwhile.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Waiting<'_> {
-    fn begin(inner: &Inner) -> Result<Waiting<'_>> {
-        let waiting = Waiting(&inner.waiting);
-        if waiting.0.fetch_add(1, Ordering::Relaxed) >= inner.waiting_max {
-            return Err(Error::Unavailable("too many requests wait for the database".to_owned()));
-        }
-        Ok(waiting)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[derive(Debug)]
-struct LogErrors;
-
-impl r2d2::HandleError<Error> for LogErrors {
-    fn handle_error(&self, error: Error) {
-        tracing::error!(%error, "cannot open a connection");
-    }
-}
-
-/// Watches for the changes of other processes on a thread of its own, until the store is gone.
-fn watch(manager: Manager, version: std::sync::Weak<DataVersion>) -> Result<()> {
-    let watch_once = move |version: &std::sync::Weak<DataVersion>| -> Result<bool> {
-        let mut conn = manager.open()?;
-        backend::listen_for_changes(&mut conn)?;
-        let mut seen = backend::foreign_changes(&mut conn, 0)?;
-        if let Some(version) = version.upgrade() {
-            // What changed while nobody listened is not known.
-            version.bump();
-            version.watched.store(true, Ordering::SeqCst);
-        }
-        loop {
-            thread::sleep(WATCH_INTERVAL);
-            let Some(version) = version.upgrade() else { return Ok(true) };
-            let now = backend::foreign_changes(&mut conn, seen)?;
-            if now != seen {
-                seen = now;
+        let phase = Arc::new(Phase::default());
+        let (committing, version) = (phase.clone(), self.0.version.clone());
+        let done = self.run(class, client, move |conn, lane| {
+            let sender = (!is_quiet).then_some(version.sender.as_str());
+            let ending = Ending { sender, phase: Some(&committing) };
+            let value = in_transaction_by(conn, &lane.pool.begin(BEGIN), &ending, work)?;
+            if !is_quiet {
                 version.bump();
             }
-        }
-    };
-    thread::Builder::new()
-        .name("watcher".to_owned())
-        .spawn(move || {
-            loop {
-                match watch_once(&version) {
-                    Ok(_) => return,
-                    Err(error) => tracing::warn!(%error, "cannot watch for changes of other processes; trying again"),
-                }
-                match version.upgrade() {
-                    Some(version) => version.watched.store(false, Ordering::SeqCst),
-                    None => return,
-                }
-                thread::sleep(Duration::from_secs(1));
+            Ok(value)
+        });
+        match done.await {
+            // Given up while it committed: a thread that is stuck cannot say what became of it.
+            Err(Error::Unavailable(cause)) if phase.gives_up() == Phase::COMMITTING => {
+                Err(Error::OutcomeUnknown(cause))
             }
-        })
-        .map(drop)
-        .map_err(Error::unexpected)
+            done => done,
+        }
+    }
+
+    /// Runs a work on a connection of a lane, once there is a permit, and gives it up when its deadline is long over.
+    async fn run<T: Send + 'static>(
+        &self,
+        class: Class,
+        client: &Client,
+        work: impl FnOnce(&mut Conn, &Lane) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let lane = self.lane(class);
+        let permit = lane.enter(client).await?;
+        // In a task of its own: a request that is given up leaves its work running, and the permit with it.
+        tokio::spawn(on_lane(lane, permit, work)).await.map_err(Error::unexpected)?
+    }
+
+    fn lane(&self, class: Class) -> Arc<Lane> {
+        self.0.lanes[class as usize].clone()
+    }
+}
+
+async fn on_lane<T: Send + 'static>(
+    lane: Arc<Lane>,
+    permit: Permit,
+    work: impl FnOnce(&mut Conn, &Lane) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let generation = lane.pool.generation();
+    let (running, deadline) = (lane.clone(), lane.class.deadline());
+    let task = tokio::task::spawn_blocking(move || {
+        let until = deadline.map(|deadline| Instant::now() + deadline);
+        let mut lent = running.pool.take()?;
+        let done = sqlite::with_deadline(until, || work(&mut lent.conn, &running));
+        running.pool.give_back(lent, &done);
+        done
+    });
+    let done = match deadline {
+        None => task.await,
+        Some(deadline) => match tokio::time::timeout(deadline + GRACE, task).await {
+            Ok(done) => done,
+            Err(_) => {
+                lane.pool.give_up(generation);
+                return Err(Error::Unavailable("the database does not answer".to_owned()));
+            }
+        },
+    };
+    drop(permit);
+    done.map_err(Error::unexpected)?
 }

@@ -759,6 +759,40 @@ diesel::table! {
         last_status_code -> Nullable<Integer>,
         last_failure -> Nullable<Text>,
         ended_at -> Nullable<Timestamp>,
+        is_blocked -> Bool,
+    }
+}
+
+diesel::table! {
+    pending_audit_events (id) {
+        id -> BigInt,
+        event_json -> Text,
+    }
+}
+
+diesel::table! {
+    service_checks (id) {
+        id -> BigInt,
+        checked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    request_refusals (id) {
+        id -> BigInt,
+        hour -> Timestamp,
+        network -> Text,
+        actor -> Text,
+        actor_id -> Text,
+        operation -> Text,
+        code -> Text,
+        method -> Text,
+        path -> Text,
+        status -> Nullable<Integer>,
+        request_id -> Text,
+        count -> BigInt,
+        first_at -> Timestamp,
+        last_at -> Timestamp,
     }
 }
 
@@ -826,4 +860,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhook_pairings,
     webhook_deliveries,
     import_lines,
+    service_checks,
+    pending_audit_events,
+    request_refusals,
 );

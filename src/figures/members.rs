@@ -44,6 +44,12 @@ pub fn concerned(members: &[Member], named: &BTreeSet<i64>, day: NaiveDate) -> B
     concerned
 }
 
+/// The first day of the period around a day in which the same regions are members.
+pub fn period_start(members: &[Member], day: NaiveDate) -> NaiveDate {
+    let starts = members.iter().flat_map(|one| [one.from_on, one.to_on.and_then(|to| to.succ_opt())]);
+    starts.flatten().filter(|start| *start <= day).max().unwrap_or(NaiveDate::MIN)
+}
+
 /// The members of pairings.
 pub fn of_pairings(conn: &mut Conn, pairings: &[i64]) -> Result<HashMap<i64, Vec<Member>>> {
     use pairing_members as m;
@@ -102,6 +108,9 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
+    use chrono::Days;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn day(text: &str) -> NaiveDate {
@@ -135,6 +144,29 @@ mod tests {
         ] {
             let concerned = concerned(&members, &named.iter().copied().collect(), day(on));
             assert_eq!(concerned.into_iter().collect::<Vec<i64>>(), wanted, "{named:?} on {on}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_day_of_a_period_concerns_the_same_members(
+            members in proptest::collection::vec((0..4_i64, any::<bool>(), 0..40_u64, 0..40_u64), 0..6),
+            named in proptest::collection::btree_set(0..4_i64, 0..3),
+            offset in 0..60_u64,
+        ) {
+            let first = day("2022-01-01");
+            // An offset of 0 stands for no date.
+            let on = |offset: u64| (offset > 0).then(|| first + Days::new(offset + 10));
+            let members: Vec<Member> = members.into_iter().map(|(region, supports, from, to)| Member {
+                region,
+                role: if supports { Role::Supporter } else { Role::Recipient },
+                from_on: on(from),
+                to_on: on(to),
+            }).collect();
+            let day = first + Days::new(offset);
+            let start = period_start(&members, day);
+            prop_assert!(start <= day);
+            prop_assert_eq!(concerned(&members, &named, start), concerned(&members, &named, day));
         }
     }
 }

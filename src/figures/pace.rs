@@ -17,7 +17,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::decimal::{Quantity, percent};
+use crate::db::decimal::{Quantity, QuantityTotal, percent};
 use crate::resources::commitments::{Accumulation, Direction};
 use crate::text_enum;
 
@@ -60,7 +60,7 @@ pub struct Period {
 /// How a commitment stands on a date.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
-    pub actual: Option<Quantity>,
+    pub actual: Option<QuantityTotal>,
     /// In percent; may be negative, and more than 100.
     pub completion: Option<f64>,
     /// The share of the commitment's period that completion is held against, in percent.
@@ -101,37 +101,36 @@ fn next_is_running(last: &Period, as_of: NaiveDate) -> bool {
     (as_of - last.end_on).num_days() < length - MONTHS_DIFFER_BY
 }
 
-fn actual(goal: Goal, counted: &[&Period]) -> Option<Quantity> {
+fn actual(goal: Goal, counted: &[&Period]) -> Option<QuantityTotal> {
     let mut values = counted.iter().filter_map(|period| period.value).peekable();
     values.peek()?;
     match goal.accumulation {
-        Accumulation::Last => values.last(),
+        Accumulation::Last => values.last().map(QuantityTotal::from),
         Accumulation::Cumulative => {
             let moved: i128 = values.map(|value| i128::from(value.0)).sum();
-            let level = match (goal.direction, goal.baseline) {
+            Some(QuantityTotal(match (goal.direction, goal.baseline) {
                 (Direction::Rising, baseline) => i128::from(baseline.unwrap_or_default().0) + moved,
                 (Direction::Falling, Some(baseline)) => i128::from(baseline.0) - moved,
                 (Direction::Falling, None) => return None,
-            };
-            i64::try_from(level).ok().map(Quantity)
+            }))
         }
     }
 }
 
-fn completion(goal: Goal, actual: Quantity) -> Option<f64> {
-    let target = goal.target?;
+fn completion(goal: Goal, actual: QuantityTotal) -> Option<f64> {
+    let target = QuantityTotal::from(goal.target?);
     let is_reached = match goal.direction {
         Direction::Rising => actual >= target,
         Direction::Falling => actual <= target,
     };
     let baseline = match (goal.baseline, goal.direction) {
-        (Some(baseline), _) => baseline,
-        (None, Direction::Rising) => Quantity(0),
+        (Some(baseline), _) => baseline.into(),
+        (None, Direction::Rising) => QuantityTotal(0),
         (None, Direction::Falling) => return is_reached.then_some(100.0),
     };
-    let way = i128::from(target.0) - i128::from(baseline.0);
+    let way = target.0 - baseline.0;
     // What is only to be kept where it is, is reached or not.
-    percent(i128::from(actual.0) - i128::from(baseline.0), way).or(Some(if is_reached { 100.0 } else { 0.0 }))
+    percent(actual.0 - baseline.0, way).or(Some(if is_reached { 100.0 } else { 0.0 }))
 }
 
 /// The share of a period that has passed at the end of a day, in percent; both its days count. What ends before it

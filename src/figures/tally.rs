@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::ops::AddAssign;
 
 use chrono::NaiveDate;
+use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Date, Nullable};
+use diesel::sql_types::{BigInt, Bool, Date, Nullable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,6 +16,7 @@ use crate::aggregate_late;
 use crate::db::Conn;
 use crate::db::decimal::percent;
 use crate::db::schema::milestones;
+use crate::db::types::Instant;
 use crate::error::Result;
 use crate::figures::lateness;
 use crate::resources::milestones::Status;
@@ -24,9 +26,9 @@ use crate::resources::milestones::Status;
 pub struct Tally {
     pub counts: StatusCounts,
     /// Σ weight of those not cancelled, in thousandths.
-    pub weight: i64,
+    pub weight: i128,
     /// Σ weight·progress of those not cancelled, in thousandths of a percent.
-    pub weighted_progress: i64,
+    pub weighted_progress: i128,
     pub overdue: i64,
     /// The earliest due date among the overdue.
     pub oldest_due_on: Option<NaiveDate>,
@@ -91,7 +93,7 @@ impl AddAssign<&Tally> for Tally {
 impl Tally {
     /// Progress in percent; `None` where there is no weight.
     pub fn progress(&self) -> Option<f64> {
-        percent(self.weighted_progress.into(), i128::from(self.weight) * 100)
+        percent(self.weighted_progress, self.weight * 100)
     }
 
     /// How many milestones the progress counts.
@@ -101,44 +103,56 @@ impl Tally {
     }
 }
 
+/// Joins a sum that the database took in two parts, of what is above the lowest 32 bits and of these, which a `BIGINT`
+/// holds for two thousand million rows of any value. SQLite fails a `SUM` that does not fit a `BIGINT`.
+fn joined(high: i64, low: i64) -> i128 {
+    (i128::from(high) << 32) + i128::from(low)
+}
+
 /// The sums over the milestones that fit a condition, by owner and status, in one query.
 macro_rules! tallies {
     ($conn:expr, $as_of:expr, $condition:expr, by $owner:expr => $type:ty) => {{
-        type Row = ($type, Status, i64, i64, i64, i64, Option<NaiveDate>, i64, i64);
-        let rows: Vec<Row> = milestones::table
+        type Row = ($type, Status, i64, (i64, i64), (i64, i64), i64, Option<NaiveDate>, i64, i64);
+        let rows = milestones::table
             .filter($condition)
             .group_by(($owner, milestones::status))
-            // SUM of a bigint is a numeric on PostgreSQL, which the shared DSL cannot read; sums of counts and weights fit a
-            // bigint.
+            // SUM of a bigint is a numeric on PostgreSQL, which the shared DSL cannot read: each part is cast back.
             .select((
                 $owner,
                 milestones::status,
                 diesel::dsl::count_star(),
-                sql::<BigInt>("CAST(SUM(weight_thousandths) AS BIGINT)"),
-                sql::<BigInt>("CAST(SUM(weight_thousandths * progress) AS BIGINT)"),
+                (
+                    sql::<BigInt>("CAST(SUM(weight_thousandths >> 32) AS BIGINT)"),
+                    sql::<BigInt>("CAST(SUM(weight_thousandths & 4294967295) AS BIGINT)"),
+                ),
+                (
+                    sql::<BigInt>("CAST(SUM((weight_thousandths * progress) >> 32) AS BIGINT)"),
+                    sql::<BigInt>("CAST(SUM((weight_thousandths * progress) & 4294967295) AS BIGINT)"),
+                ),
                 aggregate_late!(BigInt, "COUNT", "1", overdue, $as_of),
                 aggregate_late!(Nullable<Date>, "MIN", "due_on", overdue, $as_of),
                 aggregate_late!(BigInt, "COUNT", "1", baseline_due, $as_of),
                 aggregate_late!(BigInt, "COUNT", "1", on_time, $as_of),
             ))
-            .load($conn)?;
-        rows.into_iter().map(
-            |(owner, status, count, weight, weighted_progress, overdue, oldest_due_on, baseline_due, on_time)| {
-                let cancelled = status == Status::Cancelled;
-                let mut counts = StatusCounts::default();
-                *counts.of(status) = count;
-                let tally = Tally {
-                    counts,
-                    weight: if cancelled { 0 } else { weight },
-                    weighted_progress: if cancelled { 0 } else { weighted_progress },
-                    overdue,
-                    oldest_due_on,
-                    baseline_due,
-                    on_time,
-                };
-                (owner, tally)
-            },
-        )
+            .load_iter::<Row, DefaultLoadingMode>($conn)?;
+        rows.map(|row| -> Result<_> {
+            let (owner, status, count, weight, weighted_progress, overdue, oldest_due_on, baseline_due, on_time) = row?;
+            let (weight, weighted_progress) =
+                (joined(weight.0, weight.1), joined(weighted_progress.0, weighted_progress.1));
+            let cancelled = status == Status::Cancelled;
+            let mut counts = StatusCounts::default();
+            *counts.of(status) = count;
+            let tally = Tally {
+                counts,
+                weight: if cancelled { 0 } else { weight },
+                weighted_progress: if cancelled { 0 } else { weighted_progress },
+                overdue,
+                oldest_due_on,
+                baseline_due,
+                on_time,
+            };
+            Ok((owner, tally))
+        })
     }};
 }
 
@@ -150,7 +164,8 @@ macro_rules! tally_by {
             let mut sums: HashMap<i64, Tally> = HashMap::new();
             for chunk in ids.chunks(10_000) {
                 let condition = milestones::$column.eq_any(chunk);
-                for (owner, tally) in tallies!(conn, as_of, condition, by milestones::$column => $type) {
+                for row in tallies!(conn, as_of, condition, by milestones::$column => $type) {
+                    let (owner, tally) = row?;
                     Option::<i64>::from(owner)
                         .into_iter()
                         .for_each(|owner| *sums.entry(owner).or_default() += &tally);
@@ -169,38 +184,52 @@ tally_by!(
 tally_by!(by_project by project_id => Option<i64>, "The sums over the milestones of each project.");
 
 /// What milestones belong to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Owner {
     pub pairing: i64,
     /// Their own, or that of their project.
     pub agreement: Option<i64>,
     pub project: Option<i64>,
-    /// The day on which they are due, where the sums are by day.
+    /// The day on which they are due, or the first day of the period that it is in, where the sums are by day.
     pub due_on: Option<NaiveDate>,
 }
 
-/// The sums over the milestones of pairings by what they belong to, and by the day on which they are due where that is
-/// asked for.
-pub fn by_owner(conn: &mut Conn, pairings: &[i64], by_day: bool, as_of: NaiveDate) -> Result<Vec<(Owner, Tally)>> {
+/// Visits the sums over the milestones of pairings by what they belong to and their status, and by the day on which they are
+/// due where that is asked for; only over those that were last changed at `changed_by` or earlier, where it is given.
+pub fn by_owner(
+    conn: &mut Conn,
+    pairings: &[i64],
+    by_day: bool,
+    changed_by: Option<Instant>,
+    as_of: NaiveDate,
+    mut visit: impl FnMut(Owner, Tally),
+) -> Result<()> {
     use milestones::dsl as m;
-    let mut sums = Vec::new();
-    for chunk in pairings.chunks(10_000) {
-        let condition = m::pairing_id.eq_any(chunk);
+    let at_any_time = changed_by.is_none();
+    let changed_by = changed_by.unwrap_or_else(Instant::now);
+    // PostgreSQL's client library holds all rows of a statement, and there is one for each day.
+    for chunk in pairings.chunks(if by_day { 1 } else { 10_000 }) {
+        let is_covered = m::updated_at.le(changed_by).or(at_any_time.into_sql::<Bool>());
+        let condition = m::pairing_id.eq_any(chunk).and(is_covered);
         if by_day {
-            let found = tallies!(conn, as_of, condition,
-                by (m::pairing_id, m::agreement_id, m::project_id, m::due_on) => (i64, Option<i64>, Option<i64>, NaiveDate));
-            sums.extend(found.map(|((pairing, agreement, project, due_on), tally)| {
-                (Owner { pairing, agreement, project, due_on: Some(due_on) }, tally)
-            }));
+            // By `is_open`, which follows from the status, as the index has it before the day.
+            for row in tallies!(conn, as_of, condition,
+                by (m::pairing_id, m::agreement_id, m::project_id, m::is_open, m::due_on)
+                    => (i64, Option<i64>, Option<i64>, bool, NaiveDate))
+            {
+                let ((pairing, agreement, project, _, due_on), tally) = row?;
+                visit(Owner { pairing, agreement, project, due_on: Some(due_on) }, tally);
+            }
         } else {
-            let found = tallies!(conn, as_of, condition,
-                by (m::pairing_id, m::agreement_id, m::project_id) => (i64, Option<i64>, Option<i64>));
-            sums.extend(found.map(|((pairing, agreement, project), tally)| {
-                (Owner { pairing, agreement, project, due_on: None }, tally)
-            }));
+            for row in tallies!(conn, as_of, condition,
+                by (m::pairing_id, m::agreement_id, m::project_id) => (i64, Option<i64>, Option<i64>))
+            {
+                let ((pairing, agreement, project), tally) = row?;
+                visit(Owner { pairing, agreement, project, due_on: None }, tally);
+            }
         }
     }
-    Ok(sums)
+    Ok(())
 }
 
 /// A milestone as its figures see it.
@@ -221,14 +250,14 @@ impl Tally {
     pub fn of(fact: &Fact, as_of: NaiveDate) -> Tally {
         let mut counts = StatusCounts::default();
         *counts.of(fact.status) = 1;
-        let weight = if fact.status == Status::Cancelled { 0 } else { fact.weight };
+        let weight = if fact.status == Status::Cancelled { 0 } else { i128::from(fact.weight) };
         let is_overdue = lateness::is_overdue(fact.status, fact.due_on, as_of);
         let was_due = lateness::is_baseline_due(fact.status, fact.baseline_due_on, as_of);
         let is_on_time = was_due && lateness::is_on_time(fact.status, fact.baseline_due_on, fact.met_on);
         Tally {
             counts,
             weight,
-            weighted_progress: weight * fact.progress,
+            weighted_progress: weight * i128::from(fact.progress),
             overdue: is_overdue.into(),
             oldest_due_on: is_overdue.then_some(fact.due_on),
             baseline_due: was_due.into(),

@@ -15,7 +15,7 @@ use chrono::SecondsFormat;
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::Event;
+use super::{Event, pending};
 use crate::access::hex;
 use crate::db::schema::audit_events;
 use crate::db::types::Instant;
@@ -28,7 +28,7 @@ const NOTHING: &str = "000000000000000000000000000000000000000000000000000000000
 /// Events that are in memory at a time; each holds at most two records.
 const WRITTEN_TOGETHER: usize = 500;
 /// Events that are read at a time.
-const READ_TOGETHER: i64 = 500;
+const READ_TOGETHER: i64 = 100;
 
 /// A row of the chain. The action is text here: an unknown one is a change to be found, not a row that cannot be read.
 #[derive(Insertable, Queryable, Selectable)]
@@ -123,7 +123,20 @@ pub fn append(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) 
     if events.peek().is_none() {
         return Ok(());
     }
-    backend::lock_kind(conn, "audit_events")?;
+    take_turn(conn)?;
+    if !conn.is_sqlite() && pending::are_any(conn)? {
+        return pending::defer(conn, events);
+    }
+    extend(conn, events)
+}
+
+/// Waits until this transaction alone may append, until its end.
+pub fn take_turn(conn: &mut Conn) -> Result<()> {
+    Ok(backend::lock_kind(conn, "audit_events")?)
+}
+
+/// Appends events in their order, once it is this transaction's turn.
+pub fn extend(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) -> Result<()> {
     // A statement of its own: it must see what was committed while this one waited for its turn.
     let Head { mut id, mut hash } = head(conn)?;
     let mut links = Vec::new();

@@ -1,8 +1,10 @@
-//! The history: who wrote what, when, what stood there before and after, and what was refused. Written in the write's own
+//! The history: who wrote what, when, and what stood there before and after. Written in the write's own
 //! transaction, kept when the record is gone, and never changed: each event is tied to the one before it ([`chain`]).
 
 pub mod chain;
+pub mod pending;
 pub mod refusals;
+pub mod undecodable;
 
 use std::borrow::Cow;
 
@@ -12,7 +14,7 @@ use crate::access::Actor;
 use crate::db::types::Instant;
 use crate::text_enum;
 
-/// The kind of record that an event names when no record was written: a request that was refused.
+/// The kind of record that events of refused requests name. Versions before 0.2.0 recorded them; events are never deleted.
 pub const REQUEST: &str = "request";
 /// The kind of record whose events are for administrators alone, as those of [`REQUEST`] are: keys.
 pub const API_KEY: &str = crate::resources::api_keys::KIND.name;
@@ -42,7 +44,7 @@ text_enum! {
         Revoke => "revoke",
         /// The secret of a webhook was replaced.
         Rotate => "rotate",
-        /// Requests were refused for want of a key, or of what a key allows.
+        /// Requests were refused for want of a key, or of what a key allows; recorded by versions before 0.2.0 alone.
         Refuse => "refuse",
     }
 }

@@ -5,29 +5,35 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
 use actix_web::http::header;
 use actix_web::web::Bytes;
 use chrono::NaiveDate;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::Call;
+use super::export::Body;
+use super::tags::{self, Tags};
+use super::{Call, held, peer};
 use crate::access::{Sight, hex};
 use crate::db::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The most bytes of answers that are kept.
 const KEPT_MAX: usize = 32 * 1024 * 1024;
 /// A larger answer is not kept.
-const ANSWER_MAX: usize = 512 * 1024;
+pub const ANSWER_MAX: usize = 512 * 1024;
 
 /// The answer to a read.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub body: Bytes,
+    /// The body of a large response, which is on disk alone.
+    pub file: Option<Arc<File>>,
     /// With its quotes.
     pub etag: String,
     /// `Link`, where there is a next page.
@@ -42,7 +48,7 @@ impl Answer {
     /// A record at a version.
     pub fn record(value: &impl Serialize, version: i64) -> Result<Answer> {
         let body = serde_json::to_vec(value)?;
-        Ok(Answer { etag: etag(version, &body), body: body.into(), link: None, media_type: JSON })
+        Ok(Answer { etag: etag(version, &body), body: body.into(), file: None, link: None, media_type: JSON })
     }
 
     /// Anything else that is read.
@@ -52,9 +58,13 @@ impl Answer {
 
     /// What is read in a form of its own.
     pub fn file(body: Vec<u8>, media_type: &'static str) -> Answer {
-        let digest = hex(&Sha256::digest(&body)[..8]);
-        Answer { etag: format!("\"{digest}\""), body: body.into(), link: None, media_type }
+        Answer { etag: digest_tag(&Sha256::digest(&body)), body: body.into(), file: None, link: None, media_type }
     }
+}
+
+/// The tag of a body that has no version, by its SHA-256.
+pub fn digest_tag(digest: &[u8]) -> String {
+    format!("\"{}\"", hex(&digest[..8]))
 }
 
 /// A record's tag: its version, which `If-Match` looks at, and a digest of what was sent, which follows figures that
@@ -105,7 +115,7 @@ impl Answers {
 
     fn put(&self, version: i64, today: NaiveDate, asked: &str, answer: &Arc<Answer>) {
         let size = answer.body.len() + asked.len() + 200;
-        if size > ANSWER_MAX {
+        if size > ANSWER_MAX || answer.file.is_some() {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -151,39 +161,56 @@ impl Call {
             more => Cow::Owned(format!("{asked} {more:?}")),
         };
         let version = self.state.store.data_version();
-        let kept = version.and_then(|version| self.state.answers.get(version, today, &asked));
-        let answer = match kept {
+        let found = version.and_then(|version| self.state.answers.get(version, today, &asked));
+        let result = match (version, &found) {
+            (None, _) => "off",
+            (Some(_), None) => "miss",
+            (Some(_), Some(_)) => "hit",
+        };
+        self.state.metrics.cache.with_label_values(&[result]).inc();
+        let answer = match found {
             Some(answer) => answer,
             None => {
-                let answer = Arc::new(self.state.store.read(prepare(self, sight)?).await?);
+                let answer = Arc::new(self.read(prepare(self, sight)?).await?);
                 if let Some(version) = version {
                     self.state.answers.put(version, today, &asked, &answer);
                 }
                 answer
             }
         };
-        Ok(self.send(&answer))
+        match &answer.file {
+            Some(file) if self.known_as(&answer.etag).is_none() => self.send_file(&answer, file),
+            _ => Ok(self.send(&answer)),
+        }
     }
 
-    /// An answer, or word that the client has it.
+    fn send_file(&self, answer: &Answer, file: &File) -> Result<HttpResponse> {
+        // It is sent as slowly as the client reads, so that it counts among the files that one address may have at a time.
+        let place = self.state.limits.enter_file(peer::of(&self.request))?;
+        let body = Body::of_file(file.try_clone().map_err(Error::unexpected)?)?;
+        let mut response = HttpResponse::Ok();
+        response.insert_header((header::ETAG, answer.etag.as_str())).content_type(answer.media_type);
+        Ok(response.body(held::hold(BoxBody::new(body), place)))
+    }
+
+    /// The response with a body, or 304 where the client has it.
     pub fn send(&self, answer: &Answer) -> HttpResponse {
-        let mut response =
-            if self.has_already(&answer.etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        response.insert_header((header::ETAG, answer.etag.as_str()));
+        let known = self.known_as(&answer.etag);
+        let mut response = if known.is_some() { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header((header::ETAG, known.as_ref().unwrap_or(&answer.etag).as_str()));
         if let Some(link) = &answer.link {
             response.insert_header((header::LINK, link.as_str()));
         }
-        if self.has_already(&answer.etag) {
+        if known.is_some() {
             response.finish()
         } else {
             response.content_type(answer.media_type).body(answer.body.clone())
         }
     }
 
-    /// Whether the client has this very answer (`If-None-Match`, compared weakly as RFC 9110 has it).
-    pub fn has_already(&self, etag: &str) -> bool {
-        self.header(header::IF_NONE_MATCH).is_some_and(|tags| {
-            tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
-        })
+    /// The tag under which the client has this representation (`If-None-Match`); `None` where it does not have it.
+    pub fn known_as(&self, etag: &str) -> Option<String> {
+        let value = tags::joined(self.request.headers(), &header::IF_NONE_MATCH)?;
+        Tags::parse(&value)?.find(etag)
     }
 }

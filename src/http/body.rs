@@ -1,15 +1,16 @@
-//! Reading a request's body: within a time, within a size, of the right media type, and JSON judged whole.
+//! Reading a request's body: decoded, within a time and a size, of the right media type, and JSON as a whole.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::Payload;
 use futures_core::Stream;
 use serde_json::Value;
 
 use super::Call;
+use super::coding::Decoder;
 use crate::contract::settle_numbers;
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
@@ -22,45 +23,48 @@ const DEPTH_MAX: usize = 32;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Call {
-    /// The body's bytes, of at most `limit`.
-    pub async fn bytes(&self, payload: Payload, limit: usize) -> Result<Bytes> {
-        if self.header(header::CONTENT_LENGTH).and_then(|n| n.parse::<usize>().ok()).is_some_and(|n| n > limit) {
-            return Err(too_large(limit));
-        }
-        match tokio::time::timeout(DEADLINE, payload.to_bytes_limited(limit)).await {
-            Err(_) => Err(too_slow()),
-            Ok(Err(_)) => Err(too_large(limit)),
-            Ok(Ok(Err(error))) => Err(broken(&error)),
-            Ok(Ok(Ok(bytes))) => Ok(bytes),
-        }
+    /// The body's bytes, of at most `limit` once decoded.
+    pub async fn bytes(&self, payload: Payload, limit: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.pieces(payload, limit, |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        });
+        within_deadline(read).await??;
+        Ok(bytes)
     }
 
-    /// The body piece by piece, of at most `limit` bytes, so that it need not be in memory as a whole. A client may take its
-    /// time as long as something comes.
+    /// The body piece by piece, of at most `limit` bytes as it is sent and once it is decoded, so that it need not be in memory
+    /// as a whole. A client may take its time as long as something comes.
     pub async fn pieces(
         &self,
         mut payload: Payload,
         limit: usize,
         mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
+        let mut decoder = Decoder::of(self.request.headers())?;
         let given = self.header(header::CONTENT_LENGTH).and_then(|n| n.parse::<usize>().ok());
         if given.is_some_and(|n| n > limit) {
             return Err(too_large(limit));
         }
-        let mut size = 0;
+        let (mut sent, mut size) = (0, 0);
+        let mut count = |part: &[u8]| {
+            size += part.len();
+            if size > limit { Err(too_large(limit)) } else { take(part) }
+        };
         loop {
             let next = poll_fn(|context| Pin::new(&mut payload).poll_next(context));
-            let piece = match tokio::time::timeout(DEADLINE, next).await {
-                Err(_) => return Err(too_slow()),
-                Ok(None) => return Ok(()),
-                Ok(Some(Err(error))) => return Err(broken(&error)),
-                Ok(Some(Ok(piece))) => piece,
+            let piece = match within_deadline(next).await? {
+                None if sent == 0 => return Ok(()),
+                None => return decoder.finish(count),
+                Some(Err(error)) => return Err(broken(&error)),
+                Some(Ok(piece)) => piece,
             };
-            size += piece.len();
-            if size > limit {
+            sent += piece.len();
+            if sent > limit {
                 return Err(too_large(limit));
             }
-            take(&piece)?;
+            decoder.feed(&piece, &mut count)?;
         }
     }
 
@@ -78,8 +82,9 @@ impl Call {
             .into());
         }
         let bytes = self.bytes(payload, JSON_MAX).await?;
-        refuse_depth(&bytes)?;
-        let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| {
+        let text = without_bom(&bytes);
+        refuse_depth(text)?;
+        let mut value: Value = serde_json::from_slice(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             not_json(msg!(
                 "不是有效的 JSON（第 {line} 行第 {column} 列）。",
@@ -96,8 +101,9 @@ impl Call {
     /// Refuses a body where an operation takes none.
     pub async fn require_no_body(&self, payload: Payload) -> Result<()> {
         let bytes = self.bytes(payload, JSON_MAX).await?;
-        refuse_depth(&bytes)?;
-        if bytes.is_empty() || serde_json::from_slice::<Value>(&bytes).is_ok_and(|body| body == serde_json::json!({})) {
+        let text = without_bom(&bytes);
+        refuse_depth(text)?;
+        if text.is_empty() || serde_json::from_slice::<Value>(text).is_ok_and(|body| body == serde_json::json!({})) {
             return Ok(());
         }
         let message = msg!("此操作没有请求内容。", "must be empty: this operation takes no body");
@@ -111,14 +117,17 @@ impl Call {
     }
 }
 
-fn too_large(limit: usize) -> Error {
+/// Waits for a body, or for a piece of it; 408 where it takes too long.
+pub async fn within_deadline<T>(read: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(DEADLINE, read)
+        .await
+        .map_err(|_| Problem::new(408, "timeout", msg!("请求内容接收超时", "The request's body took too long")).into())
+}
+
+pub fn too_large(limit: usize) -> Error {
     Problem::new(413, "too_large", msg!("请求内容过大", "The request is too large"))
         .detail(msg!("最多 {limit} 字节。", "It may have {limit} bytes at most."))
         .into()
-}
-
-fn too_slow() -> Error {
-    Problem::new(408, "timeout", msg!("请求内容接收超时", "The request's body took too long")).into()
 }
 
 fn broken(error: &impl std::fmt::Display) -> Error {
@@ -130,6 +139,11 @@ fn broken(error: &impl std::fmt::Display) -> Error {
 
 fn not_json(message: crate::text::Msg) -> Error {
     Problem::malformed(vec![Fault { pointer: String::new(), code: "invalid_json", message }]).into()
+}
+
+/// The text after a byte order mark, which a parser may ignore (RFC 8259, section 8.1) and some editors write.
+fn without_bom(json: &[u8]) -> &[u8] {
+    json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json)
 }
 
 /// Refuses what is nested too deep before anything is built of it.

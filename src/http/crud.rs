@@ -12,7 +12,7 @@ use super::list::Page;
 use super::{Call, typed};
 use crate::access::redaction::{Hidden, Redaction};
 use crate::db::Conn;
-use crate::db::page::PageRequest;
+use crate::db::page::{KeyValue, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
@@ -60,9 +60,13 @@ fn page_of<R: Resource>(
     redaction: &Redaction,
 ) -> Result<Page> {
     let page = R::page(conn, filter, page, view)?;
-    let mut items = serde_json::to_value(R::load(conn, &page.ids, view)?)?;
-    redaction.apply(R::KIND, &mut items);
-    Page::new(&items, page)
+    let records = R::load(conn, &page.ids, view)?.into_iter();
+    let items = records.map(|record| {
+        let mut item = serde_json::to_value(record)?;
+        redaction.apply(R::KIND, &mut item);
+        Ok(item)
+    });
+    Ok(Page::of_values(items.collect::<Result<_>>()?, page))
 }
 
 pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpResponse> {
@@ -173,13 +177,13 @@ pub async fn history<R: Resource>(call: Call, reference: String, operation: &'st
             let id = audit::id_of(conn, R::KIND, &reference)?
                 .ok_or_else(|| Problem::not_found(R::KIND.name, &reference.0))?;
             let page = audit::history(conn, R::KIND, id, at, page)?;
-            let items = audit::load(conn, &page.ids, &redaction)?;
+            let (items, page) = audit::load_page(conn, page, &redaction, |event| event.id.to_key())?;
             let mut record = match at {
                 Some(at) => audit::as_it_stood(conn, R::KIND, id, at)?,
                 None => None,
             };
             record.iter_mut().for_each(|record| redaction.redact(R::KIND, record, Hidden::Null));
-            Ok(Page::new(&items, page)?.beside(json!({ "record": record })))
+            Ok(Page::of_values(items, page).beside(json!({ "record": record })))
         })
     })
     .await

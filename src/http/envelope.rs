@@ -14,13 +14,13 @@ use utoipa::ToSchema;
 
 use super::guard::{self, Admitted};
 use super::log::{self, Cause};
-use super::{AppState, cors, language_of, limits, peer, refused, unread};
+use super::{AppState, cors, framing, heads, language_of, limits, peer, refused, unread};
 use crate::contract::Contract;
 use crate::error::{Error, Problem};
 use crate::text::Language;
 use crate::{access, msg};
 
-/// The most bytes of a request's head. The server itself refuses what is beyond 128 KiB, or 96 headers, with a bare 431.
+/// The most bytes of a request's head; [`heads`] refuses what is much larger before it is complete.
 const HEAD_MAX: usize = 16 * 1024;
 /// The most bytes of a path and its query, as RFC 9110 (section 4.1) asks servers to take.
 const URI_MAX: usize = 8 * 1024;
@@ -83,7 +83,7 @@ impl ResponseError for Error {
     fn error_response(&self) -> HttpResponse {
         let problem = self.problem();
         let mut response = HttpResponse::new(self.status_code());
-        if let Error::Unavailable(cause) | Error::Unexpected(cause) = self {
+        if let Error::Unavailable(cause) | Error::OutcomeUnknown(cause) | Error::Unexpected(cause) = self {
             response.extensions_mut().insert(Cause(cause.clone()));
         }
         response.extensions_mut().insert(problem);
@@ -98,10 +98,7 @@ pub async fn wrap(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let id = request_id(&request);
-    if request.method() == Method::HEAD {
-        // A HEAD is routed as the GET whose head it asks for; the server sends no body for it all the same.
-        request.head_mut().method = Method::GET;
-    }
+    framing::route_head_as_get(&mut request);
     request.extensions_mut().insert(RequestId(id.clone()));
     if let Some(state) = request.app_data::<web::Data<AppState>>() {
         peer::find(&request, &state.settings.trusted_proxies);
@@ -130,22 +127,20 @@ pub async fn wrap(
     if let Some(state) = http.app_data::<web::Data<AppState>>() {
         state.metrics.count(http.method().as_str(), &route, status.as_str(), took);
     }
-    Ok(unread::keep(response, request_body))
+    Ok(unread::keep(framing::frame(response), request_body))
 }
 
-/// The refusal of a head that is too large.
+/// The refusal of a head that is malformed or too large.
 pub fn head_refusal(request: &ServiceRequest) -> Option<Problem> {
+    if let Some(problem) = heads::refusal(request) {
+        return Some(problem);
+    }
     let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     if uri > URI_MAX {
-        return Some(Problem::new(
-            414,
-            "uri_too_long",
-            msg!("请求地址过长", "The request's path and query are too long"),
-        ));
+        return Some(heads::long_target());
     }
     let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    (head + uri > HEAD_MAX)
-        .then(|| Problem::new(431, "head_too_large", msg!("请求头过大", "The request's head is too large")))
+    (head + uri > HEAD_MAX).then(heads::large)
 }
 
 /// What no route takes: 405 with the methods there are, or 404.
@@ -155,6 +150,9 @@ pub fn no_route(contract: &Contract, path: &str) -> Error {
         return Problem::new(404, "not_found", msg!("未找到", "Not found"))
             .detail(msg!("没有路径 {path}。", "There is no path {path}."))
             .into();
+    }
+    if methods.iter().any(|method| method == "GET") {
+        methods.push("HEAD".to_owned());
     }
     methods.sort();
     let allow = methods.join(", ");
@@ -235,6 +233,9 @@ fn render(problem: &Problem, request_id: &str, language: Language, kept: &Header
     if let Some(allow) = &problem.allow {
         response.insert_header((header::ALLOW, allow.as_str()));
     }
+    if let Some(codings) = problem.accept_encoding {
+        response.insert_header((header::ACCEPT_ENCODING, codings));
+    }
     for name in KEPT {
         if let Some(value) = kept.get(&name) {
             response.insert_header((name, value.clone()));
@@ -251,7 +252,7 @@ fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &st
     cors::tidy(headers);
     limits::tell(request, headers);
     let state = request.app_data::<web::Data<AppState>>();
-    if let (Some(state), Some(Admitted { operation })) = (state, request.extensions().get()) {
+    if let (Some(state), Some(Admitted { operation, .. })) = (state, request.extensions().get()) {
         state.deprecations.tell(operation, request.query_string(), headers);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
@@ -273,8 +274,22 @@ fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &st
             headers.insert(name, HeaderValue::from_static(value));
         }
     }
-    if request.method() == Method::GET {
-        headers.append(header::VARY, HeaderValue::from_static("Authorization, Accept, Accept-Language"));
+    vary(headers, request.method());
+}
+
+/// Names each request header that the response depends on once, those that the other middleware named included.
+fn vary(headers: &mut HeaderMap, method: &Method) {
+    let given: Vec<HeaderValue> = headers.get_all(header::VARY).cloned().collect();
+    let given = given.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let of_reads: &[&str] = if method == Method::GET { &["Authorization", "Accept", "Accept-Language"] } else { &[] };
+    let mut names: Vec<&str> = Vec::new();
+    for name in given.map(str::trim).chain(["Accept-Encoding"]).chain(of_reads.iter().copied()) {
+        if !name.is_empty() && !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name);
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
+        headers.insert(header::VARY, value);
     }
 }
 

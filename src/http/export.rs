@@ -25,7 +25,7 @@ use super::format::Format;
 use super::list::Page;
 use super::{Call, held, peer};
 use crate::db::page::{Key, PageRequest};
-use crate::db::{Conn, Store};
+use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Result};
 use crate::transfer::export::rows::Rows;
 
@@ -48,9 +48,17 @@ pub async fn list<W>(call: &Call, operation: &'static str, format: Format, work:
 where
     W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
 {
+    let name = call.request.path().rsplit('/').next().unwrap_or(operation).to_owned();
+    if call.is_head() {
+        // One record shows what is wrong with the request.
+        let first = PageRequest { limit: 1, after: None, count: false, list: String::new() };
+        call.state.store.read(move |conn| work(conn, &first)).await?;
+        return Ok(attachment(call, format, &name, BoxBody::new(Body::unmade())));
+    }
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let pages = Pages {
         store: call.state.store.clone(),
+        client: call.client(),
         work: Arc::new(work),
         rows: Arc::new(Rows::new(&call.state.contract, operation, format, call.language(), &call.sight())?),
     };
@@ -58,7 +66,6 @@ where
         Format::Xlsx => Body::of_file(pages.workbook().await?)?,
         _ => pages.stream(call, operation).await?,
     };
-    let name = call.request.path().rsplit('/').next().unwrap_or(operation).to_owned();
     Ok(attachment(call, format, &name, held::hold(BoxBody::new(body), place)))
 }
 
@@ -82,6 +89,7 @@ fn disposition(name: &str, today: NaiveDate, format: Format) -> String {
 /// A list that is read to its end.
 struct Pages {
     store: Store,
+    client: Client,
     work: Work,
     rows: Arc<Rows>,
 }
@@ -97,7 +105,7 @@ impl Pages {
         let page = loop {
             let request = PageRequest { limit: PAGE, after: after.clone(), count: false, list: String::new() };
             let work = self.work.clone();
-            let read = self.store.read(move |conn| work(conn, &request));
+            let read = self.store.read_as(Class::LongRead, &self.client, move |conn| work(conn, &request));
             match read.await {
                 Err(Error::Unavailable(cause)) if tries + 1 < TRIES && after.is_some() => {
                     tracing::warn!(cause, "a page of a file has to wait");
@@ -186,6 +194,16 @@ pub struct Body {
 }
 
 impl Body {
+    /// The body of a file that is not made, because only the head of the response will be sent.
+    pub fn unmade() -> Body {
+        Body::of_parts(channel(WAITING).1)
+    }
+
+    /// The body of a file of this size that is not read, because only the head of the response will be sent.
+    pub fn unread(size: u64) -> Body {
+        Body { size: BodySize::Sized(size), ..Body::unmade() }
+    }
+
     /// What comes through a channel, whose sender says when it ends.
     pub fn of_parts(parts: Receiver<Part>) -> Body {
         Body { size: BodySize::Stream, parts }

@@ -9,10 +9,11 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
-use super::{AppState, envelope, peer};
+use super::{AppState, cost, envelope, peer};
 use crate::access::policy::{Policy, Who};
 use crate::access::{Actor, Identity, feeds, hex, keys};
 use crate::db::types::Instant;
+use crate::db::{Class, Client};
 use crate::error::{Error, Result};
 
 /// That a request was admitted, and to what; there is no [`super::Call`] without it.
@@ -20,6 +21,8 @@ use crate::error::{Error, Result};
 pub struct Admitted {
     /// The operation's id; for a page its route.
     pub operation: Arc<str>,
+    /// What its reads cost, whatever is asked of it.
+    pub class: Class,
 }
 
 /// The pattern that a request's path fits; found once, as many are tried for it.
@@ -68,7 +71,7 @@ async fn decide(request: &ServiceRequest) -> Result<()> {
         let opens_feed = judge_feed_key(state, request, asked.who).await?;
         Policy::admit(asked.who, state.settings.private, actor.as_ref(), opens_feed)?;
     }
-    request.extensions_mut().insert(Admitted { operation: asked.operation.clone() });
+    request.extensions_mut().insert(Admitted { operation: asked.operation.clone(), class: asked.class });
     Ok(())
 }
 
@@ -108,16 +111,20 @@ impl Shown {
     }
 
     /// Who holds it; `None` where it is not good.
-    async fn holder(self, state: &AppState) -> Result<Option<Actor>> {
+    async fn holder(self, state: &AppState, client: &Client) -> Result<Option<Actor>> {
+        let store = &state.store;
         match self {
             Shown::Key(key) => {
                 let today = state.settings.today();
-                state.store.read(move |conn| key.holder(conn, today)).await
+                store.read_as(Class::KeyLookup, client, move |conn| key.holder(conn, today)).await
             }
             Shown::Token(token) => {
                 let Some(issuer) = &state.issuer else { return Ok(None) };
                 match issuer.holder(&token).await {
-                    Ok(holder) => state.store.read(move |conn| holder.into_actor(conn)).await.map(Some),
+                    Ok(holder) => {
+                        let actor = store.read_as(Class::KeyLookup, client, move |conn| holder.into_actor(conn));
+                        actor.await.map(Some)
+                    }
                     Err(error) if error.problem().status == 401 => Ok(None),
                     Err(error) => Err(error),
                 }
@@ -134,10 +141,14 @@ async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> 
     let (limits, address) = (&state.limits, peer::of(request.request()));
     let sha256 = shown.sha256();
     limits.may_try(address, sha256.as_deref())?;
-    let (Some(actor), Some(sha256)) = (shown.holder(state).await?, &sha256) else {
+    let (Some(actor), Some(sha256)) = (shown.holder(state, &cost::client(request.request(), None)).await?, &sha256)
+    else {
         limits.wrong_key(address, sha256.as_deref());
         return Err(keys::not_good());
     };
+    if state.revoked.contains(&actor) {
+        return Err(keys::not_good());
+    }
     limits.good_key(sha256);
     request.extensions_mut().insert(Caller(actor.clone()));
     limits.count_identity(request.request(), &actor.identity.to_string())?;
@@ -162,7 +173,9 @@ async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, w
     let opened = match (shown, feeds::Asked::read(request.path())) {
         (Some(shown), Some(asked)) if is_feed => {
             let settings = state.settings.clone();
-            state.store.read(move |conn| asked.opened_by(conn, &shown, &settings)).await?
+            let client = cost::client(request.request(), None);
+            let opened = move |conn: &mut _| asked.opened_by(conn, &shown, &settings);
+            state.store.read_as(Class::KeyLookup, &client, opened).await?
         }
         _ => None,
     };

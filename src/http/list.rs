@@ -58,6 +58,11 @@ impl Page {
         Page::cut(items, page.next, page.total)
     }
 
+    /// A page of items that are JSON already.
+    pub fn of_values(items: Vec<Value>, page: PageIds) -> Page {
+        Page { items, next: page.next, total: page.total, beside: Map::new() }
+    }
+
     /// A page of items, the key of the next one, and the count of all where it was asked for.
     pub fn cut(items: &impl Serialize, next: Option<Key>, total: Option<i64>) -> Result<Page> {
         match serde_json::to_value(items)? {
@@ -84,6 +89,20 @@ pub struct Listing {
 }
 
 impl Call {
+    /// [`Call::list`] of records that belong to single callers: a response that is cached for one is never sent to another,
+    /// though both may see the same personal data.
+    pub async fn list_own<W>(
+        &self,
+        operation: &'static str,
+        prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
+    ) -> Result<HttpResponse>
+    where
+        W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
+    {
+        let owner = self.actor.as_ref().map(|actor| actor.identity.to_string());
+        self.list_for(owner, operation, prepare).await
+    }
+
     /// Answers a list: a page of it in JSON, or the whole of it in the format that the request asks for. `prepare` judges
     /// the request, and gives back the work that finds a page in the database, for who sees this much.
     pub async fn list<W>(
@@ -94,9 +113,24 @@ impl Call {
     where
         W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
     {
+        self.list_for(None, operation, prepare).await
+    }
+
+    async fn list_for<W>(
+        &self,
+        owner: Option<String>,
+        operation: &'static str,
+        prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
+    ) -> Result<HttpResponse>
+    where
+        W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
+    {
         match format::asked(&self.request, format::OF_LISTS)? {
             Format::Json => {
-                self.answer(|call, sight| {
+                let asked = self.request.uri().path_and_query().map(|asked| asked.as_str()).unwrap_or_default();
+                // In quotes, which no URI holds: a subject of tokens may be any text.
+                let asked = owner.map_or_else(|| asked.to_owned(), |owner| format!("{asked} {owner:?}"));
+                self.answer_to(&asked, |call, sight| {
                     let query = call.query(operation)?;
                     let listing = call.listing(operation, &query)?;
                     let work = prepare(call, &query, Redaction::new(sight, Hidden::Null))?;

@@ -3,24 +3,32 @@
 
 pub mod answer;
 pub mod body;
+pub mod coding;
 pub mod connections;
 pub mod cors;
+pub mod cost;
 pub mod crud;
 pub mod deprecation;
 pub mod envelope;
 pub mod export;
 pub mod format;
+pub mod framing;
 pub mod guard;
+pub mod heads;
 pub mod held;
 pub mod idempotency;
 pub mod limits;
 pub mod list;
 mod log;
 pub mod metrics;
+pub mod multipart;
 mod operations;
 pub mod patch;
 pub mod peer;
+pub mod readiness;
 mod refused;
+pub mod spooled;
+pub mod tags;
 mod unread;
 
 use std::future::{Ready, ready};
@@ -36,10 +44,11 @@ use tokio::sync::watch;
 
 use crate::access::oidc::Issuer;
 use crate::access::policy::Policy;
+use crate::access::revoked::Revoked;
 use crate::access::{Actor, Sight, Uses};
 use crate::config::Settings;
 use crate::contract::Contract;
-use crate::db::{Conn, Store};
+use crate::db::{Class, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::history::refusals::Refusals;
 use crate::msg;
@@ -51,10 +60,11 @@ use answer::Answers;
 use deprecation::Deprecations;
 use envelope::RequestId;
 use guard::{Admitted, Caller};
+use tags::Tags;
 
-/// Headers with a form of their own, and the document's name for each.
-const JUDGED_HEADERS: &[(&str, &str)] =
-    &[("If-Match", "IfMatch"), ("If-None-Match", "IfNoneMatch"), ("Idempotency-Key", "IdempotencyKey")];
+/// Headers that are lists of entity tags, and the document's name for each.
+const TAG_HEADERS: [(&str, header::HeaderName, &str); 2] =
+    [("If-Match", header::IF_MATCH, "IfMatch"), ("If-None-Match", header::IF_NONE_MATCH, "IfNoneMatch")];
 
 /// What all requests share.
 pub struct AppState {
@@ -68,11 +78,14 @@ pub struct AppState {
     pub policy: Policy,
     pub uses: Uses,
     pub refusals: Refusals,
+    /// Keys that are being revoked.
+    pub revoked: Revoked,
     pub limits: limits::Limits,
     pub jobs: Jobs,
     /// True once the service is to stop: what would go on without an end then ends.
     pub stopping: watch::Sender<bool>,
     pub deprecations: Deprecations,
+    pub readiness: readiness::Readiness,
     /// Where webhooks may be sent to.
     pub targets: Targets,
 }
@@ -92,9 +105,11 @@ impl AppState {
             metrics: metrics::Metrics::new()?,
             uses: Uses::default(),
             refusals: Refusals::default(),
+            revoked: Revoked::default(),
             jobs: Jobs::default(),
             stopping: watch::Sender::new(false),
             deprecations: Deprecations::new(deprecation::TABLE)?,
+            readiness: readiness::Readiness::default(),
         })
     }
 }
@@ -106,6 +121,8 @@ pub struct Call {
     pub request_id: String,
     /// The operation's id; for a page its route.
     pub operation: Arc<str>,
+    /// What reads of the operation cost, whatever is asked of it.
+    class: Class,
     /// Who calls; `None` without a key.
     pub actor: Option<Actor>,
 }
@@ -119,7 +136,7 @@ impl FromRequest for Call {
             return ready(Err(Error::unexpected("the service has no state")));
         };
         let extensions = request.extensions();
-        let Some(Admitted { operation }) = extensions.get().cloned() else {
+        let Some(Admitted { operation, class }) = extensions.get().cloned() else {
             return ready(Err(Error::unexpected("a request passed the guard by")));
         };
         ready(Ok(Call {
@@ -127,6 +144,7 @@ impl FromRequest for Call {
             request: request.clone(),
             request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
             operation,
+            class,
             actor: extensions.get::<Caller>().map(|caller| caller.0.clone()),
         }))
     }
@@ -178,40 +196,45 @@ impl Call {
 
     /// Refuses headers that are not what the document says of them.
     pub fn judge_headers(&self) -> Result<()> {
+        let headers = self.request.headers();
+        let contract = &self.state.contract;
         let mut faults = Vec::new();
-        for (name, component) in JUDGED_HEADERS {
-            for value in self.request.headers().get_all(*name) {
-                let text = String::from_utf8_lossy(value.as_bytes());
-                faults.extend(self.state.contract.header_faults(name, component, &text)?);
+        for (name, key, component) in &TAG_HEADERS {
+            if let Some(value) = tags::joined(headers, key) {
+                faults.extend(contract.header_faults(name, component, &value)?);
             }
+        }
+        for value in headers.get_all("Idempotency-Key") {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            faults.extend(contract.header_faults("Idempotency-Key", "IdempotencyKey", &text)?);
         }
         if faults.is_empty() { Ok(()) } else { Err(Problem::malformed(faults).into()) }
     }
 
-    /// The precondition of a change or a deletion (`If-Match`): 428 without one.
+    /// The precondition of a change or a deletion (`If-Match`): 428 without one. A weak tag never matches (RFC 9110, section
+    /// 13.1.1).
     pub fn precondition(&self) -> Result<Precondition> {
-        let mut values = self.request.headers().get_all(header::IF_MATCH).peekable();
-        if values.peek().is_none() {
+        let Some(value) = tags::joined(self.request.headers(), &header::IF_MATCH) else {
             return Err(Problem::new(428, "precondition_required", msg!("需要 If-Match", "If-Match is needed"))
                 .detail(msg!(
                     "请在 If-Match 中给出读取时得到的 ETag，或用 * 覆盖。",
                     "Give the ETag that the record was read with in If-Match, or * to override."
                 ))
                 .into());
-        }
-        let mut versions = Vec::new();
-        for value in values {
-            let text = value.to_str().map_err(|_| bad_if_match())?;
-            if text.trim() == "*" {
-                return Ok(Precondition::Any);
-            }
-            for tag in text.split(',') {
-                let tag = tag.trim();
-                let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).ok_or_else(bad_if_match)?;
-                versions.extend(inner.split('-').next().and_then(|version| version.parse::<i64>().ok()));
+        };
+        match Tags::parse(&value).ok_or_else(bad_if_match)? {
+            Tags::Any => Ok(Precondition::Any),
+            Tags::List(tags) => {
+                let strong = tags.iter().filter(|tag| !tag.is_weak);
+                let version = |tag: &tags::Tag| tag.opaque.split('-').next()?.parse::<i64>().ok();
+                Ok(Precondition::Versions(strong.filter_map(version).collect()))
             }
         }
-        Ok(Precondition::Versions(versions))
+    }
+
+    /// Whether only the head of the response will be sent, so that its body need not be made.
+    pub fn is_head(&self) -> bool {
+        framing::is_head(&self.request)
     }
 
     /// Runs a write in its transaction.
@@ -223,7 +246,8 @@ impl Call {
         let contract = self.state.contract.clone();
         let request_id = self.request_id.clone();
         let today = self.today();
-        self.state.store.write(move |conn: &mut Conn| Tx::run(conn, &actor, &request_id, &contract, today, work)).await
+        let work = move |conn: &mut Conn| Tx::run(conn, &actor, &request_id, &contract, today, work);
+        self.state.store.write_as(&self.client(), work).await
     }
 }
 

@@ -56,6 +56,16 @@ pub fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The network of an address that most often is one office or one provider's customers: 24 bits of an IPv4 address, 48 of an
+/// IPv6 one (RFC 6177).
+pub fn network(address: IpAddr) -> IpNet {
+    let (address, bits) = match address.to_canonical() {
+        IpAddr::V4(address) => (IpAddr::V4(address), 24),
+        IpAddr::V6(address) => (IpAddr::V6(address), 48),
+    };
+    IpNet::new(address, bits).unwrap_or_else(|_| address.into()).trunc()
+}
+
 /// The client's address by the lines of `X-Forwarded-For`, in order.
 fn client(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> IpAddr {
     let mut client = peer;
@@ -113,6 +123,17 @@ mod tests {
             ("fd00::2", &["2001:db8::1"], "2001:db8::1"),
         ] {
             assert_eq!(found(peer, forwarded), client, "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_network() {
+        for (address, wanted) in [
+            ("198.51.100.7", "198.51.100.0/24"),
+            ("::ffff:198.51.100.7", "198.51.100.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()).to_string(), wanted);
         }
     }
 

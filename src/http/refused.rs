@@ -1,4 +1,4 @@
-//! Refusals of authentication and authorization, told to the history.
+//! Counts refusals of authentication and authorization.
 
 use actix_web::{HttpMessage, HttpRequest, web};
 
@@ -21,9 +21,9 @@ pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
         let operation = state.contract.operation(method, &pattern).ok()?;
         Some(operation.to_owned())
     });
+    state.metrics.refusals.inc();
     state.refusals.note(Refusal {
-        address: peer::of(request),
-        network: peer::of(request).map(peer::counted),
+        network: peer::of(request).map(|address| peer::network(address).to_string()),
         actor: caller,
         operation,
         method: method.to_owned(),

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use super::headers;
 use crate::error::Result;
 
+/// `*`, or a list of entity tags in which elements may be empty (RFC 9110, sections 5.6.1, 8.8.3 and 13.1.1).
+const TAGS: &str = r#"^(\*|((W/)?"[!#-~\u0080-\u00ff]*")?([ \t]*,[ \t]*((W/)?"[!#-~\u0080-\u00ff]*")?)*)$"#;
+
 /// Adds them to the document.
 pub fn add(document: &mut Value) -> Result<()> {
     let components = super::finish::object(document, "components")?;
@@ -19,11 +22,11 @@ pub fn add(document: &mut Value) -> Result<()> {
     components.insert("headers".to_owned(), headers::components());
     components.insert("parameters".to_owned(), json!({
         "IfMatch": { "name": "If-Match", "in": "header", "required": true,
-            "description": "The ETag that the record was read with, or `*`. Without it the answer is 428; when it is stale, 412.",
-            "schema": { "type": "string", "maxLength": 1000, "pattern": "^(\\*|\"[!#-~]*\"( *, *\"[!#-~]*\")*)$" }, "example": "*" },
+            "description": "The ETag that the record was read with, several of them, or `*`. Without it the answer is 428; when none is current, and for weak tags, 412.",
+            "schema": { "type": "string", "maxLength": 4000, "pattern": TAGS }, "example": "*" },
         "IfNoneMatch": { "name": "If-None-Match", "in": "header", "required": false,
-            "description": "The ETag of an answer that the client has; 304 when it is current.",
-            "schema": { "type": "string", "maxLength": 1000, "pattern": "^[ -~]*$" }, "example": "\"1-5f0c2a9be1d4\"" },
+            "description": "The ETags of answers that the client has, or `*`; 304 when one is current.",
+            "schema": { "type": "string", "maxLength": 4000, "pattern": TAGS }, "example": "\"1-5f0c2a9be1d4\"" },
         "IdempotencyKey": { "name": "Idempotency-Key", "in": "header", "required": false,
             "description": "Makes a retry safe: the same key and body get the first answer again for 24 hours; the same key with another body gets 422.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }, "example": "4f7c1d0e-import-2022-04" },
@@ -71,5 +74,9 @@ const REFUSALS: &[(u16, &str, &str)] = &[
     (429, "rate_limited", "Too many requests; Retry-After says when to go on."),
     (431, "head_too_large", "The request's head is too large."),
     (500, "internal_error", "A defect of the service; the log has the rest."),
-    (503, "unavailable", "The service cannot serve now; nothing was written."),
+    (
+        503,
+        "unavailable",
+        "The service cannot serve now. Nothing was written, unless `code` is `outcome_unknown`: then repeat with the same Idempotency-Key, or read first.",
+    ),
 ];

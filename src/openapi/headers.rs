@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use crate::http::coding;
 use crate::http::format::Format;
 use crate::http::limits::UNLIMITED;
 use crate::web::catalog;
@@ -81,6 +82,12 @@ pub fn components() -> Value {
              the next (`t`).",
             "\"address\";r=5999;t=1, \"key\";r=5998;t=1",
         ),
+        "AcceptEncoding": header(
+            false,
+            VISIBLE,
+            "The content codings that are accepted; only where the one of the request is not (RFC 9110, 15.5.16).",
+            coding::ACCEPTED,
+        ),
         "WwwAuthenticate": header(true, VISIBLE, "How to authenticate.", "Bearer realm=\"pairing-tracker\""),
     })
 }
@@ -106,6 +113,9 @@ pub fn of_refusal(status: u16) -> Value {
     let mut headers = of_all();
     if matches!(status, 429 | 503) {
         headers["Retry-After"] = refer("RetryAfter");
+    }
+    if status == 415 {
+        headers["Accept-Encoding"] = refer("AcceptEncoding");
     }
     if status == 401 {
         headers["WWW-Authenticate"] = refer("WwwAuthenticate");

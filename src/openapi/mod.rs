@@ -53,6 +53,7 @@ pub const NO_NUL: &str = "^[^\\u0000]*$";
         (name = "reports", description = "What the office above asks for. 报表。"),
         (name = "calendars", description = "Feeds for calendar programs (RFC 5545). 日历订阅。"),
         (name = "audit-events", description = "Who wrote what, when. 变更历史。"),
+        (name = "refusals", description = "Requests that were refused for want of a key or a right. 被拒绝的请求。"),
         (name = "service", description = "The service itself. 服务状态。")
     ),
     components(schemas(ProblemBody, FaultBody, WebhookEvent))

@@ -2,22 +2,22 @@
 //!
 //! A delivery is claimed for a time by whoever sends it, so that of several processes one does; when that time is over
 //! and nothing was written, the process is gone, and another sends it again. Of one webhook and record the earliest event
-//! alone is claimed: the later ones wait until it has ended.
+//! alone is claimed: the later ones are marked as blocked until it has ended, and no query reads them before.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use rand::RngExt;
 
-use super::schedule;
 use super::send::{Failure, Outcome};
+use super::{queue, schedule};
 use crate::access::hex;
 use crate::db::Conn;
 use crate::db::schema::{webhook_deliveries, webhooks};
 use crate::db::types::Instant;
 use crate::error::Result;
+use crate::lock_version;
 use crate::resources::webhooks::Status;
 use crate::resources::webhooks::deliveries::Status as DeliveryStatus;
 
@@ -48,6 +48,8 @@ pub struct Claimed {
     pub message_id: String,
     pub event_id: Option<i64>,
     pub event_type: String,
+    entity: String,
+    record_id: i64,
     /// How often it was tried before.
     pub attempts: i32,
     pub created_at: Instant,
@@ -77,23 +79,14 @@ pub fn due(conn: &mut Conn, now: Instant, room: impl Fn(i64) -> usize) -> Result
         .order(webhooks::id)
         .select(webhooks::id)
         .load(conn)?;
-    let earlier = diesel::alias!(webhook_deliveries as earlier_deliveries);
     let mut all = Vec::new();
     for webhook in active {
         let Some(limit) = i64::try_from(room(webhook)).ok().filter(|limit| *limit > 0) else { continue };
-        let is_blocked = exists(
-            earlier
-                .filter(earlier.field(d::webhook_id).eq(d::webhook_id))
-                .filter(earlier.field(d::status).eq(DeliveryStatus::Pending))
-                .filter(earlier.field(d::entity).eq(d::entity))
-                .filter(earlier.field(d::record_id).eq(d::record_id))
-                .filter(earlier.field(d::event_id).lt(d::event_id)),
-        );
         let found: Vec<(i64, Instant)> = d::webhook_deliveries
             .filter(d::webhook_id.eq(webhook))
             .filter(d::status.eq(DeliveryStatus::Pending))
+            .filter(d::is_blocked.eq(false))
             .filter(d::next_attempt_at.le(now))
-            .filter(not(is_blocked))
             .order((d::next_attempt_at, d::id))
             .limit(limit)
             .select((d::id, d::next_attempt_at))
@@ -141,15 +134,27 @@ fn load(conn: &mut Conn, id: i64, webhook: i64, claim: String, now: Instant) -> 
     // Deleted or paused since: the claim runs out by itself.
     let Some((url, code, secret, previous, previous_until)) = receiver else { return Ok(None) };
     let previous = previous.filter(|_| previous_until.is_some_and(|until| until > now));
-    let (message_id, event_id, event_type, attempts, created_at): (String, Option<i64>, String, i32, Instant) =
-        d::webhook_deliveries
-            .find(id)
-            .select((d::message_id, d::event_id, d::event_type, d::attempts, d::created_at))
-            .first(conn)?;
+    type Sent = (String, Option<i64>, String, String, i64, i32, Instant);
+    let (message_id, event_id, event_type, entity, record_id, attempts, created_at): Sent = d::webhook_deliveries
+        .find(id)
+        .select((d::message_id, d::event_id, d::event_type, d::entity, d::record_id, d::attempts, d::created_at))
+        .first(conn)?;
     let secrets = std::iter::once(secret).chain(previous).collect();
-    let claimed =
-        Claimed { id, webhook, claim, message_id, event_id, event_type, attempts, created_at, url, code, secrets };
-    Ok(Some(claimed))
+    Ok(Some(Claimed {
+        id,
+        webhook,
+        claim,
+        message_id,
+        event_id,
+        event_type,
+        entity,
+        record_id,
+        attempts,
+        created_at,
+        url,
+        code,
+        secrets,
+    }))
 }
 
 /// Writes what came of an attempt.
@@ -165,6 +170,8 @@ pub fn finish(conn: &mut Conn, claimed: &Claimed, outcome: &Outcome, now: Instan
         (Some(_), Some(pause)) => (DeliveryStatus::Pending, Written::Retried, Instant::from(now.utc() + pause), None),
         (Some(_), None) => (DeliveryStatus::Failed, Written::Failed, now, Some(now)),
     };
+    // Held until the end of the transaction: a delivery that is enqueued behind this one meanwhile would stay blocked.
+    lock_version!(conn, webhooks, claimed.webhook)?;
     let mine = d::webhook_deliveries.find(claimed.id).filter(d::claim.eq(Some(&claimed.claim)));
     let changed = diesel::update(mine)
         .set((
@@ -178,7 +185,13 @@ pub fn finish(conn: &mut Conn, claimed: &Claimed, outcome: &Outcome, now: Instan
             d::ended_at.eq(ended),
         ))
         .execute(conn)?;
-    Ok(if changed == 1 { written } else { Written::Nothing })
+    if changed == 0 {
+        return Ok(Written::Nothing);
+    }
+    if ended.is_some() {
+        queue::unblock_next(conn, claimed.webhook, &claimed.entity, claimed.record_id)?;
+    }
+    Ok(written)
 }
 
 /// The deliveries that ended too long ago to be kept, some of them.

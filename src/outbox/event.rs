@@ -105,7 +105,8 @@ pub struct WebhookEventData {
     /// The record after, without personal data; null when it was deleted. After an amendment: the amendment.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub after: Option<Value>,
-    /// Whether `before` and `after` were left out because the message would be larger than 256 KiB.
+    /// Whether `before` and `after` were left out, because the message would be larger than 256 KiB, or because what is stored
+    /// of the event cannot be decoded.
     #[schema(example = false)]
     pub is_cut: bool,
     /// Names the request in the service's log and history.
@@ -170,6 +171,12 @@ fn message(event: AuditEvent) -> Result<WebhookEvent> {
     } = event;
     let parts = kind_of(&entity).zip(record_id).zip(Change::of(action));
     let ((kind, record_id), change) = parts.ok_or_else(|| Error::unexpected("an event that is never sent"))?;
+    let is_cut = match change {
+        Change::Created | Change::Restored | Change::Amended => after.is_none(),
+        Change::Deleted => before.is_none(),
+        Change::Updated | Change::Confirmed | Change::Attached => before.is_none() || after.is_none(),
+    };
+    let (before, after) = if is_cut { (None, None) } else { (before, after) };
     let changed = match (&before, &after) {
         (Some(Value::Object(before)), Some(Value::Object(after))) => differences(before, after),
         _ => Vec::new(),
@@ -188,7 +195,7 @@ fn message(event: AuditEvent) -> Result<WebhookEvent> {
         changed,
         before,
         after,
-        is_cut: false,
+        is_cut,
         request_id,
     };
     Ok(WebhookEvent { event_type, timestamp: at, data })

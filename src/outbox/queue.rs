@@ -2,9 +2,9 @@
 //! of, and events are numbered in the order of their commits ([`crate::history::chain`]). A webhook's cursor says up to
 //! which number it has looked, and moves in the transaction that writes its deliveries, so that none is lost or made twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use diesel::dsl::{count_star, max};
+use diesel::dsl::{count_star, exists, max, not};
 use diesel::prelude::*;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ use crate::db::Conn;
 use crate::db::schema::{audit_events, webhook_deliveries, webhook_pairings, webhooks};
 use crate::db::types::Instant;
 use crate::error::Result;
-use crate::history::Action;
+use crate::history::{Action, undecodable};
 use crate::insert_all;
 use crate::resources::audit_events::store as audit;
 use crate::resources::pairings;
@@ -25,6 +25,8 @@ use crate::resources::webhooks::deliveries::Status as DeliveryStatus;
 
 /// Events that are looked at together for one webhook.
 const LOOKED_AT_TOGETHER: i64 = 500;
+/// Webhooks that are worked on together.
+const WEBHOOKS_TOGETHER: usize = 10;
 /// A webhook with more messages to deliver looks at no further events: the history keeps them for it.
 const PENDING_MAX: i64 = 10_000;
 
@@ -97,10 +99,10 @@ impl Wanted {
             .find(event.id)
             .select((audit_events::before_json, audit_events::after_json))
             .first(conn)?;
-        let mut pairings = Vec::new();
-        for state in [states.0, states.1].into_iter().flatten() {
-            pairings.extend(pairings_of(&serde_json::from_str(&state)?));
-        }
+        // A state that cannot be decoded names no pairing: the event goes by the other one.
+        let states = [states.0, states.1].into_iter().flatten();
+        let mut pairings: Vec<i64> =
+            states.filter_map(|state| audit::decoded(event.id, &state)).flat_map(|state| pairings_of(&state)).collect();
         // What an amendment leaves in the history is the amendment, which names no pairing.
         if event.action == Action::Amend
             && let Some(kind) = event::kind_of(&event.entity)
@@ -157,16 +159,16 @@ pub fn gather(conn: &mut Conn) -> Result<(Vec<Batch>, i64)> {
     }
     let head: Option<i64> = audit_events::table.select(max(audit_events::id)).first(conn)?;
     let head = head.unwrap_or(0);
-    let ids: Vec<i64> = active.iter().map(|(id, ..)| *id).collect();
+    let active_ids = || webhooks::table.filter(webhooks::status.eq(Status::Active)).select(webhooks::id);
     let pending: Vec<(i64, i64)> = webhook_deliveries::table
-        .filter(webhook_deliveries::webhook_id.eq_any(&ids))
+        .filter(webhook_deliveries::webhook_id.eq_any(active_ids()))
         .filter(webhook_deliveries::status.eq(DeliveryStatus::Pending))
         .group_by(webhook_deliveries::webhook_id)
         .select((webhook_deliveries::webhook_id, count_star()))
         .load(conn)?;
     let pending: HashMap<i64, i64> = pending.into_iter().collect();
     let named: Vec<(i64, i64)> = webhook_pairings::table
-        .filter(webhook_pairings::webhook_id.eq_any(&ids))
+        .filter(webhook_pairings::webhook_id.eq_any(active_ids()))
         .select((webhook_pairings::webhook_id, webhook_pairings::pairing_id))
         .load(conn)?;
     let mut batches = Vec::new();
@@ -175,21 +177,32 @@ pub fn gather(conn: &mut Conn) -> Result<(Vec<Batch>, i64)> {
             continue;
         }
         let pairings = named.iter().filter(|(id, _)| *id == webhook).map(|(_, pairing)| *pairing).collect();
-        let wanted = Wanted::read(&entities, &actions, pairings)?;
-        let found: Vec<Found> = audit_events::table
-            .filter(audit_events::id.gt(from))
-            .order(audit_events::id)
-            .limit(LOOKED_AT_TOGETHER)
-            .select(Found::as_select())
-            .load(conn)?;
-        let to = found.last().map_or(from, |event| event.id);
-        let mut due = Vec::new();
-        for event in &found {
-            due.extend(wanted.delivery(conn, event)?);
+        batches.push(batch(conn, webhook, from, &Wanted::read(&entities, &actions, pairings)?)?);
+        // Those that are left come with the next call.
+        if batches.len() == WEBHOOKS_TOGETHER {
+            break;
         }
-        batches.push(Batch { webhook, from, to, due });
     }
     Ok((batches, pending.values().sum()))
+}
+
+/// What a webhook has to look at next. An event that cannot be decoded is passed over.
+fn batch(conn: &mut Conn, webhook: i64, from: i64, wanted: &Wanted) -> Result<Batch> {
+    let ids: Vec<i64> = audit_events::table
+        .filter(audit_events::id.gt(from))
+        .order(audit_events::id)
+        .limit(LOOKED_AT_TOGETHER)
+        .select(audit_events::id)
+        .load(conn)?;
+    let found: Vec<Found> = undecodable::skip(conn, &ids, |conn, ids| {
+        let events = audit_events::table.filter(audit_events::id.eq_any(ids)).order(audit_events::id);
+        events.select(Found::as_select()).load(conn)
+    })?;
+    let mut due = Vec::new();
+    for event in &found {
+        due.extend(wanted.delivery(conn, event)?);
+    }
+    Ok(Batch { webhook, from, to: ids.last().copied().unwrap_or(from), due })
 }
 
 /// Moves a webhook's cursor and writes what is due, in the transaction under way; nothing where another process was
@@ -211,7 +224,7 @@ pub fn enqueue(conn: &mut Conn, webhook: i64, due: &[Due], now: Instant) -> Resu
         of_webhook.select((d::id, d::event_id, d::status)).load(conn)?;
     let ended: Vec<i64> =
         there.iter().filter(|(.., status)| *status != DeliveryStatus::Pending).map(|(id, ..)| *id).collect();
-    renew(conn, &ended, now)?;
+    renew(conn, webhook, &ended, now)?;
     let there: HashSet<i64> = there.into_iter().filter_map(|(_, event, _)| event).collect();
     let rows: Vec<_> = due
         .iter()
@@ -228,27 +241,86 @@ pub fn enqueue(conn: &mut Conn, webhook: i64, due: &[Due], now: Instant) -> Resu
                 d::attempts.eq(0),
                 d::created_at.eq(now),
                 d::next_attempt_at.eq(now),
+                d::is_blocked.eq(false),
             )
         })
         .collect();
     insert_all!(conn, webhook_deliveries::table, &rows)?;
+    mark_blocked(conn, webhook, due.iter().map(|due| (due.entity.as_str(), due.record_id)))?;
     Ok(due.len())
 }
 
-/// Makes deliveries that have ended due once more, as if they had never been tried.
-pub fn renew(conn: &mut Conn, ids: &[i64], now: Instant) -> Result<usize> {
+/// Makes deliveries of a webhook that have ended due once more, as if they had never been tried.
+pub fn renew(conn: &mut Conn, webhook: i64, ids: &[i64], now: Instant) -> Result<usize> {
     use webhook_deliveries::dsl as d;
     let mut count = 0;
-    for chunk in ids.chunks(10_000) {
-        count += diesel::update(d::webhook_deliveries.filter(d::id.eq_any(chunk)))
+    for chunk in ids.chunks(1_000) {
+        let renewed = || d::webhook_deliveries.filter(d::webhook_id.eq(webhook)).filter(d::id.eq_any(chunk));
+        count += diesel::update(renewed())
             .set((
                 d::status.eq(DeliveryStatus::Pending),
                 d::attempts.eq(0),
                 d::next_attempt_at.eq(now),
                 d::claim.eq(None::<String>),
                 d::ended_at.eq(None::<Instant>),
+                d::is_blocked.eq(false),
             ))
             .execute(conn)?;
+        let records: Vec<(String, i64)> = renewed().select((d::entity, d::record_id)).distinct().load(conn)?;
+        mark_blocked(conn, webhook, records.iter().map(|(entity, record)| (entity.as_str(), *record)))?;
     }
     Ok(count)
+}
+
+/// Marks those of the pending deliveries of some records that have to wait for an earlier one, and no other. The webhook's
+/// row is locked by the caller's transaction, so that none of them ends meanwhile ([`super::claims::finish`]).
+fn mark_blocked<'a>(conn: &mut Conn, webhook: i64, records: impl Iterator<Item = (&'a str, i64)>) -> Result<()> {
+    use webhook_deliveries::dsl as d;
+    let mut by_entity: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    records.for_each(|(entity, record)| by_entity.entry(entity).or_default().push(record));
+    let earlier = diesel::alias!(webhook_deliveries as earlier_deliveries);
+    for (entity, records) in by_entity {
+        for records in records.chunks(1_000) {
+            let pending = |is_blocked: bool| {
+                d::webhook_deliveries
+                    .filter(d::webhook_id.eq(webhook))
+                    .filter(d::status.eq(DeliveryStatus::Pending))
+                    .filter(d::entity.eq(entity))
+                    .filter(d::record_id.eq_any(records))
+                    .filter(d::is_blocked.eq(is_blocked))
+            };
+            let has_earlier = || {
+                exists(
+                    earlier
+                        .filter(earlier.field(d::webhook_id).eq(d::webhook_id))
+                        .filter(earlier.field(d::status).eq(DeliveryStatus::Pending))
+                        .filter(earlier.field(d::entity).eq(d::entity))
+                        .filter(earlier.field(d::record_id).eq(d::record_id))
+                        .filter(earlier.field(d::event_id).lt(d::event_id)),
+                )
+            };
+            diesel::update(pending(false).filter(has_earlier())).set(d::is_blocked.eq(true)).execute(conn)?;
+            diesel::update(pending(true).filter(not(has_earlier()))).set(d::is_blocked.eq(false)).execute(conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets the first of the pending deliveries of a record be sent, after the one before it has ended.
+pub fn unblock_next(conn: &mut Conn, webhook: i64, entity: &str, record: i64) -> Result<()> {
+    use webhook_deliveries::dsl as d;
+    let next: Option<i64> = d::webhook_deliveries
+        .filter(d::webhook_id.eq(webhook))
+        .filter(d::status.eq(DeliveryStatus::Pending))
+        .filter(d::entity.eq(entity))
+        .filter(d::record_id.eq(record))
+        .filter(d::event_id.is_not_null())
+        .order(d::event_id)
+        .select(d::id)
+        .first(conn)
+        .optional()?;
+    if let Some(next) = next {
+        diesel::update(d::webhook_deliveries.find(next)).set(d::is_blocked.eq(false)).execute(conn)?;
+    }
+    Ok(())
 }

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::Conn;
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::types::Ref;
+use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::money::{self, Entry, MoneyFigures, Shares, Sums};
 use crate::http::list::{AsOf, Page, PageParams};
@@ -108,7 +108,8 @@ pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
         let filter: FundsFilter = typed(query)?;
         let as_of = call.view(query).as_of;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let Computed { overall, rows } = compute(conn, &filter, as_of)?;
+            // What changes while it is read would be counted twice, or not at all.
+            let Computed { overall, rows } = db::in_snapshot(conn, |conn| compute(conn, &filter, as_of))?;
             let (items, next, total) = page::cut_computed(rows, page);
             Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": as_of, "overall": overall })))
         })
@@ -128,29 +129,31 @@ struct Computed {
 fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Computed> {
     let group_by = filter.group_by.unwrap_or(GroupBy::Fund);
     let (entries, sector) = narrowed(conn, filter)?;
-    let booked = money::load(conn, &entries, None, as_of)?;
     let needs_sectors = sector.is_some() || group_by == GroupBy::Sector;
-    let shares = if needs_sectors { money::shares(conn, &booked)? } else { Shares::new() };
 
     let mut overall: BTreeMap<String, Sums> = BTreeMap::new();
     let mut groups: BTreeMap<Group, Sums> = BTreeMap::new();
-    for one in &booked {
-        let mut parts = if needs_sectors { one.by_sector(&shares) } else { vec![(None, one.entry)] };
-        parts.retain(|(of, _)| sector.is_none() || *of == sector);
-        for (of, entry) in &parts {
-            let subject = match group_by {
-                GroupBy::Fund => one.fund_id,
-                GroupBy::Pairing => one.pairing_id,
-                GroupBy::Sector => *of,
-                GroupBy::Year => Some(i64::from(entry.value_on.year())),
-            };
-            groups.entry((subject.unwrap_or(NOTHING), one.currency.clone())).or_default().add(entry);
+    money::each(conn, &entries, as_of, |conn, booked| {
+        let shares = if needs_sectors { money::shares(conn, &booked)? } else { Shares::new() };
+        for one in &booked {
+            let mut parts = if needs_sectors { one.by_sector(&shares) } else { vec![(None, one.entry)] };
+            parts.retain(|(of, _)| sector.is_none() || *of == sector);
+            for (of, entry) in &parts {
+                let subject = match group_by {
+                    GroupBy::Fund => one.fund_id,
+                    GroupBy::Pairing => one.pairing_id,
+                    GroupBy::Sector => *of,
+                    GroupBy::Year => Some(i64::from(entry.value_on.year())),
+                };
+                groups.entry((subject.unwrap_or(NOTHING), one.currency.clone())).or_default().add(entry);
+            }
+            if !parts.is_empty() {
+                let amount = parts.iter().map(|(_, part)| part.amount).sum();
+                overall.entry(one.currency.clone()).or_default().add(&Entry { amount, ..one.entry });
+            }
         }
-        if !parts.is_empty() {
-            let amount = parts.iter().map(|(_, part)| part.amount).sum();
-            overall.entry(one.currency.clone()).or_default().add(&Entry { amount, ..one.entry });
-        }
-    }
+        Ok(())
+    })?;
 
     let kind: Option<&'static Kind> = match group_by {
         GroupBy::Fund => Some(&funds::KIND),
@@ -171,14 +174,14 @@ fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Co
             pairing: named(GroupBy::Pairing, &pairings::KIND),
             sector: named(GroupBy::Sector, &sectors::KIND),
             year: subject.filter(|_| group_by == GroupBy::Year),
-            figures: sums.figures(&group.1)?,
+            figures: sums.figures(&group.1),
         };
         let (id, currency) = group;
-        Ok((Key { value: format!("{id:019} {currency}"), id }, row))
+        (Key { value: format!("{id:019} {currency}"), id }, row)
     };
     Ok(Computed {
-        overall: overall.iter().map(|(currency, sums)| sums.figures(currency)).collect::<Result<_>>()?,
-        rows: groups.into_iter().map(row).collect::<Result<_>>()?,
+        overall: overall.iter().map(|(currency, sums)| sums.figures(currency)).collect(),
+        rows: groups.into_iter().map(row).collect(),
     })
 }
 

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::Conn;
-use crate::db::decimal::Quantity;
+use crate::db::decimal::QuantityTotal;
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Reference, References};
 use crate::db::types::Ref;
+use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::members::{self, Member, Places};
 use crate::figures::pace::{Pace, PaceCounts};
@@ -22,7 +22,7 @@ use crate::resources::agreements::parties;
 use crate::resources::commitments::Commitments;
 use crate::resources::commitments::api::{Commitment, CommitmentFilter, Indicator, Sort};
 use crate::resources::pairings::Role;
-use crate::resources::record::{self, View};
+use crate::resources::record::{self, Resource, View};
 use crate::resources::regions;
 
 /// What the report covers.
@@ -66,7 +66,7 @@ pub struct PaceRow {
     /// Its last day: its own, or that of its agreement; null where neither has one.
     pub due_on: Option<NaiveDate>,
     /// Where the indicator stands; null where unknown.
-    pub actual: Option<Quantity>,
+    pub actual: Option<QuantityTotal>,
     /// How far it is, in percent; null where unknown.
     #[schema(example = 41.67)]
     pub completion: Option<f64>,
@@ -110,15 +110,21 @@ pub async fn get_pace(call: Call) -> Result<HttpResponse> {
         let filter: PaceFilter = typed(query)?;
         let view = call.view(query);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let (counts, rows) = compute(conn, filter.clone(), view)?;
-            let (items, next, total) = page::cut_computed(rows, page);
+            let (counts, (items, next, total)) =
+                // What changes while it is read would be counted twice, or not at all.
+                db::in_snapshot(conn, |conn| compute(conn, filter.clone(), view, page))?;
             Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": view.as_of, "counts": counts })))
         })
     })
     .await
 }
 
-fn compute(conn: &mut Conn, filter: PaceFilter, view: View) -> Result<(PaceCounts, Vec<(Key, PaceRow)>)> {
+/// The rows of a page, the key of the next one, and the count of all where it is asked for.
+type Rows = (Vec<PaceRow>, Option<Key>, Option<i64>);
+
+/// Counts the commitments that the filter covers, and reads those of a page. All of them have to be computed to know their
+/// order; no more than their keys are in memory at a time.
+fn compute(conn: &mut Conn, filter: PaceFilter, view: View, page: &PageRequest) -> Result<(PaceCounts, Rows)> {
     let PaceFilter { programme, pairing, agreement, sector, responsible, member, pace } = filter;
     let mut faults = Faults::default();
     let member = regions::KIND.resolve_optional(conn, &mut faults, "/query/member", member.as_ref())?;
@@ -131,26 +137,39 @@ fn compute(conn: &mut Conn, filter: PaceFilter, view: View) -> Result<(PaceCount
         sort: Some(Sort::Id),
         ..CommitmentFilter::default()
     };
-    let commitments = match (record::load_all::<Commitments>(conn, &covered, view), faults.refuse()) {
-        (Ok(commitments), Ok(())) => commitments,
-        (Err(error), _) | (_, Err(error)) => return Err(error),
-    };
-
-    let concerned = Concerned::load(conn, &commitments)?;
+    let places = Places::load(conn)?;
     let mut counts = PaceCounts::default();
-    let mut rows = Vec::new();
-    for commitment in commitments {
-        let (recipients, all) = concerned.of(&commitment, view.as_of);
-        if member.is_some_and(|member| !all.contains(&member)) {
-            continue;
+    let mut keys: Vec<(Key, i64)> = Vec::new();
+    let visited = record::each_page::<Commitments>(conn, &covered, view, |conn, commitments| {
+        let concerned = member.map(|_| Concerned::load(conn, &commitments, &places)).transpose()?;
+        for commitment in commitments {
+            let counts_for = |member: i64| {
+                concerned.as_ref().is_none_or(|concerned| concerned.of(&commitment, view.as_of).contains(&member))
+            };
+            if member.is_some_and(|member| !counts_for(member)) {
+                continue;
+            }
+            counts += commitment.pace;
+            if pace.is_empty() || pace.contains(&commitment.pace) {
+                keys.push((key(&commitment), commitment.id));
+            }
         }
-        counts += commitment.pace;
-        if pace.is_empty() || pace.contains(&commitment.pace) {
-            rows.push((key(&commitment), row(commitment, recipients)));
-        }
+        Ok(())
+    });
+    if let (Err(error), _) | (_, Err(error)) = (visited, faults.refuse()) {
+        return Err(error);
     }
-    rows.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok((counts, rows))
+    keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let (ids, next, total) = page::cut_computed(keys, page);
+    let commitments = Commitments::load(conn, &ids, view)?;
+    let concerned = Concerned::load(conn, &commitments, &places)?;
+    let references = concerned.references(conn)?;
+    let rows = commitments.into_iter().map(|commitment| {
+        let recipients = concerned.recipients(&commitment, view.as_of);
+        let recipients = recipients.into_iter().map(|id| references.get(&regions::KIND, id)).collect();
+        row(commitment, recipients)
+    });
+    Ok((counts, (rows.collect(), next, total)))
 }
 
 /// The place of a commitment: by pairing, those behind first, by how far it is behind.
@@ -186,40 +205,49 @@ fn row(commitment: Commitment, recipients: Vec<Reference>) -> PaceRow {
     }
 }
 
-/// Whom commitments count for.
+/// The members that commitments count for.
 struct Concerned {
     members: HashMap<i64, Vec<Member>>,
     named: HashMap<i64, BTreeSet<i64>>,
-    references: References,
 }
 
 impl Concerned {
-    fn load(conn: &mut Conn, commitments: &[Commitment]) -> Result<Concerned> {
+    fn load(conn: &mut Conn, commitments: &[Commitment], places: &Places) -> Result<Concerned> {
         let pairings: BTreeSet<i64> = commitments.iter().map(|one| one.pairing.id).collect();
         let agreements: BTreeSet<i64> = commitments.iter().map(|one| one.agreement.id).collect();
         let members = members::of_pairings(conn, &pairings.into_iter().collect::<Vec<_>>())?;
-        let places = Places::load(conn)?;
-        let named = parties::named_regions(conn, &agreements.into_iter().collect::<Vec<_>>(), &places)?;
-        let mut references = References::default();
-        members.values().flatten().for_each(|member| references.want(&regions::KIND, member.region));
-        references.load(conn)?;
-        Ok(Concerned { members, named, references })
+        let named = parties::named_regions(conn, &agreements.into_iter().collect::<Vec<_>>(), places)?;
+        Ok(Concerned { members, named })
     }
 
-    /// The recipients, and all members, that a commitment counts for: on its last day, or on `as_of` where it has none.
-    fn of(&self, commitment: &Commitment, as_of: NaiveDate) -> (Vec<Reference>, BTreeSet<i64>) {
-        let members = self.members.get(&commitment.pairing.id).map_or(&[][..], Vec::as_slice);
+    fn references(&self, conn: &mut Conn) -> Result<References> {
+        let mut references = References::default();
+        self.members.values().flatten().for_each(|member| references.want(&regions::KIND, member.region));
+        references.load(conn)?;
+        Ok(references)
+    }
+
+    /// All members that a commitment counts for: on its last day, or on `as_of` where it has none.
+    fn of(&self, commitment: &Commitment, as_of: NaiveDate) -> BTreeSet<i64> {
         let nobody = BTreeSet::new();
         let named = self.named.get(&commitment.agreement.id).unwrap_or(&nobody);
-        let all = members::concerned(members, named, commitment.period_to_on.unwrap_or(as_of));
+        members::concerned(self.members(commitment), named, commitment.period_to_on.unwrap_or(as_of))
+    }
+
+    /// Those of them that are recipients, in the order of the pairing's members.
+    fn recipients(&self, commitment: &Commitment, as_of: NaiveDate) -> Vec<i64> {
+        let all = self.of(commitment, as_of);
         // A region that left and came back is a member more than once.
-        let mut told = BTreeSet::new();
-        let recipients: Vec<i64> = members
+        let mut seen = BTreeSet::new();
+        self.members(commitment)
             .iter()
             .filter(|member| member.role == Role::Recipient && all.contains(&member.region))
             .map(|member| member.region)
-            .filter(|region| told.insert(*region))
-            .collect();
-        (recipients.into_iter().map(|id| self.references.get(&regions::KIND, id)).collect(), all)
+            .filter(|region| seen.insert(*region))
+            .collect()
+    }
+
+    fn members(&self, commitment: &Commitment) -> &[Member] {
+        self.members.get(&commitment.pairing.id).map_or(&[][..], Vec::as_slice)
     }
 }

@@ -144,19 +144,12 @@ pub async fn get_timeline(call: Call) -> Result<HttpResponse> {
 struct Scope<'a> {
     filter: &'a TimelineFilter,
     pairings: Option<Vec<i64>>,
-    sector: Option<InSector>,
-}
-
-/// The agreements and projects in a sector, and the sector.
-struct InSector {
-    sector: i64,
-    agreements: Vec<i64>,
-    projects: Vec<i64>,
+    sector: Option<i64>,
 }
 
 impl Scope<'_> {
     fn resolve<'a>(conn: &mut Conn, filter: &'a TimelineFilter) -> Result<Scope<'a>> {
-        use crate::db::schema::{agreement_sectors, pairings as p, project_sectors};
+        use crate::db::schema::pairings as p;
         let TimelineFilter { programme, pairing, sector, event: _, from: _, to: _, as_of: _ } = filter;
         let mut faults = Faults::default();
         let programme = programmes::KIND.resolve_optional(conn, &mut faults, "/query/programme", programme.as_ref())?;
@@ -172,20 +165,6 @@ impl Scope<'_> {
         }
         let is_narrowed = programme.is_some() || pairing.is_some();
         let pairings = if is_narrowed { Some(of_scope.load(conn)?) } else { None };
-        let sector = match sector {
-            None => None,
-            Some(sector) => Some(InSector {
-                sector,
-                agreements: agreement_sectors::table
-                    .filter(agreement_sectors::sector_id.eq(sector))
-                    .select(agreement_sectors::agreement_id)
-                    .load(conn)?,
-                projects: project_sectors::table
-                    .filter(project_sectors::sector_id.eq(sector))
-                    .select(project_sectors::project_id)
-                    .load(conn)?,
-            }),
-        };
         Ok(Scope { filter, pairings, sector })
     }
 }
@@ -278,11 +257,27 @@ macro_rules! source {
     // What has no sector is in none.
     (@sector $query:ident, $scope:ident) => { $scope.sector.is_none().then_some($query) };
     (@sector $query:ident, $scope:ident, $in:ident, $in_sector:expr) => {
-        match &$scope.sector {
+        match $scope.sector {
             None => Some($query),
             Some($in) => Some($query.filter($in_sector)),
         }
     };
+}
+
+/// The ids of the agreements in a sector, as a subquery.
+macro_rules! agreements_in {
+    ($sector:ident $(, $nullable:ident)?) => {{
+        use crate::db::schema::agreement_sectors as s;
+        s::table.filter(s::sector_id.eq($sector)).select(s::agreement_id $(.$nullable())?)
+    }};
+}
+
+/// The ids of the projects in a sector, as a subquery.
+macro_rules! projects_in {
+    ($sector:ident $(, $nullable:ident)?) => {{
+        use crate::db::schema::project_sectors as s;
+        s::table.filter(s::sector_id.eq($sector)).select(s::project_id $(.$nullable())?)
+    }};
 }
 
 #[derive(Default)]
@@ -315,17 +310,17 @@ fn agreements_and_meetings(
     found: &mut Found,
 ) -> Result<()> {
     source!(conn, scope, page, after, found, 0, Signed, agreements.signed_on,
-        in sector |sector| t::id.eq_any(&sector.agreements));
+        in sector |sector| t::id.eq_any(agreements_in!(sector)));
     source!(conn, scope, page, after, found, 1, Effective, agreements.effective_on,
-        in sector |sector| t::id.eq_any(&sector.agreements));
+        in sector |sector| t::id.eq_any(agreements_in!(sector)));
     source!(conn, scope, page, after, found, 2, StatusChanged, agreements.status_on,
         where t::status.eq_any([agreements::Status::Suspended, agreements::Status::Terminated]),
-        in sector |sector| t::id.eq_any(&sector.agreements));
+        in sector |sector| t::id.eq_any(agreements_in!(sector)));
     source!(conn, scope, page, after, found, 3, Held, conferences.held_on, where t::status.ne(conferences::Status::Cancelled));
     source!(conn, scope, page, after, found, 4, Due, resolutions.due_on);
     source!(conn, scope, page, after, found, 5, Done, resolutions.done_on);
     source!(conn, scope, page, after, found, 6, Due, commitments.due_on,
-        in sector |sector| t::sector_id.eq(sector.sector).or(t::sector_id.is_null().and(t::agreement_id.eq_any(&sector.agreements)).nullable()));
+        in sector |sector| t::sector_id.eq(sector).or(t::sector_id.is_null().and(t::agreement_id.eq_any(agreements_in!(sector))).nullable()));
     Ok(())
 }
 
@@ -335,8 +330,10 @@ macro_rules! is_in {
         use crate::db::schema::{milestones as m, project_sectors as s};
         let divided = s::table.select(s::project_id.nullable());
         let by_agreement = m::project_id.is_null().nullable().or(m::project_id.ne_all(divided));
-        let of_agreement = m::agreement_id.eq_any(&$sector.agreements).and(by_agreement);
-        m::project_id.eq_any(&$sector.projects).or(of_agreement)
+        let of_agreements = agreements_in!($sector, nullable);
+        m::project_id
+            .eq_any(projects_in!($sector, nullable))
+            .or(m::agreement_id.eq_any(of_agreements).and(by_agreement))
     }};
 }
 
@@ -348,9 +345,9 @@ fn work(
     found: &mut Found,
 ) -> Result<()> {
     source!(conn, scope, page, after, found, 7, PlannedStart, projects.planned_start_on,
-        in sector |sector| t::id.eq_any(&sector.projects));
+        in sector |sector| t::id.eq_any(projects_in!(sector)));
     source!(conn, scope, page, after, found, 8, ActualStart, projects.actual_start_on,
-        in sector |sector| t::id.eq_any(&sector.projects));
+        in sector |sector| t::id.eq_any(projects_in!(sector)));
     source!(conn, scope, page, after, found, 9, BaselineDue, milestones.baseline_due_on, in sector |sector| is_in!(sector));
     source!(conn, scope, page, after, found, 10, Due, milestones.due_on, in sector |sector| is_in!(sector));
     source!(conn, scope, page, after, found, 11, Done, milestones.met_on, in sector |sector| is_in!(sector));
@@ -359,11 +356,11 @@ fn work(
     source!(conn, scope, page, after, found, 14, PlannedEnd, exchanges.planned_end_on);
     source!(conn, scope, page, after, found, 15, ActualEnd, exchanges.actual_end_on);
     source!(conn, scope, page, after, found, 16, PlannedEnd, projects.planned_end_on,
-        in sector |sector| t::id.eq_any(&sector.projects));
+        in sector |sector| t::id.eq_any(projects_in!(sector)));
     source!(conn, scope, page, after, found, 17, ActualEnd, projects.actual_end_on,
-        in sector |sector| t::id.eq_any(&sector.projects));
+        in sector |sector| t::id.eq_any(projects_in!(sector)));
     source!(conn, scope, page, after, found, 18, Expires, agreements.expires_on,
-        in sector |sector| t::id.eq_any(&sector.agreements));
+        in sector |sector| t::id.eq_any(agreements_in!(sector)));
     Ok(())
 }
 

@@ -21,7 +21,7 @@ use crate::db::{Conn, backend};
 use crate::error::{Error, Fault, Problem, Result, taken};
 use crate::history::Action;
 use crate::msg;
-use crate::resources::audit_events::store::id_of;
+use crate::resources::audit_events::store::{decoded, id_of};
 use crate::text::Msg;
 use crate::transfer::references;
 
@@ -38,17 +38,23 @@ pub struct Deletion {
     pub state: Value,
 }
 
-/// The deletion of a record; `None` where it exists, or never existed.
+/// The deletion of a record; `None` where it exists, never existed, or was deleted by an event that cannot be decoded.
 pub fn find(conn: &mut Conn, kind: &'static Kind, id: i64) -> Result<Option<Deletion>> {
-    type Last = (Action, Instant, String, Option<String>);
+    type Last = (i64, Action, Instant, String, Option<String>);
     let last: Option<Last> = audit_events::table
         .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id)))
         .order(audit_events::id.desc())
-        .select((audit_events::action, audit_events::at, audit_events::actor, audit_events::before_json))
+        .select((
+            audit_events::id,
+            audit_events::action,
+            audit_events::at,
+            audit_events::actor,
+            audit_events::before_json,
+        ))
         .first(conn)
         .optional()?;
-    let Some((Action::Delete, at, actor, Some(before))) = last else { return Ok(None) };
-    Ok(Some(Deletion { id, at, actor, state: serde_json::from_str(&before)? }))
+    let Some((event, Action::Delete, at, actor, Some(before))) = last else { return Ok(None) };
+    Ok(decoded(event, &before).map(|state| Deletion { id, at, actor, state }))
 }
 
 /// Those of the codes that a deleted record has or had, and the ids of these records.

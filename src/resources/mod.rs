@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod citations;
 pub mod deleted;
 pub(crate) mod merge;
+mod reading;
 pub mod record;
 mod rows;
 mod tx;
@@ -17,6 +18,7 @@ macro_rules! resources {
         pub mod api_keys;
         pub mod audit_events;
         pub mod calendar_keys;
+        pub mod refusals;
         pub mod webhooks;
 
         /// Every kind of record that a bundle may bring.
@@ -28,6 +30,7 @@ macro_rules! resources {
             api_keys::api::mount(config);
             audit_events::api::mount(config);
             calendar_keys::api::mount(config);
+            refusals::api::mount(config);
             webhooks::api::mount(config);
         }
 
@@ -110,6 +113,31 @@ macro_rules! resources {
         ) -> crate::error::Result<Vec<serde_json::Value>> {
             match path {
                 $(path if path == $module::KIND.path => record::for_bundle::<$module::$resource>(conn, ids, view),)+
+                other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
+            }
+        }
+
+        /// The texts that the search index must hold of these records, of any of [`kinds`].
+        pub fn search_bodies(
+            conn: &mut crate::db::Conn,
+            contract: &crate::contract::Contract,
+            path: &str,
+            ids: &[i64],
+            view: record::View,
+        ) -> crate::error::Result<Vec<(i64, String)>> {
+            match path {
+                $(path if path == $module::KIND.path => {
+                    record::search_bodies::<$module::$resource>(conn, contract, ids, view)
+                })+
+                path if path == api_keys::KIND.path => {
+                    record::search_bodies::<api_keys::ApiKeys>(conn, contract, ids, view)
+                }
+                path if path == calendar_keys::KIND.path => {
+                    record::search_bodies::<calendar_keys::CalendarKeys>(conn, contract, ids, view)
+                }
+                path if path == webhooks::KIND.path => {
+                    record::search_bodies::<webhooks::Webhooks>(conn, contract, ids, view)
+                }
                 other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
             }
         }

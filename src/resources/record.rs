@@ -15,6 +15,7 @@ use super::citations::{self, NewCitation};
 use super::deleted::refuse_reuse;
 use super::merge::{differences, merge, writable};
 use crate::access::{Role, Scope};
+use crate::db::backend::Edges;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
@@ -24,6 +25,7 @@ use crate::error::{Error, Faults, Problem, Result};
 use crate::history::{Action, Event};
 use crate::{msg, rules};
 
+pub use super::reading::{each_page, for_bundle, load_all, search_bodies};
 pub use super::tx::Tx;
 
 /// Whose eyes and which date a record is read with.
@@ -190,32 +192,6 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
     Ok(())
 }
 
-/// Records by id, as they are read, with what a file must say of them besides.
-pub fn for_bundle<R: Resource>(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Value>> {
-    let mut records = Vec::with_capacity(ids.len());
-    for read in R::load(conn, ids, view)? {
-        let mut record = serde_json::to_value(read)?;
-        R::complete(&mut record);
-        records.push(record);
-    }
-    Ok(records)
-}
-
-/// Every record that a filter covers; read page by page, so that the filter asks for the order of ids.
-pub fn load_all<R: Resource>(conn: &mut Conn, filter: &R::Filter, view: View) -> Result<Vec<R::Read>> {
-    let mut all = Vec::new();
-    let mut after = None;
-    loop {
-        let request = PageRequest { limit: 1_000, after, count: false, list: String::new() };
-        let page = R::page(conn, filter, &request, view)?;
-        all.extend(R::load(conn, &page.ids, view)?);
-        after = page.next;
-        if after.is_none() {
-            return Ok(all);
-        }
-    }
-}
-
 /// Locks a record for a change; refuses who may not write it, and a stale precondition.
 pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<(i64, R::Read)> {
     tx.actor.require_writer()?;
@@ -342,27 +318,40 @@ pub fn remember(
     tx.tell(event);
 }
 
-/// Follows a tree upwards from `start`; a fault when `id` is among what is above. Changes to trees of one kind take turns,
-/// because two of them could close a circle that neither sees.
+/// How many records a change may refer to through others: beyond any tree or plan that people keep, and a few
+/// milliseconds to walk.
+pub const REACHABLE_MAX: usize = 10_000;
+
+/// Refuses new references of the record `id` to others of its kind that lead back to it, or to more than
+/// [`REACHABLE_MAX`] records. References that it `had` were checked when they were made. Changes to the graph of one kind
+/// take turns, because two of them could close a cycle that neither sees.
 pub fn no_cycle(
     conn: &mut Conn,
     faults: &mut Faults,
     kind: &Kind,
+    edges: Edges,
     pointer: &str,
     id: i64,
-    start: Option<i64>,
-    parent_of: impl Fn(&mut Conn, i64) -> QueryResult<Option<i64>>,
+    (had, refers_to): (&[i64], &[i64]),
 ) -> Result<()> {
-    if start.is_some() {
-        backend::lock_kind(conn, kind.name)?;
+    let new: Vec<i64> = refers_to.iter().copied().filter(|id| !had.contains(id)).collect();
+    if new.is_empty() {
+        return Ok(());
     }
-    let mut above = start;
-    while let Some(current) = above {
-        if current == id {
-            faults.push(pointer, "cycle", msg!("会形成循环引用。", "would make the record its own ancestor"));
-            return Ok(());
-        }
-        above = parent_of(conn, current)?;
+    backend::lock_kind(conn, kind.name)?;
+    let most = REACHABLE_MAX + 1;
+    let reached = backend::reachable(conn, edges, &new, i64::try_from(most).map_err(Error::unexpected)?)?;
+    if reached.contains(&id) {
+        faults.push(pointer, "cycle", msg!("会形成循环引用。", "would lead back to the record itself"));
+    } else if reached.len() == most {
+        faults.push(
+            pointer,
+            "too_many_reached",
+            msg!(
+                "经由其他记录引用的记录超过 {REACHABLE_MAX} 条。",
+                "leads to more than {REACHABLE_MAX} records, directly or through others"
+            ),
+        );
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::db::reference::Kind;
 use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, backend};
 use crate::error::{Error, Faults, Result};
-use crate::history::{Action, Event, chain};
+use crate::history::{Action, Event, chain, pending};
 use crate::spool::Spool;
 
 /// A write's transaction, and who makes it. [`Tx::run`] is the only way to one, so that what was written cannot miss the
@@ -29,8 +29,10 @@ pub struct Tx<'a> {
     pub today: NaiveDate,
     /// What the history will be told when the work is done.
     events: Vec<Event>,
-    /// What it will be told before those, where there are many: on PostgreSQL, where the history is written last.
+    /// Events before those, where there are many: on PostgreSQL, where they are written last ([`pending`]).
     settled: Option<Spool<Event>>,
+    /// Whether the work is undone at its end, so that it needs no audit events.
+    is_rehearsal: bool,
     /// What references led to, where many records are written together.
     known: Option<Known>,
     /// The deleted record that the next row is inserted as.
@@ -72,18 +74,40 @@ impl Tx<'_> {
         today: NaiveDate,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        if !backend::in_transaction(conn).map_err(Error::from)? {
-            return Err(Error::unexpected("a write without a transaction").into());
-        }
-        let now = Instant::now();
-        let (events, settled, known, restored) = (Vec::new(), None, None, None);
-        let mut tx = Tx { conn, actor, request_id, contract, now, today, events, settled, known, restored };
+        let mut tx = Tx::begin(conn, actor, request_id, contract, today, false)?;
         let value = work(&mut tx)?;
         match &mut tx.settled {
             None => chain::append(tx.conn, tx.events.into_iter().map(Ok))?,
-            Some(settled) => chain::append(tx.conn, settled.read()?.chain(tx.events.into_iter().map(Ok)))?,
+            Some(settled) => pending::defer(tx.conn, settled.read()?.chain(tx.events.into_iter().map(Ok)))?,
         }
         Ok(value)
+    }
+
+    /// Does a work in the transaction that is under way, which its caller rolls back: no audit events are written.
+    pub fn rehearse<T, E: From<Error>>(
+        conn: &mut Conn,
+        actor: &Actor,
+        request_id: &str,
+        contract: &Arc<Contract>,
+        today: NaiveDate,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        work(&mut Tx::begin(conn, actor, request_id, contract, today, true)?)
+    }
+
+    fn begin<'a>(
+        conn: &'a mut Conn,
+        actor: &'a Actor,
+        request_id: &'a str,
+        contract: &'a Arc<Contract>,
+        today: NaiveDate,
+        is_rehearsal: bool,
+    ) -> Result<Tx<'a>> {
+        if !backend::in_transaction(conn)? {
+            return Err(Error::unexpected("a write without a transaction"));
+        }
+        let (now, events, settled, known, restored) = (Instant::now(), Vec::new(), None, None, None);
+        Ok(Tx { conn, actor, request_id, contract, now, today, events, settled, is_rehearsal, known, restored })
     }
 
     /// Says that many records will be written: what their references lead to is then remembered. Nothing that a
@@ -96,6 +120,10 @@ impl Tx<'_> {
     /// undone with a part of the work.
     pub fn settle(&mut self) -> Result<()> {
         if self.events.len() < EVENTS_IN_MEMORY {
+            return Ok(());
+        }
+        if self.is_rehearsal {
+            self.events.clear();
             return Ok(());
         }
         // SQLite's one writer has no turn to wait for, and none to keep from others ([`chain::append`]).
@@ -161,8 +189,8 @@ impl Tx<'_> {
         let told = events.len();
         let mut known = self.known.take();
         let restored = self.restored.clone();
-        let Tx { conn, actor, request_id, contract, now, today, .. } = self;
-        let (now, today) = (*now, *today);
+        let Tx { conn, actor, request_id, contract, now, today, is_rehearsal, .. } = self;
+        let (now, today, is_rehearsal) = (*now, *today, *is_rehearsal);
         let done = conn.transaction(|conn| {
             let (events_so_far, known_so_far) = (std::mem::take(&mut events), known.take());
             let mut tx = Tx {
@@ -174,6 +202,7 @@ impl Tx<'_> {
                 today,
                 events: events_so_far,
                 settled: None,
+                is_rehearsal,
                 known: known_so_far,
                 restored,
             };

@@ -53,12 +53,23 @@ impl Cell {
     }
 }
 
-/// Whether a spreadsheet could take a text for a formula, once any `'` in front are gone.
-fn looks_like_formula(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+/// What a formula begins with. Spreadsheets set to a Chinese or Japanese locale take the full-width forms as well.
+const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
+/// Letters that a spreadsheet may drop in front of a formula: blanks of any width, line breaks and other control characters.
+fn is_dropped(letter: char) -> bool {
+    letter.is_whitespace() || letter.is_control() || letter == '\u{feff}'
 }
 
-/// A text that no spreadsheet takes for a formula: one `'` more in front of what could be one.
+/// Whether a spreadsheet could take a text for a formula, once any `'` in front are gone. A tab or a line break in front
+/// counts by itself: a program that pastes the text splits the cell there.
+fn looks_like_formula(text: &str) -> bool {
+    let text = text.trim_start_matches('\'');
+    text.starts_with(['\t', '\r', '\n']) || text.trim_start_matches(is_dropped).starts_with(FORMULA_STARTS)
+}
+
+/// A text that no spreadsheet takes for a formula: one `'` more in front of what could be one. [`restore`] takes it away
+/// again.
 pub fn defuse(text: String) -> String {
     if looks_like_formula(&text) { format!("'{text}") } else { text }
 }
@@ -86,6 +97,8 @@ pub fn written(column: &Column, record: &Value, language: Language) -> Cell {
         (Shape::Integer | Shape::Number, Value::Number(number)) => of_number(number),
         (Shape::Decimal, Value::String(text)) => match text.parse::<f64>() {
             Ok(number) if plain(&number_text(number)) == plain(text) => Cell::Number(number),
+            // More digits than a float holds, which are a number all the same, a negative one too.
+            _ if plain(text).is_some() => Cell::Text(text.clone()),
             _ => words(text.clone()),
         },
         (Shape::Choice(choices), Value::String(value)) => words(word_of(choices, value, language)),

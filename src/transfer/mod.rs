@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::access::Actor;
+use crate::access::{Actor, revoked};
 use crate::contract::Contract;
 use crate::db::Conn;
 use crate::error::{Error, Result};
@@ -72,9 +72,14 @@ impl From<diesel::result::Error> for Refusal {
 }
 
 impl Import<'_> {
+    /// An error where the key was revoked under which this is done.
+    pub fn require_key(&self, conn: &mut Conn) -> Result<()> {
+        revoked::require_unrevoked(conn, self.actor)
+    }
+
     /// Says what applying would do, by doing it in the transaction that is under way: the caller undoes that.
     pub fn plan(&self, conn: &mut Conn, gathered: &mut Gathered, report: &mut dyn Report) -> Result<Plan> {
-        Tx::run(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+        Tx::rehearse(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
             engine::bring_in(tx, self.options, gathered, report)
         })
     }
@@ -88,7 +93,9 @@ impl Import<'_> {
         planned_on: Option<&str>,
         report: &mut dyn Report,
     ) -> Result<Plan, Refusal> {
-        let plan = self.plan(conn, gathered, report)?;
+        let plan = Tx::run(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+            engine::bring_in(tx, self.options, gathered, report)
+        })?;
         if planned_on.is_some_and(|planned_on| planned_on != plan.state_sha256) {
             return Err(Refusal::Stale(plan));
         }

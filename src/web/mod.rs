@@ -12,7 +12,7 @@ use askama::Template;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::error::{Error, Result};
-use crate::http::{AppState, Call};
+use crate::http::Call;
 use crate::reports::scorecard::{self, Figures};
 use crate::resources::pairings::Pairings;
 use crate::resources::pairings::Role;
@@ -56,11 +56,10 @@ pub fn mount(config: &mut web::ServiceConfig) {
 }
 
 /// How the pairings stand today, for who opens the address in a browser.
-async fn home(call: Call, state: web::Data<AppState>) -> Result<HttpResponse> {
+async fn home(call: Call) -> Result<HttpResponse> {
     let language = call.language();
     let view = View { as_of: call.today() };
-    let pairings = state
-        .store
+    let pairings = call
         .read(move |conn: &mut Conn| {
             let filter: PairingFilter = serde_json::from_value(serde_json::json!({}))?;
             let request = PageRequest { limit: SHOWN, after: None, count: false, list: String::new() };

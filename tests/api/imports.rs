@@ -347,9 +347,9 @@ fn what_nobody_works_on_is_marked_as_interrupted_and_can_be_planned_again() {
         let now = Instant::now();
         let interrupted = runs::interrupt_abandoned(&mut conn, now, &["gone".to_owned()]).expect("it works");
         assert_eq!(interrupted, 0, "one's own runs are not abandoned");
-        backend::begin_batch(&mut conn).expect("a transaction");
+        backend::begin_write(&mut conn, backend::BEGIN).expect("a transaction");
         assert_eq!(runs::interrupt_abandoned(&mut conn, now, &[]).expect("it works"), 1);
-        backend::commit_batch(&mut conn).expect("a commit");
+        backend::commit(&mut conn).expect("a commit");
         let read = client.get(&format!("imports/{id}")).await.expect(200).body;
         assert_eq!(read["status"], "interrupted");
         assert!(read["failure"]["zh"].is_string());

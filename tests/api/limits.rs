@@ -1,13 +1,16 @@
 //! What one client may ask: requests a minute of an address and of a key, keys tried, requests at one time.
 
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
+use actix_web::body::to_bytes;
 use actix_web::http::Method;
 use actix_web::rt::spawn;
 use pairing_tracker::access::Role;
 use pairing_tracker::db::Conn;
 use pairing_tracker::error::Error;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::common::builders::operations;
 use crate::common::client::Answer;
@@ -217,6 +220,33 @@ fn requests_at_one_time_have_their_limits() {
 }
 
 #[test]
+fn when_all_streams_are_taken_a_newcomer_gets_a_place_of_whoever_has_most() {
+    on_each(|database| async move {
+        let client = database.client();
+        let key = |name: &str| client.with_key(database.key(name, Role::Viewer, &[]));
+        let mut streams = Vec::new();
+        for number in 0..16 {
+            let many = key(&format!("many-{number}"));
+            for _ in 0..8 {
+                let stream = many.open("audit-events?follow").await;
+                assert_eq!(stream.status(), 200);
+                streams.push(stream);
+            }
+            assert_eq!(many.open("audit-events?follow").await.status(), 429, "a key has eight");
+        }
+        let newcomer = key("newcomer");
+        let begun = newcomer.open("audit-events?follow").await;
+        assert_eq!(begun.status(), 200);
+        let given_up = streams.pop().expect("a stream");
+        let ended = timeout(Duration::from_secs(60), to_bytes(given_up.into_body())).await.expect("it ends");
+        assert_eq!(ended.expect("it ends well"), "retry: 1000\n\n");
+        // The control: one that was not given up goes on.
+        let kept = streams.swap_remove(0);
+        assert!(timeout(Duration::from_millis(200), to_bytes(kept.into_body())).await.is_err());
+    });
+}
+
+#[test]
 fn who_waits_for_the_database_is_sent_away_in_time() {
     on_each(|database| async move {
         let client: Client = database.client_with(|settings| settings.connections = 1).anonymous();
@@ -236,7 +266,10 @@ fn who_waits_for_the_database_is_sent_away_in_time() {
         settle().await;
         // The line is full; those in it still wait.
         let unavailable = |answer: Answer| assert_eq!(answer.expect(503).header("retry-after"), "1");
-        unavailable(client.get("/readyz").await);
+        unavailable(client.get("pairings/none-64").await);
+        // What monitors ask, and who holds a key, waits behind none of them.
+        client.get("/readyz").await.expect(200);
+        client.with_key(database.key("viewer", Role::Viewer, &[])).get("/healthz").await.expect(200);
         assert!(waiting.iter().all(|task| !task.is_finished()));
         for task in waiting {
             unavailable(task.await.expect("it ends"));

@@ -171,6 +171,37 @@ fn a_change_needs_the_tag_that_was_read() {
 }
 
 #[test]
+fn lists_of_tags_are_read_as_the_grammar_has_them() {
+    on_each(|database| async move {
+        let client = database.client();
+        let current = client.get(SECTOR).await.header("etag").to_owned();
+        let change = json!({ "vocabulary": "a" });
+        for (lines, status) in [
+            (vec![format!("W/{current}")], 412),
+            (vec![format!("W/{current}, \"0-0\"")], 412),
+            (vec![" , ,".to_owned()], 412),
+            (vec!["\"a,b\"".to_owned()], 412),
+            (vec![format!("\"a b\", {current}")], 400),
+            (vec![format!("*, {current}")], 400),
+            (vec!["*".to_owned(), current.clone()], 400),
+            (vec![current.trim_end_matches('"').to_owned()], 400),
+            (vec![format!(", \"0-0\",,\tW/\"x\" ,{current},")], 200),
+        ] {
+            let headers: Vec<(&str, &str)> = lines.iter().map(|line| ("If-Match", line.as_str())).collect();
+            client.send(Method::PATCH, SECTOR, &headers, Some(change.clone())).await.expect(status);
+        }
+        let current = client.get(SECTOR).await.header("etag").to_owned();
+        for lines in [vec!["\"0-0\"", current.as_str()], vec![format!(",\"a,b\",, W/{current}").as_str()]] {
+            let headers: Vec<(&str, &str)> = lines.iter().map(|line| ("If-None-Match", *line)).collect();
+            let known = client.send(Method::GET, SECTOR, &headers, None).await.expect(304);
+            assert_eq!(known.header("etag"), current, "{lines:?}");
+        }
+        let headers = [("If-Match", "\"0-0\""), ("If-Match", current.as_str())];
+        client.send(Method::PATCH, SECTOR, &headers, Some(json!({ "vocabulary": "b" }))).await.expect(200);
+    });
+}
+
+#[test]
 fn a_patch_clears_what_is_null_and_leaves_what_is_absent() {
     on_each(|database| async move {
         let client = database.client();
@@ -316,9 +347,9 @@ fn an_answer_tells_its_request_and_is_safe_to_show() {
         let events = walk(&client, "sectors/talent/history", "", 100).await;
         assert_eq!(events.last().map(|event| &event["request_id"]), Some(&json!("told")));
         for (method, path, allow) in [
-            (Method::PUT, "sectors", "GET, POST"),
-            (Method::POST, SECTOR, "DELETE, GET, PATCH"),
-            (Method::DELETE, "audit-events", "GET"),
+            (Method::PUT, "sectors", "GET, HEAD, POST"),
+            (Method::POST, SECTOR, "DELETE, GET, HEAD, PATCH"),
+            (Method::DELETE, "audit-events", "GET, HEAD"),
         ] {
             let refused = client.send(method, path, &[], None).await.expect(405);
             assert_eq!((refused.header("allow"), &refused.body["code"]), (allow, &json!("method_not_allowed")));

@@ -12,7 +12,7 @@ use crate::common::issuer::{
     AUDIENCE, Clock, Issuer, Mood, SigningKey, header, in_seconds, sign_with_secret, unsigned,
 };
 use crate::common::privacy::{FOREIGN, OWN};
-use crate::common::records::{create, milestone, with};
+use crate::common::records::{approved, commitment, create, milestone, with};
 use crate::common::{Client, Database, databases, on_each};
 
 fn role(role: &str, pairings: Value) -> Value {
@@ -131,7 +131,7 @@ fn claims_may_be_nested_and_named_otherwise() {
         holder.post("agreements", bare_agreement("own", OWN)).await.expect(201);
         holder.post("agreements", bare_agreement("foreign", FOREIGN)).await.expect(403);
         let history = holder.get("agreements/own/history").await.expect(200);
-        assert_eq!(history.body["items"][0]["actor"], "黎老师");
+        assert_eq!(history.body["items"][0]["actor"], "oidc:黎老师");
         assert_eq!(reads(&admin, &issuer.token(role("admin", Value::Null))).await, 403);
     });
 }
@@ -142,14 +142,48 @@ fn the_history_names_the_holder() {
         let issuer = Issuer::start();
         let admin = client(&database, &issuer, &Clock::new());
         for (code, claims, name) in [
-            ("named", json!({ "preferred_username": " 陈老师 " }), "陈老师"),
-            ("unnamed", json!({ "preferred_username": null, "sub": "7b1c" }), "7b1c"),
+            ("named", json!({ "preferred_username": " 陈老师 " }), "oidc:陈老师"),
+            ("unnamed", json!({ "preferred_username": null, "sub": "7b1c" }), "oidc:7b1c"),
+            ("operator", json!({ "preferred_username": "operator" }), "oidc:operator"),
+            ("as-a-key", json!({ "preferred_username": "tester" }), "oidc:tester"),
+            ("twice", json!({ "preferred_username": "oidc:tester" }), "oidc:oidc:tester"),
         ] {
             let holder = admin.with_key(issuer.token(with(role("admin", Value::Null), claims)));
             create(&holder, "sectors", json!({ "code": code, "name": { "zh": "行业" } })).await;
             let history = admin.get(&format!("sectors/{code}/history")).await.expect(200);
             assert_eq!(history.body["items"][0]["actor"], name);
         }
+    });
+}
+
+#[test]
+fn the_name_of_a_holder_passes_for_no_other() {
+    on_each(|database| async move {
+        let issuer = Issuer::start();
+        let admin = client(&database, &issuer, &Clock::new());
+        let claims = with(role("admin", Value::Null), json!({ "preferred_username": "tester", "sub": "s-1" }));
+        let holder = admin.with_key(issuer.token(claims));
+        create(&admin, "milestones", milestone("moved")).await;
+        let shown = "oidc:tester";
+        for (who, name, due_on) in [(&admin, "tester", "2022-07-01"), (&holder, shown, "2022-07-02")] {
+            who.patch("milestones/moved", json!({ "due_on": due_on, "reason": "改" })).await.expect(200);
+            let revisions = admin.get("milestones/moved/revisions").await.expect(200).body;
+            let last = revisions["items"].as_array().and_then(|items| items.last()).expect("a revision");
+            assert_eq!(last["revised_by"], name);
+        }
+        create(&holder, "commitments", commitment("teachers")).await;
+        let report = create(&holder, "progress-reports", approved("teachers", "2022-01-01", "2022-01-31", "1")).await;
+        assert_eq!((&report.body["submitted_by"], &report.body["reviewed_by"]), (&json!(shown), &json!(shown)));
+        let events = admin.get(&format!("audit-events?actor={shown}&entity=milestone")).await.expect(200).body;
+        assert_eq!(events["items"][0]["actor_id"], "subject:s-1");
+        // No key can be named so.
+        for name in [shown, "OIDC:x", "operator", " Service "] {
+            let refused = admin.post("api-keys", json!({ "name": name, "role": "viewer" })).await.expect(422);
+            assert_eq!(refused.faults(), [("/name".to_owned(), "reserved".to_owned())], "{name}");
+        }
+        let made = create(&admin, "api-keys", json!({ "name": "office", "role": "viewer" })).await.body;
+        let key = format!("api-keys/{}", made["key"]["code"].as_str().expect("a code"));
+        admin.patch(&key, json!({ "name": shown })).await.expect(422);
     });
 }
 

@@ -1,9 +1,11 @@
 //! The report as it would have printed: `recorded_at` gives, to the letter, what was answered at that instant.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::common::records::{agreement, create, milestone, with};
+use crate::common::records::{agreement, create, listed, milestone, project, with};
 use crate::common::{Client, on_each};
 
 const GROUPS: [&str; 6] = ["programme", "pairing", "sector", "agreement", "project", "member"];
@@ -181,5 +183,94 @@ fn the_day_of_the_instant_is_the_date_of_the_recorded_figures() {
         let card = client.get("reports/scorecard?recorded_at=2022-07-01T15:59:59Z&as_of=2022-06-30").await.expect(200);
         assert_eq!(card.body["recorded_as_of"], "2022-06-30");
         client.get("reports/scorecard?recorded_at=yesterday").await.expect(400);
+    });
+}
+
+/// A change of milestones or of what they belong to, drawn by chance; some are refused.
+fn drawn(random: &mut StdRng, number: usize) -> (&'static str, String, Value) {
+    let some = |random: &mut StdRng| format!("m-{}", random.random_range(0..8));
+    let day = |random: &mut StdRng| format!("2022-{:02}-15", random.random_range(1..=12));
+    match random.random_range(0..10) {
+        0..=2 => {
+            let mut new = milestone(&some(random));
+            new["due_on"] = json!(day(random));
+            match random.random_range(0..3) {
+                0 => new["agreement"] = json!("moving"),
+                1 => (new["agreement"], new["project"]) = (Value::Null, json!("work")),
+                _ => {}
+            }
+            ("POST", "milestones".to_owned(), new)
+        }
+        3..=5 => {
+            let progress = random.random_range(0..100);
+            let change = json!({ "status": "in_progress", "progress": progress, "note": number.to_string() });
+            ("PATCH", format!("milestones/{}", some(random)), change)
+        }
+        6 => {
+            let change = json!({ "due_on": day(random), "reason": "调整" });
+            ("PATCH", format!("milestones/{}", some(random)), change)
+        }
+        7 => ("DELETE", format!("milestones/{}", some(random)), Value::Null),
+        8 => {
+            let pairing = if random.random() { "xinhui-taishan" } else { "heshan-kaiping" };
+            ("PATCH", "agreements/moving".to_owned(), json!({ "pairing": pairing }))
+        }
+        _ => {
+            let agreement = random.random::<bool>().then_some("xinhui-taishan-framework-2022");
+            ("PATCH", "projects/work".to_owned(), json!({ "agreement": agreement }))
+        }
+    }
+}
+
+#[test]
+fn any_changes_of_milestones_leave_the_report_of_any_instant_as_it_was() {
+    on_each(|database| async move {
+        let client = database.client();
+        create(&client, "agreements", with(agreement("moving"), json!({ "parties": [] }))).await;
+        create(&client, "projects", project("work")).await;
+        let mut random = StdRng::seed_from_u64(14);
+        let mut printed_at = Vec::new();
+        for number in 0..60 {
+            let (method, path, body) = drawn(&mut random, number);
+            match method {
+                "POST" => client.post(&path, body).await,
+                "PATCH" => client.patch(&path, body).await,
+                _ => client.delete(&path).await,
+            };
+            if number % 3 == 0 {
+                let card = client
+                    .get(&format!("reports/scorecard?as_of={AS_OF}&limit=1000&group_by=agreement"))
+                    .await
+                    .expect(200);
+                printed_at.push((now(), card.body["overall"].clone(), rows(&card.body, "agreement", "figures")));
+            }
+        }
+        for (instant, overall, wanted) in printed_at {
+            for filter in ["", "&pairing=xinhui-taishan"] {
+                let path = format!(
+                    "reports/scorecard?as_of={AS_OF}&limit=1000&group_by=agreement&recorded_at={}{filter}",
+                    text(instant)
+                );
+                let card = client.get(&path).await.expect(200).body;
+                if filter.is_empty() {
+                    assert_eq!(card["recorded_overall"], overall, "at {instant}");
+                }
+                for (subject, figures) in rows(&card, "agreement", "recorded") {
+                    let then = wanted.iter().find(|(of, _)| *of == subject);
+                    if let Some((_, then)) = then.filter(|_| filter.is_empty()) {
+                        assert_eq!(figures, *then, "{subject} at {instant}");
+                    }
+                }
+            }
+            let mut parts = Vec::new();
+            for pairing in listed(&client, "pairings", "").await {
+                let path = format!("reports/scorecard?as_of={AS_OF}&pairing={pairing}&recorded_at={}", text(instant));
+                parts.push(client.get(&path).await.expect(200).body["recorded_overall"]["milestones"].clone());
+            }
+            for (status, count) in overall["milestones"].as_object().expect("counts") {
+                let sum: i64 = parts.iter().filter_map(|part| part[status].as_i64()).sum();
+                assert_eq!(json!(sum), *count, "{status} at {instant}");
+            }
+        }
     });
 }

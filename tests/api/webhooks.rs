@@ -156,7 +156,7 @@ fn webhooks_and_what_became_of_them_are_for_administrators() {
         let receiver = Receiver::start();
         let (hook, _) = hook(&admin, &receiver, json!({})).await;
         for (role, pairings) in [(Role::Editor, &[][..]), (Role::Editor, &["xinhui-taishan"]), (Role::Viewer, &[])] {
-            let other = admin.with_key(database.key("other", role, pairings));
+            let other = admin.with_key(database.key("another", role, pairings));
             for path in ["webhooks", &hook, &format!("{hook}/deliveries"), &format!("{hook}/history")] {
                 other.get(path).await.expect(403);
             }

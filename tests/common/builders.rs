@@ -138,7 +138,9 @@ pub async fn walk(client: &Client, path: &str, query: &str, limit: usize) -> Vec
         items.extend_from_slice(&found);
         match page.body["next_cursor"].as_str() {
             Some(next) => {
-                assert_eq!(found.len(), limit, "{path}: a page that is not the last is full");
+                // A page of events ends early where its events are large.
+                let may_be_short = path.ends_with("/history") || path.contains("audit-events");
+                assert!(found.len() == limit || may_be_short, "{path}: a page that is not the last is full");
                 assert_ne!(next, cursor, "{path}: the cursor moves");
                 cursor = next.to_owned();
             }

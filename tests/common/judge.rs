@@ -13,7 +13,7 @@ use super::CONTRACT;
 /// The judge of the suite, whose validators are compiled when they are first needed, and once.
 pub static JUDGE: LazyLock<Judge> = LazyLock::new(|| Judge::new(CONTRACT.document()));
 
-/// What any answer may have, and no document of an API lists: the fields of HTTP itself, and those that browsers obey.
+/// What any answer may have, and no document of an API lists: the fields of HTTP itself, and those that browsers and proxies obey.
 const GENERAL: &[&str] = &[
     "access-control-allow-headers",
     "access-control-allow-methods",
@@ -31,6 +31,7 @@ const GENERAL: &[&str] = &[
     "referrer-policy",
     "transfer-encoding",
     "vary",
+    "x-accel-buffering",
     "x-content-type-options",
     "x-frame-options",
 ];

@@ -4,6 +4,7 @@ pub mod builders;
 pub mod bundles;
 pub mod client;
 pub mod files;
+pub mod flood;
 pub mod issuer;
 pub mod judge;
 pub mod postgres;

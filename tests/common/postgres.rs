@@ -32,7 +32,8 @@ pub fn server() -> Option<&'static Server> {
     SERVER.as_ref()
 }
 
-fn binaries() -> Option<PathBuf> {
+/// The directory of the server's programs, where they are installed.
+pub fn binaries() -> Option<PathBuf> {
     let on_path =
         std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
     let mut candidates: Vec<PathBuf> = on_path.collect();
@@ -41,11 +42,15 @@ fn binaries() -> Option<PathBuf> {
         versions.sort();
         candidates.extend(versions.into_iter().rev());
     }
-    candidates.into_iter().find(|directory| directory.join("initdb").exists() && directory.join("postgres").exists())
+    let found = candidates
+        .into_iter()
+        .find(|directory| directory.join("initdb").exists() && directory.join("postgres").exists())?;
+    // Where links lead to is where all of the server's programs are.
+    Some(found.join("initdb").canonicalize().ok()?.parent()?.to_owned())
 }
 
 /// PostgreSQL refuses to run as root: there its commands run as another user.
-fn command(program: &Path) -> Command {
+pub fn command(program: &Path) -> Command {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     if !is_root {
         return Command::new(program);
@@ -60,7 +65,8 @@ fn command(program: &Path) -> Command {
     command
 }
 
-fn run(mut command: Command) {
+/// Runs a command that must succeed.
+pub fn run(mut command: Command) {
     let output = command.current_dir("/tmp").stdin(Stdio::null()).output().expect("the command starts");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }

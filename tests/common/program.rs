@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
+use pairing_tracker::config::DatabaseUrl;
+use pairing_tracker::db::{Conn, Manager};
 
 use super::judge::{JUDGE, Seen};
 use super::postgres;
@@ -86,6 +88,15 @@ pub fn databases() -> Vec<String> {
     std::iter::once(SQLITE.to_owned()).chain(server).collect()
 }
 
+/// A connection to the database that a URL of the program's names.
+pub fn connect(directory: &Path, url: &str) -> Conn {
+    let url = match url {
+        SQLITE => DatabaseUrl::Sqlite(directory.join("test.db")),
+        other => other.parse().expect("a URL"),
+    };
+    Manager::new(url).open().expect("a connection")
+}
+
 /// What can be read of a connection until its end, or until it is reset.
 pub fn answer_of(stream: &mut TcpStream) -> String {
     let (mut answer, mut part) = (Vec::new(), [0; 4096]);
@@ -138,7 +149,12 @@ impl Service {
 
     /// Starts it with variables of the environment.
     pub fn start_with(directory: &Path, args: &[&str], variables: &[(&str, &str)]) -> Service {
-        let mut command = program(directory, &[&["serve", "--listen", "127.0.0.1:0"], args].concat());
+        Service::start_program(PROGRAM, directory, args, variables)
+    }
+
+    /// Starts this build of it.
+    pub fn start_program(program: &str, directory: &Path, args: &[&str], variables: &[(&str, &str)]) -> Service {
+        let mut command = command(program, directory, &[&["serve", "--listen", "127.0.0.1:0"], args].concat());
         command.envs(variables.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let (sender, lines) = channel();
@@ -154,6 +170,12 @@ impl Service {
             service.told.push(line);
         }
         service
+    }
+
+    /// Ends it at once, as `kill -9` does.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it is killed");
+        self.child.wait().expect("it ends");
     }
 
     /// Waits until it says something with these words.
@@ -179,6 +201,11 @@ impl Service {
         // What it said before it stopped reading can still be read.
         let _ = stream.write_all(request);
         answer_of(&mut stream)
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The process's resident memory in KiB; only Linux says so.

@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use pairing_tracker::db::Conn;
 use pairing_tracker::db::schema::{
-    agreements, audit_events, commitments, funds, milestones, progress_reports, projects, transactions,
+    agreements, audit_events, commitments, funds, milestones, progress_reports, projects, request_refusals,
+    transactions,
 };
 use pairing_tracker::db::types::Instant;
 use pairing_tracker::history::Action;
@@ -16,6 +17,7 @@ const COMMITMENTS: i64 = 900;
 const REPORTS_A_COMMITMENT: i64 = 4;
 const EVENTS: i64 = 3_000;
 const TRANSACTIONS: i64 = 3_000;
+const REFUSALS: i64 = 3_000;
 
 pub fn day(offset: i64) -> NaiveDate {
     let first = NaiveDate::from_ymd_opt(2022, 1, 1).expect("a date");
@@ -73,8 +75,25 @@ pub fn fill(conn: &mut Conn) -> QueryResult<()> {
             ))
             .execute(conn)?;
     }
+    fill_refusals(conn)?;
     fill_reports(conn, first)?;
     fill_ledger(conn)
+}
+
+/// Refusals of one caller.
+fn fill_refusals(conn: &mut Conn) -> QueryResult<()> {
+    use request_refusals::dsl as r;
+    for number in 0..REFUSALS {
+        diesel::insert_into(r::request_refusals)
+            .values((
+                (r::hour.eq(instant(number)), r::first_at.eq(instant(number)), r::last_at.eq(instant(number))),
+                (r::network.eq(""), r::actor.eq("filler"), r::actor_id.eq("key:1"), r::code.eq("forbidden")),
+                (r::operation.eq("createSector"), r::method.eq("POST"), r::path.eq("/"), r::status.eq(Some(403))),
+                (r::request_id.eq("filler"), r::count.eq(1)),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
 }
 
 /// Commitments with their reports, most of them of one pairing.

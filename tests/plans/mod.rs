@@ -10,6 +10,8 @@
 //! list functions are called on a connection that notes what it is asked, for a first page and for a later one.
 
 mod data;
+mod outbox;
+mod recorded;
 
 use std::sync::{Arc, Mutex};
 
@@ -26,6 +28,7 @@ use pairing_tracker::resources::commitments::Commitments;
 use pairing_tracker::resources::milestones::Milestones;
 use pairing_tracker::resources::progress_reports::ProgressReports;
 use pairing_tracker::resources::record::{Resource, View};
+use pairing_tracker::resources::refusals::store as refusals;
 use pairing_tracker::resources::transactions::Transactions;
 use serde_json::{Value, json};
 
@@ -175,6 +178,17 @@ fn cases() -> Vec<Case> {
             ],
             sorts: &["at", "-at"],
         },
+        Case {
+            table: "request_refusals",
+            list: |conn, filter, page| refusals::page(conn, &serde_json::from_value(filter)?, page),
+            filters: vec![
+                all("nothing", json!({})),
+                all("operation", json!({ "operation": "createSector" })),
+                one("actor", "actor", json!({ "actor": "filler" })),
+                range("first_at", "first_at", "since", json!({ "first_from": since })),
+            ],
+            sorts: &["first_at", "-first_at"],
+        },
     ]
 }
 
@@ -182,7 +196,7 @@ fn cases() -> Vec<Case> {
 fn middle(sort: &str) -> Key {
     let value = match sort.trim_start_matches('-') {
         "due_on" | "signed_on" | "value_on" | "period_end_on" => day(700).to_string(),
-        "updated_at" | "at" => format!("{}T08:00:00.000000Z", day(700)),
+        "updated_at" | "at" | "first_at" => format!("{}T08:00:00.000000Z", day(700)),
         "code" => "agreement-2".to_owned(),
         _ => "150".to_owned(),
     };
@@ -191,6 +205,19 @@ fn middle(sort: &str) -> Key {
 
 /// The statement that reads a page of ids, as the list's own function sends it.
 fn statement(conn: &mut Conn, case: &Case, filter: &Value, sort: &str, after: Option<Key>) -> String {
+    let mut filter = filter.clone();
+    filter["sort"] = json!(sort);
+    let page = PageRequest { limit: 20, after, count: false, list: String::new() };
+    let mut found = statements(conn, |conn| {
+        (case.list)(conn, filter, &page).expect("the list is read");
+    });
+    found.retain(|text| text.contains(" ORDER BY ") && text.contains(" LIMIT "));
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+/// The statements that some work sends, without their values.
+fn statements(conn: &mut Conn, work: impl FnOnce(&mut Conn)) -> Vec<String> {
     let noted = Arc::new(Mutex::new(Vec::new()));
     let notes = noted.clone();
     conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -198,18 +225,10 @@ fn statement(conn: &mut Conn, case: &Case, filter: &Value, sort: &str, after: Op
             notes.lock().expect("no panic").push(query.to_string());
         }
     });
-    let mut filter = filter.clone();
-    filter["sort"] = json!(sort);
-    let page = PageRequest { limit: 20, after, count: false, list: String::new() };
-    (case.list)(conn, filter, &page).expect("the list is read");
+    work(conn);
     conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
     let noted = noted.lock().expect("no panic");
-    let found: Vec<&str> =
-        noted.iter().map(|text| text.split(" -- binds:").next().unwrap_or_default().trim()).collect();
-    let pages: Vec<&&str> =
-        found.iter().filter(|text| text.contains(" ORDER BY ") && text.contains(" LIMIT ")).collect();
-    assert_eq!(pages.len(), 1, "{found:?}");
-    (*pages[0]).to_owned()
+    noted.iter().map(|text| text.split(" -- binds:").next().unwrap_or_default().trim().to_owned()).collect()
 }
 
 /// A step of SQLite's plans.

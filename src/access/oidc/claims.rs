@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde_json::{Map, Value};
 
 use super::settings::OidcSettings;
-use crate::access::{Actor, Identity, Role};
+use crate::access::{Actor, Identity, Role, names};
 use crate::db::Conn;
 use crate::db::schema::pairings;
 use crate::db::types::Ref;
@@ -13,15 +13,13 @@ use crate::msg;
 
 /// The most characters of `sub` (OpenID Connect Core 1.0, 2).
 const SUBJECT_MAX: usize = 255;
-/// The most characters of a name, as of a key's.
-const NAME_MAX: usize = 200;
 
 /// The holder of a good token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The issuer's own name for the holder, which it gives to nobody else.
     pub subject: String,
-    /// The name that the history keeps.
+    /// The issuer's name for the holder, which others may have as well.
     pub name: String,
     pub role: Role,
     pub pairings: Pairings,
@@ -43,11 +41,11 @@ impl Holder {
             return Err("its sub is not 1 to 255 printable characters");
         }
         let name = claim(claims, &settings.name_claim).and_then(Value::as_str).unwrap_or_default();
-        if name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+        if name.chars().count() > names::NAME_MAX || name.contains(char::is_control) {
             return Err("its name is not at most 200 printable characters");
         }
         let name = match name.trim() {
-            "" => subject.chars().take(NAME_MAX).collect(),
+            "" => subject.chars().take(names::NAME_MAX).collect(),
             name => name.to_owned(),
         };
         let Some(role) = claim(claims, &settings.role_claim).and_then(highest_role) else { return Ok(None) };
@@ -70,7 +68,7 @@ impl Holder {
                 Some(pairings::table.filter(known).order(pairings::id).select(pairings::id).load(conn)?)
             }
         };
-        Ok(Actor { name, identity: Identity::Subject(subject), role, pairings })
+        Ok(Actor { name: names::of_token(&name), identity: Identity::Subject(subject), role, pairings })
     }
 }
 

@@ -1,11 +1,14 @@
 //! Bringing a database's schema up to date.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::Conn;
+use super::{Conn, Locked};
+use crate::db::{Verdict, locked};
 use crate::error::{Error, Result};
 
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -15,35 +18,49 @@ const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/po
 /// nothing else in that database uses.
 const MIGRATION_LOCK: i64 = 0x7061_6972_696e_6773;
 
+/// How long migrating waits for another process that migrates, or for a table that others use.
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// Brings the schema up to date; one process at a time. Refuses a database that a newer version has migrated.
 pub fn migrate(conn: &mut Conn) -> Result<usize> {
-    // Held from the first look on: looking makes the table in which the migrations are kept.
-    if let Conn::Postgres(conn) = conn {
-        conn.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")?;
-        diesel::sql_query("SELECT pg_advisory_lock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
-    }
-    let done = refuse_newer(conn).and_then(|()| {
-        match conn {
-            Conn::Sqlite(conn) => conn.run_pending_migrations(SQLITE_MIGRATIONS).map(|done| done.len()),
-            Conn::Postgres(conn) => conn.run_pending_migrations(POSTGRES_MIGRATIONS).map(|done| done.len()),
+    match conn {
+        // Looking needs no lock; a database that is up to date is not waited for.
+        Conn::Sqlite(_) => match pending_migrations(conn)?.is_empty() {
+            true => Ok(0),
+            false => locked::transaction(conn, PATIENCE, |conn| run_pending(conn).map(Verdict::Keep)),
+        },
+        Conn::Postgres(pg) => {
+            pg.batch_execute(&format!("SET statement_timeout = 0; SET lock_timeout = {}", PATIENCE.as_millis()))?;
+            // Held from the first look on: looking makes the table in which the migrations are kept.
+            locked::wait_for("the migration by another process", PATIENCE, || {
+                let locked = diesel::sql_query("SELECT pg_try_advisory_lock($1) AS locked")
+                    .bind::<BigInt, _>(MIGRATION_LOCK)
+                    .get_result::<Locked>(pg)?;
+                Ok(locked.locked.then_some(()))
+            })?;
+            let done = run_pending(conn);
+            if let Conn::Postgres(pg) = conn {
+                diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(pg)?;
+            }
+            done
         }
-        .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))
-    });
-    if let Conn::Postgres(conn) = conn {
-        diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
     }
-    done
+}
+
+fn run_pending(conn: &mut Conn) -> Result<usize> {
+    refuse_newer(conn)?;
+    match conn {
+        Conn::Sqlite(conn) => conn.run_pending_migrations(SQLITE_MIGRATIONS).map(|done| done.len()),
+        Conn::Postgres(conn) => conn.run_pending_migrations(POSTGRES_MIGRATIONS).map(|done| done.len()),
+    }
+    .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))
 }
 
 /// The migrations that the database lacks, by name.
 pub fn pending_migrations(conn: &mut Conn) -> Result<Vec<String>> {
     refuse_newer(conn)?;
     let applied = applied_migrations(conn)?;
-    Ok(embedded_migrations(conn)
-        .into_iter()
-        .filter(|(version, _)| !applied.contains(version))
-        .map(|(_, name)| name)
-        .collect())
+    Ok(lacking_migrations(conn.is_sqlite(), &applied))
 }
 
 /// Undoes every migration: for the test that each `down.sql` works.
@@ -64,21 +81,35 @@ fn applied_migrations(conn: &mut Conn) -> Result<Vec<String>> {
     .map_err(|e| Error::Unavailable(format!("cannot read the database: {e}")))
 }
 
-fn embedded_migrations(conn: &Conn) -> Vec<(String, String)> {
+/// The names of this program's migrations that are not among these versions.
+pub fn lacking_migrations(is_sqlite: bool, versions: &[String]) -> Vec<String> {
+    let all = embedded_migrations(is_sqlite).into_iter();
+    all.filter(|(version, _)| !versions.contains(version)).map(|(_, name)| name).collect()
+}
+
+/// The first of these migrations that this program does not have; a newer one made it.
+pub fn unknown_migration(is_sqlite: bool, versions: &[String]) -> Option<String> {
+    let known = embedded_migrations(is_sqlite);
+    versions.iter().find(|version| known.iter().all(|(k, _)| k != *version)).cloned()
+}
+
+/// The versions and names of this program's migrations.
+fn embedded_migrations(is_sqlite: bool) -> Vec<(String, String)> {
     use diesel::migration::{Migration, MigrationSource};
     fn named<DB: diesel::backend::Backend>(found: Vec<Box<dyn Migration<DB>>>) -> Vec<(String, String)> {
         found.iter().map(|m| (m.name().version().to_string(), m.name().to_string())).collect()
     }
-    match conn {
-        Conn::Sqlite(_) => MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE_MIGRATIONS).map(named),
-        Conn::Postgres(_) => MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES_MIGRATIONS).map(named),
+    if is_sqlite {
+        MigrationSource::<diesel::sqlite::Sqlite>::migrations(&SQLITE_MIGRATIONS).map(named)
+    } else {
+        MigrationSource::<diesel::pg::Pg>::migrations(&POSTGRES_MIGRATIONS).map(named)
     }
     .unwrap_or_default()
 }
 
 fn refuse_newer(conn: &mut Conn) -> Result<()> {
-    let known = embedded_migrations(conn);
-    match applied_migrations(conn)?.into_iter().find(|version| known.iter().all(|(k, _)| k != version)) {
+    let applied = applied_migrations(conn)?;
+    match unknown_migration(conn.is_sqlite(), &applied) {
         None => Ok(()),
         Some(version) => Err(Error::Unexpected(format!(
             "the database is newer than this program (it has migration {version}); use a newer pairing-tracker"

@@ -75,6 +75,100 @@ fn search_rowid(number: i64, id: i64) -> i64 {
     id * 64 + number
 }
 
+/// A row of the text index.
+#[derive(Clone)]
+pub struct SearchRow {
+    /// SQLite's rowid; 0 on PostgreSQL.
+    rowid: i64,
+    pub entity: String,
+    pub record_id: i64,
+}
+
+impl SearchRow {
+    /// Whether the row is where [`put_search_text`] puts the text of this record.
+    pub fn is_in_place(&self, conn: &Conn, number: i64) -> bool {
+        !conn.is_sqlite() || self.rowid == search_rowid(number, self.record_id)
+    }
+
+    /// Removes the row.
+    pub fn remove(&self, conn: &mut Conn) -> QueryResult<()> {
+        match conn {
+            Conn::Sqlite(conn) => diesel::sql_query("DELETE FROM search_texts WHERE rowid = ?")
+                .bind::<BigInt, _>(self.rowid)
+                .execute(conn)
+                .map(drop),
+            Conn::Postgres(_) => put_search_text(conn, &self.entity, 0, self.record_id, None),
+        }
+    }
+}
+
+#[derive(QueryableByName)]
+struct FoundRow {
+    #[diesel(sql_type = BigInt)]
+    place: i64,
+    #[diesel(sql_type = Text)]
+    entity: String,
+    #[diesel(sql_type = BigInt)]
+    record_id: i64,
+}
+
+/// The rows of the text index that follow one, in an order of their own.
+pub fn search_rows_after(conn: &mut Conn, after: Option<&SearchRow>, limit: i64) -> QueryResult<Vec<SearchRow>> {
+    let (rowid, entity, id) =
+        after.map_or((i64::MIN, "", i64::MIN), |row| (row.rowid, row.entity.as_str(), row.record_id));
+    let rows: Vec<FoundRow> = match conn {
+        Conn::Sqlite(conn) => diesel::sql_query(
+            "SELECT rowid AS place, entity, record_id FROM search_texts WHERE rowid > ? ORDER BY rowid LIMIT ?",
+        )
+        .bind::<BigInt, _>(rowid)
+        .bind::<BigInt, _>(limit)
+        .load(conn)?,
+        Conn::Postgres(conn) => diesel::sql_query(
+            "SELECT 0::bigint AS place, entity, record_id FROM search_texts WHERE (entity, record_id) > ($1, $2) \
+             ORDER BY entity, record_id LIMIT $3",
+        )
+        .bind::<Text, _>(entity)
+        .bind::<BigInt, _>(id)
+        .bind::<BigInt, _>(limit)
+        .load(conn)?,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| SearchRow { rowid: row.place, entity: row.entity, record_id: row.record_id })
+        .collect())
+}
+
+#[derive(QueryableByName)]
+struct FoundText {
+    #[diesel(sql_type = BigInt)]
+    record_id: i64,
+    #[diesel(sql_type = Text)]
+    body: String,
+}
+
+/// The texts that the index has of these records.
+pub fn search_texts(conn: &mut Conn, kind: &str, number: i64, ids: &[i64]) -> QueryResult<Vec<(i64, String)>> {
+    let rows: Vec<FoundText> = match conn {
+        Conn::Sqlite(conn) => {
+            let rowids: Vec<String> = ids.iter().map(|id| search_rowid(number, *id).to_string()).collect();
+            diesel::sql_query(
+                "SELECT record_id, body FROM search_texts \
+                 WHERE rowid IN (SELECT value FROM json_each(?)) AND entity = ?",
+            )
+            .bind::<Text, _>(format!("[{}]", rowids.join(",")))
+            .bind::<Text, _>(kind)
+            .load(conn)?
+        }
+        Conn::Postgres(conn) => {
+            diesel::sql_query("SELECT record_id, body FROM search_texts WHERE entity = $1 AND record_id = ANY($2)")
+                .bind::<Text, _>(kind)
+                .bind::<Array<BigInt>, _>(ids)
+                .load(conn)?
+        }
+    };
+    Ok(rows.into_iter().map(|row| (row.record_id, row.body)).collect())
+}
+
 /// How a backend asks its full-text index: SQL with two binds, the query and the kind, between three pieces.
 pub struct SearchSql {
     pub pieces: [&'static str; 3],

@@ -73,36 +73,32 @@ struct Row {
     pass_through: bool,
 }
 
-/// The entries that fit a filter and have a value date of `as_of` or earlier; of these pairings alone, where some are
-/// named.
-pub fn load(
+/// Entries that are in memory at a time.
+const TOGETHER: i64 = 2_000;
+
+/// Visits the entries that fit a filter and have a value date of `as_of` or earlier, some at a time.
+pub fn each(
     conn: &mut Conn,
     filter: &TransactionFilter,
-    pairings: Option<&[i64]>,
     as_of: NaiveDate,
-) -> Result<Vec<Booked>> {
+    mut visit: impl FnMut(&mut Conn, Vec<Booked>) -> Result<()>,
+) -> Result<()> {
     use transactions as t;
-    let chunks: Vec<Option<&[i64]>> = match pairings {
-        None => vec![None],
-        Some(ids) => ids.chunks(10_000).map(Some).collect(),
-    };
-    let mut rows: Vec<Row> = Vec::new();
-    for chunk in chunks {
-        let mut query = filtered(conn, filter)?.filter(t::value_on.le(as_of));
-        if let Some(ids) = chunk {
-            query = query.filter(t::pairing_id.eq_any(ids));
-        }
-        rows.extend(query.select(Row::as_select()).load(conn)?);
+    let mut after = 0;
+    loop {
+        let query = filtered(conn, filter)?.filter(t::value_on.le(as_of)).filter(t::id.gt(after));
+        let rows: Vec<Row> = query.order(t::id).limit(TOGETHER).select(Row::as_select()).load(conn)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id;
+        let reversed: Vec<i64> = rows.iter().filter_map(|row| row.reverses_id).collect();
+        let kinds: Vec<(i64, Kind)> = t::table.filter(t::id.eq_any(reversed)).select((t::id, t::kind)).load(conn)?;
+        let kinds: HashMap<i64, Kind> = kinds.into_iter().collect();
+        visit(conn, rows.into_iter().map(|row| booked(row, &kinds)).collect())?;
     }
-    // What a reversal reverses is among the rows, unless the filter asks for something that the two do not share.
-    let mut kinds: HashMap<i64, Kind> = rows.iter().map(|row| (row.id, row.kind)).collect();
-    let missing: Vec<i64> =
-        rows.iter().filter_map(|row| row.reverses_id).filter(|id| !kinds.contains_key(id)).collect();
-    for chunk in missing.chunks(10_000) {
-        let more: Vec<(i64, Kind)> = t::table.filter(t::id.eq_any(chunk)).select((t::id, t::kind)).load(conn)?;
-        kinds.extend(more);
-    }
-    let booked = |row: Row| Booked {
+}
+
+fn booked(row: Row, kinds: &HashMap<i64, Kind>) -> Booked {
+    Booked {
         entry: Entry {
             kind: row.kind,
             reversed_kind: row.reverses_id.and_then(|id| kinds.get(&id).copied()),
@@ -116,6 +112,15 @@ pub fn load(
         project_id: row.project_id,
         provider_id: row.provider_id,
         receiver_id: row.receiver_id,
-    };
-    Ok(rows.into_iter().map(booked).collect())
+    }
+}
+
+/// The entries that fit a filter and have a value date of `as_of` or earlier.
+pub fn load(conn: &mut Conn, filter: &TransactionFilter, as_of: NaiveDate) -> Result<Vec<Booked>> {
+    let mut all = Vec::new();
+    each(conn, filter, as_of, |_, booked| {
+        all.extend(booked);
+        Ok(())
+    })?;
+    Ok(all)
 }

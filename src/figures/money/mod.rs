@@ -12,9 +12,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use self::booked::{Booked, Shares, load, shares};
-use crate::db::decimal::Fen;
-use crate::error::{Error, Result};
+pub use self::booked::{Booked, Shares, each, load, shares};
+use crate::db::decimal::FenTotal;
 use crate::resources::transactions::Kind;
 
 /// What of a ledger entry is summed.
@@ -48,15 +47,15 @@ pub struct MoneyFigures {
     #[schema(max_length = 3, example = "CNY")]
     pub currency: String,
     /// What was pledged, less what of it was reversed.
-    pub pledged: Fen,
+    pub pledged: FenTotal,
     /// What was committed, less what of it was reversed.
-    pub committed: Fen,
+    pub committed: FenTotal,
     /// What was disbursed, less what of it was reversed.
-    pub disbursed: Fen,
+    pub disbursed: FenTotal,
     /// What was spent, less what of it was reversed.
-    pub spent: Fen,
+    pub spent: FenTotal,
     /// What passed through an organization on its way, less what of it was reversed; in none of the other sums.
-    pub passed_through: Fen,
+    pub passed_through: FenTotal,
     /// Whether more was disbursed than was committed.
     #[schema(example = false)]
     pub over_committed: bool,
@@ -85,18 +84,17 @@ impl Sums {
         self.transactions += 1;
     }
 
-    pub fn figures(&self, currency: &str) -> Result<MoneyFigures> {
-        let fen = |sum: i128| i64::try_from(sum).map(Fen).map_err(Error::unexpected);
-        Ok(MoneyFigures {
+    pub fn figures(&self, currency: &str) -> MoneyFigures {
+        MoneyFigures {
             currency: currency.to_owned(),
-            pledged: fen(self.pledged)?,
-            committed: fen(self.committed)?,
-            disbursed: fen(self.disbursed)?,
-            spent: fen(self.spent)?,
-            passed_through: fen(self.passed_through)?,
+            pledged: FenTotal(self.pledged),
+            committed: FenTotal(self.committed),
+            disbursed: FenTotal(self.disbursed),
+            spent: FenTotal(self.spent),
+            passed_through: FenTotal(self.passed_through),
             over_committed: self.disbursed > self.committed,
             transactions: self.transactions,
-        })
+        }
     }
 }
 
@@ -115,16 +113,17 @@ impl AddAssign<&Sums> for Sums {
 /// Splits an amount by shares without losing a fen: each part is rounded down, and what is left goes, a fen each, to
 /// the largest remainders, of equal ones to the first. No parts where the shares sum to nothing.
 pub fn split(amount: i64, shares: &[i64]) -> Vec<i64> {
-    let whole: i64 = shares.iter().sum();
+    let whole: i128 = shares.iter().map(|share| i128::from(*share)).sum();
     if whole == 0 {
         return Vec::new();
     }
-    // amount·share / whole, in steps that cannot overflow.
-    let (times, rest) = (amount / whole, amount % whole);
-    let mut parts: Vec<i64> = shares.iter().map(|share| times * share + rest * share / whole).collect();
+    // The product of two 64-bit numbers fits 128 bits.
+    let products: Vec<i128> = shares.iter().map(|share| i128::from(amount) * i128::from(*share)).collect();
+    // A part is no more than the amount, which is one of 64 bits.
+    let mut parts: Vec<i64> = products.iter().map(|product| i64::try_from(product / whole).unwrap_or(amount)).collect();
     let mut left = amount - parts.iter().sum::<i64>();
     let mut order: Vec<usize> = (0..shares.len()).collect();
-    order.sort_by_key(|index| Reverse(rest * shares[*index] % whole));
+    order.sort_by_key(|index| Reverse(products[*index] % whole));
     for index in order {
         if left == 0 {
             break;
@@ -246,10 +245,24 @@ mod tests {
 
     #[test]
     fn more_is_disbursed_than_committed_by_a_single_fen() {
-        let of = |committed, disbursed| Sums { committed, disbursed, ..Sums::default() }.figures("CNY").unwrap();
+        let of = |committed, disbursed| Sums { committed, disbursed, ..Sums::default() }.figures("CNY");
         assert!(!of(100, 100).over_committed);
         assert!(of(100, 101).over_committed);
         assert!(!of(0, 0).over_committed);
-        assert!(Sums { spent: i128::from(i64::MAX) + 1, ..Sums::default() }.figures("CNY").is_err());
+    }
+
+    #[test]
+    fn sums_are_exact_beyond_the_width_of_an_entry() {
+        let entry = Entry {
+            kind: Kind::Pledge,
+            reversed_kind: None,
+            amount: i64::MAX,
+            pass_through: false,
+            value_on: NaiveDate::default(),
+        };
+        let figures = sums(&[entry; 1_000]).figures("CNY");
+        assert_eq!(figures.pledged.to_string(), "92233720368547758070.00");
+        let figures = sums(&[reversal(&entry, i64::MAX); 1_000]).figures("CNY");
+        assert_eq!(figures.pledged.to_string(), "-92233720368547758070.00");
     }
 }

@@ -8,6 +8,7 @@
 mod budget;
 mod guesses;
 mod in_flight;
+mod streams;
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -24,6 +25,8 @@ pub use budget::Standing;
 use budget::{Budget, WINDOW};
 use guesses::Guesses;
 use in_flight::{Full, InFlight, Place};
+use streams::Streams;
+pub use streams::{StreamOwner, StreamPlace};
 
 use super::{AppState, connections, envelope, held, peer};
 use crate::config::Settings;
@@ -45,9 +48,9 @@ pub const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 const FILES_OF_ONE: u32 = 4;
 const FILES: u32 = 32;
 
-/// Streams without an end at one time: to one address, and to all.
-const STREAMS_OF_ONE: u32 = 8;
-const STREAMS: u32 = 128;
+/// Streams without an end at one time: to one client, and to all.
+const STREAMS_OF_ONE: usize = 8;
+const STREAMS: usize = 128;
 
 static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 static LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -59,7 +62,7 @@ pub struct Limits {
     guesses: Guesses,
     in_flight: Arc<InFlight>,
     files: Arc<InFlight>,
-    streams: Arc<InFlight>,
+    streams: Arc<Streams>,
 }
 
 /// How the budgets stand that a request was counted in, as an extension of the request.
@@ -78,7 +81,7 @@ impl Limits {
             guesses: Guesses::new(settings.wrong_keys_per_address),
             in_flight: InFlight::new(settings.in_flight_per_address, settings.in_flight),
             files: InFlight::new(FILES_OF_ONE, FILES),
-            streams: InFlight::new(STREAMS_OF_ONE, STREAMS),
+            streams: Streams::new(STREAMS_OF_ONE, STREAMS),
         }
     }
 
@@ -144,18 +147,28 @@ impl Limits {
         Limits::place(&self.files, address)
     }
 
-    /// A place for a stream without an end, until it is dropped.
-    pub fn enter_stream(&self, address: Option<IpAddr>) -> Result<Place> {
-        Limits::place(&self.streams, address)
+    /// Takes a place for a stream without an end, until it is dropped.
+    pub fn enter_stream(&self, client: StreamOwner) -> Result<StreamPlace> {
+        self.streams.enter(client).map_err(|full| match full {
+            Full::Service => Error::Unavailable("all streams are taken".to_owned()),
+            Full::Address => too_many_at_once(msg!(
+                "同一密钥或地址最多 {STREAMS_OF_ONE} 个流。",
+                "A key, or an address without one, may have {STREAMS_OF_ONE} streams."
+            )),
+        })
+    }
+
+    /// How many streams there are.
+    pub fn streams(&self) -> usize {
+        self.streams.count()
     }
 
     fn place(among: &Arc<InFlight>, address: Option<IpAddr>) -> Result<Place> {
         among.enter(address.map(peer::counted)).map_err(|full| match full {
             Full::Service => Error::Unavailable("too many requests are in flight".to_owned()),
-            Full::Address => Problem::new(429, "rate_limited", title())
-                .detail(msg!("此地址同时进行的请求过多。", "This address has too many requests in flight."))
-                .retry_after(1)
-                .into(),
+            Full::Address => {
+                too_many_at_once(msg!("此地址同时进行的请求过多。", "This address has too many requests in flight."))
+            }
         })
     }
 
@@ -168,6 +181,10 @@ impl Limits {
 
 fn title() -> Msg {
     msg!("请求过于频繁", "Too many requests")
+}
+
+fn too_many_at_once(detail: Msg) -> Error {
+    Problem::new(429, "rate_limited", title()).detail(detail).retry_after(1).into()
 }
 
 fn too_many(standing: Standing, detail: Msg) -> Error {

@@ -1,11 +1,10 @@
 //! What a scorecard sums: facts, whatever they were read from, and the groups that each of them counts in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
 use super::{Figures, GroupBy, Wanted};
-use crate::error::Result;
 use crate::figures::exchanges;
 use crate::figures::members::{self, Member, Places};
 use crate::figures::money::{self, Booked, Shares};
@@ -73,6 +72,30 @@ pub struct ExchangeFact {
     pub sending: Option<i64>,
     pub hosting: Option<i64>,
     pub fact: exchanges::Fact,
+}
+
+/// Sums over milestones by what they belong to, while they are read. Where the rows are members, also by the periods of
+/// their pairing in which its members are the same: within one, the day that a milestone is due makes no difference.
+pub struct Tallies {
+    by_member: bool,
+    sums: HashMap<Owner, Tally>,
+}
+
+impl Tallies {
+    pub fn new(by_member: bool) -> Tallies {
+        Tallies { by_member, sums: HashMap::new() }
+    }
+
+    /// Adds milestones of one owner that are due on `owner.due_on`, or on any day where the rows are no members.
+    pub fn add(&mut self, facts: &Facts, mut owner: Owner, tally: &Tally) {
+        let members = facts.pairings.get(&owner.pairing).map_or(&[][..], |pairing| &pairing.members);
+        owner.due_on = owner.due_on.filter(|_| self.by_member).map(|day| members::period_start(members, day));
+        *self.sums.entry(owner).or_default() += tally;
+    }
+
+    pub fn into_sums(self) -> Vec<(Owner, Tally)> {
+        self.sums.into_iter().collect()
+    }
 }
 
 /// One thing that counts.
@@ -262,9 +285,9 @@ impl Sums {
         }
     }
 
-    pub fn figures(&self, as_of: NaiveDate) -> Result<Figures> {
+    pub fn figures(&self, as_of: NaiveDate) -> Figures {
         let tally = &self.milestones;
-        Ok(Figures {
+        Figures {
             progress: tally.progress(),
             counted: tally.counted(),
             left_out: tally.counts.cancelled,
@@ -277,7 +300,7 @@ impl Sums {
             commitments: self.commitments,
             resolutions: self.resolutions,
             exchanges: self.exchanges.figures(),
-            funds: self.money.iter().map(|(currency, sums)| sums.figures(currency)).collect::<Result<_>>()?,
-        })
+            funds: self.money.iter().map(|(currency, sums)| sums.figures(currency)).collect(),
+        }
     }
 }

@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::Conn;
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::types::{Instant, Ref};
+use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::exchanges::ExchangeFigures;
 use crate::figures::money::MoneyFigures;
@@ -191,22 +191,15 @@ pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
             filter.recorded_at.map(|at| (Instant::from(at), as_of.unwrap_or(call.state.settings.day_of(at))));
         let as_of = as_of.unwrap_or(today);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let wanted = Wanted::resolve(conn, &filter)?;
-            let facts = present::load(conn, &wanted, as_of)?;
-            let (overall, rows) = sum(&facts, &wanted, as_of);
-            let (mut recorded_overall, mut recorded_rows) = (None, BTreeMap::new());
-            if let Some((at, as_of)) = recorded {
-                let facts = recorded::load(conn, &wanted, at, as_of)?;
-                let (overall, rows) = sum(&facts, &wanted, as_of);
-                (recorded_overall, recorded_rows) = (Some(overall.figures(as_of)?), rows);
-            }
-            let rows = rows_of(conn, &wanted, &facts, (rows, as_of), (recorded_rows, recorded.map(|(_, day)| day)))?;
+            let Computed { overall, recorded_overall, rows } =
+                // What changes while it is read would be counted twice, or not at all.
+                db::in_snapshot(conn, |conn| compute(conn, &filter, as_of, recorded))?;
             let (items, next, total) = page::cut_computed(rows, page);
             let beside = json!({
                 "as_of": as_of,
                 "recorded_at": recorded.map(|(at, _)| at),
                 "recorded_as_of": recorded.map(|(_, day)| day),
-                "overall": overall.figures(as_of)?,
+                "overall": overall,
                 "recorded_overall": recorded_overall,
             });
             Ok(Page::cut(&items, next, total)?.beside(beside))
@@ -215,12 +208,39 @@ pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
     .await
 }
 
+struct Computed {
+    overall: Figures,
+    recorded_overall: Option<Figures>,
+    rows: Vec<(Key, ScorecardRow)>,
+}
+
+/// Computes the figures for a date; and, where that is asked for, those that were recorded at an instant, for their date.
+fn compute(
+    conn: &mut Conn,
+    filter: &ScorecardFilter,
+    as_of: NaiveDate,
+    recorded: Option<(Instant, NaiveDate)>,
+) -> Result<Computed> {
+    let wanted = Wanted::resolve(conn, filter)?;
+    let facts = present::load(conn, &wanted, as_of)?;
+    let (overall, rows) = sum(&facts, &wanted, as_of);
+    let (mut recorded_overall, mut recorded_rows) = (None, BTreeMap::new());
+    if let Some((at, as_of)) = recorded {
+        let facts = recorded::load(conn, &wanted, at, as_of)?;
+        let (overall, rows) = sum(&facts, &wanted, as_of);
+        (recorded_overall, recorded_rows) = (Some(overall.figures(as_of)), rows);
+    }
+    let recorded_as_of = recorded.map(|(_, day)| day);
+    let rows = rows_of(conn, &wanted, &facts, (rows, as_of), (recorded_rows, recorded_as_of))?;
+    Ok(Computed { overall: overall.figures(as_of), recorded_overall, rows })
+}
+
 /// The figures of every pairing on a date, by its id.
 pub fn of_pairings(conn: &mut Conn, as_of: NaiveDate) -> Result<BTreeMap<i64, Figures>> {
     let wanted = Wanted { programme: None, pairing: None, sector: None, group_by: GroupBy::Pairing };
     let facts = present::load(conn, &wanted, as_of)?;
     let (_, rows) = sum(&facts, &wanted, as_of);
-    rows.into_iter().map(|(id, sums)| Ok((id, sums.figures(as_of)?))).collect()
+    Ok(rows.into_iter().map(|(id, sums)| (id, sums.figures(as_of))).collect())
 }
 
 /// What is asked for, by ids.
@@ -300,8 +320,8 @@ fn rows_of(
                 agreement: as_a(GroupBy::Agreement),
                 project: as_a(GroupBy::Project),
                 member: as_a(GroupBy::Member),
-                figures: now.get(&id).unwrap_or(&nothing).figures(as_of)?,
-                recorded: recorded_as_of.map(recorded).transpose()?,
+                figures: now.get(&id).unwrap_or(&nothing).figures(as_of),
+                recorded: recorded_as_of.map(recorded),
             };
             Ok((Key { value: format!("{id:019}"), id }, row))
         })

@@ -3,7 +3,9 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::facts::{AgreementFact, CommitmentFact, ExchangeFact, Facts, PairingFact, ProjectFact, ResolutionFact};
+use super::facts::{
+    AgreementFact, CommitmentFact, ExchangeFact, Facts, PairingFact, ProjectFact, ResolutionFact, Tallies,
+};
 use super::{GroupBy, Wanted};
 use crate::db::schema::{agreements as a, funds as f, pairings as p, projects as j};
 use crate::db::types::Ref;
@@ -34,26 +36,25 @@ pub fn load(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate) -> Result<Facts>
     let pairings: Vec<i64> = facts.pairings.keys().copied().collect();
     load_agreements(conn, &pairings, by_member, &mut facts)?;
     load_projects(conn, &pairings, &mut facts)?;
-    facts.milestones = tally::by_owner(conn, &pairings, by_member, as_of)?;
+    let mut tallies = Tallies::new(by_member);
+    tally::by_owner(conn, &pairings, by_member, None, as_of, |owner, tally| tallies.add(&facts, owner, &tally))?;
+    facts.milestones = tallies.into_sums();
 
     let view = View { as_of };
-    facts.commitments = covered::<Commitments>(conn, wanted, view)?
-        .into_iter()
-        .map(|one| CommitmentFact {
+    visit::<Commitments>(conn, wanted, view, |one| {
+        facts.commitments.push(CommitmentFact {
             pairing: one.pairing.id,
             agreement: one.agreement.id,
             sector: one.sector.map(|sector| sector.id),
             due_on: one.period_to_on,
             pace: one.pace,
-        })
-        .collect();
-    facts.resolutions = covered::<Resolutions>(conn, wanted, view)?
-        .into_iter()
-        .map(|one| ResolutionFact { pairing: one.pairing.id, due_on: one.due_on, state: one.state })
-        .collect();
-    facts.exchanges = covered::<Exchanges>(conn, wanted, view)?
-        .into_iter()
-        .map(|one| ExchangeFact {
+        });
+    })?;
+    visit::<Resolutions>(conn, wanted, view, |one| {
+        facts.resolutions.push(ResolutionFact { pairing: one.pairing.id, due_on: one.due_on, state: one.state });
+    })?;
+    visit::<Exchanges>(conn, wanted, view, |one| {
+        facts.exchanges.push(ExchangeFact {
             pairing: one.pairing.id,
             start_on: one.actual_start_on.or(one.planned_start_on),
             sending: one.sending.map(|sending| sending.id),
@@ -64,19 +65,22 @@ pub fn load(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate) -> Result<Facts>
                 headcount: one.headcount,
                 stage: one.stage,
             },
-        })
-        .collect();
+        });
+    })?;
     load_money(conn, wanted, as_of, &mut facts)?;
     Ok(facts)
 }
 
-/// Every record of a kind that the filter covers.
-fn covered<R: Resource>(conn: &mut Conn, wanted: &Wanted, view: View) -> Result<Vec<R::Read>> {
+/// Visits every record of a kind that the filter covers.
+fn visit<R: Resource>(conn: &mut Conn, wanted: &Wanted, view: View, mut add: impl FnMut(R::Read)) -> Result<()> {
     let reference = |id: Option<i64>| id.map(|id| id.to_string());
     let filter = serde_json::json!({
         "programme": reference(wanted.programme), "pairing": reference(wanted.pairing), "sort": "id"
     });
-    record::load_all::<R>(conn, &serde_json::from_value(filter)?, view)
+    record::each_page::<R>(conn, &serde_json::from_value(filter)?, view, |_, records| {
+        records.into_iter().for_each(&mut add);
+        Ok(())
+    })
 }
 
 fn load_pairings(conn: &mut Conn, wanted: &Wanted, facts: &mut Facts) -> Result<()> {
@@ -153,7 +157,7 @@ fn load_money(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate, facts: &mut Fa
         pairing: reference(wanted.pairing),
         ..TransactionFilter::default()
     };
-    facts.money = money::load(conn, &filter, None, as_of)?;
+    facts.money = money::load(conn, &filter, as_of)?;
     if wanted.is_by_sector() {
         facts.shares = money::shares(conn, &facts.money)?;
     }

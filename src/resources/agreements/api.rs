@@ -116,7 +116,8 @@ pub struct NewAgreement {
     #[serde(default)]
     #[schema(max_length = 200)]
     pub number: Option<String>,
-    /// The agreement of the same pairing that it hangs under.
+    /// The agreement of the same pairing that it hangs under. A change that leads back to the record, or to more than 10,000 records
+    /// through others, is refused (422).
     #[serde(default)]
     pub parent: Option<Ref>,
     /// The conference of the same pairing at which it was signed.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::api::{Agreement, AgreementFilter, NewAgreement, Party, Sort};
 use super::{Agreements, Kind, State, Status, parties, state};
 use crate::access::Scope;
+use crate::db::backend::Edges;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::{agreements, conferences as conferences_table};
@@ -69,6 +70,9 @@ impl Row {
 }
 
 type Query<'a> = agreements::BoxedQuery<'a, MultiBackend>;
+
+/// Which record is above which.
+const EDGES: Edges = Edges { table: "agreements", from: "id", to: "parent_id" };
 
 impl Resource for Agreements {
     type Read = Agreement;
@@ -195,9 +199,8 @@ impl Resource for Agreements {
         }
         if let Some((id, before)) = before {
             rules::transition(&mut faults, before.status, status, before.status.next());
-            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/parent", id, parent_id, |conn, id| {
-                agreements::table.find(id).select(agreements::parent_id).first(conn)
-            })?;
+            let had: Vec<i64> = before.parent.iter().map(|parent| parent.id).collect();
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, EDGES, "/parent", id, (&had, parent_id.as_slice()))?;
             if parent_id.is_some() || pairing_id != Some(before.pairing.id) {
                 require_no_children_elsewhere(tx.conn, &mut faults, id, pairing_id)?;
             }

@@ -62,7 +62,8 @@ pub struct ApiKey {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "administrators_are_of_all"))]
 pub struct NewApiKey {
-    /// Whose it is; the history keeps this name.
+    /// Whose it is, as the history and the records show it. Names that begin with `oidc:` (holders of tokens), and
+    /// `anonymous`, `operator`, `other` and `service`, are refused (422).
     #[schema(
         min_length = 1,
         max_length = 200,
@@ -218,8 +219,13 @@ async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result
 async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
-    call.post(actor, &serde_json::Value::Null, |tx| {
-        let key = store::revoke(tx, &Ref(reference.into_inner()))?;
+    let reference = Ref(reference.into_inner());
+    let (kind, asked) = (ApiKeys::KIND, reference.clone());
+    let found = call.read(move |conn| Ok(kind.find(conn, &asked)?)).await?;
+    // Until the database has it: an import may be in the way, perhaps of this very key.
+    let _refused = found.map(|id| call.state.revoked.refuse(id));
+    call.post(actor, &serde_json::Value::Null, move |tx| {
+        let key = store::revoke(tx, &reference)?;
         let (_, version) = ApiKeys::id_and_version(&key);
         Posted::done(version, &key)
     })

@@ -4,6 +4,7 @@
 //! never deleted, because the history names it: it is revoked. The whole key is shown once, when it is made.
 
 pub mod api;
+pub mod marks;
 pub mod store;
 
 use chrono::NaiveDate;

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::api::{ApiKey, ApiKeyFilter, NewApiKey};
 use super::{ApiKeys, Status};
 use crate::access::keys::Issued;
-use crate::access::{Role, Scope};
+use crate::access::{Role, Scope, names};
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::api_keys;
@@ -110,6 +110,17 @@ impl Resource for ApiKeys {
         let NewApiKey { name, role, pairings, expires_on, note, issued } = new;
         let mut faults = Faults::default();
         let named = pairings::KIND.resolve_all(tx.conn, &mut faults, "/pairings", &pairings)?;
+        let had = before.map(|(_, before)| before.name.as_str());
+        if had != Some(name.trim()) && names::is_reserved(&name) {
+            faults.push(
+                "/name",
+                "reserved",
+                msg!(
+                    "不能以 oidc: 开头，也不能是 anonymous、operator、other、service：这些名称属于其他来源。",
+                    "must not begin with `oidc:`, nor be anonymous, operator, other or service: these name actors of other origins"
+                ),
+            );
+        }
         let lasted = before.and_then(|(_, before)| before.expires_on);
         if expires_on != lasted && expires_on.is_some_and(|last| last < tx.today) {
             faults.push("/expires_on", "past", msg!("不能早于今天。", "must not be before today"));

@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{follow, store};
 use crate::db::Conn;
-use crate::db::page::PageRequest;
+use crate::db::page::{KeyValue, PageRequest};
 use crate::db::types::{Instant, Ref};
 use crate::error::Result;
 use crate::history::Action;
@@ -25,7 +25,8 @@ pub struct AuditEvent {
     pub id: i64,
     /// When it was written.
     pub at: Instant,
-    /// The name of the key that wrote it, or that was refused; `anonymous` without a key that is good.
+    /// The name of the key that wrote it, or that was refused; `oidc:` and the issuer's name for the holder of a token;
+    /// `anonymous` without a key or token that is good.
     #[schema(example = "operator")]
     pub actor: String,
     /// Which key that is, whatever its name: `key:` and its id, `operator`, or `service`; null for all but administrators.
@@ -44,11 +45,11 @@ pub struct AuditEvent {
     pub record_code: Option<String>,
     /// The reason that was given; the problem's code where requests were refused.
     pub reason: Option<String>,
-    /// The record before; null when it was created.
+    /// The record before the write; null when it was created, and where the stored text cannot be decoded.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub before: Option<Value>,
-    /// The record after; null when it was deleted. Where requests were refused: what was asked for, from which address, and
-    /// how often.
+    /// The record after the write; null when it was deleted, and where the stored text cannot be decoded. Where requests were
+    /// refused: the request, its address, and how often it was repeated.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub after: Option<Value>,
     /// Names the request in the service's log.
@@ -135,19 +136,13 @@ pub struct FollowParams {
 #[utoipa::path(
     get, path = "/audit-events", operation_id = "listAuditEvents", tag = "audit-events",
     summary = "List the history of all records · 全部变更历史",
-    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys and webhooks, and which requests were refused for want of a key or of what it allows (`entity=request`; equal ones are counted together).\n\nWith `follow` the answer is `text/event-stream`: each event once it is written, oldest first, `id` its number and `data` the event as in the list. A stream ends after five minutes, and when the service stops; a client that comes again with `Last-Event-ID` misses nothing. 全部记录的写入历史；管理员另可见密钥与推送的变更和被拒绝的请求。加 follow 则以 SSE 持续推送，断线后凭 Last-Event-ID 续传。",
+    description = "Every write to every record, newest first unless `sort` says otherwise. Administrators see here, too, what became of keys and webhooks. Refused requests are listed by `/refusals`; those that versions before 0.2.0 recorded here stay (`entity=request`).\n\nWith `follow` the answer is `text/event-stream`: each event once it is written, oldest first, `id` its number and `data` the event as in the list. A stream ends after five minutes, and when the service stops; a client that comes again with `Last-Event-ID` misses nothing. 全部记录的写入历史；管理员另可见密钥与推送的变更；被拒绝的请求见 /refusals。加 follow 则以 SSE 持续推送，断线后凭 Last-Event-ID 续传。",
     params(AuditEventFilter, PageParams, FollowParams),
     responses((status = 200, description = "A page of the history, or the stream of it.",
         content((AuditEventList = "application/json"), (String = "text/event-stream"))))
 )]
 #[get("/audit-events")]
 async fn list(call: Call) -> Result<HttpResponse> {
-    if call.sight().is_administrators() {
-        // So that whoever asks sees what was refused a moment ago; where that cannot be written, the rest can be read.
-        if let Err(error) = call.state.refusals.flush(&call.state.store).await {
-            tracing::warn!(%error, "cannot write refusals into the history; trying again");
-        }
-    }
     if let Some(followed) = follow::asked(&call)? {
         return follow::answer(&call, followed).await;
     }
@@ -155,7 +150,8 @@ async fn list(call: Call) -> Result<HttpResponse> {
         let filter: AuditEventFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &filter, page, &sight)?;
-            Page::new(&store::load(conn, &page.ids, &sight)?, page)
+            let (events, page) = store::load_page(conn, page, &sight, |event| event.at.to_key())?;
+            Ok(Page::of_values(events, page))
         })
     })
     .await

@@ -14,9 +14,10 @@ use tokio::time::Instant;
 use super::api::{AuditEvent, AuditEventFilter};
 use super::store;
 use crate::access::Sight;
-use crate::db::{Conn, Store};
+use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::http::export::{Body, Part};
+use crate::http::limits::StreamOwner;
 use crate::http::{Call, held, peer, typed};
 use crate::msg;
 
@@ -76,14 +77,20 @@ pub fn asked(call: &Call) -> Result<Option<Followed>> {
 
 /// Answers with the stream.
 pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
-    let place = call.state.limits.enter_stream(peer::of(&call.request))?;
+    let client = match &call.actor {
+        Some(actor) => StreamOwner::Key(actor.identity.to_string()),
+        None => StreamOwner::Address(peer::of(&call.request)),
+    };
+    let place = call.state.limits.enter_stream(client)?;
     let Followed { filter, after } = followed;
-    let mut stream = Stream { store: call.state.store.clone(), filter, sight: call.sight(), after: 0 };
+    let mut stream =
+        Stream { store: call.state.store.clone(), client: call.client(), filter, sight: call.sight(), after: 0 };
     // What is wrong with the request is told before the stream begins.
     stream.begin(after).await?;
     let (sender, parts) = channel(1);
     let mut stopping = call.state.stopping.subscribe();
     let request_id = call.request_id.clone();
+    let given_up = place.given_up();
     tokio::spawn(async move {
         tokio::select! {
             ended = stream.feed(&sender) => {
@@ -92,6 +99,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
                 }
             }
             _ = stopping.wait_for(|is_stopping| *is_stopping) => {}
+            () = given_up.notified() => {}
             () = sender.closed() => {}
         }
         // Who has gone away needs no word.
@@ -108,6 +116,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
 
 struct Stream {
     store: Store,
+    client: Client,
     filter: AuditEventFilter,
     sight: Sight,
     /// The number of the last event that was looked at.
@@ -119,7 +128,7 @@ impl Stream {
         let (filter, sight) = (self.filter.clone(), self.sight.clone());
         let newest = self
             .store
-            .read(move |conn: &mut Conn| {
+            .read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
                 let newest = store::newest(conn)?;
                 store::between(conn, &filter, newest, newest, 1, &sight)?;
                 Ok(newest)
@@ -162,11 +171,11 @@ impl Stream {
     /// Appends the events that come next; true where there may be more.
     async fn next(&mut self, text: &mut String) -> Result<bool> {
         let (filter, sight, after) = (self.filter.clone(), self.sight.clone(), self.after);
-        let read = self.store.read(move |conn: &mut Conn| {
+        let read = self.store.read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
             let up_to = store::newest(conn)?;
-            Ok((store::between(conn, &filter, after, up_to, TOGETHER, &sight)?, up_to))
+            store::between(conn, &filter, after, up_to, TOGETHER, &sight)
         });
-        let (events, up_to) = match read.await {
+        let store::Following { events, looked_at, is_more } = match read.await {
             // It is asked again with the next change, or the next word.
             Err(Error::Unavailable(cause)) => {
                 tracing::warn!(cause, "a stream of the history has to wait");
@@ -174,8 +183,7 @@ impl Stream {
             }
             read => read?,
         };
-        let is_more = events.len() as i64 == TOGETHER;
-        self.after = if is_more { events.last().map_or(up_to, |event| event.id) } else { up_to };
+        self.after = looked_at;
         for event in events {
             text.push_str(&message(&event)?);
         }

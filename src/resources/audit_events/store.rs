@@ -1,18 +1,20 @@
 //! The rows of the history, for reading.
 
 use diesel::prelude::*;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::api::{AuditEvent, AuditEventFilter, Sort};
 use crate::access::Sight;
 use crate::access::redaction::Hidden;
-use crate::db::page::{self, PageIds, PageRequest};
+use crate::db::page::{self, Key, PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::{audit_events, record_codes};
 use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Fault, Problem, Result};
-use crate::history::{API_KEY, Action, CALENDAR_KEY, REQUEST, WEBHOOK};
+use crate::history::{API_KEY, Action, CALENDAR_KEY, REQUEST, WEBHOOK, undecodable};
+use crate::resources::agreements;
 use crate::{keyset, msg, resources};
 
 #[derive(Queryable, Selectable)]
@@ -52,6 +54,15 @@ pub fn newest(conn: &mut Conn) -> Result<i64> {
     Ok(audit_events::table.select(diesel::dsl::max(audit_events::id)).get_result::<Option<i64>>(conn)?.unwrap_or(0))
 }
 
+/// Events that follow one, oldest first.
+pub struct Following {
+    pub events: Vec<AuditEvent>,
+    /// The last event that was looked at: the next ones follow it.
+    pub looked_at: i64,
+    /// Whether more may follow.
+    pub is_more: bool,
+}
+
 /// The first events after one, up to another, in the order in which they were written.
 pub fn between(
     conn: &mut Conn,
@@ -60,9 +71,9 @@ pub fn between(
     up_to: i64,
     limit: i64,
     sight: &Sight,
-) -> Result<Vec<AuditEvent>> {
+) -> Result<Following> {
     if is_hidden(filter, sight) {
-        return Ok(Vec::new());
+        return Ok(Following { events: Vec::new(), looked_at: up_to, is_more: false });
     }
     let record_id = record_of(conn, filter)?;
     let ids: Vec<i64> = narrowed(filter, record_id, sight)
@@ -71,7 +82,15 @@ pub fn between(
         .limit(limit)
         .select(audit_events::id)
         .load(conn)?;
-    load(conn, &ids, sight)
+    let mut events = Vec::new();
+    let looked_at = each_bounded(conn, &ids, sight, |event| {
+        events.push(event);
+        Ok(())
+    })?;
+    // An event that cannot be decoded was looked at as well.
+    let is_more = ids.len() as i64 == limit || looked_at < ids.len();
+    let last = looked_at.checked_sub(1).and_then(|index| ids.get(index)).filter(|_| is_more);
+    Ok(Following { events, looked_at: last.copied().unwrap_or(up_to), is_more })
 }
 
 /// Whether all that a filter asks for is for administrators alone, and the caller is none.
@@ -151,111 +170,199 @@ pub fn history(
     keyset!(conn, page, (), filtered, audit_events, { () => asc id: i64 })
 }
 
-/// A record as it stood at an instant; `None` where it was not there.
+/// A record as it stood at an instant; `None` where it did not exist, or where what is stored of it cannot be decoded.
 pub fn as_it_stood(conn: &mut Conn, kind: &'static Kind, id: i64, at: Instant) -> Result<Option<Value>> {
-    let state: Option<Option<String>> = audit_events::table
+    let state: Option<(i64, Option<String>)> = audit_events::table
         .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id)))
         .filter(audit_events::at.le(at))
         // What an amendment leaves in the history is the amendment.
         .filter(audit_events::action.ne(Action::Amend))
         .order(audit_events::id.desc())
-        .select(audit_events::after_json)
+        .select((audit_events::id, audit_events::after_json))
         .first(conn)
         .optional()?;
-    Ok(state.flatten().map(|text| serde_json::from_str(&text)).transpose()?)
+    Ok(state.and_then(|(event, text)| decoded(event, &text?)))
 }
 
-/// All records of a kind as they stood at an instant, by id.
-pub fn all_as_they_stood(conn: &mut Conn, kind: &'static Kind, at: Instant) -> Result<Vec<(i64, Value)>> {
-    let last = audit_events::table
-        .filter(audit_events::entity.eq(kind.name).and(audit_events::at.le(at)))
-        .filter(audit_events::action.ne(Action::Amend))
-        .group_by(audit_events::record_id)
-        .select(diesel::dsl::max(audit_events::id).assume_not_null());
-    let ids: Vec<i64> = last.load(conn)?;
-    states_after(conn, &ids)
+/// What an event stores as JSON; `None`, and reported, where it is none.
+pub fn decoded<T: DeserializeOwned>(event: i64, text: &str) -> Option<T> {
+    serde_json::from_str(text).map_err(|error| undecodable::report(event, &error)).ok()
 }
 
-/// Some records of a kind as they stood at an instant, by id; those that did not exist then are left out.
-pub fn as_they_stood(conn: &mut Conn, kind: &'static Kind, ids: &[i64], at: Instant) -> Result<Vec<(i64, Value)>> {
-    let mut records = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(10_000) {
-        let last = audit_events::table
-            .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq_any(chunk)))
-            .filter(audit_events::at.le(at).and(audit_events::action.ne(Action::Amend)))
+/// The records of a kind that were written up to an instant, each with its last event; `$narrow` is applied to the query.
+///
+/// Only agreements have amendments, whose events hold the amendment instead of the record. For every other kind an index has
+/// all that the conditions look at.
+macro_rules! last_events {
+    ($conn:expr, $kind:expr, $at:expr, |$written:ident| $narrowed:expr) => {{
+        let $written = audit_events::table
             .group_by(audit_events::record_id)
-            .select(diesel::dsl::max(audit_events::id).assume_not_null());
-        let last: Vec<i64> = last.load(conn)?;
-        records.extend(states_after(conn, &last)?);
-    }
-    Ok(records)
+            .select((audit_events::record_id, diesel::dsl::max(audit_events::id)))
+            .filter(audit_events::entity.eq($kind.name))
+            .filter(audit_events::at.le($at));
+        if $kind.name == agreements::KIND.name {
+            let $written = $written.filter(audit_events::action.ne(Action::Amend));
+            $narrowed.load($conn)?
+        } else {
+            $narrowed.load($conn)?
+        }
+    }};
 }
 
-/// The records as these events left them; those that were deleted are left out.
-fn states_after(conn: &mut Conn, events: &[i64]) -> Result<Vec<(i64, Value)>> {
-    let mut records = Vec::with_capacity(events.len());
-    for chunk in events.chunks(10_000) {
-        let rows: Vec<(i64, Option<String>)> = audit_events::table
-            .filter(audit_events::id.eq_any(chunk))
-            .order(audit_events::record_id)
-            .select((audit_events::record_id.assume_not_null(), audit_events::after_json))
-            .load(conn)?;
-        for (id, state) in rows {
-            if let Some(state) = state {
-                records.push((id, serde_json::from_str(&state)?));
-            }
+/// Visits every record of a kind as it stood at an instant, in the order of ids. Some hundred are in memory at a time, each
+/// as no more than what `T` takes of it.
+pub fn each_as_it_stood<T: DeserializeOwned>(
+    conn: &mut Conn,
+    kind: &'static Kind,
+    at: Instant,
+    mut visit: impl FnMut(i64, T),
+) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let last: Vec<(Option<i64>, Option<i64>)> = last_events!(conn, kind, at, |written| {
+            let written = written.filter(audit_events::record_id.gt(after)).order(audit_events::record_id);
+            written.limit(STATES_TOGETHER as i64)
+        });
+        let Some((Some(record), _)) = last.last() else { return Ok(()) };
+        after = *record;
+        let events: Vec<i64> = last.iter().filter_map(|(_, event)| *event).collect();
+        visit_states(conn, &events, &mut visit)?;
+        if last.len() < STATES_TOGETHER {
+            return Ok(());
         }
     }
-    Ok(records)
 }
 
-/// Events by id, in order, for who sees this much.
+/// Visits those of some records of a kind that existed at an instant, as they stood then.
+pub fn each_of_as_it_stood<T: DeserializeOwned>(
+    conn: &mut Conn,
+    kind: &'static Kind,
+    records: &[i64],
+    at: Instant,
+    mut visit: impl FnMut(i64, T),
+) -> Result<()> {
+    for records in records.chunks(STATES_TOGETHER) {
+        let events = last_events_of(conn, kind, records, at)?;
+        visit_states(conn, &events, &mut visit)?;
+    }
+    Ok(())
+}
+
+/// The events after which some records of a kind, few enough for one statement, stood as they did at an instant.
+pub fn last_events_of(conn: &mut Conn, kind: &'static Kind, records: &[i64], at: Instant) -> Result<Vec<i64>> {
+    let last: Vec<(Option<i64>, Option<i64>)> =
+        last_events!(conn, kind, at, |written| written.filter(audit_events::record_id.eq_any(records)));
+    Ok(last.into_iter().filter_map(|(_, event)| event).collect())
+}
+
+/// States of records that are in memory at a time.
+const STATES_TOGETHER: usize = 500;
+
+/// Visits what events left of their records, in the order of the records' ids; a deletion left nothing.
+fn visit_states<T: DeserializeOwned>(conn: &mut Conn, events: &[i64], visit: &mut impl FnMut(i64, T)) -> Result<()> {
+    type State = (i64, Option<i64>, Option<String>);
+    let mut states: Vec<State> = undecodable::skip(conn, events, |conn, events| {
+        audit_events::table
+            .filter(audit_events::id.eq_any(events))
+            .select((audit_events::id, audit_events::record_id, audit_events::after_json))
+            .load(conn)
+    })?;
+    states.sort_unstable_by_key(|(_, record, _)| *record);
+    for (event, record, state) in states {
+        if let Some((record, state)) = record.zip(state.and_then(|state| decoded(event, &state))) {
+            visit(record, state);
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of stored JSON that one page of events holds at most, besides its last events: a page of many large records ends
+/// before its limit. Decoded, they take several times as much.
+const PAGE_BYTES: usize = 512 * 1024;
+/// Events that are read at a time.
+const EVENTS_TOGETHER: usize = 50;
+
+/// The events of a page as JSON, and the page, which ends earlier where the events are large; `key` gives an event's position
+/// in the list's order.
+pub fn load_page(
+    conn: &mut Conn,
+    page: PageIds,
+    sight: &Sight,
+    key: impl Fn(&AuditEvent) -> String,
+) -> Result<(Vec<Value>, PageIds)> {
+    let PageIds { mut ids, mut next, total } = page;
+    let (mut items, mut last) = (Vec::with_capacity(ids.len()), None);
+    let looked_at = each_bounded(conn, &ids, sight, |event| {
+        last = Some(Key { value: key(&event), id: event.id });
+        // An event and its JSON are in memory at the same time one by one alone.
+        items.push(serde_json::to_value(event)?);
+        Ok(())
+    })?;
+    if looked_at < ids.len() {
+        next = last;
+        ids.truncate(looked_at);
+    }
+    Ok((items, PageIds { ids, next, total }))
+}
+
+/// Visits events by id, in order, until they hold [`PAGE_BYTES`]; gives how many of the ids were looked at.
+fn each_bounded(
+    conn: &mut Conn,
+    ids: &[i64],
+    sight: &Sight,
+    mut visit: impl FnMut(AuditEvent) -> Result<()>,
+) -> Result<usize> {
+    let (mut looked_at, mut visited, mut bytes) = (0, 0, 0);
+    for chunk in ids.chunks(EVENTS_TOGETHER) {
+        for row in load_rows(conn, chunk)? {
+            bytes += [&row.before_json, &row.after_json].into_iter().flatten().map(String::len).sum::<usize>();
+            visited += 1;
+            visit(event(row, sight))?;
+        }
+        looked_at += chunk.len();
+        // A page without an event would have no position to continue from.
+        if bytes >= PAGE_BYTES && visited > 0 {
+            break;
+        }
+    }
+    Ok(looked_at)
+}
+
+/// Events by id, in order, as a caller with these rights may see them.
 pub fn load(conn: &mut Conn, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEvent>> {
-    let rows: Vec<Row> =
-        audit_events::table.filter(audit_events::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
-    page::in_order(ids, rows, |row| row.id)
-        .map(|row| {
-            let Row {
-                id,
-                at,
-                actor,
-                actor_id,
-                action,
-                entity,
-                record_id,
-                record_code,
-                reason,
-                before_json,
-                after_json,
-                request_id,
-            } = row;
-            let json = |text: Option<String>| -> Result<Option<Value>> {
-                Ok(text.map(|text| serde_json::from_str(&text)).transpose()?)
-            };
-            let (mut before, mut after) = (json(before_json)?, json(after_json)?);
-            if let Some(kind) = resources::kinds().find(|kind| kind.name == entity) {
-                [&mut before, &mut after]
-                    .into_iter()
-                    .flatten()
-                    .for_each(|state| sight.redact(kind, state, Hidden::Null));
-            }
-            let actor_id = sight.is_administrators().then_some(actor_id);
-            Ok(AuditEvent {
-                id,
-                at,
-                actor,
-                actor_id,
-                action,
-                entity,
-                record_id,
-                record_code,
-                reason,
-                before,
-                after,
-                request_id,
-            })
-        })
-        .collect()
+    Ok(load_rows(conn, ids)?.into_iter().map(|row| event(row, sight)).collect())
+}
+
+fn load_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Row>> {
+    let rows = undecodable::skip(conn, ids, |conn, ids| {
+        audit_events::table.filter(audit_events::id.eq_any(ids)).select(Row::as_select()).load(conn)
+    })?;
+    Ok(page::in_order(ids, rows, |row| row.id).collect())
+}
+
+/// An event as it is read. A state that cannot be decoded is null.
+fn event(row: Row, sight: &Sight) -> AuditEvent {
+    let Row {
+        id,
+        at,
+        actor,
+        actor_id,
+        action,
+        entity,
+        record_id,
+        record_code,
+        reason,
+        before_json,
+        after_json,
+        request_id,
+    } = row;
+    let state = |text: Option<String>| -> Option<Value> { decoded(id, &text?) };
+    let (mut before, mut after) = (state(before_json), state(after_json));
+    if let Some(kind) = resources::kinds().find(|kind| kind.name == entity) {
+        [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.redact(kind, state, Hidden::Null));
+    }
+    let actor_id = sight.is_administrators().then_some(actor_id);
+    AuditEvent { id, at, actor, actor_id, action, entity, record_id, record_code, reason, before, after, request_id }
 }
 
 /// The id of a record that is there or was: by its id, its code, or a code that it had.

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
 use super::{Accumulation, Commitments, Direction};
-use crate::db::decimal::Quantity;
+use crate::db::decimal::{Quantity, QuantityTotal};
 use crate::db::reference::Reference;
 use crate::db::types::{Code, Instant, Ref};
 use crate::figures::pace::Pace;
@@ -58,7 +58,7 @@ pub struct Commitment {
     /// The last day of its period: its own, or that of its agreement; null where neither has one.
     pub period_to_on: Option<NaiveDate>,
     /// Where the indicator stands by the approved reports up to `as_of`; null where unknown.
-    pub actual: Option<Quantity>,
+    pub actual: Option<QuantityTotal>,
     /// How far it is from the baseline to the target, in percent; null where unknown. May be negative, and more than 100.
     #[schema(example = 62.5)]
     pub completion: Option<f64>,

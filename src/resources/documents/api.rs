@@ -13,7 +13,10 @@ use super::{Documents, Kind, files};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::db::types::{Code, Instant, Ref};
-use crate::error::{Problem, Result};
+use crate::error::{Error, Problem, Result};
+use crate::http::body::within_deadline;
+use crate::http::export::Body;
+use crate::http::multipart::Described;
 use crate::http::{Call, answer, held, peer};
 use crate::msg;
 use crate::resources::citations::{Citation, NewCitation};
@@ -141,7 +144,8 @@ crate::crud! {
 #[utoipa::path(
     put, path = "/documents/{ref}/content", operation_id = "putDocumentContent", tag = "documents",
     summary = "Attach a document's file · 上传文件内容",
-    description = "Sets the file of a document once: the raw body, of at most 20 MiB, with its media type in `Content-Type`. \
+    description = "Sets the file of a document once: the raw body, of at most 20 MiB, with its media type in `Content-Type`, \
+        or as the one part of `multipart/form-data`. \
         The same bytes again are no fault; other bytes are a conflict (409). 文件内容只能设置一次。",
     params(("ref" = Ref, Path, description = "The document's code, or its id.")),
     request_body(content = String, content_type = "application/octet-stream", description = "The file's bytes; any media type."),
@@ -150,16 +154,18 @@ crate::crud! {
 #[put("/documents/{ref}/content")]
 async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
-    let media_type = call.header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
-    if !is_media_type(&media_type) {
-        return Err(Problem::new(
-            415,
-            "unsupported_media_type",
-            msg!("Content-Type 缺失或无效", "Content-Type is absent or not valid"),
-        )
-        .into());
+    if !is_media_type(call.header(header::CONTENT_TYPE).unwrap_or_default()) {
+        return Err(no_media_type());
     }
-    let bytes = call.bytes(payload, FILE_MAX).await?;
+    let mut bytes = Vec::new();
+    let received = call.file(payload, FILE_MAX, |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    });
+    let Described { media_type, .. } = within_deadline(received).await??;
+    if !is_media_type(&media_type) {
+        return Err(no_media_type());
+    }
     let place = call.state.settings.files.clone();
     let document = call
         .write(actor, move |tx| files::attach(tx, &place, &Ref(reference.into_inner()), &media_type, &bytes))
@@ -182,19 +188,36 @@ async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse
     call.query("getDocumentContent")?;
     let sent = call.state.limits.enter_file(peer::of(&call.request))?;
     let place = call.state.settings.files.clone();
-    let file = call.state.store.read(move |conn| files::read(conn, &place, &Ref(reference.into_inner()))).await?;
+    let is_head = call.is_head();
+    let (file, body) = call
+        .read(move |conn| {
+            let file = files::find(conn, &Ref(reference.into_inner()))?;
+            let bytes = if is_head { None } else { Some(files::read(conn, &place, &file)?) };
+            Ok((file, bytes))
+        })
+        .await?;
     let etag = format!("\"{}\"", file.sha256);
-    let mut response = if call.has_already(&etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((header::ETAG, etag.clone()));
-    if call.has_already(&etag) {
+    let known = call.known_as(&etag);
+    let mut response = if known.is_some() { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, known.clone().unwrap_or(etag)));
+    if known.is_some() {
         return Ok(response.finish());
     }
+    let body = match body {
+        Some(bytes) => held::hold(BoxBody::new(bytes), sent),
+        None => BoxBody::new(Body::unread(file.byte_size)),
+    };
     // A file is somebody else's: it is never shown as a page of this service.
     Ok(response
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", file.code)))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox; frame-ancestors 'none'"))
         .content_type(file.media_type)
-        .body(held::hold(BoxBody::new(file.bytes), sent)))
+        .body(body))
+}
+
+fn no_media_type() -> Error {
+    let title = msg!("Content-Type 缺失或无效", "Content-Type is absent or not valid");
+    Problem::new(415, "unsupported_media_type", title).into()
 }
 
 fn is_media_type(text: &str) -> bool {

@@ -1,14 +1,11 @@
-//! The files of documents, in the database or in a directory by their SHA-256. A file is immutable: written once,
-//! checked whenever it is read.
-
-use std::io::Write;
-use std::path::Path;
+//! The files of documents, in the database or in a [`directory`]. A file is immutable: written once, checked whenever it is
+//! read.
 
 use diesel::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::api::Document;
-use super::{Documents, KIND};
+use super::{Documents, KIND, directory};
 use crate::access::hex;
 use crate::config::FileStore;
 use crate::db::Conn;
@@ -19,12 +16,15 @@ use crate::history::Action;
 use crate::msg;
 use crate::resources::record::{self, Precondition, Tx};
 
-/// A document's file.
+/// A document's file, without its bytes.
 pub struct File {
+    /// The document's.
+    pub id: i64,
+    /// The document's.
     pub code: String,
     pub media_type: String,
+    pub byte_size: u64,
     pub sha256: String,
-    pub bytes: Vec<u8>,
 }
 
 /// Attaches a file to a document that has none, or the very same one.
@@ -51,7 +51,7 @@ pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &
                 .values((document_contents::document_id.eq(id), document_contents::content.eq(bytes)))
                 .execute(tx.conn)?;
         }
-        FileStore::Directory(directory) => write_file(directory, &sha256, bytes)?,
+        FileStore::Directory(place) => directory::write(place, &sha256, bytes)?,
     }
     diesel::update(documents::table.find(id))
         .set((
@@ -65,44 +65,38 @@ pub fn attach(tx: &mut Tx<'_>, place: &FileStore, reference: &Ref, media_type: &
     record::changed::<Documents>(tx, id, Action::Attach, None, &before)
 }
 
-/// Reads a document's file and checks that it is what was attached.
-pub fn read(conn: &mut Conn, place: &FileStore, reference: &Ref) -> Result<File> {
+/// Finds a document's file without reading it.
+pub fn find(conn: &mut Conn, reference: &Ref) -> Result<File> {
     let no_document = || Problem::not_found(KIND.name, &reference.0);
     let id = KIND.find(conn, reference)?.ok_or_else(no_document)?;
-    let (code, media_type, sha256): (String, Option<String>, Option<String>) = documents::table
+    type Row = (String, Option<String>, Option<i64>, Option<String>);
+    let (code, media_type, byte_size, sha256): Row = documents::table
         .find(id)
-        .select((documents::code, documents::media_type, documents::sha256))
+        .select((documents::code, documents::media_type, documents::byte_size, documents::sha256))
         .first(conn)
         .optional()?
         .ok_or_else(no_document)?;
-    let (Some(media_type), Some(sha256)) = (media_type, sha256) else {
+    let (Some(media_type), Some(byte_size), Some(sha256)) = (media_type, byte_size, sha256) else {
         return Err(Problem::not_found("content", &reference.0).into());
     };
+    let byte_size = u64::try_from(byte_size).map_err(Error::unexpected)?;
+    Ok(File { id, code, media_type, byte_size, sha256 })
+}
+
+/// Reads a document's file and checks that it is what was attached.
+pub fn read(conn: &mut Conn, place: &FileStore, file: &File) -> Result<Vec<u8>> {
+    let File { id, sha256, .. } = file;
     let stored: Option<Vec<u8>> =
         document_contents::table.find(id).select(document_contents::content).first(conn).optional()?;
     let bytes = match (stored, place) {
         (Some(bytes), _) => bytes,
-        (None, FileStore::Directory(directory)) => std::fs::read(directory.join(&sha256))
-            .map_err(|e| Error::Unavailable(format!("cannot read the file {sha256}: {e}")))?,
+        (None, FileStore::Directory(place)) => directory::read(place, sha256)?,
         (None, FileStore::Database) => {
             return Err(Error::Unexpected(format!("the file {sha256} is not in the database")));
         }
     };
-    if hex(&Sha256::digest(&bytes)) != sha256 {
+    if hex(&Sha256::digest(&bytes)) != *sha256 {
         return Err(Error::Unexpected(format!("the file {sha256} is damaged")));
     }
-    Ok(File { code, media_type, sha256, bytes })
-}
-
-/// Writes a file whole or not at all. One that is left behind by a write that failed is harmless: it has its own name.
-fn write_file(directory: &Path, sha256: &str, bytes: &[u8]) -> Result<()> {
-    let failed = |e: std::io::Error| Error::Unavailable(format!("cannot write the file {sha256}: {e}"));
-    let (target, draft) = (directory.join(sha256), directory.join(format!("{sha256}.part")));
-    if target.exists() {
-        return Ok(());
-    }
-    let mut file = std::fs::File::create(&draft).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&draft, &target).map_err(failed)?;
-    std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)
+    Ok(bytes)
 }

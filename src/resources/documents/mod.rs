@@ -7,9 +7,11 @@
 //! cannot change it.
 
 pub mod api;
+pub mod directory;
 pub mod files;
 pub mod sheet;
 pub mod store;
+pub mod sweep;
 
 use crate::{kind, named, text_enum};
 

@@ -123,7 +123,8 @@ pub struct NewMilestone {
     /// Who is responsible.
     #[serde(default)]
     pub responsible: Vec<Ref>,
-    /// What must be reached before; never in a circle.
+    /// Milestones that must be met before this one. A change that leads back to the milestone, or to more than 10,000
+    /// milestones through others, is refused (422).
     #[serde(default)]
     pub depends_on: Vec<Ref>,
     /// What should be known about it.

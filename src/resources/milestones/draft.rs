@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use super::api::{Milestone, NewMilestone};
 use super::store::to_thousandths;
 use super::{Milestones, Status};
+use crate::db::backend::Edges;
 use crate::db::schema::{
     agreements as agreements_table, milestone_dependencies, milestone_responsible, milestones,
     projects as projects_table,
@@ -17,9 +18,12 @@ use crate::db::types::Instant;
 use crate::db::{Conn, backend};
 use crate::error::{Error, Faults, Result};
 use crate::figures::lateness;
-use crate::resources::record::{Resource, Tx};
+use crate::resources::record::{self, Resource, Tx};
 use crate::resources::{agreements, organizations, projects};
 use crate::{insert_all, msg, rules};
+
+/// Which milestone waits for which.
+const EDGES: Edges = Edges { table: "milestone_dependencies", from: "milestone_id", to: "depends_on_id" };
 
 /// A milestone that can be written.
 pub struct Draft {
@@ -187,7 +191,7 @@ fn judge(
         }
     }
     if let Some((id, _)) = before {
-        no_circle(tx.conn, faults, id, &depends_on)?;
+        record::no_cycle(tx.conn, faults, Milestones::KIND, EDGES, "/depends_on", id, (&known, &depends_on))?;
     }
     Ok(faults.is_empty().then_some(Judged { new, agreement, project, responsible, depends_on }))
 }
@@ -320,27 +324,4 @@ impl Homes {
         };
         home.ok_or_else(|| Error::unexpected("a reference was lost"))
     }
-}
-
-/// Follows what must be reached before; a fault when the milestone would wait for itself.
-fn no_circle(conn: &mut Conn, faults: &mut Faults, id: i64, before: &[i64]) -> Result<()> {
-    if !before.is_empty() {
-        // Two changes at once could close a circle that neither sees.
-        backend::lock_kind(conn, Milestones::KIND.name)?;
-    }
-    let mut seen: BTreeSet<i64> = BTreeSet::new();
-    let mut next: Vec<i64> = before.to_vec();
-    while !next.is_empty() {
-        if next.contains(&id) {
-            faults.push("/depends_on", "cycle", msg!("会形成循环依赖。", "would make the milestone wait for itself"));
-            return Ok(());
-        }
-        seen.extend(&next);
-        let further: Vec<i64> = milestone_dependencies::table
-            .filter(milestone_dependencies::milestone_id.eq_any(&next))
-            .select(milestone_dependencies::depends_on_id)
-            .load(conn)?;
-        next = further.into_iter().filter(|id| !seen.contains(id)).collect();
-    }
-    Ok(())
 }

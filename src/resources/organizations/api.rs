@@ -52,7 +52,8 @@ pub struct NewOrganization {
     pub kind: Kind,
     /// The region that it belongs to.
     pub region: Ref,
-    /// The organization that it is part of.
+    /// The organization that it is part of. A change that leads back to the record, or to more than 10,000 records
+    /// through others, is refused (422).
     #[serde(default)]
     pub parent: Option<Ref>,
     /// What the record rests on.

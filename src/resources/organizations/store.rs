@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::api::{NewOrganization, Organization, OrganizationFilter};
 use super::{Kind, Organizations};
 use crate::access::Scope;
+use crate::db::backend::Edges;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::organizations;
@@ -39,6 +40,9 @@ struct Values {
     region_id: i64,
     parent_id: Option<i64>,
 }
+
+/// Which record is above which.
+const EDGES: Edges = Edges { table: "organizations", from: "id", to: "parent_id" };
 
 impl Resource for Organizations {
     type Read = Organization;
@@ -97,10 +101,9 @@ impl Resource for Organizations {
         let mut faults = Faults::default();
         let region_id = regions::KIND.resolve(tx.conn, &mut faults, "/region", &region)?;
         let parent_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/parent", parent.as_ref())?;
-        if let Some((id, _)) = before {
-            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/parent", id, parent_id, |conn, id| {
-                organizations::table.find(id).select(organizations::parent_id).first(conn)
-            })?;
+        if let Some((id, before)) = before {
+            let had: Vec<i64> = before.parent.iter().map(|parent| parent.id).collect();
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, EDGES, "/parent", id, (&had, parent_id.as_slice()))?;
         }
         faults.refuse()?;
         let Some(region_id) = region_id else { return Err(Error::unexpected("a reference was lost")) };

@@ -102,7 +102,8 @@ pub struct NewPairing {
     /// When it ended.
     #[serde(default)]
     pub ended_on: Option<NaiveDate>,
-    /// The pairing whose place it takes.
+    /// The pairing whose place it takes. A change that leads back to the record, or to more than 10,000 records
+    /// through others, is refused (422).
     #[serde(default)]
     pub supersedes: Option<Ref>,
     /// What should be known about it.

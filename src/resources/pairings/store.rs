@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use super::api::{Member, NewMember, NewPairing, Pairing, PairingFilter};
 use super::{Pairings, Role};
 use crate::access::Scope;
+use crate::db::backend::Edges;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::{pairing_members, pairings};
@@ -48,6 +49,9 @@ struct Values {
 
 /// A member's row: pairing, region, role, is_lead, from_on, to_on.
 type MemberRow = (i64, i64, Role, bool, Option<NaiveDate>, Option<NaiveDate>);
+
+/// Which pairing took the place of which.
+const EDGES: Edges = Edges { table: "pairings", from: "id", to: "supersedes_id" };
 
 impl Resource for Pairings {
     type Read = Pairing;
@@ -188,9 +192,16 @@ impl Resource for Pairings {
             tx.actor.require_scope(&Scope::Pairing(other))?;
         }
         if let Some((id, _)) = before {
-            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/supersedes", id, supersedes_id, |conn, id| {
-                pairings::table.find(id).select(pairings::supersedes_id).first(conn)
-            })?;
+            let had = superseded.as_slice();
+            record::no_cycle(
+                tx.conn,
+                &mut faults,
+                Self::KIND,
+                EDGES,
+                "/supersedes",
+                id,
+                (had, supersedes_id.as_slice()),
+            )?;
         }
         let sector_ids = sectors::KIND.resolve_all(tx.conn, &mut faults, "/sectors", &sectors)?;
         let mut member_ids: Vec<i64> = Vec::with_capacity(members.len());

@@ -74,12 +74,16 @@ pub fn require_free_period(
 
 /// The approved report that corrects each of these.
 pub fn corrections(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<i64, i64>> {
-    let rows: Vec<(Option<i64>, i64)> = progress_reports::table
-        .filter(progress_reports::supersedes_id.eq_any(ids))
-        .filter(progress_reports::status.eq(Status::Approved))
-        .select((progress_reports::supersedes_id, progress_reports::id))
-        .load(conn)?;
-    Ok(rows.into_iter().filter_map(|(corrected, by)| Some((corrected?, by))).collect())
+    let mut corrections = HashMap::new();
+    for chunk in ids.chunks(10_000) {
+        let rows: Vec<(Option<i64>, i64)> = progress_reports::table
+            .filter(progress_reports::supersedes_id.eq_any(chunk))
+            .filter(progress_reports::status.eq(Status::Approved))
+            .select((progress_reports::supersedes_id, progress_reports::id))
+            .load(conn)?;
+        corrections.extend(rows.into_iter().filter_map(|(corrected, by)| Some((corrected?, by))));
+    }
+    Ok(corrections)
 }
 
 /// The periods that count for each commitment: those of approved reports that no approved one corrects.

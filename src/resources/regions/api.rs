@@ -64,7 +64,8 @@ pub struct NewRegion {
     pub name: Text,
     /// What it is in the order of administration.
     pub level: Level,
-    /// The region that it is part of.
+    /// The region that it is part of. A change that leads back to the record, or to more than 10,000 records
+    /// through others, is refused (422).
     #[serde(default)]
     pub parent: Option<Ref>,
     /// Degrees north (WGS 84).

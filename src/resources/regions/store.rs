@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::api::{NewRegion, Region, RegionFilter};
 use super::{Level, Regions};
 use crate::access::Scope;
+use crate::db::backend::Edges;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::regions;
@@ -41,6 +42,9 @@ struct Values {
     longitude: Option<f64>,
     note: Option<String>,
 }
+
+/// Which record is above which.
+const EDGES: Edges = Edges { table: "regions", from: "id", to: "parent_id" };
 
 impl Resource for Regions {
     type Read = Region;
@@ -101,10 +105,9 @@ impl Resource for Regions {
         let NewRegion { code, division_code, name, level, parent, latitude, longitude, note, citations: _ } = new;
         let mut faults = Faults::default();
         let parent_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/parent", parent.as_ref())?;
-        if let Some((id, _)) = before {
-            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/parent", id, parent_id, |conn, id| {
-                regions::table.find(id).select(regions::parent_id).first(conn)
-            })?;
+        if let Some((id, before)) = before {
+            let had: Vec<i64> = before.parent.iter().map(|parent| parent.id).collect();
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, EDGES, "/parent", id, (&had, parent_id.as_slice()))?;
         }
         faults.refuse()?;
         let values = Values {

@@ -53,7 +53,8 @@ pub struct NewSector {
     #[serde(default)]
     #[schema(max_length = 200, example = "jiangmen-2022")]
     pub vocabulary: Option<String>,
-    /// The wider sector that it is part of.
+    /// The wider sector that it is part of. A change that leads back to the record, or to more than 10,000 records
+    /// through others, is refused (422).
     #[serde(default)]
     pub parent: Option<Ref>,
     /// What it covers.

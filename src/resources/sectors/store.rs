@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::Sectors;
 use super::api::{NewSector, Sector, SectorFilter};
 use crate::access::Scope;
+use crate::db::backend::Edges;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::sectors;
@@ -39,6 +40,9 @@ struct Values {
     description_zh: Option<String>,
     description_en: Option<String>,
 }
+
+/// Which record is above which.
+const EDGES: Edges = Edges { table: "sectors", from: "id", to: "parent_id" };
 
 impl Resource for Sectors {
     type Read = Sector;
@@ -95,10 +99,9 @@ impl Resource for Sectors {
         let NewSector { code, name, vocabulary, parent, description, citations: _ } = new;
         let mut faults = Faults::default();
         let parent_id = Self::KIND.resolve_optional(tx.conn, &mut faults, "/parent", parent.as_ref())?;
-        if let Some((id, _)) = before {
-            record::no_cycle(tx.conn, &mut faults, Self::KIND, "/parent", id, parent_id, |conn, id| {
-                sectors::table.find(id).select(sectors::parent_id).first(conn)
-            })?;
+        if let Some((id, before)) = before {
+            let had: Vec<i64> = before.parent.iter().map(|parent| parent.id).collect();
+            record::no_cycle(tx.conn, &mut faults, Self::KIND, EDGES, "/parent", id, (&had, parent_id.as_slice()))?;
         }
         let (description_zh, description_en) = Text::columns(description.as_ref());
         faults.refuse()?;

@@ -80,7 +80,7 @@ pub fn judge(
             msg!("不得早于原流水的日期（{first}）。", "must not be before that of the original ({first})"),
         );
     }
-    let left = Fen(original.amount.0 - reversed(conn, &[id], None)?.get(&id).map_or(0, |sum| sum.0));
+    let left = Fen(original.amount.0.saturating_sub(reversed(conn, &[id], None)?.get(&id).map_or(0, |sum| sum.0)));
     if amount > left {
         faults.push(
             "/amount",
@@ -123,7 +123,9 @@ pub fn reversed(conn: &mut Conn, ids: &[i64], as_of: Option<NaiveDate>) -> Resul
     let rows: Vec<(i64, Fen)> = query.load(conn)?;
     let mut sums: HashMap<i64, Fen> = HashMap::new();
     for (original, amount) in rows {
-        sums.entry(original).or_default().0 += amount.0;
+        // The reversals of an entry take back its amount at most, so that their sum fits.
+        let sum = sums.entry(original).or_default();
+        sum.0 = sum.0.saturating_add(amount.0);
     }
     Ok(sums)
 }

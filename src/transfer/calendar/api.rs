@@ -1,6 +1,7 @@
 //! The feeds, as calendar programs read them.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 
 use actix_web::http::header;
 use actix_web::web::Path;
@@ -10,16 +11,16 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::departures::{Moves, departed};
+use super::departures::{Moves, each_departed};
 use super::{Entry, closed, conferences, feed, milestones, store};
 use crate::access::feeds::Feed;
-use crate::db::Conn;
 use crate::db::types::{Instant, Ref};
+use crate::db::{self, Conn};
 use crate::error::{Problem, Result};
 use crate::http::Call;
-use crate::http::answer::Answer;
 use crate::http::guard::FeedKey;
 use crate::http::list::AsOf;
+use crate::http::spooled::Spooled;
 use crate::msg;
 use crate::resources::conferences::Conferences;
 use crate::resources::conferences::api::{ConferenceFilter, Sort as ConferenceSort};
@@ -63,7 +64,8 @@ async fn milestone_calendar(call: Call, reference: Path<String>) -> Result<HttpR
     summary = "Subscribe to the conferences of a pairing · 会议日历",
     description = "A calendar (RFC 5545) with each conference of the pairing that has a date, to be subscribed to. Cancelled conferences are \
         in it with `STATUS:CANCELLED`; so are, for 90 days, those that were deleted, moved to another pairing, or lost their date. Read \
-        with a key that was revoked or has expired, all events are cancelled for 90 days, without their content. In Chinese unless `Accept-Language` prefers English. 列出已定日期的会议的日历，可供日历软件订阅。",
+        with a key that was revoked or has expired, all events are cancelled for 90 days, without their content. In Chinese unless \
+        `Accept-Language` prefers English. 列出已定日期的会议的日历，可供日历软件订阅。",
     params(("ref" = Ref, Path, description = "The pairing's code, or its id."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
@@ -84,7 +86,11 @@ async fn answer(call: Call, reference: String, feed: Feed, operation: &'static s
     let reading = Reading { pairing: Ref(reference), feed, view, today: call.today(), language, ended_at };
     let mut response = call
         .answer_to(&asked, |_, _| {
-            Ok(move |conn: &mut Conn| Ok(Answer::file(reading.text(conn)?.into_bytes(), MEDIA_TYPE)))
+            Ok(move |conn: &mut Conn| {
+                let mut body = Spooled::new();
+                db::in_snapshot(conn, |conn| reading.write(conn, &mut body))?;
+                body.into_answer(MEDIA_TYPE)
+            })
         })
         .await?;
     if key.is_some() {
@@ -106,7 +112,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn text(&self, conn: &mut Conn) -> Result<String> {
+    fn write(&self, conn: &mut Conn, out: &mut impl Write) -> Result<()> {
         let Reading { pairing, feed, view: _, today, language, ended_at } = self;
         let id =
             pairings::KIND.find(conn, pairing)?.ok_or_else(|| Problem::not_found(pairings::KIND.name, &pairing.0))?;
@@ -118,50 +124,60 @@ impl Reading {
             Feed::Milestones => msg!("{zh}：里程碑", "{en}: milestones"),
             Feed::Conferences => msg!("{zh}：会议", "{en}: conferences"),
         };
-        let present = self.present(conn, id)?;
-        let entries = match ended_at {
-            Some(at) => {
-                let ids: Vec<i64> = present.into_iter().map(|(id, _)| id).collect();
-                closed::entries(conn, *feed, id, &ids, *at, *today, *language)?
+        let mut text = feed::Feed::begin(out, title.get(*language), store::database(conn)?)?;
+        let moves = Moves::load(conn, *feed, id, *today)?;
+        let mut present = BTreeSet::new();
+        match ended_at {
+            Some(ended_at) => {
+                self.each_present(conn, id, |id, _| {
+                    present.insert(id);
+                    Ok(())
+                })?;
+                let closed = closed::Closed { feed: *feed, pairing: id, ended_at: *ended_at, today: *today };
+                closed.each_entry(conn, &moves, present, *language, |entry| text.entry(entry))?;
             }
-            None => self.entries(conn, id, present)?,
-        };
-        let database = store::database(conn)?;
-        feed::text(title.get(*language), &database, entries)
+            None => {
+                let raised_by = moves.count_until(Instant::now());
+                self.each_present(conn, id, |id, entry| {
+                    present.insert(id);
+                    text.entry(Entry { sequence: entry.sequence + raised_by, ..entry })
+                })?;
+                each_departed(conn, *feed, id, &moves, &present, *today, |gone| {
+                    let entry = match feed {
+                        Feed::Milestones => milestones::departed(gone, *language),
+                        Feed::Conferences => conferences::departed(gone, *language),
+                    };
+                    entry.map_or(Ok(()), |entry| text.entry(entry))
+                })?;
+            }
+        }
+        text.end()
     }
 
-    /// The records that the feed has, and their days.
-    fn present(&self, conn: &mut Conn, pairing: i64) -> Result<Vec<(i64, Entry)>> {
-        let pairing = Some(Ref(pairing.to_string()));
-        Ok(match self.feed {
+    /// Visits the records that the feed has, by id, each with its day.
+    fn each_present(
+        &self,
+        conn: &mut Conn,
+        pairing: i64,
+        mut visit: impl FnMut(i64, Entry) -> Result<()>,
+    ) -> Result<()> {
+        let (pairing, language) = (Some(Ref(pairing.to_string())), self.language);
+        match self.feed {
             Feed::Milestones => {
                 let filter = MilestoneFilter { pairing, sort: Some(MilestoneSort::Id), ..MilestoneFilter::default() };
-                let all = record::load_all::<Milestones>(conn, &filter, self.view)?;
-                all.iter().map(|one| (one.id, milestones::entry(one, self.language))).collect()
+                record::each_page::<Milestones>(conn, &filter, self.view, |_, page| {
+                    page.iter().try_for_each(|one| visit(one.id, milestones::entry(one, language)))
+                })
             }
             Feed::Conferences => {
                 let filter =
                     ConferenceFilter { pairing, sort: Some(ConferenceSort::Id), ..ConferenceFilter::default() };
-                let all = record::load_all::<Conferences>(conn, &filter, self.view)?;
-                all.iter().filter_map(|one| Some((one.id, conferences::entry(one, self.language)?))).collect()
+                record::each_page::<Conferences>(conn, &filter, self.view, |_, page| {
+                    let mut dated = page.iter().filter_map(|one| Some((one.id, conferences::entry(one, language)?)));
+                    dated.try_for_each(|(id, entry)| visit(id, entry))
+                })
             }
-        })
-    }
-
-    /// The days of the feed, with those that are cancelled because their records left it.
-    fn entries(&self, conn: &mut Conn, pairing: i64, present: Vec<(i64, Entry)>) -> Result<Vec<Entry>> {
-        let moves = Moves::load(conn, self.feed, pairing, self.today)?;
-        let raised_by = moves.count_until(Instant::now());
-        let ids: BTreeSet<i64> = present.iter().map(|(id, _)| *id).collect();
-        let mut entries: Vec<Entry> =
-            present.into_iter().map(|(_, entry)| Entry { sequence: entry.sequence + raised_by, ..entry }).collect();
-        for gone in departed(conn, self.feed, pairing, &moves, &ids, self.today)? {
-            entries.extend(match self.feed {
-                Feed::Milestones => milestones::departed(&gone, self.language)?,
-                Feed::Conferences => conferences::departed(&gone, self.language)?,
-            });
         }
-        Ok(entries)
     }
 }
 

@@ -8,14 +8,14 @@ use icalendar::EventStatus;
 use serde::Deserialize;
 
 use super::Entry;
-use super::departures::{Moves, departed, kind_of};
+use super::departures::{Moves, each_departed, kind_of};
+use super::states::each_state_at;
 use crate::access::feeds::Feed;
 use crate::db::Conn;
 use crate::db::reference::Kind;
 use crate::db::types::Instant;
 use crate::error::Result;
 use crate::msg;
-use crate::resources::audit_events::store as audit;
 use crate::text::Language;
 
 /// What the cancellation needs of a record as an audit event holds it.
@@ -26,41 +26,48 @@ struct Dated {
     held_on: Option<NaiveDate>,
 }
 
-/// The cancellations of what a feed had when a key ended; `present` are the ids of the records that the pairing has now.
-pub fn entries(
-    conn: &mut Conn,
-    feed: Feed,
-    pairing: i64,
-    present: &[i64],
-    ended_at: Instant,
-    today: NaiveDate,
-    language: Language,
-) -> Result<Vec<Entry>> {
-    let moves = Moves::load(conn, feed, pairing, today)?;
-    let kind = kind_of(feed);
-    let mut ids: BTreeSet<i64> = present.iter().copied().collect();
-    // What left before the key ended was cancelled then, and may not have been read since.
-    let (before, since): (Vec<_>, Vec<_>) =
-        departed(conn, feed, pairing, &moves, &ids, today)?.into_iter().partition(|gone| gone.at < ended_at);
-    ids.extend(since.into_iter().map(|gone| gone.id));
-    let ids: Vec<i64> = ids.into_iter().collect();
+/// The feed of a pairing, as it is read with a key that ended.
+pub struct Closed {
+    pub feed: Feed,
+    pub pairing: i64,
+    pub ended_at: Instant,
+    pub today: NaiveDate,
+}
 
-    let mut entries = Vec::new();
-    for gone in before {
-        let dated: Dated = serde_json::from_value(gone.state.clone())?;
-        let sequence = gone.sequence(dated.version);
-        entries.extend(dated.cancelled(kind, gone.id, sequence, gone.at, language));
+impl Closed {
+    /// Visits the cancellations of what the feed had when the key ended; `ids` are those of the records that the pairing has
+    /// now. What cannot be decoded is left out.
+    pub fn each_entry(
+        &self,
+        conn: &mut Conn,
+        moves: &Moves,
+        mut ids: BTreeSet<i64>,
+        language: Language,
+        mut visit: impl FnMut(Entry) -> Result<()>,
+    ) -> Result<()> {
+        let Closed { feed, pairing, ended_at, today } = *self;
+        let kind = kind_of(feed);
+        let mut left_since = Vec::new();
+        each_departed(conn, feed, pairing, moves, &ids, today, |gone| {
+            if gone.at >= ended_at {
+                left_since.push(gone.id);
+                return Ok(());
+            }
+            // What left before the key ended was cancelled then, and may not have been read since.
+            let Some(dated) = gone.snapshot::<Dated>() else { return Ok(()) };
+            let sequence = gone.sequence(dated.version);
+            dated.cancelled(kind, gone.id, sequence, gone.at, language).map_or(Ok(()), &mut visit)
+        })?;
+        ids.extend(left_since);
+        let ids: Vec<i64> = ids.into_iter().collect();
+        let raised_by = 1 + moves.count_until(ended_at);
+        each_state_at(conn, kind, &ids, ended_at, |state| {
+            let held = moves.held(pairing, &state.json, ended_at);
+            let Some(dated) = state.snapshot::<Dated>().filter(|_| held) else { return Ok(()) };
+            let sequence = dated.version + raised_by;
+            dated.cancelled(kind, state.record, sequence, ended_at, language).map_or(Ok(()), &mut visit)
+        })
     }
-    let raised_by = 1 + moves.count_until(ended_at);
-    for (id, state) in audit::as_they_stood(conn, kind, &ids, ended_at)? {
-        if !moves.held(pairing, &state, ended_at) {
-            continue;
-        }
-        let dated: Dated = serde_json::from_value(state)?;
-        let sequence = dated.version + raised_by;
-        entries.extend(dated.cancelled(kind, id, sequence, ended_at, language));
-    }
-    Ok(entries)
 }
 
 impl Dated {

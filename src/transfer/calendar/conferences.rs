@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::Entry;
 use super::departures::Departed;
-use crate::error::Result;
 use crate::msg;
 use crate::resources::conferences::api::Conference;
 use crate::resources::conferences::{Kind, Status};
@@ -68,9 +67,9 @@ struct Kept {
     version: i64,
 }
 
-/// A conference that left the feed, as cancelled; `None` where it had no day.
-pub fn departed(departed: &Departed, language: Language) -> Result<Option<Entry>> {
-    let Kept { kind, sequence_number, title, held_on, version } = serde_json::from_value(departed.state.clone())?;
+/// A conference that left the feed, as cancelled; `None` where it had no day, or where what is stored of it cannot be decoded.
+pub fn departed(departed: &Departed, language: Language) -> Option<Entry> {
+    let Kept { kind, sequence_number, title, held_on, version } = departed.snapshot()?;
     let name = kind.name_of(title, sequence_number);
-    Ok(held_on.map(|on| departed.cancelled("conference", on, version, &name, &kind_words(kind), language)))
+    held_on.map(|on| departed.cancelled("conference", on, version, &name, &kind_words(kind), language))
 }

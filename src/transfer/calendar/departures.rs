@@ -4,23 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use icalendar::EventStatus;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::states::{Change, Changes, State, each_change, each_state_at, each_state_before};
 use super::{Entry, TOLD_FOR_DAYS};
 use crate::access::feeds::Feed;
+use crate::db::Conn;
 use crate::db::reference::Kind;
-use crate::db::schema::{audit_events, milestones, projects as projects_table};
+use crate::db::schema::{milestones, projects as projects_table};
 use crate::db::types::Instant;
-use crate::db::{Conn, backend};
 use crate::error::Result;
 use crate::msg;
-use crate::resources::audit_events::store as audit;
 use crate::resources::{agreements, conferences, milestones as milestone, projects};
 use crate::text::{Language, Msg, Text};
+
+/// Ids that one statement takes.
+const IDS_TOGETHER: usize = 10_000;
 
 /// A record that was in a feed and is no longer.
 pub struct Departed {
@@ -28,12 +30,17 @@ pub struct Departed {
     pub at: Instant,
     pub is_deleted: bool,
     /// The record as the feed had it last.
-    pub state: Value,
+    state: State,
     /// How much `SEQUENCE` is raised above the version that the feed had last.
     raised_by: i64,
 }
 
 impl Departed {
+    /// What a feed shows of the record; `None`, and reported, where it cannot be decoded.
+    pub fn snapshot<T: DeserializeOwned>(&self) -> Option<T> {
+        self.state.snapshot()
+    }
+
     /// The `SEQUENCE` of the cancellation, of a record with this version.
     pub fn sequence(&self, version: i64) -> i64 {
         version + self.raised_by
@@ -68,28 +75,15 @@ impl Departed {
     }
 }
 
-/// An event by which a record left, or came.
-struct Change {
-    record: i64,
-    at: Instant,
-    before: Value,
-    after: Option<Value>,
-}
-
-impl Change {
-    fn pairing_before(&self) -> Option<i64> {
-        self.before["pairing"]["id"].as_i64()
-    }
-
-    fn pairing_after(&self) -> Option<i64> {
-        self.after.as_ref().and_then(|after| after["pairing"]["id"].as_i64())
-    }
+fn pairing_of(state: &Value) -> Option<i64> {
+    state["pairing"]["id"].as_i64()
 }
 
 /// What moves of agreements and projects did to the feed of a pairing; nothing to feeds that follow no such record.
 #[derive(Default)]
 pub struct Moves {
-    changes: Vec<Change>,
+    /// When the moves were.
+    moved_at: Vec<Instant>,
     /// The ids of those that left the pairing in the last days, and when; with the projects of such agreements.
     agreements: HashMap<i64, Instant>,
     projects: HashMap<i64, Instant>,
@@ -106,38 +100,42 @@ impl Moves {
         }
         let since = since(today);
         for kind in [&agreements::KIND, &projects::KIND] {
-            for change in departures(conn, kind, None)? {
-                let (from, to) = (change.pairing_before(), change.pairing_after());
-                if from == to || ![from, to].contains(&Some(pairing)) {
-                    continue;
-                }
-                if to == Some(pairing) {
-                    moves.came.entry((kind.name, change.record)).or_insert(change.at);
-                }
-                if from == Some(pairing) && change.at >= since {
-                    let left =
-                        if kind.name == projects::KIND.name { &mut moves.projects } else { &mut moves.agreements };
-                    left.insert(change.record, change.at);
-                }
-                moves.changes.push(change);
-            }
+            each_change(conn, kind, Changes::Departures, None, |change| moves.add(kind, &change, pairing, since))?;
         }
-        let of_agreements: Vec<(i64, Option<i64>)> = projects_table::table
-            .filter(projects_table::agreement_id.eq_any(moves.agreements.keys().copied().collect::<Vec<_>>()))
-            .select((projects_table::id, projects_table::agreement_id))
-            .load(conn)?;
-        for (project, agreement) in of_agreements {
-            if let Some(at) = agreement.and_then(|agreement| moves.agreements.get(&agreement)) {
-                moves.projects.entry(project).or_insert(*at);
+        let left: Vec<i64> = moves.agreements.keys().copied().collect();
+        for ids in left.chunks(IDS_TOGETHER) {
+            let of_agreements: Vec<(i64, Option<i64>)> = projects_table::table
+                .filter(projects_table::agreement_id.eq_any(ids))
+                .select((projects_table::id, projects_table::agreement_id))
+                .load(conn)?;
+            for (project, agreement) in of_agreements {
+                if let Some(at) = agreement.and_then(|agreement| moves.agreements.get(&agreement)) {
+                    moves.projects.entry(project).or_insert(*at);
+                }
             }
         }
         Ok(moves)
     }
 
+    fn add(&mut self, kind: &'static Kind, change: &Change, pairing: i64, since: Instant) {
+        let (from, to) = (pairing_of(&change.before), change.after.as_ref().and_then(pairing_of));
+        if from == to || ![from, to].contains(&Some(pairing)) {
+            return;
+        }
+        if to == Some(pairing) {
+            self.came.entry((kind.name, change.record)).or_insert(change.at);
+        }
+        if from == Some(pairing) && change.at >= since {
+            let left = if kind.name == projects::KIND.name { &mut self.projects } else { &mut self.agreements };
+            left.insert(change.record, change.at);
+        }
+        self.moved_at.push(change.at);
+    }
+
     /// How many there were up to an instant: what `SEQUENCE` is raised by, because a record that was taken along keeps its
     /// version.
     pub fn count_until(&self, at: Instant) -> i64 {
-        i64::try_from(self.changes.iter().filter(|change| change.at <= at).count()).unwrap_or(i64::MAX)
+        i64::try_from(self.moved_at.iter().filter(|moved_at| **moved_at <= at).count()).unwrap_or(i64::MAX)
     }
 
     /// When a milestone, as it stood, was taken along out of the pairing.
@@ -152,71 +150,111 @@ impl Moves {
             let came = state[kind]["id"].as_i64().and_then(|id| self.came.get(&(kind, id)));
             came.is_some_and(|came| *came <= at)
         };
-        state["pairing"]["id"].as_i64() == Some(pairing)
-            || brought(agreements::KIND.name)
-            || brought(projects::KIND.name)
+        pairing_of(state) == Some(pairing) || brought(agreements::KIND.name) || brought(projects::KIND.name)
     }
 
     /// The milestones that now belong to what left the pairing, and when that left.
     fn children(&self, conn: &mut Conn, pairing: i64) -> Result<Vec<(i64, Instant)>> {
+        type Columns = (i64, Option<i64>, Option<i64>);
+        let elsewhere = || milestones::table.filter(milestones::pairing_id.ne(pairing)).into_boxed();
+        let columns = (milestones::id, milestones::agreement_id, milestones::project_id);
+        let mut children: BTreeMap<i64, Instant> = BTreeMap::new();
+        let mut add = |rows: Vec<Columns>| {
+            let at = |of: &HashMap<i64, Instant>, id: Option<i64>| of.get(&id?).copied();
+            for (id, agreement, project) in rows {
+                if let Some(at) = at(&self.agreements, agreement).or_else(|| at(&self.projects, project)) {
+                    children.insert(id, at);
+                }
+            }
+        };
         let of_agreements: Vec<i64> = self.agreements.keys().copied().collect();
+        for ids in of_agreements.chunks(IDS_TOGETHER) {
+            add(elsewhere().filter(milestones::agreement_id.eq_any(ids)).select(columns).load(conn)?);
+        }
         let of_projects: Vec<i64> = self.projects.keys().copied().collect();
-        let rows: Vec<(i64, Option<i64>, Option<i64>)> = milestones::table
-            .filter(milestones::pairing_id.ne(pairing))
-            .filter(milestones::agreement_id.eq_any(of_agreements).or(milestones::project_id.eq_any(of_projects)))
-            .select((milestones::id, milestones::agreement_id, milestones::project_id))
-            .load(conn)?;
-        let at = |of: &HashMap<i64, Instant>, id: Option<i64>| of.get(&id?).copied();
-        Ok(rows
-            .into_iter()
-            .filter_map(|(id, agreement, project)| {
-                Some((id, at(&self.agreements, agreement).or_else(|| at(&self.projects, project))?))
-            })
-            .collect())
+        for ids in of_projects.chunks(IDS_TOGETHER) {
+            add(elsewhere().filter(milestones::project_id.eq_any(ids)).select(columns).load(conn)?);
+        }
+        Ok(children.into_iter().collect())
     }
 }
 
-/// The records that left the feed of a pairing in the last days; `present` are the ids of those that it has.
-pub fn departed(
+/// A record that left by a change of its own.
+struct Left {
+    event: i64,
+    at: Instant,
+    is_deleted: bool,
+}
+
+/// The ids of the records that left a feed, and how. Each is one or two numbers in memory; what stood in it is read later.
+#[derive(Default)]
+struct Leavers {
+    by_themselves: BTreeMap<i64, Left>,
+    /// Those that an agreement or a project took along, by the instant of its move.
+    taken: BTreeMap<Instant, Vec<i64>>,
+}
+
+impl Leavers {
+    fn load(conn: &mut Conn, kind: &Kind, pairing: i64, moves: &Moves, since: Instant) -> Result<Leavers> {
+        let mut leavers = Leavers::default();
+        for changes in [Changes::Deletions, Changes::Departures] {
+            let is_deleted = changes == Changes::Deletions;
+            each_change(conn, kind, changes, Some(since), |Change { event, record, at, before, .. }| {
+                if pairing_of(&before) == Some(pairing) {
+                    // A record can leave more than once; the last time counts.
+                    if leavers.by_themselves.get(&record).is_none_or(|left| left.at <= at) {
+                        leavers.by_themselves.insert(record, Left { event, at, is_deleted });
+                    }
+                } else if let Some(left_at) = moves.took(&before).filter(|left_at| *left_at <= at) {
+                    leavers.taken.entry(left_at).or_default().push(record);
+                }
+            })?;
+        }
+        if !moves.moved_at.is_empty() {
+            for (record, left_at) in moves.children(conn, pairing)? {
+                leavers.taken.entry(left_at).or_default().push(record);
+            }
+        }
+        Ok(leavers)
+    }
+}
+
+/// Visits the records that left the feed of a pairing in the last days; `present` are the ids of those that it has. What
+/// cannot be decoded is left out.
+pub fn each_departed(
     conn: &mut Conn,
     feed: Feed,
     pairing: i64,
     moves: &Moves,
     present: &BTreeSet<i64>,
     today: NaiveDate,
-) -> Result<Vec<Departed>> {
+    mut visit: impl FnMut(&Departed) -> Result<()>,
+) -> Result<()> {
     let kind = kind_of(feed);
-    let mut changes = deletions(conn, kind, since(today))?;
-    changes.extend(departures(conn, kind, Some(since(today)))?);
-    changes.sort_by_key(|change| change.at);
-
-    let mut departed: BTreeMap<i64, Departed> = BTreeMap::new();
-    let mut taken: BTreeMap<Instant, Vec<i64>> = BTreeMap::new();
-    for Change { record: id, at, before, after } in changes {
-        if before["pairing"]["id"].as_i64() == Some(pairing) {
-            let raised_by = 1 + moves.count_until(at);
-            let is_deleted = after.is_none();
-            departed.insert(id, Departed { id, at, is_deleted, state: before, raised_by });
-        } else if let Some(left_at) = moves.took(&before).filter(|left_at| *left_at <= at) {
-            taken.entry(left_at).or_default().push(id);
-        }
-    }
-    if !moves.changes.is_empty() {
-        for (id, left_at) in moves.children(conn, pairing)? {
-            taken.entry(left_at).or_default().push(id);
-        }
-    }
+    let Leavers { mut by_themselves, taken } = Leavers::load(conn, kind, pairing, moves, since(today))?;
+    by_themselves.retain(|id, _| !present.contains(id));
+    let events: Vec<i64> = by_themselves.values().map(|left| left.event).collect();
+    each_state_before(conn, &events, |state| {
+        let Some(Left { at, is_deleted, .. }) = by_themselves.get(&state.record) else { return Ok(()) };
+        let (id, raised_by) = (state.record, 1 + moves.count_until(*at));
+        visit(&Departed { id, at: *at, is_deleted: *is_deleted, state, raised_by })
+    })?;
+    let mut visited = BTreeSet::new();
     for (at, ids) in taken {
-        for (id, state) in audit::as_they_stood(conn, kind, &ids, at)? {
+        let is_new = |id: &i64| !present.contains(id) && !by_themselves.contains_key(id) && !visited.contains(id);
+        let ids: BTreeSet<i64> = ids.into_iter().filter(is_new).collect();
+        let ids: Vec<i64> = ids.into_iter().collect();
+        each_state_at(conn, kind, &ids, at, |state| {
             // What joined later was never in this feed.
-            if moves.took(&state) == Some(at) {
-                let raised_by = moves.count_until(at);
-                departed.entry(id).or_insert(Departed { id, at, is_deleted: false, state, raised_by });
+            if moves.took(&state.json) != Some(at) {
+                return Ok(());
             }
-        }
+            visited.insert(state.record);
+            let (id, raised_by) = (state.record, moves.count_until(at));
+            visit(&Departed { id, at, is_deleted: false, state, raised_by })
+        })?;
     }
-    departed.retain(|id, _| !present.contains(id));
-    Ok(departed.into_values().collect())
+    Ok(())
 }
 
 /// The kind of record that a feed has.
@@ -229,43 +267,4 @@ pub fn kind_of(feed: Feed) -> &'static Kind {
 
 fn since(today: NaiveDate) -> Instant {
     Instant::from((today - TimeDelta::days(TOLD_FOR_DAYS)).and_time(NaiveTime::MIN).and_utc())
-}
-
-type Row = (Option<i64>, Instant, Option<String>, Option<String>);
-
-fn deletions(conn: &mut Conn, kind: &Kind, since: Instant) -> Result<Vec<Change>> {
-    let rows: Vec<Row> = audit_events::table
-        .filter(audit_events::entity.eq(kind.name))
-        // As a literal: the index of deletions serves no bound parameter.
-        .filter(sql::<Bool>("action = 'delete'"))
-        .filter(audit_events::at.ge(since))
-        .order((audit_events::at, audit_events::id))
-        .select((audit_events::record_id, audit_events::at, audit_events::before_json, audit_events::after_json))
-        .load(conn)?;
-    changes(rows)
-}
-
-/// The changes by which records moved to another pairing, or lost their day: of the time since an instant, or all.
-fn departures(conn: &mut Conn, kind: &Kind, since: Option<Instant>) -> Result<Vec<Change>> {
-    let condition = backend::departures(conn);
-    let mut query = audit_events::table
-        .filter(audit_events::entity.eq(kind.name))
-        .filter(condition)
-        .order((audit_events::at, audit_events::id))
-        .select((audit_events::record_id, audit_events::at, audit_events::before_json, audit_events::after_json))
-        .into_boxed();
-    if let Some(since) = since {
-        query = query.filter(audit_events::at.ge(since));
-    }
-    changes(query.load(conn)?)
-}
-
-fn changes(rows: Vec<Row>) -> Result<Vec<Change>> {
-    let mut changes = Vec::with_capacity(rows.len());
-    for (record, at, before, after) in rows {
-        let (Some(record), Some(before)) = (record, before) else { continue };
-        let after = after.map(|after| serde_json::from_str(&after)).transpose()?;
-        changes.push(Change { record, at, before: serde_json::from_str(&before)?, after });
-    }
-    Ok(changes)
 }

@@ -6,7 +6,7 @@
 //! may stand in a value ([`plain`]). And it does not know `NAME` (RFC 7986) for text, so that its commas would stand as they
 //! are ([`escaped`]).
 
-use std::fmt::Write;
+use std::io::Write;
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use icalendar::{Calendar, Component, Event, EventLike, Property};
@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 
 const PRODID: &str = concat!("-//pairing-tracker//", env!("CARGO_PKG_VERSION"), "//ZH");
 
+/// The line that a calendar ends with.
+const END: &str = "END:VCALENDAR\r\n";
+
 /// The most octets of a line.
 const OCTETS_MAX: usize = 75;
 
@@ -24,23 +27,47 @@ fn refresh_interval() -> TimeDelta {
     TimeDelta::hours(6)
 }
 
-/// The text of a feed with this name; `database` tells its events from those of any other database.
-pub fn text(name: &str, database: &str, entries: Vec<Entry>) -> Result<String> {
-    let mut calendar = Calendar::empty();
-    calendar
-        .append_property(Property::new("VERSION", "2.0"))
-        .append_property(Property::new("PRODID", PRODID))
-        .append_property(Property::new("CALSCALE", "GREGORIAN"))
-        .append_property(Property::new("METHOD", "PUBLISH"))
-        .append_property(Property::new("NAME", escaped(&plain(name))))
-        .append_property(Property::new("X-WR-CALNAME", plain(name)))
-        .ttl(&refresh_interval());
-    for entry in entries {
-        calendar.push(event(entry, database));
+/// A feed that is written event by event.
+pub struct Feed<'a, W: Write> {
+    out: &'a mut W,
+    /// Makes the events' identifiers different from those of any other database.
+    database: String,
+}
+
+impl<W: Write> Feed<'_, W> {
+    /// Begins a feed with this name.
+    pub fn begin<'a>(out: &'a mut W, name: &str, database: String) -> Result<Feed<'a, W>> {
+        let mut calendar = Calendar::empty();
+        calendar
+            .append_property(Property::new("VERSION", "2.0"))
+            .append_property(Property::new("PRODID", PRODID))
+            .append_property(Property::new("CALSCALE", "GREGORIAN"))
+            .append_property(Property::new("METHOD", "PUBLISH"))
+            .append_property(Property::new("NAME", escaped(&plain(name))))
+            .append_property(Property::new("X-WR-CALNAME", plain(name)))
+            .ttl(&refresh_interval());
+        let mut feed = Feed { out, database };
+        let text = calendar.to_string();
+        // The events come in between.
+        feed.put(text.strip_suffix(END).ok_or_else(|| Error::unexpected("a calendar without an end"))?)?;
+        Ok(feed)
     }
-    let mut text = String::new();
-    write!(text, "{calendar}").map_err(Error::unexpected)?;
-    Ok(folded(&text))
+
+    /// Writes the next event.
+    pub fn entry(&mut self, entry: Entry) -> Result<()> {
+        let text = event(entry, &self.database).try_into_string().map_err(Error::unexpected)?;
+        self.put(&text)
+    }
+
+    /// Writes the end.
+    pub fn end(mut self) -> Result<()> {
+        self.put(END)
+    }
+
+    fn put(&mut self, text: &str) -> Result<()> {
+        let failed = |error: std::io::Error| Error::Unavailable(format!("cannot write a temporary file: {error}"));
+        self.out.write_all(folded(text).as_bytes()).map_err(failed)
+    }
 }
 
 /// The same content lines, each folded so that no line has more than 75 octets without its break and no character is split
@@ -163,7 +190,11 @@ mod tests {
     }
 
     fn comes_back(text: &str) {
-        let feed = super::text(text, "0123456789ab", vec![entry(text)]).expect("a feed");
+        let mut written = Vec::new();
+        let mut feed = Feed::begin(&mut written, text, "0123456789ab".to_owned()).expect("a feed");
+        feed.entry(entry(text)).expect("it is written");
+        feed.end().expect("it is written");
+        let feed = String::from_utf8(written).expect("UTF-8");
         let lines = unfolded(&feed);
         let wanted = plain(text);
         for name in ["NAME", "X-WR-CALNAME", "SUMMARY", "LOCATION", "CATEGORIES"] {

@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::Entry;
 use super::departures::Departed;
-use crate::error::Result;
 use crate::msg;
 use crate::resources::milestones::Status;
 use crate::resources::milestones::api::Milestone;
@@ -82,9 +81,8 @@ struct Kept {
     version: i64,
 }
 
-/// A milestone that left the feed, as cancelled.
-pub fn departed(departed: &Departed, language: Language) -> Result<Option<Entry>> {
-    let Kept { title, due_on, version } = serde_json::from_value(departed.state.clone())?;
-    let entry = departed.cancelled("milestone", due_on, version, &title, &kind(), language);
-    Ok(Some(entry))
+/// A milestone that left the feed, as cancelled; `None` where what is stored of it cannot be decoded.
+pub fn departed(departed: &Departed, language: Language) -> Option<Entry> {
+    let Kept { title, due_on, version } = departed.snapshot()?;
+    Some(departed.cancelled("milestone", due_on, version, &title, &kind(), language))
 }

@@ -22,6 +22,7 @@ mod conferences;
 mod departures;
 mod feed;
 mod milestones;
+mod states;
 mod store;
 
 use chrono::NaiveDate;

@@ -101,6 +101,39 @@ fn chinese_files_show_words_and_names() {
     assert_eq!(both(Shape::Boolean, json!(true)), ["是", "true"]);
     assert_eq!(both(Shape::Decimal, json!("-5.50")), ["-5.5", "-5.5"]);
     assert_eq!(both(Shape::Text, json!("=1+1")), ["'=1+1", "'=1+1"]);
+    let total = "-92233720368547758070.25";
+    assert_eq!(both(Shape::Decimal, json!(total)), [total, total]);
+}
+
+#[test]
+fn every_start_of_a_formula_is_guarded_and_plain_texts_are_left_alone() {
+    for start in [
+        "=",
+        "+",
+        "-",
+        "@",
+        "＝",
+        "＋",
+        "－",
+        "＠",
+        "\t",
+        "\r",
+        "\n",
+        " =",
+        "\u{3000}＝",
+        "\u{a0}+",
+        "\u{1}@",
+        "'=",
+        "''＠",
+    ] {
+        let text = format!("{start}1+1");
+        assert_eq!(defuse(text.clone()), format!("'{text}"), "{start:?}");
+        assert_eq!(restore(&format!("'{text}")), text, "{start:?}");
+    }
+    for text in ["", " ", "'", "'x", "1-1", "甲＝乙", " x", "x\n=1", "\u{3000}第一条"] {
+        assert_eq!(defuse(text.to_owned()), text);
+        assert_eq!(restore(text), text);
+    }
 }
 
 #[test]
@@ -124,7 +157,7 @@ fn shaped() -> impl Strategy<Value = (Shape, Value)> {
         any::<String>()
             .prop_filter("a blank text is an empty cell", |text| text.is_empty() || !text.trim().is_empty())
             .prop_map(|text| (Shape::Text, if text.is_empty() { Value::Null } else { json!(text) })),
-        "'{0,3}[=+@\t\r-]?[ -~]{0,6}x".prop_map(|text| (Shape::Text, json!(text))),
+        "'{0,3}[ \u{3000}]?[=+@＝＋－＠\t\r\n-]?[ -~]{0,6}x".prop_map(|text| (Shape::Text, json!(text))),
         any::<i64>().prop_map(|number| (Shape::Integer, json!(number))),
         (-180.0..180.0_f64).prop_map(|number| (Shape::Number, json!(number))),
         "-?(0|[1-9][0-9]{0,17})\\.[0-9]{2}".prop_map(|text| (Shape::Decimal, json!(text))),
@@ -173,9 +206,11 @@ proptest! {
     }
 
     #[test]
-    fn every_text_comes_back(text in "'{0,3}[=+@\t\r-]?.{0,4}") {
+    fn every_text_comes_back(text in "'{0,3}[ \t\r\n\u{3000}\u{a0}\u{feff}]{0,2}'{0,2}[=+@＝＋－＠\t\r\n-]?.{0,4}") {
         let defused = defuse(text.clone());
-        prop_assert!(!defused.starts_with(['=', '+', '-', '@', '\t', '\r']));
+        let seen = defused.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
+        prop_assert!(!seen.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{:?}", defused);
+        prop_assert!(!defused.starts_with(['\t', '\r', '\n']), "{:?}", defused);
         prop_assert_eq!(restore(&defused), text);
     }
 }

@@ -7,6 +7,7 @@ use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::bundle::Bundle;
+use super::closure::Closure;
 use crate::db::types::Ref;
 use crate::error::{Error, Result};
 use crate::http::format::{self, OF_BUNDLES};
@@ -41,11 +42,18 @@ async fn get_bundle(call: Call) -> Result<HttpResponse> {
     let format = format::asked(&call.request, OF_BUNDLES)?;
     call.judge_headers()?;
     let BundleFilter { programme } = typed(&call.query("getBundle")?)?;
-    let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let name = programme.as_ref().map_or_else(|| "bundle".to_owned(), |programme| programme.0.clone());
+    if call.is_head() {
+        if let Some(programme) = programme {
+            call.state.store.read(move |conn| Closure::programme(conn, &programme)).await?;
+        }
+        return Ok(export::attachment(&call, format, &name, BoxBody::new(export::Body::unmade())));
+    }
+    let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
     let view = View { as_of: call.today() };
-    let file = call.state.store.snapshot(move |conn| {
+    let client = call.client();
+    let file = call.state.store.snapshot(&client, move |conn| {
         let failed = |error: std::io::Error| Error::Unavailable(format!("cannot make a temporary file: {error}"));
         let mut file = std::io::BufWriter::new(tempfile::tempfile().map_err(failed)?);
         let programme = programme.as_ref();

@@ -28,12 +28,17 @@ pub struct Closure {
 }
 
 impl Closure {
-    /// The records of a programme's bundle; a reference that names none is a fault of the query.
-    pub fn of(conn: &mut Conn, contract: &Contract, programme: &Ref, view: View) -> Result<Closure> {
+    /// The id of the programme that a query names; a reference that names none is a fault of the query.
+    pub fn programme(conn: &mut Conn, programme: &Ref) -> Result<i64> {
         let mut faults = Faults::default();
         let id = programmes::KIND.resolve(conn, &mut faults, "/query/programme", programme)?;
         faults.refuse()?;
-        let Some(id) = id else { return Err(Error::unexpected("a reference was lost")) };
+        id.ok_or_else(|| Error::unexpected("a reference was lost"))
+    }
+
+    /// The records of a programme's bundle; a reference that names none is a fault of the query.
+    pub fn of(conn: &mut Conn, contract: &Contract, programme: &Ref, view: View) -> Result<Closure> {
+        let id = Closure::programme(conn, programme)?;
         let forms = resources::forms();
         let mut closure = Closure::default();
         closure.add(&programmes::KIND, id);

@@ -36,7 +36,7 @@ use crate::transfer::plan::Outcome;
 #[utoipa::path(
     post, path = "/imports", operation_id = "createImport", tag = "imports",
     summary = "Send a file and plan it · 上传文件并预检",
-    description = "Takes a workbook (XLSX), a CSV table, a YAML or JSON bundle or NDJSON of at most 64 MiB as the raw body, and says what \
+    description = "Takes a workbook (XLSX), a CSV table, a YAML or JSON bundle or NDJSON of at most 64 MiB as the raw body, or as the one part of `multipart/form-data`, and says what \
         would become of each record; nothing is written yet. The answer waits up to 5 seconds for the plan (`Prefer: wait=N` up to 30, \
         `Prefer: respond-async` not at all); after that, ask for the import again. Records are matched by `code`. A file of this caller \
         that is older than the newest 20 is no longer kept. 上传后只做预检，不写入；记录按代码匹配。",
@@ -48,17 +48,18 @@ use crate::transfer::plan::Outcome;
 #[post("/imports")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
-    let params: NewImport = typed(&call.query("createImport")?)?;
+    let mut params: NewImport = typed(&call.query("createImport")?)?;
     let waits = waits(&call);
     let received = receive(&call, payload).await?;
-    let media_type = call.media_type();
-    let format = Format::of(&media_type, params.file_name.as_deref(), &received.beginning).ok_or_else(|| {
-        Problem::new(415, "unsupported_media_type", msg!("无法识别文件格式", "The file's format is not recognized"))
-            .detail(msg!(
-                "支持 .xlsx、.csv、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
-                "Give a .xlsx, .csv, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
-            ))
-    })?;
+    params.file_name = params.file_name.or_else(|| received.described.file_name.clone());
+    let format = Format::of(&received.described.media_type, params.file_name.as_deref(), &received.beginning)
+        .ok_or_else(|| {
+            Problem::new(415, "unsupported_media_type", msg!("无法识别文件格式", "The file's format is not recognized"))
+                .detail(msg!(
+                    "支持 .xlsx、.csv、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
+                    "Give a .xlsx, .csv, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
+                ))
+        })?;
     // Done to its end, also when the client goes away: a run that was promised must begin.
     rt::spawn(taken(call, actor, params, received, format, waits)).await.map_err(Error::unexpected)?
 }
@@ -75,7 +76,7 @@ async fn taken(
     let NewImport { file_name, resource, mode, restore, prune } = params;
     let named = run.clone();
     let request = json!({ "sha256": &received.sha256 });
-    let Received { file, byte_size, sha256, beginning: _ } = received;
+    let Received { file, byte_size, sha256, described: _, beginning: _ } = received;
     let answered = call
         .post(actor.clone(), &request, move |tx| {
             let mut faults = Faults::default();
@@ -123,11 +124,11 @@ async fn taken(
 #[get("/imports")]
 async fn list(call: Call) -> Result<HttpResponse> {
     let actor = caller(&call)?;
-    call.list("listImports", |_, query, _| {
+    call.list_own("listImports", |_, query, sight| {
         let filter: ImportFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &actor, &filter, page)?;
-            Page::new(&store::load(conn, &page.ids)?, page)
+            Page::new(&store::load(conn, &sight, &page.ids)?, page)
         })
     })
     .await
@@ -161,11 +162,11 @@ async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/lines")]
 async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.list("listImportLines", |_, query, _| {
+    call.list_own("listImportLines", |_, query, sight| {
         let filter: ImportLineFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::seen(conn, &actor, &id)?;
-            let (items, next, total) = plans::lines(conn, row.id, &filter.outcome, page)?;
+            let (items, next, total) = plans::lines(conn, &sight, row.id, &filter.outcome, page)?;
             Page::cut(&items, next, total)
         })
     })
@@ -184,7 +185,7 @@ async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/faults")]
 async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.list("listImportFaults", |_, query, _| {
+    call.list_own("listImportFaults", |_, query, _| {
         let filter: ImportFaultFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::seen(conn, &actor, &id)?;
@@ -239,9 +240,9 @@ async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpRe
     call.require_no_body(payload).await?;
     let (id, seen_by) = (id.into_inner(), actor.clone());
     let asked = id.clone();
-    let number = call.state.store.read(move |conn| Ok(store::seen(conn, &seen_by, &asked)?.id)).await?;
+    let number = call.read(move |conn| Ok(store::seen(conn, &seen_by, &asked)?.id)).await?;
     call.state.jobs.stop(number);
-    call.state.store.write(move |conn| runs::cancel(conn, number)).await?;
+    call.state.store.write_as(&call.client(), move |conn| runs::cancel(conn, number)).await?;
     let import = current(&call, actor, id).await?;
     if import.status == Status::Applied {
         return Err(wrong_status(import.status).into());
@@ -314,11 +315,11 @@ async fn begun(call: Call, actor: Actor, id: String, from: &'static [Status], wo
 /// An import as it is now, with the progress of a run of this process.
 async fn current(call: &Call, actor: Actor, id: String) -> Result<Import> {
     let mut import = call
-        .state
-        .store
         .read(move |conn| {
             let row = store::seen(conn, &actor, &id)?;
-            store::read(conn, vec![row])?.pop().ok_or_else(|| Error::unexpected("an import that is gone"))
+            store::read(conn, &actor.sight(), vec![row])?
+                .pop()
+                .ok_or_else(|| Error::unexpected("an import that is gone"))
         })
         .await?;
     if import.status.is_running()

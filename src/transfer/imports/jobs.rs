@@ -12,16 +12,21 @@ use std::time::Duration;
 
 use actix_web::web;
 use chrono::TimeDelta;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use super::runs::{self, End};
+use super::types::ImportStaleLine;
 use super::workbooks::gone;
 use super::{Status, plans, store};
 use crate::access::Actor;
+use crate::access::revoked::{self, Revoked};
 use crate::db::types::Instant;
-use crate::db::{Conn, Verdict, backend};
+use crate::db::{Conn, Store, Verdict, backend};
 use crate::error::{Error, Result};
+use crate::history::pending;
 use crate::http::AppState;
 use crate::msg;
 use crate::spool::Spool;
@@ -29,7 +34,7 @@ use crate::text::Text;
 use crate::transfer::engine::Options;
 use crate::transfer::fault::{ImportFault, bilingual};
 use crate::transfer::gather::{Gathered, until_full};
-use crate::transfer::plan::{ImportLine, Report};
+use crate::transfer::plan::{ImportLine, Plan, Report};
 use crate::transfer::read::read;
 use crate::transfer::row::{Layout, Row, Sink};
 use crate::transfer::{Import, Refusal};
@@ -60,6 +65,9 @@ struct Running {
     is_cancelled: AtomicBool,
     is_interrupted: AtomicBool,
     ended: watch::Sender<bool>,
+    /// Under whose key it runs, and the keys that are being revoked.
+    actor: Actor,
+    revoked: Revoked,
 }
 
 impl Running {
@@ -67,6 +75,9 @@ impl Running {
     fn go_on(&self) -> Result<()> {
         if self.is_cancelled.load(Ordering::Relaxed) || self.is_interrupted.load(Ordering::Relaxed) {
             return Err(Error::Unavailable("the import is to stop".to_owned()));
+        }
+        if self.revoked.contains(&self.actor) {
+            return Err(revoked::revoked());
         }
         Ok(())
     }
@@ -85,6 +96,11 @@ pub enum Work {
 impl Jobs {
     fn running(&self) -> MutexGuard<'_, HashMap<i64, Arc<Running>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many runs this process has.
+    pub fn count(&self) -> usize {
+        self.running().len()
     }
 
     /// How many records a run of this process has read, and how many of them it has brought in.
@@ -163,6 +179,8 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
         is_cancelled: AtomicBool::new(false),
         is_interrupted: AtomicBool::new(false),
         ended,
+        actor: actor.clone(),
+        revoked: state.revoked.clone(),
     });
     state.jobs.running().insert(id, running.clone());
     let state = state.clone();
@@ -238,32 +256,96 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
     let options = Options { mode: row.mode, restore: row.restore, prune: store::pruned(&row)? };
     let run = running.run.clone();
     let running = running.clone();
-    let end = state
-        .store
-        .write_alone(move |conn| {
-            let request_id = format!("import-{id}");
-            let import =
-                Import { actor: &actor, request_id: &request_id, contract: &contract, today, options: &options };
-            backend::try_lock_key(conn, &runs::lock_of(&running.run))?;
-            match work {
-                Work::Plan => plan(conn, &import, &running, &mut gathered).map(|end| Verdict::Undo(Some(end))),
-                Work::Apply => apply(conn, &import, id, &running, &mut gathered, row.state_sha256.as_deref()),
-            }
-        })
-        .await?;
-    match end {
-        // What was written with it is undone, its end is not.
-        Some(end) => state.store.write(move |conn| runs::end(conn, id, &run, end, Instant::now())).await,
-        None => Ok(()),
+    let request_id = format!("import-{id}");
+    let mut work_on = move |conn: &mut Conn| {
+        let import = Import { actor: &actor, request_id: &request_id, contract: &contract, today, options: &options };
+        backend::try_lock_key(conn, &runs::lock_of(&running.run))?;
+        match work {
+            Work::Plan => plan(conn, &import, &running, &mut gathered).map(Verdict::Undo),
+            Work::Apply => apply(conn, &import, id, &running, &mut gathered, row.state_sha256.as_deref()),
+        }
+    };
+    let came_to = match work {
+        Work::Plan => state.store.rehearse(move |conn| work_on(conn).map(Verdict::into_value)).await?,
+        Work::Apply => state.store.write_alone(work_on).await?,
+    };
+    finish(&state.store, id, run, came_to).await
+}
+
+/// What the work of a run came to.
+enum Came {
+    /// Written in full, with the end of the run.
+    Applied,
+    Planned {
+        plan: Plan,
+        records: i64,
+        lines: Spool<ImportLine>,
+        faults: Spool<ImportFault>,
+    },
+    Stale(Vec<ImportStaleLine>),
+}
+
+/// Writes what a run came to that was undone, a little at a time.
+async fn finish(store: &Store, id: i64, run: String, came_to: Came) -> Result<()> {
+    let end = match came_to {
+        // What a large file left pending is in the chain soon; should this process die, another sees to it.
+        Came::Applied => return pending::seal_all(store).await,
+        Came::Stale(stale) => End::Stale(stale),
+        Came::Planned { plan, records, lines, faults } => {
+            let named = run.clone();
+            let remove = move || {
+                let run = named.clone();
+                move |conn: &mut Conn| {
+                    runs::require(conn, id, &run)?;
+                    plans::remove_some(conn, id)
+                }
+            };
+            while store.write_quietly(remove()).await? {}
+            add_all(store, id, &run, lines, plans::add_lines).await?;
+            add_all(store, id, &run, faults, plans::add_faults).await?;
+            End::Planned { plan, records }
+        }
+    };
+    store.write(move |conn| runs::end(conn, id, &run, end, Instant::now())).await
+}
+
+/// Adds the items of a spool to an import, some in each write.
+async fn add_all<T: Serialize + DeserializeOwned + Send + 'static>(
+    store: &Store,
+    id: i64,
+    run: &str,
+    mut items: Spool<T>,
+    add: fn(&mut Conn, i64, i64, Vec<T>) -> Result<()>,
+) -> Result<()> {
+    let mut left = items.read()?;
+    let mut position = 1;
+    loop {
+        let read = move || {
+            let some = left.by_ref().take(plans::WRITTEN_TOGETHER).collect::<Result<Vec<T>>>()?;
+            Ok::<_, Error>((some, left))
+        };
+        let (some, rest) = tokio::task::spawn_blocking(read).await.map_err(Error::unexpected)??;
+        left = rest;
+        if some.is_empty() {
+            return Ok(());
+        }
+        let (from, run) = (position, run.to_owned());
+        position += some.len() as i64;
+        store
+            .write_quietly(move |conn| {
+                runs::require(conn, id, &run)?;
+                add(conn, id, from, some)
+            })
+            .await?;
     }
 }
 
-fn plan(conn: &mut Conn, import: &Import<'_>, running: &Running, gathered: &mut Gathered) -> Result<End> {
+fn plan(conn: &mut Conn, import: &Import<'_>, running: &Running, gathered: &mut Gathered) -> Result<Came> {
     let mut told = Told::new(running)?;
     let plan = import.plan(conn, gathered, &mut told)?;
     let records = i64::try_from(gathered.count).map_err(Error::unexpected)?;
     let Told { lines, faults, .. } = told;
-    Ok(End::Planned { plan, records, lines, faults })
+    Ok(Came::Planned { plan, records, lines, faults })
 }
 
 fn apply(
@@ -273,21 +355,24 @@ fn apply(
     running: &Running,
     gathered: &mut Gathered,
     planned_on: Option<&str>,
-) -> Result<Verdict<Option<End>>> {
+) -> Result<Verdict<Came>> {
+    import.require_key(conn)?;
     let mut told = Told::new(running)?;
     let records = i64::try_from(gathered.count).map_err(Error::unexpected)?;
     match import.apply(conn, gathered, planned_on, &mut told) {
         Ok(plan) => {
+            // On PostgreSQL others could write all the while, and revoke it.
+            import.require_key(conn)?;
             runs::end(conn, id, &running.run, End::Applied { plan, records }, Instant::now())?;
-            Ok(Verdict::Keep(None))
+            Ok(Verdict::Keep(Came::Applied))
         }
         Err(Refusal::Stale(_)) => {
-            Ok(Verdict::Undo(Some(End::Stale(plans::compare(conn, id, &mut told.lines, STALE_TOLD)?))))
+            Ok(Verdict::Undo(Came::Stale(plans::compare(conn, id, &mut told.lines, STALE_TOLD)?)))
         }
         // A plan that could be applied had no fault: it is this state's.
         Err(Refusal::Faulty(plan)) => {
             let Told { lines, faults, .. } = told;
-            Ok(Verdict::Undo(Some(End::Planned { plan, records, lines, faults })))
+            Ok(Verdict::Undo(Came::Planned { plan, records, lines, faults }))
         }
         Err(Refusal::Failed(error)) => Err(error),
     }
@@ -303,7 +388,7 @@ async fn fail(state: &web::Data<AppState>, id: i64, running: &Arc<Running>, erro
         Error::Unavailable(_) if running.is_interrupted.load(Ordering::Relaxed) => {
             (Status::Interrupted, bilingual(&msg!("服务在处理期间停止。", "The service stopped meanwhile.")))
         }
-        Error::Unavailable(_) => {
+        Error::Unavailable(_) | Error::OutcomeUnknown(_) => {
             tracing::warn!(%error, import = id, "an import was interrupted");
             (Status::Interrupted, bilingual(&msg!("服务暂不可用。", "The service was not available.")))
         }

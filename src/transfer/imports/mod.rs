@@ -18,6 +18,7 @@
 pub mod api;
 pub mod jobs;
 pub mod plans;
+mod redaction;
 pub mod runs;
 pub mod store;
 pub mod types;

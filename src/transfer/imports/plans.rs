@@ -6,7 +6,9 @@ use std::hash::{Hash, Hasher};
 
 use diesel::prelude::*;
 
+use super::redaction;
 use super::types::ImportStaleLine;
+use crate::access::Sight;
 use crate::db::Conn;
 use crate::db::page::{Key, PageIds, PageRequest, key_value};
 use crate::db::schema::{import_faults, import_lines};
@@ -16,12 +18,13 @@ use crate::spool::Spool;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::plan::{ImportLine, Outcome};
 
-/// Rows that are in memory at a time.
-const WRITTEN_TOGETHER: usize = 1_000;
+/// Rows that one write adds or removes: a few milliseconds, for which others wait.
+pub const WRITTEN_TOGETHER: usize = 500;
 
-/// A page of what becomes of each record, in the order in which they are brought in.
+/// A page of what becomes of each record, in the order in which they are brought in, for a reader who sees this much.
 pub fn lines(
     conn: &mut Conn,
+    sight: &Sight,
     id: i64,
     outcomes: &[Outcome],
     page: &PageRequest,
@@ -51,7 +54,9 @@ pub fn lines(
         let changes = changes.map(|json| serde_json::from_str(&json)).transpose()?.unwrap_or_default();
         Ok(ImportLine { resource, code, outcome, version, changes })
     });
-    Ok((lines.collect::<Result<_>>()?, cut.next, cut.total))
+    let mut lines: Vec<ImportLine> = lines.collect::<Result<_>>()?;
+    redaction::redact(conn, sight, &mut lines)?;
+    Ok((lines, cut.next, cut.total))
 }
 
 /// A page of what is wrong with a file, in the order in which it was found.
@@ -78,15 +83,38 @@ pub fn faults(
     Ok((faults.collect::<Result<_>>()?, cut.next, cut.total))
 }
 
-/// Puts the lines of a plan in the place of those of the plan before.
-pub fn replace_lines(conn: &mut Conn, id: i64, mut lines: Spool<ImportLine>) -> Result<()> {
-    diesel::delete(import_lines::table.filter(import_lines::import_id.eq(id))).execute(conn)?;
-    let mut rows = Vec::with_capacity(WRITTEN_TOGETHER);
-    let count = lines.len();
-    for (position, line) in (1_i64..).zip(lines.read()?) {
-        let ImportLine { resource, code, outcome, version, changes } = line?;
+/// Removes some of the lines and faults of the plan before; true where there may be more.
+pub fn remove_some(conn: &mut Conn, id: i64) -> Result<bool> {
+    let most = WRITTEN_TOGETHER as i64;
+    let lines: Vec<i64> = import_lines::table
+        .filter(import_lines::import_id.eq(id))
+        .order(import_lines::position)
+        .limit(most)
+        .select(import_lines::position)
+        .load(conn)?;
+    let faults: Vec<i64> = import_faults::table
+        .filter(import_faults::import_id.eq(id))
+        .order(import_faults::position)
+        .limit(most)
+        .select(import_faults::position)
+        .load(conn)?;
+    if let Some(last) = lines.last() {
+        let old = import_lines::import_id.eq(id).and(import_lines::position.le(last));
+        diesel::delete(import_lines::table.filter(old)).execute(conn)?;
+    }
+    if let Some(last) = faults.last() {
+        let old = import_faults::import_id.eq(id).and(import_faults::position.le(last));
+        diesel::delete(import_faults::table.filter(old)).execute(conn)?;
+    }
+    Ok(lines.len().max(faults.len()) == WRITTEN_TOGETHER)
+}
+
+/// Adds lines of a plan, the first of them at `position`.
+pub fn add_lines(conn: &mut Conn, id: i64, position: i64, lines: Vec<ImportLine>) -> Result<()> {
+    let row = |(position, line): (i64, ImportLine)| {
+        let ImportLine { resource, code, outcome, version, changes } = line;
         let changes = if changes.is_empty() { None } else { Some(serde_json::to_string(&changes)?) };
-        rows.push((
+        Ok((
             import_lines::import_id.eq(id),
             import_lines::position.eq(position),
             import_lines::resource.eq(resource),
@@ -94,34 +122,24 @@ pub fn replace_lines(conn: &mut Conn, id: i64, mut lines: Spool<ImportLine>) -> 
             import_lines::outcome.eq(outcome),
             import_lines::version.eq(version),
             import_lines::changes_json.eq(changes),
-        ));
-        if rows.len() == WRITTEN_TOGETHER || position as usize == count {
-            insert_all!(conn, import_lines::table, &rows)?;
-            rows.clear();
-        }
-    }
-    Ok(())
+        ))
+    };
+    let rows = (position..).zip(lines).map(row).collect::<Result<Vec<_>>>()?;
+    Ok(insert_all!(conn, import_lines::table, &rows)?)
 }
 
-/// Puts the faults of a plan in the place of those of the plan before.
-pub fn replace_faults(conn: &mut Conn, id: i64, mut faults: Spool<ImportFault>) -> Result<()> {
-    diesel::delete(import_faults::table.filter(import_faults::import_id.eq(id))).execute(conn)?;
-    let mut rows = Vec::with_capacity(WRITTEN_TOGETHER);
-    let count = faults.len();
-    for (position, fault) in (1_i64..).zip(faults.read()?) {
-        let fault = fault?;
-        rows.push((
+/// Adds faults of a plan, the first of them at `position`.
+pub fn add_faults(conn: &mut Conn, id: i64, position: i64, faults: Vec<ImportFault>) -> Result<()> {
+    let row = |(position, fault): (i64, ImportFault)| {
+        Ok((
             import_faults::import_id.eq(id),
             import_faults::position.eq(position),
             import_faults::severity.eq(fault.severity),
             import_faults::fault_json.eq(serde_json::to_string(&fault)?),
-        ));
-        if rows.len() == WRITTEN_TOGETHER || position as usize == count {
-            insert_all!(conn, import_faults::table, &rows)?;
-            rows.clear();
-        }
-    }
-    Ok(())
+        ))
+    };
+    let rows = (position..).zip(faults).map(row).collect::<Result<Vec<_>>>()?;
+    Ok(insert_all!(conn, import_faults::table, &rows)?)
 }
 
 /// What of a plan no longer holds: each record of which something else would become now, of at most so many.
@@ -144,7 +162,8 @@ pub fn compare(conn: &mut Conn, id: i64, now: &mut Spool<ImportLine>, most: usiz
     let mut after = None;
     loop {
         let page = PageRequest { limit: 1_000, after, count: false, list: String::new() };
-        let (planned, next, _) = lines(conn, id, &[], &page)?;
+        // Nothing of this comparison is shown but through [`super::store::read`], which redacts.
+        let (planned, next, _) = lines(conn, &Sight::Everything, id, &[], &page)?;
         for planned in planned {
             let found = places.remove(&key(&planned)).map(|place| items.at(place)).transpose()?;
             if found.as_ref() != Some(&planned) && differing.len() < most {

@@ -3,17 +3,15 @@
 use diesel::prelude::*;
 
 use super::Status;
-use super::plans::{replace_faults, replace_lines};
 use super::types::ImportStaleLine;
 use crate::db::schema::imports;
 use crate::db::types::Instant;
 use crate::db::{Conn, backend};
 use crate::error::{Error, Result};
 use crate::msg;
-use crate::spool::Spool;
 use crate::text::Text;
-use crate::transfer::fault::{ImportFault, bilingual};
-use crate::transfer::plan::{ImportLine, Plan};
+use crate::transfer::fault::bilingual;
+use crate::transfer::plan::Plan;
 
 /// Hands an import to a run: from any of `from` to `status`. False where it stands otherwise.
 pub fn begin(conn: &mut Conn, id: i64, from: &[Status], status: Status, run: &str, now: Instant) -> Result<bool> {
@@ -33,10 +31,20 @@ pub fn begin(conn: &mut Conn, id: i64, from: &[Status], status: Status, run: &st
 
 /// How a run ends.
 pub enum End {
-    Planned { plan: Plan, records: i64, lines: Spool<ImportLine>, faults: Spool<ImportFault> },
-    Applied { plan: Plan, records: i64 },
+    /// Its lines and faults are written already ([`super::plans`]).
+    Planned {
+        plan: Plan,
+        records: i64,
+    },
+    Applied {
+        plan: Plan,
+        records: i64,
+    },
     Stale(Vec<ImportStaleLine>),
-    Failed { status: Status, why: Text },
+    Failed {
+        status: Status,
+        why: Text,
+    },
 }
 
 /// The columns that the end of a run changes; `None` leaves one as it is.
@@ -68,7 +76,7 @@ impl Ended {
     fn new(end: &End, now: Instant) -> Result<Ended> {
         let ended = Ended { run: Some(None), updated_at: Some(now), ..Ended::default() };
         Ok(match end {
-            End::Planned { plan, records, .. } => {
+            End::Planned { plan, records } => {
                 let is_faulty = plan.counts.errors + plan.counts.refused > 0;
                 let status = if is_faulty { Status::Refused } else { Status::Planned };
                 Ended { status: Some(status), planned_at: Some(now), ..ended.with(plan, *records) }
@@ -111,14 +119,19 @@ pub fn end(conn: &mut Conn, id: i64, run: &str, end: End, now: Instant) -> Resul
     let ended = diesel::update(imports::table.filter(imports::id.eq(id).and(imports::run.eq(run))))
         .set(Ended::new(&end, now)?)
         .execute(conn)?;
-    if ended == 0 {
-        return Err(Error::Unavailable("another took the import over".to_owned()));
-    }
-    if let End::Planned { lines, faults, .. } = end {
-        replace_lines(conn, id, lines)?;
-        replace_faults(conn, id, faults)?;
-    }
-    Ok(())
+    if ended == 0 { Err(taken_over()) } else { Ok(()) }
+}
+
+fn taken_over() -> Error {
+    Error::Unavailable("another took the import over".to_owned())
+}
+
+/// An error where the import is no longer that run's; its row is locked otherwise, until the transaction ends.
+pub fn require(conn: &mut Conn, id: i64, run: &str) -> Result<()> {
+    let mine = diesel::update(imports::table.filter(imports::id.eq(id).and(imports::run.eq(run))))
+        .set(imports::updated_at.eq(Instant::now()))
+        .execute(conn)?;
+    if mine == 0 { Err(taken_over()) } else { Ok(()) }
 }
 
 /// Notes how far a run is, for other processes to see; false where the import is no longer that run's.

@@ -7,8 +7,9 @@ use diesel::prelude::*;
 use serde_json::Value;
 
 use super::Status;
+use super::redaction;
 use super::types::{Import, ImportFilter, ImportStaleLine};
-use crate::access::{Actor, Role};
+use crate::access::{Actor, Role, Sight};
 use crate::db::Conn;
 use crate::db::page::{PageIds, PageRequest, key_value};
 use crate::db::reference::References;
@@ -117,7 +118,7 @@ pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
     }
     forget_old_files(tx.conn, &actor_id)?;
     let row = row(tx.conn, id)?.ok_or_else(|| Error::unexpected("a new import is gone"))?;
-    read(tx.conn, vec![row])?.pop().ok_or_else(|| Error::unexpected("a new import is gone"))
+    read(tx.conn, &tx.actor.sight(), vec![row])?.pop().ok_or_else(|| Error::unexpected("a new import is gone"))
 }
 
 /// Drops the files of all but a caller's newest imports, and the lines and faults of their plans; that they were, and what
@@ -135,6 +136,12 @@ fn forget_old_files(conn: &mut Conn, actor_id: &str) -> Result<()> {
     diesel::delete(import_lines::table.filter(import_lines::import_id.eq_any(older))).execute(conn)?;
     diesel::delete(import_faults::table.filter(import_faults::import_id.eq_any(older))).execute(conn)?;
     Ok(())
+}
+
+/// Whether the file of an import is still stored.
+pub fn has_file(conn: &mut Conn, id: i64) -> Result<bool> {
+    let first = import_pieces::table.find((id, 0)).select(import_pieces::import_id).first::<i64>(conn).optional()?;
+    Ok(first.is_some())
 }
 
 /// The file of an import, written to another; false where it is no longer kept.
@@ -163,8 +170,8 @@ pub fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Row> {
         .ok_or_else(|| Problem::not_found("import", id).into())
 }
 
-/// Imports as clients read them.
-pub fn read(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Import>> {
+/// Imports as a client who sees this much reads them.
+pub fn read(conn: &mut Conn, sight: &Sight, rows: Vec<Row>) -> Result<Vec<Import>> {
     let mut references = References::default();
     let mut pruned = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -177,10 +184,11 @@ pub fn read(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Import>> {
         .zip(pruned)
         .map(|(row, pruned)| {
             let counts = row.counts();
-            let stale: Vec<ImportStaleLine> = match &row.stale_json {
+            let mut stale: Vec<ImportStaleLine> = match &row.stale_json {
                 Some(json) => serde_json::from_str(json)?,
                 None => Vec::new(),
             };
+            redaction::redact(conn, sight, &mut stale)?;
             Ok(Import {
                 id: row.id,
                 created_at: row.created_at,
@@ -245,10 +253,10 @@ pub fn page(conn: &mut Conn, actor: &Actor, filter: &ImportFilter, page: &PageRe
 }
 
 /// A page of imports.
-pub fn load(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Import>> {
+pub fn load(conn: &mut Conn, sight: &Sight, ids: &[i64]) -> Result<Vec<Import>> {
     let rows: Vec<Row> =
         imports::table.filter(imports::id.eq_any(ids)).order(imports::id.desc()).select(Row::as_select()).load(conn)?;
-    read(conn, rows)
+    read(conn, sight, rows)
 }
 
 /// The ids of pairings to prune, as references.

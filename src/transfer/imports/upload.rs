@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::access::hex;
 use crate::error::{Error, Problem, Result};
 use crate::http::Call;
+use crate::http::multipart::Described;
 use crate::msg;
 
 /// The most bytes of a file.
@@ -33,8 +34,9 @@ pub fn waits(call: &Call) -> Duration {
     WAITS
 }
 
-/// A body that was received onto disk.
+/// A file that was received onto disk.
 pub struct Received {
+    pub described: Described,
     pub file: File,
     /// The first bytes, which tell some formats.
     pub beginning: Vec<u8>,
@@ -47,17 +49,18 @@ pub async fn receive(call: &Call, payload: Payload) -> Result<Received> {
     let no_room = |e: std::io::Error| Error::Unavailable(format!("cannot keep a file that is sent: {e}"));
     let mut file = tempfile::tempfile().map_err(no_room)?;
     let (mut beginning, mut byte_size, mut digest) = (Vec::new(), 0_u64, Sha256::new());
-    call.pieces(payload, FILE_MAX, |piece| {
-        if beginning.len() < 64 {
-            beginning.extend_from_slice(&piece[..piece.len().min(64)]);
-        }
-        byte_size += piece.len() as u64;
-        digest.update(piece);
-        file.write_all(piece).map_err(no_room)
-    })
-    .await?;
+    let described = call
+        .file(payload, FILE_MAX, |piece| {
+            if beginning.len() < 64 {
+                beginning.extend_from_slice(&piece[..piece.len().min(64)]);
+            }
+            byte_size += piece.len() as u64;
+            digest.update(piece);
+            file.write_all(piece).map_err(no_room)
+        })
+        .await?;
     if byte_size == 0 {
         return Err(Problem::new(400, "malformed_request", msg!("文件为空", "The file is empty")).into());
     }
-    Ok(Received { file, beginning, byte_size, sha256: hex(&digest.finalize()) })
+    Ok(Received { described, file, beginning, byte_size, sha256: hex(&digest.finalize()) })
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::{plans, store};
+use crate::access::Sight;
 use crate::access::redaction::Hidden;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
@@ -58,10 +59,12 @@ pub struct TemplateFilter {
 pub async fn template(call: Call) -> Result<HttpResponse> {
     call.judge_headers()?;
     let TemplateFilter { pairing, resource } = typed(&call.query("getImportTemplate")?)?;
+    let is_head = call.is_head();
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
     let view = View { as_of: call.today() };
-    let file = call.state.store.snapshot(move |conn| {
+    let client = call.client();
+    let file = call.state.store.snapshot(&client, move |conn| {
         let mut faults = Faults::default();
         let pairing = pairings::KIND.resolve_optional(conn, &mut faults, "/query/pairing", pairing.as_ref())?;
         if let Some(name) = resource.as_ref().filter(|name| resources::component(name).is_none()) {
@@ -70,6 +73,9 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
         }
         // What a query says wrong is a malformed request, as everywhere.
         faults.refuse().map_err(|error| Problem::malformed(error.problem().faults))?;
+        if is_head {
+            return Ok(None);
+        }
         let is_wanted = |path: &str| resource.as_ref().is_none_or(|name| name == path);
         let mut tables = Vec::new();
         for form in resources::forms().iter().filter(|form| is_wanted(form.kind.path)) {
@@ -103,9 +109,9 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
             },
             &mut file,
         )?;
-        Ok(file)
+        Ok(Some(file))
     });
-    let body = Body::of_file(file.await?)?;
+    let body = file.await?.map_or_else(|| Ok(Body::unmade()), Body::of_file)?;
     Ok(export::attachment(&call, FileFormat::Xlsx, "template", held::hold(BoxBody::new(body), place)))
 }
 
@@ -125,8 +131,16 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
 pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
     call.judge_headers()?;
     call.query("getMarkedImport")?;
-    let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let actor = super::api::caller(&call)?;
+    if call.is_head() {
+        let seen = call.state.store.read(move |conn| {
+            let row = store::seen(conn, &actor, &id)?;
+            if store::has_file(conn, row.id)? { Ok(row.id) } else { Err(gone().into()) }
+        });
+        let name = format!("import-{}-marked", seen.await?);
+        return Ok(export::attachment(&call, FileFormat::Xlsx, &name, BoxBody::new(Body::unmade())));
+    }
+    let place = call.state.limits.enter_file(peer::of(&call.request))?;
     let language = call.language();
     let (name, original, sheet, faults) = call
         .state
@@ -176,7 +190,8 @@ fn mark(mut original: File, sheet: Option<String>, mut faults: Spool<ImportFault
 /// The name of the sheet that a CSV file becomes: that of its table, by which an import of the workbook finds the resource.
 fn sheet_of(conn: &mut Conn, row: &store::Row, language: Language) -> Result<String> {
     let page = PageRequest { limit: 1, after: None, count: false, list: String::new() };
-    let of_line = plans::lines(conn, row.id, &[], &page)?.0.into_iter().next().map(|line| line.resource);
+    let of_line =
+        plans::lines(conn, &Sight::Nothing, row.id, &[], &page)?.0.into_iter().next().map(|line| line.resource);
     let of_fault = plans::faults(conn, row.id, &[], &page)?.0.into_iter().next().and_then(|fault| fault.resource);
     let stem = row.file_name.as_deref().map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned());
     let found = row.resource.clone().or(of_line).or(of_fault).or(stem).unwrap_or_default();

@@ -12,6 +12,7 @@ use super::{guide, styles};
 use crate::db::reference::Kind;
 use crate::error::Result;
 use crate::text::Language;
+use crate::transfer::cells::defuse;
 use crate::transfer::columns::{Choice, Column, NAME_AND_CODE, Shape, Table};
 use crate::transfer::sheet::CITATIONS;
 
@@ -134,7 +135,8 @@ impl Lists {
         let zh =
             crate::resources::forms().into_iter().find(|form| form.kind.name == kind.name).map(|form| form.sheet.zh);
         let title = if self.language == Language::Zh { zh.unwrap_or(kind.path) } else { kind.path };
-        let shown = |named: Named| format!("{}{NAME_AND_CODE}{}", named.name, named.code);
+        // What is chosen from the list is typed into the cell.
+        let shown = |named: Named| defuse(format!("{}{NAME_AND_CODE}{}", named.name, named.code));
         let words: Vec<String> = all.into_iter().map(shown).collect();
         let place = if words.is_empty() { Choices::Any } else { self.add(title.to_owned(), words) };
         self.places.insert(kind.name, place.clone());

@@ -10,8 +10,9 @@ use crate::db::page::{Key, KeyValue, PageIds, PageRequest, key_value};
 use crate::db::schema::{audit_events, milestone_revisions, milestones};
 use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
-use crate::history::Action;
+use crate::history::{Action, undecodable};
 use crate::msg;
+use crate::resources::audit_events::store::decoded;
 use crate::resources::milestones::api::Milestone;
 use crate::resources::milestones::{KIND, Milestones, Status};
 use crate::resources::pairings::Role;
@@ -50,28 +51,37 @@ pub fn revise(tx: &mut Tx<'_>, id: i64, old: NaiveDate, new: NaiveDate, reason: 
     Ok(())
 }
 
-/// Writes the revisions of a restored milestone again, from the audit events of its changes: they were deleted with it.
+/// Events that are in memory at a time.
+const EVENTS_TOGETHER: usize = 100;
+
+/// Writes the revisions of a restored milestone again, from the audit events of its changes: they were deleted with it. What
+/// cannot be decoded is left out.
 pub fn restore(tx: &mut Tx<'_>, id: i64) -> Result<()> {
-    type Change = (Instant, String, Option<String>, Option<String>, Option<String>);
-    let changes: Vec<Change> = audit_events::table
+    type Change = (i64, Instant, String, Option<String>, Option<String>, Option<String>);
+    let changes: Vec<i64> = audit_events::table
         .filter(audit_events::entity.eq(KIND.name).and(audit_events::record_id.eq(id)))
         .filter(audit_events::action.eq(Action::Update))
         .order(audit_events::id)
-        .select((
-            audit_events::at,
-            audit_events::actor,
-            audit_events::reason,
-            audit_events::before_json,
-            audit_events::after_json,
-        ))
+        .select(audit_events::id)
         .load(tx.conn)?;
-    for (at, actor, reason, before, after) in changes {
-        let due_on = |state: Option<String>| -> Result<NaiveDate> {
-            let state: DueOn = serde_json::from_str(state.as_deref().unwrap_or_default())?;
-            Ok(state.due_on)
-        };
-        let (old, new) = (due_on(before)?, due_on(after)?);
-        if old != new {
+    for chunk in changes.chunks(EVENTS_TOGETHER) {
+        let mut changes: Vec<Change> = undecodable::skip(tx.conn, chunk, |conn, events| {
+            audit_events::table
+                .filter(audit_events::id.eq_any(events))
+                .select((
+                    audit_events::id,
+                    audit_events::at,
+                    audit_events::actor,
+                    audit_events::reason,
+                    audit_events::before_json,
+                    audit_events::after_json,
+                ))
+                .load(conn)
+        })?;
+        changes.sort_unstable_by_key(|(event, ..)| *event);
+        for (event, at, actor, reason, before, after) in changes {
+            let due_on = |state: Option<String>| decoded::<DueOn>(event, &state?).map(|state| state.due_on);
+            let Some((old, new)) = due_on(before).zip(due_on(after)).filter(|(old, new)| old != new) else { continue };
             diesel::insert_into(milestone_revisions::table)
                 .values((
                     milestone_revisions::milestone_id.eq(id),

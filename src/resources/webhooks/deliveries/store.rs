@@ -12,6 +12,7 @@ use crate::db::schema::{audit_events, webhook_deliveries, webhooks};
 use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Problem, Result};
+use crate::history::undecodable;
 use crate::outbox::event::TEST;
 use crate::outbox::queue::{self, Found, Wanted};
 use crate::outbox::send::Failure;
@@ -139,7 +140,7 @@ fn renew_failed(tx: &mut Tx<'_>, webhook: i64, since: Option<Instant>) -> Result
         None => failed,
     };
     let ids: Vec<i64> = failed.load(tx.conn)?;
-    queue::renew(tx.conn, &ids, tx.now).map(count)
+    queue::renew(tx.conn, webhook, &ids, tx.now).map(count)
 }
 
 fn renew_events(tx: &mut Tx<'_>, webhook: i64, ids: &[i64]) -> Result<i64> {
@@ -147,7 +148,10 @@ fn renew_events(tx: &mut Tx<'_>, webhook: i64, ids: &[i64]) -> Result<i64> {
     let mut faults = Faults::default();
     let mut due = Vec::with_capacity(ids.len());
     for (index, id) in ids.iter().enumerate() {
-        let found: Option<Found> = audit_events::table.find(id).select(Found::as_select()).first(tx.conn).optional()?;
+        let found: Option<Found> = undecodable::skip(tx.conn, &[*id], |conn, ids| {
+            audit_events::table.filter(audit_events::id.eq_any(ids)).select(Found::as_select()).load(conn)
+        })?
+        .pop();
         let delivery = match &found {
             Some(event) => wanted.delivery(tx.conn, event)?,
             None => None,
@@ -192,6 +196,7 @@ pub fn test(tx: &mut Tx<'_>, reference: &Ref) -> Result<(i64, WebhookDelivery)> 
             d::attempts.eq(0),
             d::created_at.eq(tx.now),
             d::next_attempt_at.eq(tx.now),
+            d::is_blocked.eq(false),
         ))
         .returning(d::id)
         .get_result(tx.conn)?;

@@ -1,0 +1,215 @@
+//! An empty database filled from a backup. The archive is verified as a whole before anything is written; the database is
+//! there whole or not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tempfile::{NamedTempFile, TempPath};
+
+use super::archive::{self, Backend, FILES, Manifest};
+use super::postgres::{self, Target};
+use super::{at, directory_of, sync_directory};
+use crate::config::{DatabaseUrl, FileStore, Settings};
+use crate::contract::Contract;
+use crate::db::backend::upkeep;
+use crate::db::{Conn, Manager, backend};
+use crate::doctor::{self, Check, Status};
+use crate::error::Error;
+
+/// What was restored.
+#[derive(Debug, Serialize)]
+pub struct Restored {
+    pub file: String,
+    pub database: String,
+    pub backend: Backend,
+    /// The version of the program that made the backup, the schema's in it, and the instant of its data.
+    pub version: String,
+    pub schema_version: String,
+    pub created_at: String,
+    /// How many migrations were applied to bring it up to date.
+    pub migrated: usize,
+    pub files: usize,
+    pub status: Status,
+    pub checks: Vec<Check>,
+}
+
+fn cause(error: Error) -> String {
+    error.cause()
+}
+
+/// Restores a backup into a database that is empty, brings it up to date and checks it.
+pub fn restore(settings: &Settings, contract: &Contract, file: &Path) -> Result<Restored, String> {
+    let manifest = archive::verify(file)?;
+    refuse_unfit(settings, &manifest, file)?;
+    let migrated = match &settings.database_url {
+        DatabaseUrl::Sqlite(path) => into_sqlite(settings, &manifest, file, path)?,
+        DatabaseUrl::Postgres(url) => into_postgres(settings, &manifest, file, url.as_given())?,
+    };
+    let report = doctor::examine(settings, contract);
+    let files = manifest.files();
+    let Manifest { version, schema_version, created_at, backend, .. } = manifest;
+    Ok(Restored {
+        file: file.display().to_string(),
+        database: report.database,
+        backend,
+        version,
+        schema_version,
+        created_at,
+        migrated,
+        files,
+        status: report.status,
+        checks: report.checks,
+    })
+}
+
+fn refuse_unfit(settings: &Settings, manifest: &Manifest, file: &Path) -> Result<(), String> {
+    let (wanted, present) = (manifest.backend, Backend::of(&settings.database_url));
+    let Manifest { version, created_at, .. } = manifest;
+    let what = format!("{} is a backup by pairing-tracker {version} of {created_at}", file.display());
+    if wanted != present {
+        return Err(format!(
+            "{what} of a {} database, and {} is a {} database; give the URL of an empty {} database",
+            wanted.name(),
+            settings.database_url,
+            present.name(),
+            wanted.name()
+        ));
+    }
+    if let Some(unknown) = backend::unknown_migration(wanted == Backend::Sqlite, &manifest.migrations) {
+        return Err(format!(
+            "{what}, newer than this program {} (it has migration {unknown}); restore it with pairing-tracker {version} or later",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    if manifest.files() > 0 && settings.files == FileStore::Database {
+        return Err(format!(
+            "{what} with {} files beside the database; name a directory for them with --files-dir",
+            manifest.files()
+        ));
+    }
+    Ok(())
+}
+
+fn not_empty(url: &DatabaseUrl) -> String {
+    format!("the database {url} is not empty; a backup is restored into an empty one")
+}
+
+fn into_sqlite(settings: &Settings, manifest: &Manifest, archive: &Path, path: &Path) -> Result<usize, String> {
+    for suffix in ["", "-wal", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let is_there = std::fs::metadata(&name).is_ok_and(|metadata| metadata.len() > 0);
+        if is_there && suffix.is_empty() {
+            return Err(format!(
+                "{}; move {} away, with its -wal and -shm",
+                not_empty(&settings.database_url),
+                path.display()
+            ));
+        } else if is_there {
+            // SQLite would take it for the restored database's, and write it into that.
+            return Err(format!("there is {}, a log of another database; move it away", PathBuf::from(name).display()));
+        }
+    }
+    let directory = directory_of(path);
+    let work =
+        tempfile::Builder::new().prefix(".pairing-tracker-restore-").tempdir_in(directory).map_err(at(directory))?;
+    let draft = work.path().join(Backend::Sqlite.member());
+    extract(settings, archive, &draft)?;
+    let migrated = {
+        let mut conn = Manager::new(DatabaseUrl::Sqlite(draft.clone())).open().map_err(cause)?;
+        bring_up_to_date(&mut conn, manifest)?
+    };
+    // The last connection to a database writes its log into the file and removes it.
+    let mut log = draft.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).exists() {
+        return Err(format!("cannot close the restored database: its log {} remains", Path::new(&log).display()));
+    }
+    File::open(&draft).and_then(|file| file.sync_all()).map_err(at(&draft))?;
+    if path.exists() {
+        std::fs::remove_file(path).map_err(at(path))?;
+    }
+    TempPath::try_from_path(draft).map_err(at(path))?.persist_noclobber(path).map_err(|e| at(path)(e.error))?;
+    sync_directory(directory)?;
+    Ok(migrated)
+}
+
+fn into_postgres(settings: &Settings, manifest: &Manifest, archive: &Path, url: &str) -> Result<usize, String> {
+    let sql = |error: diesel::result::Error| error.to_string();
+    let mut conn = Manager::new(settings.database_url.clone()).open().map_err(cause)?;
+    upkeep::drop_empty_migrations_table(&mut conn).map_err(sql)?;
+    if !upkeep::tables(&mut conn).map_err(sql)?.is_empty() {
+        return Err(not_empty(&settings.database_url));
+    }
+    let server = upkeep::server_version(&mut conn).map_err(sql)?.unwrap_or_default();
+    let program = postgres::find("pg_restore", manifest.pg_dump.unwrap_or_default().max(server))?;
+    let present = upkeep::current_schema(&mut conn).map_err(sql)?;
+    drop(conn);
+    let work =
+        tempfile::Builder::new().prefix("pairing-tracker-restore-").tempdir().map_err(at(&std::env::temp_dir()))?;
+    let (dump, list) = (work.path().join(Backend::Postgres.member()), work.path().join("list"));
+    extract(settings, archive, &dump)?;
+    program.restore(&Target::of(url)?, &dump, present.as_deref(), &list)?;
+    let mut conn = Manager::new(settings.database_url.clone()).open().map_err(cause)?;
+    upkeep::allow_long_statements(&mut conn).map_err(sql)?;
+    let migrated = bring_up_to_date(&mut conn, manifest)?;
+    upkeep::analyze(&mut conn).map_err(sql)?;
+    Ok(migrated)
+}
+
+/// Compares the restored rows with the manifest's, and applies the migrations that are newer.
+fn bring_up_to_date(conn: &mut Conn, manifest: &Manifest) -> Result<usize, String> {
+    let rows = upkeep::row_counts(conn).map_err(|e| e.to_string())?;
+    if let Some((table, count)) = manifest.rows.iter().find(|(table, count)| rows.get(*table) != Some(count)) {
+        let found = rows.get(table).copied().unwrap_or_default();
+        return Err(format!("{table} has {found} rows instead of {count} after the restoration"));
+    }
+    backend::migrate(conn).map_err(cause)
+}
+
+/// Takes the database out of the archive, and the files of documents into their directory. Files go first: a database
+/// whose files are missing must not be there.
+fn extract(settings: &Settings, archive: &Path, database: &Path) -> Result<(), String> {
+    let mut drafts: Vec<(NamedTempFile, PathBuf)> = Vec::new();
+    let put = |drafts: &mut Vec<(NamedTempFile, PathBuf)>| -> Result<(), String> {
+        for (draft, target) in drafts.drain(..) {
+            draft.as_file().sync_all().map_err(at(&target))?;
+            draft.persist(&target).map_err(|e| at(&target)(e.error))?;
+        }
+        Ok(())
+    };
+    archive::read(archive, &mut |member| {
+        // What was written before is compared with the manifest by now.
+        put(&mut drafts)?;
+        match (member.path.strip_prefix(FILES), &settings.files) {
+            (Some(name), FileStore::Directory(directory)) => {
+                let is_hash = name.len() == 64 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+                if !is_hash {
+                    return Err(format!("{} is no file of a document", member.path));
+                }
+                let draft = NamedTempFile::new_in(directory).map_err(at(directory))?;
+                let writer = draft.reopen().map_err(at(directory))?;
+                drafts.push((draft, directory.join(name)));
+                Ok(Box::new(writer) as Box<dyn Write>)
+            }
+            (Some(_), FileStore::Database) => {
+                Err("the backup has files, and there is no directory for them".to_owned())
+            }
+            (None, _) => {
+                let mut options = OpenOptions::new();
+                options.write(true).create_new(true);
+                // As the backup itself: not for other users.
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+                Ok(Box::new(options.open(database).map_err(at(database))?) as Box<dyn Write>)
+            }
+        }
+    })?;
+    put(&mut drafts)?;
+    match &settings.files {
+        FileStore::Directory(directory) => sync_directory(directory),
+        FileStore::Database => Ok(()),
+    }
+}

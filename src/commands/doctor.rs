@@ -1,0 +1,35 @@
+//! `doctor`.
+
+use clap::Args;
+
+use super::backup::{UpkeepArgs, lines};
+use super::keys::explain;
+use super::{Outcome, open_existing};
+use crate::config::Settings;
+use crate::contract::Contract;
+use crate::doctor::{self, Status, search};
+use crate::openapi;
+
+#[derive(Args)]
+pub struct DoctorArgs {
+    /// Make the search index what the records say, and then check
+    #[arg(long)]
+    repair_search: bool,
+    #[command(flatten)]
+    pub shared: UpkeepArgs,
+}
+
+pub fn run(settings: &Settings, args: &DoctorArgs) -> Outcome {
+    let contract = Contract::new(openapi::document().map_err(|e| e.to_string())?);
+    if args.repair_search {
+        let mut conn = open_existing(settings)?;
+        let repaired = search::repair(&mut conn, &contract, settings.today()).map_err(|error| explain(&error))?;
+        eprintln!("Repaired {repaired} rows of the search index.");
+    }
+    let report = doctor::examine(settings, &contract);
+    args.shared.print(&report, || lines(&report.checks))?;
+    match report.status {
+        Status::Failure => Err("a check failed".to_owned()),
+        Status::Ok | Status::Warning => Ok(()),
+    }
+}

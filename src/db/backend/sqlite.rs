@@ -1,0 +1,163 @@
+//! What SQLite offers through its C interface alone, and Diesel does not pass on: a deadline for the statements of a thread,
+//! the true state of a transaction, and a veto against commits.
+//!
+//! Diesel does not hand out the pointer to a connection. SQLite calls an automatic extension for each connection that it
+//! opens, with that pointer: [`install`] registers one, and [`Handle::opened`] returns what the last call on this thread saw.
+
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr::{NonNull, null_mut};
+use std::sync::Once;
+use std::time::Instant;
+
+use libsqlite3_sys as ffi;
+
+/// Instructions of SQLite's virtual machine between two looks at the clock: some ten microseconds.
+const INSTRUCTIONS: c_int = 1_000;
+
+thread_local! {
+    static OPENED: Cell<*mut ffi::sqlite3> = const { Cell::new(null_mut()) };
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    static MAY_COMMIT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Registers what every connection that is opened from now on gets: the deadline of [`with_deadline`].
+pub fn install() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: `on_open` has the signature that SQLite calls, and lives as long as the process.
+        unsafe { ffi::sqlite3_auto_extension(Some(on_open)) };
+    });
+}
+
+unsafe extern "C" fn on_open(
+    connection: *mut ffi::sqlite3,
+    _: *mut *mut c_char,
+    _: *const ffi::sqlite3_api_routines,
+) -> c_int {
+    OPENED.set(connection);
+    // SAFETY: SQLite calls this with the connection that it is opening.
+    unsafe { ffi::sqlite3_progress_handler(connection, INSTRUCTIONS, Some(is_late), null_mut()) };
+    ffi::SQLITE_OK
+}
+
+/// Interrupts the statement that is running on this thread once its deadline is over.
+unsafe extern "C" fn is_late(_: *mut c_void) -> c_int {
+    c_int::from(DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline))
+}
+
+/// Vetoes every commit outside of [`allow_commit`].
+unsafe extern "C" fn is_stray(_: *mut c_void) -> c_int {
+    c_int::from(!MAY_COMMIT.get())
+}
+
+/// Runs a work whose statements on SQLite end with "interrupted" once the deadline is over, whichever connection they use.
+pub fn with_deadline<T>(deadline: Option<Instant>, work: impl FnOnce() -> T) -> T {
+    let _restored = Restored { cell: &DEADLINE, before: DEADLINE.replace(deadline) };
+    work()
+}
+
+/// Runs a commit that [`Handle::veto_stray_commits`] lets through.
+pub fn allow_commit<T>(commit: impl FnOnce() -> T) -> T {
+    let _restored = Restored { cell: &MAY_COMMIT, before: MAY_COMMIT.replace(true) };
+    commit()
+}
+
+/// Puts the value before back, when a panic ends the work as well.
+struct Restored<T: Copy + 'static> {
+    cell: &'static std::thread::LocalKey<Cell<T>>,
+    before: T,
+}
+
+impl<T: Copy + 'static> Drop for Restored<T> {
+    fn drop(&mut self) {
+        self.cell.set(self.before);
+    }
+}
+
+/// A connection of SQLite's own. It must not outlive the Diesel connection that it belongs to.
+pub struct Handle(NonNull<ffi::sqlite3>);
+
+// SAFETY: the bundled SQLite is built in its serialized mode, which lets any thread use a connection.
+unsafe impl Send for Handle {}
+
+impl Handle {
+    /// The connection that was opened last on this thread.
+    pub fn opened() -> Option<Handle> {
+        NonNull::new(OPENED.get()).map(Handle)
+    }
+
+    /// Whether a transaction is open. Unlike Diesel's count it is true to what SQLite did: a full disk or an I/O error makes
+    /// SQLite roll a transaction back by itself.
+    pub fn is_in_transaction(&self) -> bool {
+        // SAFETY: the connection is open as long as its owner keeps the handle beside it.
+        unsafe { ffi::sqlite3_get_autocommit(self.0.as_ptr()) == 0 }
+    }
+
+    /// Copies the database into that of another connection, as it is at this moment. Others may write meanwhile.
+    pub fn copy_to(&self, target: &Handle) -> Result<(), String> {
+        let main = c"main".as_ptr();
+        // SAFETY: both connections are open, the names live as long as the process, and the backup is finished below.
+        let backup = unsafe { ffi::sqlite3_backup_init(target.0.as_ptr(), main, self.0.as_ptr(), main) };
+        if backup.is_null() {
+            return Err("the copy cannot begin".to_owned());
+        }
+        // In one step, so that it is of one moment and never begins anew.
+        // SAFETY: `backup` is what `sqlite3_backup_init` returned, and not used after it is finished.
+        let (copied, finished) = unsafe { (ffi::sqlite3_backup_step(backup, -1), ffi::sqlite3_backup_finish(backup)) };
+        match (copied, finished) {
+            (ffi::SQLITE_DONE, ffi::SQLITE_OK) => Ok(()),
+            (copied, finished) => Err(format!("the copy failed ({copied}, {finished})")),
+        }
+    }
+
+    /// Has SQLite refuse every commit that is not made by [`allow_commit`]. After SQLite rolled a transaction back, a work that
+    /// goes on would otherwise commit each of its further statements alone.
+    pub fn veto_stray_commits(&self) {
+        // SAFETY: as above; `is_stray` lives as long as the process.
+        unsafe { ffi::sqlite3_commit_hook(self.0.as_ptr(), Some(is_stray), null_mut()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use diesel::connection::SimpleConnection;
+    use diesel::prelude::*;
+
+    use super::*;
+
+    fn open() -> (SqliteConnection, Handle) {
+        install();
+        let conn = SqliteConnection::establish(":memory:").expect("it opens");
+        let handle = Handle::opened().expect("a handle");
+        (conn, handle)
+    }
+
+    const ENDLESS: &str =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n WHERE i < 0";
+
+    #[test]
+    fn a_statement_without_an_end_is_interrupted_at_its_deadline_and_the_connection_goes_on() {
+        let (mut conn, _) = open();
+        let deadline = Some(Instant::now() + Duration::from_millis(20));
+        let error = with_deadline(deadline, || conn.batch_execute(ENDLESS)).expect_err("it is interrupted");
+        assert_eq!(error.to_string(), "interrupted");
+        conn.batch_execute("SELECT 1").expect("the deadline is gone");
+    }
+
+    #[test]
+    fn a_commit_that_is_not_allowed_is_rolled_back() {
+        let (mut conn, handle) = open();
+        conn.batch_execute("CREATE TABLE t (i INTEGER)").expect("a table");
+        handle.veto_stray_commits();
+        conn.batch_execute("INSERT INTO t VALUES (1)").expect_err("it would commit by itself");
+        conn.batch_execute("BEGIN; INSERT INTO t VALUES (2)").expect("a transaction");
+        assert!(handle.is_in_transaction());
+        allow_commit(|| conn.batch_execute("COMMIT")).expect("it is allowed");
+        assert!(!handle.is_in_transaction());
+        let found = diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT sum(i) FROM t").get_result::<i64>(&mut conn);
+        assert_eq!(found, Ok(2));
+    }
+}

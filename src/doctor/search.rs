@@ -1,0 +1,151 @@
+//! The search index against the records: each record must have one row with its present text, and nothing else a row.
+
+use chrono::NaiveDate;
+
+use super::Finding;
+use super::records::some_of;
+use crate::contract::Contract;
+use crate::db::backend::SearchRow;
+use crate::db::reference::Kind;
+use crate::db::{self, Conn, backend, locked};
+use crate::error::Result;
+use crate::resources::{self, record::View};
+
+/// Records or rows that are compared together, in one snapshot: others may write meanwhile.
+const TOGETHER: i64 = 500;
+
+/// A row that is not as its record has it.
+enum Fault {
+    Missing(&'static Kind, i64, String),
+    Stale(&'static Kind, i64, String),
+    Superfluous(SearchRow),
+}
+
+impl Fault {
+    fn name(&self) -> String {
+        match self {
+            Fault::Missing(kind, id, _) => format!("{}/{id} is missing", kind.path),
+            Fault::Stale(kind, id, _) => format!("{}/{id} is stale", kind.path),
+            Fault::Superfluous(row) => format!("{} {} is superfluous", row.entity, row.record_id),
+        }
+    }
+
+    fn mend(&self, conn: &mut Conn) -> Result<()> {
+        match self {
+            Fault::Missing(kind, id, body) | Fault::Stale(kind, id, body) => {
+                backend::put_search_text(conn, kind.name, kind.number, *id, Some(body))?;
+            }
+            Fault::Superfluous(row) => row.remove(conn)?,
+        }
+        Ok(())
+    }
+}
+
+/// Compares the search index with the records.
+pub(super) fn compare(conn: &mut Conn, contract: &Contract, today: NaiveDate) -> Result<Finding> {
+    let mut faults = Vec::new();
+    each_part(conn, contract, today, &mut |conn, part| {
+        faults.extend(db::in_snapshot(conn, part)?.iter().map(Fault::name));
+        Ok(())
+    })?;
+    Ok(if faults.is_empty() {
+        Finding::ok("The search index has the text of every record.")
+    } else {
+        let message = format!("{} rows of the search index are wrong: {}.", faults.len(), some_of(&faults));
+        Finding::failure(message, "Run: pairing-tracker doctor --repair-search")
+    })
+}
+
+/// Makes the search index what the records say; gives the number of rows that were wrong.
+pub fn repair(conn: &mut Conn, contract: &Contract, today: NaiveDate) -> Result<usize> {
+    let mut mended = 0;
+    each_part(conn, contract, today, &mut |conn, part| {
+        if db::in_snapshot(conn, &mut *part)?.is_empty() {
+            return Ok(());
+        }
+        mended += locked::short_transaction(conn, locked::PATIENCE, |conn| {
+            let faults = part(conn)?;
+            faults.iter().try_for_each(|fault| fault.mend(conn))?;
+            Ok(faults.len())
+        })?;
+        Ok(())
+    })?;
+    Ok(mended)
+}
+
+type Part<'a> = &'a mut dyn FnMut(&mut Conn) -> Result<Vec<Fault>>;
+
+/// Gives each part of the comparison to `work`, which runs it in a transaction of its own, maybe twice.
+fn each_part(
+    conn: &mut Conn,
+    contract: &Contract,
+    today: NaiveDate,
+    work: &mut dyn FnMut(&mut Conn, Part<'_>) -> Result<()>,
+) -> Result<()> {
+    for kind in resources::kinds() {
+        let mut after = 0;
+        loop {
+            let ids = (kind.ids_after)(conn, after, TOGETHER)?;
+            let Some(last) = ids.last() else { break };
+            after = *last;
+            work(conn, &mut |conn| of_records(conn, contract, kind, &ids, today))?;
+        }
+    }
+    let mut after: Option<SearchRow> = None;
+    loop {
+        let mut last = None;
+        work(conn, &mut |conn| {
+            let mut rows = backend::search_rows_after(conn, after.as_ref(), TOGETHER)?;
+            let faults = of_rows(conn, &rows)?;
+            last = rows.pop();
+            Ok(faults)
+        })?;
+        if last.is_none() {
+            return Ok(());
+        }
+        after = last;
+    }
+}
+
+/// Records whose rows are missing or stale.
+fn of_records(
+    conn: &mut Conn,
+    contract: &Contract,
+    kind: &'static Kind,
+    ids: &[i64],
+    today: NaiveDate,
+) -> Result<Vec<Fault>> {
+    let wanted = resources::search_bodies(conn, contract, kind.path, ids, View { as_of: today })?;
+    let indexed: std::collections::HashMap<i64, String> =
+        backend::search_texts(conn, kind.name, kind.number, ids)?.into_iter().collect();
+    Ok(wanted
+        .into_iter()
+        .filter_map(|(id, body)| match indexed.get(&id) {
+            Some(present) if *present == body => None,
+            Some(_) => Some(Fault::Stale(kind, id, body)),
+            None => Some(Fault::Missing(kind, id, body)),
+        })
+        .collect())
+}
+
+/// Rows of the index that belong to no record.
+fn of_rows(conn: &mut Conn, rows: &[SearchRow]) -> Result<Vec<Fault>> {
+    let mut faults = Vec::new();
+    for kind in resources::kinds() {
+        let ids: Vec<i64> = rows.iter().filter(|row| row.entity == kind.name).map(|row| row.record_id).collect();
+        let present: Vec<i64> = if ids.is_empty() {
+            Vec::new()
+        } else {
+            (kind.made)(conn, &ids)?.into_iter().map(|(id, _, _)| id).collect()
+        };
+        let of_kind = rows.iter().filter(|row| row.entity == kind.name);
+        faults.extend(
+            of_kind
+                .filter(|row| !present.contains(&row.record_id) || !row.is_in_place(conn, kind.number))
+                .map(|row| Fault::Superfluous(row.clone())),
+        );
+    }
+    let is_unknown = |row: &&SearchRow| resources::kinds().all(|kind| kind.name != row.entity);
+    faults.extend(rows.iter().filter(is_unknown).map(|row| Fault::Superfluous(row.clone())));
+    Ok(faults)
+}

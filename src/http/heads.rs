@@ -1,0 +1,339 @@
+//! Request heads that the server's parser would refuse: they are recognised before the parser reads them, so that they get a
+//! problem like every other refusal. The parser itself answers with a bare status, and has no hook for it.
+//!
+//! [`Checked`] wraps a connection and parses each head with the same parser, limits and rules as actix-http. What is good
+//! passes through unchanged. In place of a head that is not, the server is given a request of our own, which says what is
+//! wrong: it is counted, logged and answered by the usual middleware, in the order of the requests on the connection and in the
+//! client's language. Its body never ends, so that the server reads what the client still sends, and then closes.
+//!
+//! Where the two ever disagree, the server decides: it still parses every byte.
+
+mod framing;
+
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::task::{Context, Poll, ready};
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::HeaderName;
+use rand::RngExt;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::error::Problem;
+use crate::{access, msg};
+use framing::Framing;
+
+/// Bytes of a head that are held back until it is complete. Above the limit that middleware enforces, so that all but the
+/// largest heads are refused with what is known of them.
+const HELD_MAX: usize = 32 * 1024;
+
+/// Header fields that are passed on with a refusal: they decide its language, whose limits it counts against, its id, and
+/// whether a page may read it.
+const PASSED_ON: [&str; 4] = ["accept-language", "x-forwarded-for", "x-request-id", "origin"];
+
+/// Names the fault in our own request.
+static MARK: HeaderName = HeaderName::from_static("x-head-fault");
+/// What proves that a request is our own; no client can know it.
+static SECRET: LazyLock<String> = LazyLock::new(|| access::hex(&rand::rng().random::<[u8; 16]>()));
+
+/// What is wrong with a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Its target has bytes that must be percent-encoded.
+    Target,
+    /// It is no head of HTTP/1.1 or HTTP/1.0.
+    Malformed,
+    /// It has no `Host`, or several.
+    Host,
+    /// Its `Content-Length` or `Transfer-Encoding` does not say where its body ends.
+    Length,
+    /// Its request line is too long.
+    LongTarget,
+    /// It has too many bytes or fields.
+    Large,
+}
+
+impl Fault {
+    const ALL: [(Fault, &str); 6] = [
+        (Fault::Target, "target"),
+        (Fault::Malformed, "malformed"),
+        (Fault::Host, "host"),
+        (Fault::Length, "length"),
+        (Fault::LongTarget, "long-target"),
+        (Fault::Large, "large"),
+    ];
+
+    fn name(self) -> &'static str {
+        Fault::ALL.iter().find(|(fault, _)| *fault == self).map_or("malformed", |(_, name)| name)
+    }
+
+    fn problem(self) -> Problem {
+        let malformed = Problem::malformed(Vec::new());
+        match self {
+            Fault::Target => malformed.detail(msg!(
+                "请求地址含有须以百分号编码的字节，例如“里”应写作 %E9%87%8C。",
+                "The request's target has bytes that must be percent-encoded as UTF-8: 里 is written as %E9%87%8C."
+            )),
+            Fault::Malformed => {
+                malformed.detail(msg!("无法解析 HTTP/1.1 请求头。", "The head of the request is not valid HTTP/1.1."))
+            }
+            Fault::Host => malformed.detail(msg!("须有且仅有一个 Host 头。", "There must be one Host field.")),
+            Fault::Length => malformed.detail(msg!(
+                "Content-Length 或 Transfer-Encoding 无效。",
+                "Content-Length or Transfer-Encoding is not valid."
+            )),
+            Fault::LongTarget => long_target(),
+            Fault::Large => large(),
+        }
+    }
+}
+
+/// 414
+pub fn long_target() -> Problem {
+    Problem::new(414, "uri_too_long", msg!("请求地址过长", "The request's path and query are too long"))
+}
+
+/// 431
+pub fn large() -> Problem {
+    Problem::new(431, "head_too_large", msg!("请求头过大", "The request's head is too large"))
+}
+
+/// The refusal of the head that this request stands for; `None` for a request of a client.
+pub fn refusal(request: &ServiceRequest) -> Option<Problem> {
+    let (secret, name) = request.headers().get(&MARK)?.to_str().ok()?.split_once(' ')?;
+    let (fault, _) = Fault::ALL.into_iter().find(|(_, known)| secret == *SECRET && *known == name)?;
+    Some(fault.problem())
+}
+
+/// The request that stands for a head with a fault.
+fn own_request(head: &[u8], fault: Fault) -> Vec<u8> {
+    let method = if head.starts_with(b"HEAD ") { "HEAD" } else { "GET" };
+    let mut request = format!(
+        "{method} /-/head HTTP/1.1\r\nhost: -\r\nconnection: close\r\ncontent-length: {}\r\n{MARK}: {} {}\r\n",
+        i64::MAX,
+        *SECRET,
+        fault.name()
+    );
+    for line in head.split(|byte| *byte == b'\n').take(framing::FIELDS_MAX) {
+        let Some((name, value)) = std::str::from_utf8(line).ok().and_then(|line| line.split_once(':')) else {
+            continue;
+        };
+        let is_plain = value.len() < 1000 && value.trim().bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if is_plain && PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            request.push_str(&format!("{name}: {}\r\n", value.trim()));
+        }
+    }
+    request.push_str("\r\n");
+    request.into_bytes()
+}
+
+/// A connection whose request heads are checked while they are read.
+pub struct Checked<T> {
+    io: T,
+    framing: Framing,
+    /// The beginning of a head whose end has not come yet.
+    held: Vec<u8>,
+    /// What the server reads next, and how much of it was read.
+    ready: (Vec<u8>, usize),
+    is_refused: bool,
+}
+
+impl<T> Checked<T> {
+    pub fn new(io: T) -> Checked<T> {
+        Checked { io, framing: Framing::default(), held: Vec::new(), ready: (Vec::new(), 0), is_refused: false }
+    }
+
+    /// The connection itself.
+    pub fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    /// Gives the server what is ready; false where nothing is.
+    fn give(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let (bytes, read) = &mut self.ready;
+        let part = &bytes[*read..];
+        let part = &part[..part.len().min(buffer.remaining())];
+        if part.is_empty() {
+            return false;
+        }
+        buffer.put_slice(part);
+        *read += part.len();
+        true
+    }
+
+    /// Checks what was read after the first `before` bytes of the buffer, and leaves there what the server may read.
+    fn check(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
+        let new = &buffer.filled()[before..];
+        if self.held.is_empty() {
+            let (good, fault) = self.framing.advance(new, true);
+            match fault {
+                Some(fault) => self.refuse(own_request(&new[good..], fault)),
+                None => self.held.extend_from_slice(&new[good..]),
+            }
+            buffer.set_filled(before + good);
+            return;
+        }
+        // A head that comes in many pieces is parsed again only where it may have ended.
+        let may_end = memchr::memchr(b'\n', new).is_some();
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(new);
+        buffer.set_filled(before);
+        let (good, fault) = self.framing.advance(&held, may_end);
+        match fault {
+            Some(fault) => {
+                let mut request = own_request(&held[good..], fault);
+                held.truncate(good);
+                held.append(&mut request);
+                self.refuse(held);
+            }
+            None => {
+                self.held = held.split_off(good);
+                self.ready = (held, 0);
+            }
+        }
+    }
+
+    fn refuse(&mut self, ready: Vec<u8>) {
+        self.ready = (ready, 0);
+        self.is_refused = true;
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Checked<T> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let this = self.get_mut();
+        loop {
+            if this.give(buffer) {
+                return Poll::Ready(Ok(()));
+            }
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;
+            let has_ended = buffer.filled().len() == before;
+            // What follows a refused head is the body of our own request, which nobody looks at.
+            if has_ended || this.is_refused {
+                return Poll::Ready(Ok(()));
+            }
+            this.check(buffer, before);
+            // Nothing would mean the end of the connection.
+            if buffer.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Checked<T> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    /// What the server reads of a connection that brings these pieces one by one.
+    async fn read(pieces: &[&[u8]]) -> String {
+        let mut io = connection(pieces);
+        let mut bytes = Vec::new();
+        io.read_to_end(&mut bytes).await.unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    struct Pieces(std::collections::VecDeque<Vec<u8>>);
+
+    impl AsyncRead for Pieces {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            if let Some(mut piece) = self.0.pop_front() {
+                let rest = piece.split_off(piece.len().min(buffer.remaining()));
+                buffer.put_slice(&piece);
+                if !rest.is_empty() {
+                    self.0.push_front(rest);
+                }
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn connection(pieces: &[&[u8]]) -> Checked<Pieces> {
+        Checked::new(Pieces(pieces.iter().map(|piece| piece.to_vec()).collect()))
+    }
+
+    /// Requests with every framing of a body; some of the bodies look like heads that would be refused.
+    const GOOD: &str = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\nGET /\u{91cc} HTTP/2.0\
+        POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4;a=b\r\n\r\n\r\n\r\n0A\r\n\u{91cc}\u{91cc}\u{91cc}!\r\n0\r\nX: y\r\n\r\n\
+        GET /c?q=%E9%87%8C HTTP/1.0\r\n\r\nGET http://x/d HTTP/1.1\r\nHost: x\r\nX: \u{91cc}\r\n\r\n";
+
+    #[actix_web::test]
+    async fn good_requests_pass_through_unchanged_however_they_are_cut() {
+        let good = GOOD.as_bytes();
+        assert_eq!(read(&[good]).await, GOOD);
+        for size in [1, 2, 3, 7, 50] {
+            let pieces: Vec<&[u8]> = good.chunks(size).collect();
+            assert_eq!(read(&pieces).await, GOOD, "{size}");
+        }
+        for cut in 1..good.len() {
+            assert_eq!(read(&[&good[..cut], &good[cut..]]).await, GOOD, "{cut}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_bad_head_is_replaced_and_what_was_good_before_it_is_not() {
+        let long = "a".repeat(HELD_MAX);
+        let many: String = (0..200).map(|n| format!("X-{n}: a\r\n")).collect();
+        let host = "Host: x\r\nAccept-Language: zh\r\n";
+        for (bad, name) in [
+            (format!("GET /\u{91cc} HTTP/1.1\r\n{host}\r\n"), "target"),
+            (format!("GET /a?q=\u{91cc} HTTP/1.1\r\n{host}\r\n"), "target"),
+            (format!("GET /a b HTTP/1.1\r\n{host}\r\n"), "malformed"),
+            (format!("GET /a HTTP/3.0\r\n{host}\r\n"), "malformed"),
+            ("\u{16}\u{3}\u{1}".to_owned(), "malformed"),
+            ("GET /a HTTP/1.1\r\nAccept-Language: zh\r\n\r\n".to_owned(), "host"),
+            (format!("GET /a HTTP/1.1\r\nHost: y\r\n{host}\r\n"), "host"),
+            (format!("POST /a HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 1\r\n\r\n"), "length"),
+            (format!("POST /a HTTP/1.1\r\n{host}Content-Length: +1\r\n\r\n"), "length"),
+            (format!("POST /a HTTP/1.1\r\n{host}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), "length"),
+            (format!("POST /a HTTP/1.1\r\n{host}Transfer-Encoding: gzip\r\n\r\n"), "length"),
+            (format!("GET /{long}"), "long-target"),
+            (format!("GET / HTTP/1.1\r\n{host}X: {long}"), "large"),
+            (format!("GET / HTTP/1.1\r\n{host}{many}\r\n"), "large"),
+        ] {
+            for size in [usize::MAX, 997] {
+                let all = format!("{GOOD}{bad}rest");
+                let pieces: Vec<&[u8]> = all.as_bytes().chunks(size).collect();
+                let seen = read(&pieces).await;
+                let own = seen.strip_prefix(GOOD).unwrap_or_else(|| panic!("{bad:.60}: {seen:.300}"));
+                let (head, _) = own.split_once("\r\n\r\n").unwrap();
+                assert!(head.ends_with(" zh") || !bad.contains("Accept-Language"), "{head}");
+                assert!(
+                    head.contains(&format!("x-head-fault: {} {name}\r\n", *SECRET)) || head.ends_with(name),
+                    "{head}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_else_can_make_such_a_request() {
+        use actix_web::test::TestRequest;
+        let with = |value: String| TestRequest::default().insert_header(("x-head-fault", value)).to_srv_request();
+        assert_eq!(refusal(&with(format!("{} large", *SECRET))).map(|problem| problem.status), Some(431));
+        for other in ["large".to_owned(), "0123 large".to_owned(), format!("{} other", *SECRET)] {
+            assert!(refusal(&with(other)).is_none());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The disk is full.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::writes::{Http, write};
+use super::{RECOVERS_WITHIN, prepare, serve, skip, within, writes};
+use crate::common::program::SQLITE;
+
+/// A file system of a few megabytes; unmounted with the test.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn mount() -> Option<Small> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=24m", "faults"]).arg(directory.path());
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        mounted.then_some(Small(directory))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // The service may be a moment from its end.
+        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
+    }
+}
+
+/// Fills the file system to its last byte.
+fn fill(path: &Path) {
+    let mut file = std::fs::File::create(path).expect("a file");
+    let block = [0_u8; 4096];
+    while std::io::Write::write_all(&mut file, &block).is_ok() {}
+}
+
+#[test]
+fn what_a_full_disk_refuses_is_not_found_later() {
+    let Some(small) = Small::mount() else { return skip("this user may not mount a file system") };
+    let key = prepare(small.path(), SQLITE);
+    let service = serve(small.path(), SQLITE, &[]);
+    let http = Http::new(&service.address, Some(&key));
+    let (stop, ballast) = (AtomicBool::new(false), small.path().join("ballast"));
+    let outcomes = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| write(&http, "d", 32, usize::MAX, &stop));
+        for _ in 0..3 {
+            let before = http.codes().len();
+            within(Duration::from_secs(120), "writes are made", || http.codes().len() > before + writes() / 6);
+            fill(&ballast);
+            within(Duration::from_secs(20), "writes are refused", || {
+                http.create("x").is_ok_and(|reply| reply.status == 503)
+            });
+            assert_eq!(http.get("/api/v1/sectors?limit=1").expect("a response").status, 200, "reads go on");
+            let ready = http.get("/readyz").expect("a response");
+            assert_eq!((ready.status, ready.json()["errors"][0]["pointer"].as_str()), (503, Some("/checks/write")));
+            std::fs::remove_file(&ballast).expect("the ballast");
+            within(RECOVERS_WITHIN, "writes go on", || {
+                let code = format!("y{:x}", rand::random::<u64>());
+                http.create(&code).is_ok_and(|reply| reply.status == 201)
+            });
+        }
+        stop.store(true, Ordering::Relaxed);
+        writing.join().expect("the clients")
+    });
+    assert!(!outcomes.refused.is_empty(), "the control: the full disk was felt");
+    eprintln!(
+        "{} acknowledged, {} refused, {} unknown",
+        outcomes.acknowledged.len(),
+        outcomes.refused.len(),
+        outcomes.unknown.len()
+    );
+    outcomes.require_truth(&http.codes());
+    drop(service);
+    // As it is found when the service starts again.
+    let service = serve(small.path(), SQLITE, &[]);
+    outcomes.require_truth(&Http::new(&service.address, Some(&key)).codes());
+}

@@ -1,0 +1,40 @@
+//! The service is killed in the midst of writes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::writes::{Http, Outcomes, write};
+use super::{prepare, serve, writes};
+use crate::common::program::databases;
+
+#[test]
+fn what_was_acknowledged_survives_kill_9() {
+    for url in databases() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let key = prepare(directory.path(), &url);
+        let mut all = Vec::<Outcomes>::new();
+        let rounds = 4;
+        for round in 0..rounds {
+            let service = serve(directory.path(), &url, &[]);
+            let http = Http::new(&service.address, Some(&key));
+            let (stop, made) = (AtomicBool::new(false), writes() / rounds);
+            let outcomes = std::thread::scope(|scope| {
+                let writing = scope.spawn(|| write(&http, &format!("r{round}"), 16, usize::MAX, &stop));
+                // Killed while all clients have a write under way.
+                super::within(std::time::Duration::from_secs(120), "writes are made", || {
+                    http.get("/api/v1/sectors?limit=1&count=true")
+                        .is_ok_and(|reply| reply.json()["total"].as_u64() >= Some(((round + 1) * made) as u64))
+                });
+                service.kill();
+                stop.store(true, Ordering::Relaxed);
+                writing.join().expect("the clients")
+            });
+            assert!(!outcomes.unknown.is_empty(), "the control: some write was cut off");
+            all.push(outcomes);
+        }
+        let service = serve(directory.path(), &url, &[]);
+        let found = Http::new(&service.address, Some(&key)).codes();
+        let acknowledged: usize = all.iter().map(|outcomes| outcomes.acknowledged.len()).sum();
+        eprintln!("{url}: {acknowledged} acknowledged, {} found", found.len());
+        all.iter().for_each(|outcomes| outcomes.require_truth(&found));
+    }
+}

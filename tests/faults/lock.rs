@@ -1,0 +1,38 @@
+//! Another process holds SQLite's write lock.
+
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, SqliteConnection};
+
+use super::writes::Http;
+use super::{RECOVERS_WITHIN, prepare, serve, within};
+use crate::common::program::SQLITE;
+
+#[test]
+fn another_process_costs_all_writers_one_bounded_wait() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = prepare(directory.path(), SQLITE);
+    let service = serve(directory.path(), SQLITE, &[]);
+    let http = Http::new(&service.address, Some(&key));
+    let path = directory.path().join("test.db").to_string_lossy().into_owned();
+    let mut holder = SqliteConnection::establish(&path).expect("it opens");
+    holder.batch_execute("BEGIN IMMEDIATE").expect("the lock");
+    let mut another = SqliteConnection::establish(&path).expect("it opens");
+    another.batch_execute("BEGIN IMMEDIATE").expect_err("the control: the lock is held");
+    let began = Instant::now();
+    let statuses = std::thread::scope(|scope| {
+        let http = &http;
+        let all: Vec<_> =
+            (0..50).map(|n| scope.spawn(move || http.create(&format!("l-{n}")).expect("a response").status)).collect();
+        all.into_iter().map(|one| one.join().expect("a client")).collect::<Vec<_>>()
+    });
+    // Fifty waits of two seconds each would be far beyond this.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
+    assert_eq!(http.get("/api/v1/sectors?limit=1").expect("a response").status, 200, "reads go on");
+    holder.batch_execute("ROLLBACK").expect("the lock is free");
+    within(RECOVERS_WITHIN, "writes go on", || http.create("after").is_ok_and(|reply| reply.status == 201));
+    let codes = http.codes();
+    assert!(!codes.iter().any(|code| code.starts_with("l-")), "refused writes are found: {codes:?}");
+}

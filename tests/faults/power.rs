@@ -1,0 +1,82 @@
+//! The power is cut: the disk holds what was synced, and nothing else.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::writes::{Http, Outcomes, write};
+use super::{UNLIMITED, prepare, program, serve, within, writes};
+use crate::common::program::{SQLITE, Service};
+
+/// Builds the library that copies what is synced.
+fn library(directory: &Path) -> PathBuf {
+    let library = directory.join("power_cut.so");
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O2", "-o"])
+        .arg(&library)
+        .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/power_cut.c"), "-ldl", "-lpthread"])
+        .status();
+    assert!(built.expect("a C compiler").success());
+    library
+}
+
+/// Has clients write until the power is cut; returns what became of the writes, and the directory that the disk holds.
+fn cut(root: &Path, ignores_syncs: bool) -> (Outcomes, PathBuf, String) {
+    let (live, disk) = (root.join("live"), root.join("disk"));
+    std::fs::create_dir_all(&live).expect("a directory");
+    std::fs::create_dir_all(&disk).expect("a directory");
+    let (library, ignored) = (library(root), root.join("ignored"));
+    let key = prepare(&live, SQLITE);
+    // What was there before is on the disk.
+    for file in std::fs::read_dir(&live).expect("the directory").flatten() {
+        std::fs::copy(file.path(), disk.join(file.file_name())).expect("a copy");
+    }
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    let (preload, from, to, not) = (path(&library), path(&live), path(&disk), path(&ignored));
+    let variables = [("LD_PRELOAD", &preload), ("SYNC_ROOT", &from), ("SYNC_MIRROR", &to), ("SYNC_IGNORED", &not)];
+    let variables = variables.map(|(name, value)| (name, value.as_str()));
+    let arguments = [&["--database-url", SQLITE], &UNLIMITED[..]].concat();
+    let service = Service::start_program(&program(), &live, &arguments, &variables);
+    let http = Http::new(&service.address, Some(&key));
+    let (stop, most) = (AtomicBool::new(false), writes() as u64);
+    let outcomes = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| write(&http, "p", 16, usize::MAX, &stop));
+        let made = |wanted: u64| {
+            within(Duration::from_secs(120), "writes are made", || {
+                http.get("/api/v1/sectors?limit=1&count=true")
+                    .is_ok_and(|reply| reply.json()["total"].as_u64() >= Some(wanted))
+            })
+        };
+        made(most / 2);
+        if ignores_syncs {
+            std::fs::write(&ignored, []).expect("the switch");
+        }
+        made(most);
+        service.kill();
+        stop.store(true, Ordering::Relaxed);
+        writing.join().expect("the clients")
+    });
+    (outcomes, disk, key)
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_power_cut() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (outcomes, disk, key) = cut(directory.path(), false);
+    let service = serve(&disk, SQLITE, &[]);
+    let found = Http::new(&service.address, Some(&key)).codes();
+    eprintln!("{} acknowledged, {} found", outcomes.acknowledged.len(), found.len());
+    assert!(outcomes.acknowledged.len() >= writes() - 16);
+    outcomes.require_truth(&found);
+}
+
+#[test]
+fn the_power_cut_loses_what_was_not_synced() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (outcomes, disk, key) = cut(directory.path(), true);
+    let service = serve(&disk, SQLITE, &[]);
+    let found = Http::new(&service.address, Some(&key)).codes();
+    let lost = outcomes.acknowledged.iter().filter(|code| !found.contains(*code)).count();
+    assert!(lost > 0, "the control of the test above: a disk that ignores syncs loses writes");
+}

@@ -1,0 +1,96 @@
+//! PostgreSQL restarts, or ends the service's connections.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::cluster::Cluster;
+use super::writes::{Http, write};
+use super::{RECOVERS_WITHIN, prepare, serve, skip, within, writes};
+
+/// One request of each kind, by what it is: each must be answered by the database.
+fn kinds(http: &Http) -> Vec<(&'static str, bool)> {
+    let stamp = format!("k{:x}", rand::random::<u64>());
+    let good = |reply: std::io::Result<super::writes::Reply>, status| reply.is_ok_and(|reply| reply.status == status);
+    vec![
+        ("readiness", good(http.get("/readyz"), 200)),
+        ("a record", good(http.get(&format!("/api/v1/sectors/none-{stamp}")), 404)),
+        ("a list", good(http.get(&format!("/api/v1/sectors?limit=1&q={stamp}")), 200)),
+        ("a count", good(http.get(&format!("/api/v1/sectors?q={stamp}&count=true")), 200)),
+        ("a report", good(http.get("/api/v1/reports/scorecard?as_of=2022-06-30"), 200)),
+        ("a file", good(http.get("/api/v1/sectors.csv"), 200)),
+        ("a bundle", good(http.get("/api/v1/exports/bundle.json"), 200)),
+        ("a page", good(http.get("/"), 200)),
+        ("a write", good(http.create(&stamp), 201)),
+        ("a retried write", {
+            let header = [("Idempotency-Key", stamp.as_str())];
+            let body = json!({ "code": format!("{stamp}-2"), "name": { "zh": "二" } });
+            good(http.send("POST", "/api/v1/sectors", &header, Some(&body)), 201)
+        }),
+    ]
+}
+
+/// Waits until every kind of request succeeds, as often as there may be bad connections left.
+#[track_caller]
+pub fn recovers(http: &Http, what: &str) {
+    let began = Instant::now();
+    let took = loop {
+        let failing: Vec<_> = kinds(http).into_iter().filter(|(_, good)| !good).map(|(name, _)| name).collect();
+        if failing.is_empty() {
+            break began.elapsed();
+        }
+        assert!(began.elapsed() < RECOVERS_WITHIN, "{what}: not within {RECOVERS_WITHIN:?}: {failing:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    for _ in 0..10 {
+        let failing: Vec<_> = kinds(http).into_iter().filter(|(_, good)| !good).collect();
+        assert!(failing.is_empty(), "{what}: fails again: {failing:?}");
+    }
+    eprintln!("{what}: every kind of request succeeded after {took:?}");
+}
+
+#[test]
+fn a_restart_of_the_server_is_over_within_seconds() {
+    let Some(cluster) = Cluster::start() else { return skip("PostgreSQL is not installed") };
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = prepare(directory.path(), &cluster.url());
+    let service = serve(directory.path(), &cluster.url(), &[]);
+    let http = Http::new(&service.address, Some(&key));
+    recovers(&http, "at the start");
+    let stop = AtomicBool::new(false);
+    let outcomes = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| write(&http, "w", 16, usize::MAX, &stop));
+        for _ in 0..3 {
+            let before = http.codes().len();
+            cluster.restart();
+            recovers(&http, "after a restart");
+            within(Duration::from_secs(60), "writes go on", || http.codes().len() > before + writes() / 3);
+        }
+        stop.store(true, Ordering::Relaxed);
+        writing.join().expect("the clients")
+    });
+    assert!(!outcomes.refused.is_empty() || !outcomes.unknown.is_empty(), "the control: the restarts were felt");
+    eprintln!(
+        "{} acknowledged, {} refused, {} unknown",
+        outcomes.acknowledged.len(),
+        outcomes.refused.len(),
+        outcomes.unknown.len()
+    );
+    outcomes.require_truth(&http.codes());
+}
+
+#[test]
+fn connections_that_the_server_ends_are_replaced() {
+    let Some(cluster) = Cluster::start() else { return skip("PostgreSQL is not installed") };
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = prepare(directory.path(), &cluster.url());
+    let service = serve(directory.path(), &cluster.url(), &[]);
+    let http = Http::new(&service.address, Some(&key));
+    recovers(&http, "at the start");
+    cluster
+        .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pairing-tracker'");
+    let first = kinds(&http);
+    assert!(first.iter().any(|(_, good)| !good), "the control: some request met a connection that was ended");
+    recovers(&http, "after all connections were ended");
+}
