@@ -764,20 +764,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    pending_audit_events (id) {
-        id -> BigInt,
-        event_json -> Text,
-    }
-}
-
-diesel::table! {
-    service_checks (id) {
-        id -> BigInt,
-        checked_at -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
     request_refusals (id) {
         id -> BigInt,
         hour -> Timestamp,
@@ -805,6 +791,20 @@ diesel::table! {
         outcome -> Text,
         version -> Nullable<BigInt>,
         changes_json -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    service_checks (id) {
+        id -> BigInt,
+        checked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    pending_audit_events (id) {
+        id -> BigInt,
+        event_json -> Text,
     }
 }
 
@@ -860,7 +860,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhook_pairings,
     webhook_deliveries,
     import_lines,
+    request_refusals,
     service_checks,
     pending_audit_events,
-    request_refusals,
 );
