@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -64,6 +64,12 @@ impl Settings {
     /// Today where the programme is.
     pub fn today(&self) -> NaiveDate {
         self.day_of(Utc::now())
+    }
+
+    /// The beginning of a day in the service's time zone.
+    pub fn start_of(&self, day: NaiveDate) -> DateTime<Utc> {
+        let midnight = day.and_time(NaiveTime::MIN);
+        self.time_zone.from_local_datetime(&midnight).earliest().map_or_else(|| midnight.and_utc(), |at| at.to_utc())
     }
 
     /// The directories whose file systems must not be full, each with what is there.

@@ -11,6 +11,7 @@ use pairing_tracker::resources::kinds;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
+use crate::common::builders::operations;
 use crate::common::{Client, databases};
 
 /// A request whose answer is an example.
@@ -86,6 +87,23 @@ fn settle(value: &mut Value) {
     }
 }
 
+/// Fixes the figures of today: a write takes no `as_of`.
+fn settle_today(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                if name == "days_late" && *field != json!(0) {
+                    *field = json!(45);
+                } else {
+                    settle_today(field);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(settle_today),
+        _ => {}
+    }
+}
+
 /// Makes every request, which leaves a record of every kind; gives the examples.
 pub async fn gather(client: &Client) -> Value {
     let mut examples = Map::new();
@@ -93,6 +111,7 @@ pub async fn gather(client: &Client) -> Value {
     client.anonymous().post("sectors", json!({})).await.expect(401);
     for Call { operation, method, path, body, file } in calls() {
         let path = utf8_percent_encode(&path, CONTROLS).to_string();
+        let is_read = method == Method::GET;
         let headers: &[(&str, &str)] = if method == Method::PATCH { &[("If-Match", "*")] } else { &[] };
         let mut answer = match file {
             // However long it takes, so that the answer is that of its end.
@@ -104,6 +123,9 @@ pub async fn gather(client: &Client) -> Value {
         };
         assert!(answer.status.is_success(), "{operation}: {}", answer.body);
         settle(&mut answer.body);
+        if !is_read {
+            settle_today(&mut answer.body);
+        }
         if operation == "getBundle" {
             // One record of each kind shows what there is.
             let kinds = answer.body.as_object_mut().expect("a bundle");
@@ -121,6 +143,12 @@ pub async fn gather(client: &Client) -> Value {
         "putDocumentContent".to_owned(),
         json!({ "responses": { "200": examples["getDocument"]["responses"]["200"] } }),
     );
+    // A restored record is a record like any other.
+    for operation in operations().iter().filter(|operation| operation.template.ends_with("/{ref}/restore")) {
+        let read = operation.id.replacen("restore", "get", 1);
+        examples
+            .insert(operation.id.to_owned(), json!({ "responses": { "200": examples[&read]["responses"]["200"] } }));
+    }
     Value::Object(examples)
 }
 

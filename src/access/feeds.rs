@@ -4,14 +4,16 @@
 //! bookmark, in a shared calendar. Such a key is therefore none that anybody could call with. Its form is that of other keys
 //! ([`super::keys`]) with a beginning of its own, and it is found in a table of its own; as a bearer, at another feed, at
 //! another pairing and at any other path it is a wrong key. It names no actor: who reads by it sees what anybody sees of a
-//! public service. The log and the history of refusals keep no query, and every answer says `Referrer-Policy: no-referrer`.
+//! public service. A key that was revoked or has expired reads, for some time, only cancellations of what the feed
+//! had ([`Opening`]). The log and the history of refusals keep no query, and every answer says `Referrer-Policy: no-referrer`.
 
 use std::borrow::Cow;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use diesel::prelude::*;
 
 use super::keys::Shown;
+use crate::config::Settings;
 use crate::db::Conn;
 use crate::db::schema::calendar_keys;
 use crate::db::types::{Instant, Ref};
@@ -60,6 +62,19 @@ pub fn key_in(query: &str, is_feed: bool) -> Option<String> {
     Some(if shown.next().is_some() { String::new() } else { Cow::into_owned(first) })
 }
 
+/// How long a feed lists what is no longer in it as cancelled, in days: programs that were offline drop it then.
+pub const TOLD_FOR_DAYS: i64 = 90;
+
+/// A key that was shown for its feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The key's id.
+    pub key: i64,
+    /// When the key was revoked or expired; `None` for a good one. The feed is then nothing but cancellations, without a
+    /// word of what they were, so that a calendar program drops what it has.
+    pub ended_at: Option<Instant>,
+}
+
 /// The feed that a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
@@ -75,9 +90,9 @@ impl Asked {
         Some(Asked { feed, pairing: Ref(pairing.to_owned()) })
     }
 
-    /// The id of the key, where it is one of this very feed and good on a day of the service's time zone. Asked of the
-    /// database every time, so that a revocation holds at once.
-    pub fn opened_by(&self, conn: &mut Conn, shown: &Shown, today: NaiveDate) -> Result<Option<i64>> {
+    /// The key that is shown, where it is one of this very feed and is good today in the service's time zone, or ended
+    /// less than [`TOLD_FOR_DAYS`] before. Read from the database every time, so that a revocation holds at once.
+    pub fn opened_by(&self, conn: &mut Conn, shown: &Shown, settings: &Settings) -> Result<Option<Opening>> {
         type Row = (i64, i64, Feed, String, Option<NaiveDate>, Option<Instant>);
         let row: Option<Row> = calendar_keys::table
             .filter(calendar_keys::code.eq(&shown.code))
@@ -92,15 +107,17 @@ impl Asked {
             .first(conn)
             .optional()?;
         let Some((id, pairing, feed, sha256, expires_on, revoked_at)) = row else { return Ok(None) };
-        let is_good = shown.is(&sha256)
-            && revoked_at.is_none()
-            && expires_on.is_none_or(|last| last >= today)
-            && feed == self.feed;
-        if !is_good {
+        let today = settings.today();
+        let expired = expires_on.filter(|last| *last < today).and_then(|last| last.succ_opt());
+        let expired = expired.map(|day| Instant::from(settings.start_of(day)));
+        let ended_at = revoked_at.into_iter().chain(expired).min();
+        let since = settings.start_of(today) - TimeDelta::days(TOLD_FOR_DAYS);
+        let is_forgotten = ended_at.is_some_and(|at| at.utc() < since);
+        if !shown.is(&sha256) || is_forgotten || feed != self.feed {
             return Ok(None);
         }
         let asked = pairings::KIND.find(conn, &self.pairing)?;
-        Ok((asked == Some(pairing)).then_some(id))
+        Ok((asked == Some(pairing)).then_some(Opening { key: id, ended_at }))
     }
 }
 

@@ -15,14 +15,12 @@ pub mod keys;
 pub mod names;
 pub mod oidc;
 pub mod policy;
+pub mod redaction;
 pub mod revoked;
 mod uses;
 
 use std::fmt;
 
-use serde_json::Value;
-
-use crate::db::reference::Kind;
 use crate::error::{Problem, Result};
 use crate::{msg, text_enum};
 
@@ -101,24 +99,6 @@ impl Sight {
         matches!(self, Sight::AllPairings | Sight::Everything)
     }
 
-    /// Whether this covers the personal data of a record, as it is read.
-    pub fn covers(&self, fields: &serde_json::Map<String, Value>) -> bool {
-        let pairing = fields.get("pairing").and_then(|pairing| pairing["id"].as_i64());
-        match (self, pairing) {
-            (Sight::Pairings(seen), Some(pairing)) => seen.contains(&pairing),
-            _ => self.is_of_all(),
-        }
-    }
-
-    /// Takes personal data that the reader may not see out of a record, as it is read: not null, which would clear it
-    /// where the record is brought in.
-    pub fn leave_out(&self, kind: &Kind, record: &mut Value) {
-        let Value::Object(fields) = record else { return };
-        if !self.covers(fields) {
-            fields.retain(|name, _| !kind.private.contains(&name.as_str()));
-        }
-    }
-
     /// Refuses who may not see what is for a pairing's editors alone; asked of editors and administrators.
     pub fn require_pairing(&self, id: i64) -> Result<()> {
         let sees = match self {
@@ -130,28 +110,6 @@ impl Sight {
             return Ok(());
         }
         Err(Problem::forbidden(msg!("此密钥不属于该结对关系。", "This key is not one of this pairing.")).into())
-    }
-
-    /// Puts null in the place of personal data that the reader may not see: in a record, in a list of records, or in
-    /// what a history kept of one.
-    pub fn veil(&self, kind: &Kind, value: &mut Value) {
-        if kind.private.is_empty() || self.is_of_all() {
-            return;
-        }
-        match value {
-            Value::Array(records) => records.iter_mut().for_each(|record| self.veil(kind, record)),
-            Value::Object(fields) => {
-                if self.covers(fields) {
-                    return;
-                }
-                for name in kind.private {
-                    if let Some(field) = fields.get_mut(*name) {
-                        *field = Value::Null;
-                    }
-                }
-            }
-            _ => {}
-        }
     }
 }
 

@@ -43,6 +43,9 @@ pub struct SeedArgs {
     /// What may be done to records that are there already: upsert or create
     #[arg(long, default_value = "upsert", value_name = "MODE")]
     mode: Mode,
+    /// Restore deleted records whose codes the files have, with what the files say of them
+    #[arg(long)]
+    restore: bool,
     /// Delete what the files do not have, within this pairing and of the resources that they have; may be repeated
     #[arg(long, value_name = "PAIRING")]
     prune: Vec<String>,
@@ -62,12 +65,12 @@ pub enum Work {
 }
 
 pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
-    let SeedArgs { paths, mode, prune, resource } = args;
+    let SeedArgs { paths, mode, restore, prune, resource } = args;
     let mut sources = files::open(&paths)?;
     let mut conn = open_existing(settings)?;
     let contract = Arc::new(Contract::new(openapi::document().map_err(|e| e.to_string())?));
     let gathered = files::gather(&mut sources, resource.as_deref(), &contract).map_err(|e| explain(&e))?;
-    let options = Options { mode, prune: prune.into_iter().map(Ref).collect() };
+    let options = Options { mode, restore, prune: prune.into_iter().map(Ref).collect() };
     let is_plan = matches!(work, Work::Plan);
     let mut told = Told::new(gathered.count)?;
     let done = locked::transaction(&mut conn, locked::PATIENCE, |conn| {
@@ -80,13 +83,18 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
     {}
     told.bar.finish_and_clear();
     told.print(is_plan)?;
-    let ImportCounts { create, update, unchanged, delete, .. } = counts;
+    let ImportCounts { create, update, unchanged, delete, restore, .. } = counts;
+    // Nothing is restored unless that was asked for.
+    let restored = |verb: &str| if options.restore { format!(", {verb} {restore}") } else { String::new() };
     write_out(&if is_plan {
-        let totals = format!("Would create {create}, change {update}, delete {delete} and leave {unchanged}.\n");
+        let restored = restored("restore");
+        let totals =
+            format!("Would create {create}, change {update}{restored}, delete {delete} and leave {unchanged}.\n");
         let on_this = format!("On this state alone: seed apply --planned-on {state_sha256}\n");
-        totals + if create + update + delete > 0 { &on_this } else { "" }
+        totals + if create + update + delete + restore > 0 { &on_this } else { "" }
     } else {
-        format!("Created {create}, changed {update}, deleted {delete}, left {unchanged}.\n")
+        let restored = restored("restored");
+        format!("Created {create}, changed {update}{restored}, deleted {delete}, left {unchanged}.\n")
     })
 }
 
@@ -110,7 +118,7 @@ fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>)
     let mut sources = built_in().map_err(|e| format!("cannot write a temporary file: {e}"))?;
     let gathered = files::gather(&mut sources, None, contract).map_err(|e| explain(&e))?;
     let count = gathered.count;
-    let options = Options { mode: Mode::Create, prune: Vec::new() };
+    let options = Options { mode: Mode::Create, restore: false, prune: Vec::new() };
     let mut told = Told::new(0)?;
     let work = Work::Apply { planned_on: None };
     let done = bring_in(conn, settings, contract, gathered, &options, &work, &mut told);
@@ -200,6 +208,8 @@ impl Told {
                 (plan::Outcome::Update, false) => "changed",
                 (plan::Outcome::Delete, true) => "delete",
                 (plan::Outcome::Delete, false) => "deleted",
+                (plan::Outcome::Restore, true) => "restore",
+                (plan::Outcome::Restore, false) => "restored",
                 (plan::Outcome::Unchanged, true) => "leave",
                 (plan::Outcome::Unchanged, false) | (plan::Outcome::Refused, _) => continue,
             };

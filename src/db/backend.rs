@@ -13,8 +13,10 @@ pub mod upkeep;
 use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 
 pub use connect::{Copy, Manager};
 pub use graph::{Edges, reachable};
@@ -229,6 +231,21 @@ pub fn forget_plans(conn: &mut Conn) -> QueryResult<()> {
         Conn::Sqlite(_) => Ok(()),
         Conn::Postgres(conn) => conn.batch_execute("DISCARD PLANS"),
     }
+}
+
+/// The condition of the index `audit_events_departures`, word for word: SQLite uses an index with a condition only for a
+/// query that has the same one.
+pub fn departures(conn: &Conn) -> SqlLiteral<Bool> {
+    sql(match conn {
+        Conn::Sqlite(_) => {
+            "(action = 'update' AND (json_extract(before_json, '$.pairing.id') <> json_extract(after_json, '$.pairing.id') \
+             OR (json_extract(before_json, '$.held_on') IS NOT NULL AND json_extract(after_json, '$.held_on') IS NULL)))"
+        }
+        Conn::Postgres(_) => {
+            "(action = 'update' AND ((before_json::json -> 'pairing' ->> 'id') <> (after_json::json -> 'pairing' ->> 'id') \
+             OR ((before_json::json ->> 'held_on') IS NOT NULL AND (after_json::json ->> 'held_on') IS NULL)))"
+        }
+    })
 }
 
 /// Announces to other processes, when the transaction commits, that `sender` changed data.

@@ -675,6 +675,8 @@ diesel::table! {
         failure_zh -> Nullable<Text>,
         failure_en -> Nullable<Text>,
         stale_json -> Nullable<Text>,
+        restore -> Bool,
+        restores -> Nullable<BigInt>,
     }
 }
 
@@ -683,18 +685,6 @@ diesel::table! {
         import_id -> BigInt,
         position -> Integer,
         bytes -> Binary,
-    }
-}
-
-diesel::table! {
-    import_lines (import_id, position) {
-        import_id -> BigInt,
-        position -> BigInt,
-        resource -> Text,
-        code -> Nullable<Text>,
-        outcome -> Text,
-        version -> Nullable<BigInt>,
-        changes_json -> Nullable<Text>,
     }
 }
 
@@ -793,6 +783,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    import_lines (import_id, position) {
+        import_id -> BigInt,
+        position -> BigInt,
+        resource -> Text,
+        code -> Nullable<Text>,
+        outcome -> Text,
+        version -> Nullable<BigInt>,
+        changes_json -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     service_checks (id) {
         id -> BigInt,
         checked_at -> Nullable<Timestamp>,
@@ -852,12 +854,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     document_pairings,
     imports,
     import_pieces,
-    import_lines,
     import_faults,
     calendar_keys,
     webhooks,
     webhook_pairings,
     webhook_deliveries,
+    import_lines,
     request_refusals,
     service_checks,
     pending_audit_events,

@@ -1,12 +1,73 @@
-//! Overdue, days late and slippage of one milestone.
+//! Overdue, days late, slippage, and whether a milestone was met on time: the one place that compares a milestone's days
+//! with a date.
+//!
+//! A day is over from the day after it on. What must be done by a day can still be done on it, so neither an open milestone
+//! nor the on-time rate counts as late before the day is over. The conditions in SQL, which lists and sums need, stand
+//! beside the functions; a test compares the two on the days around each date.
 
 use chrono::NaiveDate;
+use diesel::dsl;
+use diesel::prelude::*;
 
+use crate::db::schema::milestones;
 use crate::resources::milestones::Status;
 
-/// Whether a milestone is overdue: its day has passed and it is neither met, met in part nor cancelled.
+/// Whether a day is over on a date.
+pub fn is_over(day: NaiveDate, as_of: NaiveDate) -> bool {
+    as_of > day
+}
+
+/// Whether a milestone is overdue: its due date is over, and it is neither met, met in part nor cancelled.
 pub fn is_overdue(status: Status, due_on: NaiveDate, as_of: NaiveDate) -> bool {
-    as_of > due_on && status.is_open()
+    is_over(due_on, as_of) && status.is_open()
+}
+
+/// [`is_overdue`] as a condition on rows.
+pub fn overdue(
+    as_of: NaiveDate,
+) -> dsl::And<dsl::Eq<milestones::is_open, bool>, dsl::Lt<milestones::due_on, NaiveDate>> {
+    milestones::is_open.eq(true).and(milestones::due_on.lt(as_of))
+}
+
+/// The opposite of [`overdue`], which an index can be searched by.
+pub fn not_overdue(
+    as_of: NaiveDate,
+) -> dsl::Or<dsl::Eq<milestones::is_open, bool>, dsl::GtEq<milestones::due_on, NaiveDate>> {
+    milestones::is_open.eq(false).or(milestones::due_on.ge(as_of))
+}
+
+/// Whether the on-time rate counts a milestone: it is not cancelled, and the day of its baseline is over.
+pub fn is_baseline_due(status: Status, baseline_due_on: NaiveDate, as_of: NaiveDate) -> bool {
+    status != Status::Cancelled && is_over(baseline_due_on, as_of)
+}
+
+/// Whether a milestone that the on-time rate counts was met on or before its baseline.
+pub fn is_on_time(status: Status, baseline_due_on: NaiveDate, met_on: Option<NaiveDate>) -> bool {
+    status == Status::Met && met_on.is_some_and(|met_on| met_on <= baseline_due_on)
+}
+
+/// An aggregate in SQL over the milestones for which a condition of this module holds on a date: `overdue`
+/// ([`is_overdue`]), `baseline_due` ([`is_baseline_due`]) or `on_time` (that and [`is_on_time`]).
+#[macro_export]
+macro_rules! aggregate_late {
+    ($type:ty, $aggregate:literal, $value:literal, overdue, $as_of:expr) => {
+        $crate::aggregate_late!(@all $type, $aggregate, "is_open AND due_on < ", $value, $as_of)
+    };
+    ($type:ty, $aggregate:literal, $value:literal, baseline_due, $as_of:expr) => {
+        $crate::aggregate_late!(
+            @all $type, $aggregate, "status <> 'cancelled' AND baseline_due_on < ", $value, $as_of
+        )
+    };
+    ($type:ty, $aggregate:literal, $value:literal, on_time, $as_of:expr) => {
+        $crate::aggregate_late!(
+            @all $type, $aggregate, "status = 'met' AND met_on <= baseline_due_on AND baseline_due_on < ", $value, $as_of
+        )
+    };
+    (@all $type:ty, $aggregate:literal, $condition:literal, $value:literal, $as_of:expr) => {
+        diesel::dsl::sql::<$type>(concat!($aggregate, "(CASE WHEN ", $condition))
+            .bind::<diesel::sql_types::Date, _>($as_of)
+            .sql(concat!(" THEN ", $value, " END)"))
+    };
 }
 
 /// How many days overdue; 0 when it is not.
@@ -35,6 +96,21 @@ mod tests {
             assert!(!is_overdue(status, due, due), "{status} on the day itself");
             assert_eq!(is_overdue(status, due, day("2022-07-01")), open, "{status} the day after");
             assert_eq!(days_late(status, due, day("2022-07-10")), if open { 10 } else { 0 }, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_on_time_rate_counts_a_milestone_from_the_day_after_its_baseline() {
+        let (before, baseline, after) = (day("2022-06-29"), day("2022-06-30"), day("2022-07-01"));
+        for status in Status::ALL.iter().copied() {
+            let counts = status != Status::Cancelled;
+            assert!(!is_baseline_due(status, baseline, before), "{status} the day before");
+            assert!(!is_baseline_due(status, baseline, baseline), "{status} on the day itself");
+            assert_eq!(is_baseline_due(status, baseline, after), counts, "{status} the day after");
+            let met = status == Status::Met;
+            assert_eq!(is_on_time(status, baseline, Some(baseline)), met, "{status} met on the day itself");
+            assert!(!is_on_time(status, baseline, Some(after)), "{status} met the day after");
+            assert!(!is_on_time(status, baseline, None), "{status} without a day");
         }
     }
 

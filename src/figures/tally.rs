@@ -12,6 +12,7 @@ use diesel::sql_types::{BigInt, Bool, Date, Nullable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::aggregate_late;
 use crate::db::Conn;
 use crate::db::decimal::percent;
 use crate::db::schema::milestones;
@@ -31,7 +32,7 @@ pub struct Tally {
     pub overdue: i64,
     /// The earliest due date among the overdue.
     pub oldest_due_on: Option<NaiveDate>,
-    /// Those whose baseline was due by the date.
+    /// Those not cancelled whose baseline day is over on the date.
     pub baseline_due: i64,
     /// Those of them that were met on or before the baseline.
     pub on_time: i64,
@@ -128,14 +129,10 @@ macro_rules! tallies {
                     sql::<BigInt>("CAST(SUM((weight_thousandths * progress) >> 32) AS BIGINT)"),
                     sql::<BigInt>("CAST(SUM((weight_thousandths * progress) & 4294967295) AS BIGINT)"),
                 ),
-                sql::<BigInt>("COUNT(CASE WHEN is_open AND due_on < ").bind::<Date, _>($as_of).sql(" THEN 1 END)"),
-                sql::<Nullable<Date>>("MIN(CASE WHEN is_open AND due_on < ")
-                    .bind::<Date, _>($as_of)
-                    .sql(" THEN due_on END)"),
-                sql::<BigInt>("COUNT(CASE WHEN baseline_due_on <= ").bind::<Date, _>($as_of).sql(" THEN 1 END)"),
-                sql::<BigInt>("COUNT(CASE WHEN status = 'met' AND met_on <= baseline_due_on AND baseline_due_on <= ")
-                    .bind::<Date, _>($as_of)
-                    .sql(" THEN 1 END)"),
+                aggregate_late!(BigInt, "COUNT", "1", overdue, $as_of),
+                aggregate_late!(Nullable<Date>, "MIN", "due_on", overdue, $as_of),
+                aggregate_late!(BigInt, "COUNT", "1", baseline_due, $as_of),
+                aggregate_late!(BigInt, "COUNT", "1", on_time, $as_of),
             ))
             .load_iter::<Row, DefaultLoadingMode>($conn)?;
         rows.map(|row| -> Result<_> {
@@ -255,9 +252,8 @@ impl Tally {
         *counts.of(fact.status) = 1;
         let weight = if fact.status == Status::Cancelled { 0 } else { i128::from(fact.weight) };
         let is_overdue = lateness::is_overdue(fact.status, fact.due_on, as_of);
-        let was_due = fact.baseline_due_on <= as_of;
-        let is_on_time =
-            was_due && fact.status == Status::Met && fact.met_on.is_some_and(|met_on| met_on <= fact.baseline_due_on);
+        let was_due = lateness::is_baseline_due(fact.status, fact.baseline_due_on, as_of);
+        let is_on_time = was_due && lateness::is_on_time(fact.status, fact.baseline_due_on, fact.met_on);
         Tally {
             counts,
             weight,
@@ -274,7 +270,7 @@ impl Tally {
         self.oldest_due_on.map_or(0, |due_on| (as_of - due_on).num_days())
     }
 
-    /// The share that was met on or before the baseline of what was due by it, in percent; `None` when nothing was due.
+    /// The share of `baseline_due` that was met on or before its baseline, in percent; `None` where `baseline_due` is 0.
     pub fn on_time_rate(&self) -> Option<f64> {
         percent(self.on_time.into(), self.baseline_due.into())
     }

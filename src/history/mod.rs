@@ -32,6 +32,8 @@ text_enum! {
         Update => "update",
         /// The record was deleted.
         Delete => "delete",
+        /// The record was deleted and is there again.
+        Restore => "restore",
         /// A signed change was added to an agreement.
         Amend => "amend",
         /// A side confirmed a met milestone.

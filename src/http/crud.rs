@@ -10,7 +10,7 @@ use super::answer::{self, Answer};
 use super::idempotency::Posted;
 use super::list::Page;
 use super::{Call, typed};
-use crate::access::Sight;
+use crate::access::redaction::{Hidden, Redaction};
 use crate::db::Conn;
 use crate::db::page::{KeyValue, PageRequest};
 use crate::db::reference::Kind;
@@ -18,15 +18,16 @@ use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
 use crate::resources::audit_events::api::HistoryParams;
 use crate::resources::audit_events::store as audit;
+use crate::resources::deleted;
 use crate::resources::record::{self, Resource, Tx, View};
 
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 pub async fn list<R: Resource>(call: Call, operation: &'static str) -> Result<HttpResponse> {
-    call.list(operation, |call, query, sight| {
+    call.list(operation, |call, query, redaction| {
         let filter: R::Filter = typed(query)?;
         let view = call.view(query);
-        Ok(move |conn: &mut Conn, page: &PageRequest| page_of::<R>(conn, &filter, page, view, &sight))
+        Ok(move |conn: &mut Conn, page: &PageRequest| page_of::<R>(conn, &filter, page, view, &redaction))
     })
     .await
 }
@@ -39,13 +40,13 @@ pub async fn list_under<R: Resource>(
     reference: String,
     operation: &'static str,
 ) -> Result<HttpResponse> {
-    call.list(operation, |call, query, sight| {
+    call.list(operation, |call, query, redaction| {
         let view = call.view(query);
         let reference = Ref(reference);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let id = parent.find(conn, &reference)?.ok_or_else(|| Problem::not_found(parent.name, &reference.0))?;
             let filter: R::Filter = typed(&json!({ field: id.to_string() }))?;
-            page_of::<R>(conn, &filter, page, view, &sight)
+            page_of::<R>(conn, &filter, page, view, &redaction)
         })
     })
     .await
@@ -56,13 +57,13 @@ fn page_of<R: Resource>(
     filter: &R::Filter,
     page: &PageRequest,
     view: View,
-    sight: &Sight,
+    redaction: &Redaction,
 ) -> Result<Page> {
     let page = R::page(conn, filter, page, view)?;
     let records = R::load(conn, &page.ids, view)?.into_iter();
     let items = records.map(|record| {
         let mut item = serde_json::to_value(record)?;
-        sight.veil(R::KIND, &mut item);
+        redaction.apply(R::KIND, &mut item);
         Ok(item)
     });
     Ok(Page::of_values(items.collect::<Result<_>>()?, page))
@@ -115,7 +116,7 @@ pub async fn get<R: Resource>(call: Call, reference: String, operation: &'static
                 return Answer::record(&read, version);
             }
             let mut record = serde_json::to_value(&read)?;
-            sight.veil(R::KIND, &mut record);
+            sight.redact(R::KIND, &mut record, Hidden::Null);
             Answer::record(&record, version)
         })
     })
@@ -153,10 +154,22 @@ pub async fn delete<R: Resource>(call: Call, reference: String) -> Result<HttpRe
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// Restores a deleted record.
+pub async fn restore<R: Resource>(call: Call, payload: Payload, reference: String) -> Result<HttpResponse> {
+    let actor = call.writer()?;
+    call.require_no_body(payload).await?;
+    call.post(actor, &Value::Null, move |tx| {
+        let read = deleted::restore::<R>(tx, &Ref(reference))?;
+        let (_, version) = R::id_and_version(&read);
+        Posted::done(version, &read)
+    })
+    .await
+}
+
 /// What was written to one record, oldest first; a deleted record has its history still. With `at`: up to an instant, and
 /// the record as it stood then.
 pub async fn history<R: Resource>(call: Call, reference: String, operation: &'static str) -> Result<HttpResponse> {
-    call.list(operation, |_, query, sight| {
+    call.list(operation, |_, query, redaction| {
         let HistoryParams { at } = typed(query)?;
         let at = at.map(Instant::from);
         let reference = Ref(reference);
@@ -164,12 +177,12 @@ pub async fn history<R: Resource>(call: Call, reference: String, operation: &'st
             let id = audit::id_of(conn, R::KIND, &reference)?
                 .ok_or_else(|| Problem::not_found(R::KIND.name, &reference.0))?;
             let page = audit::history(conn, R::KIND, id, at, page)?;
-            let (items, page) = audit::load_page(conn, page, &sight, |event| event.id.to_key())?;
+            let (items, page) = audit::load_page(conn, page, &redaction, |event| event.id.to_key())?;
             let mut record = match at {
                 Some(at) => audit::as_it_stood(conn, R::KIND, id, at)?,
                 None => None,
             };
-            record.iter_mut().for_each(|record| sight.veil(R::KIND, record));
+            record.iter_mut().for_each(|record| redaction.redact(R::KIND, record, Hidden::Null));
             Ok(Page::of_values(items, page).beside(json!({ "record": record })))
         })
     })

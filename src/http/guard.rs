@@ -34,9 +34,9 @@ pub fn route_of(request: &HttpRequest) -> Option<String> {
     found.or_else(|| request.match_pattern())
 }
 
-/// The feed whose key was shown, by the id of the key.
+/// The key of a feed that was shown.
 #[derive(Clone, Copy)]
-pub struct FeedKey(pub i64);
+pub struct FeedKey(pub feeds::Opening);
 
 /// Who calls, where a good key was shown; whether admitted or not.
 #[derive(Clone)]
@@ -172,19 +172,19 @@ async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, w
     limits.may_try(address, sha256.as_deref())?;
     let opened = match (shown, feeds::Asked::read(request.path())) {
         (Some(shown), Some(asked)) if is_feed => {
-            let today = state.settings.today();
+            let settings = state.settings.clone();
             let client = cost::client(request.request(), None);
-            let opened = move |conn: &mut _| asked.opened_by(conn, &shown, today);
+            let opened = move |conn: &mut _| asked.opened_by(conn, &shown, &settings);
             state.store.read_as(Class::KeyLookup, &client, opened).await?
         }
         _ => None,
     };
-    let (Some(id), Some(sha256)) = (opened, &sha256) else {
+    let (Some(opening), Some(sha256)) = (opened, &sha256) else {
         limits.wrong_key(address, sha256.as_deref());
         return Err(keys::not_good());
     };
     limits.good_key(sha256);
-    request.extensions_mut().insert(FeedKey(id));
-    limits.count_identity(request.request(), &feeds::identity(id))?;
+    request.extensions_mut().insert(FeedKey(opening));
+    limits.count_identity(request.request(), &feeds::identity(opening.key))?;
     Ok(true)
 }

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use super::answer::Answer;
 use super::format::{self, Format};
 use super::{Call, export, typed};
-use crate::access::Sight;
+use crate::access::redaction::{Hidden, Redaction};
 use crate::db::Conn;
 use crate::db::page::{self, Key, PageIds, PageRequest};
 use crate::error::{Error, Fault, Problem, Result};
@@ -94,7 +94,7 @@ impl Call {
     pub async fn list_own<W>(
         &self,
         operation: &'static str,
-        prepare: impl FnOnce(&Call, &Value, Sight) -> Result<W>,
+        prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
     ) -> Result<HttpResponse>
     where
         W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
@@ -108,7 +108,7 @@ impl Call {
     pub async fn list<W>(
         &self,
         operation: &'static str,
-        prepare: impl FnOnce(&Call, &Value, Sight) -> Result<W>,
+        prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
     ) -> Result<HttpResponse>
     where
         W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
@@ -120,7 +120,7 @@ impl Call {
         &self,
         owner: Option<String>,
         operation: &'static str,
-        prepare: impl FnOnce(&Call, &Value, Sight) -> Result<W>,
+        prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
     ) -> Result<HttpResponse>
     where
         W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
@@ -133,7 +133,7 @@ impl Call {
                 self.answer_to(&asked, |call, sight| {
                     let query = call.query(operation)?;
                     let listing = call.listing(operation, &query)?;
-                    let work = prepare(call, &query, sight)?;
+                    let work = prepare(call, &query, Redaction::new(sight, Hidden::Null))?;
                     Ok(move |conn: &mut Conn| listing.answer(work(conn, &listing.page)?))
                 })
                 .await
@@ -142,7 +142,11 @@ impl Call {
                 self.judge_headers()?;
                 let query = self.query(operation)?;
                 refuse_paging(&query)?;
-                let work = prepare(self, &query, self.sight())?;
+                let hidden = match format {
+                    Format::Csv | Format::Xlsx => Hidden::Marked(self.language()),
+                    _ => Hidden::Null,
+                };
+                let work = prepare(self, &query, Redaction::new(self.sight(), hidden))?;
                 export::list(self, operation, format, work).await
             }
         }

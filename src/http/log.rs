@@ -30,7 +30,7 @@ pub fn answered(
     let caller = || {
         let extensions = request.extensions();
         let holder = extensions.get::<Caller>().map(|Caller(actor)| actor.identity.to_string());
-        holder.or_else(|| extensions.get::<FeedKey>().map(|FeedKey(id)| feeds::identity(*id)))
+        holder.or_else(|| extensions.get::<FeedKey>().map(|FeedKey(opening)| feeds::identity(opening.key)))
     };
     let client = || peer::of(request).map(|address| address.to_string());
     let milliseconds = took.as_secs_f64() * 1000.0;

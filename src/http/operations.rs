@@ -1,16 +1,17 @@
 //! The handlers of a resource, with what the document says of them, written by macros: [`crud!`](crate::crud),
 //! [`nested!`](crate::nested), and the page types of their lists. What the handlers do is in [`super::crud`].
 
-/// Writes the operations of a resource and the function that mounts them: all six, or with `append only` those that neither
-/// change nor delete.
+/// Writes the operations of a resource and the function that mounts them: all seven, or with `append only` those that neither
+/// change, delete nor restore.
 ///
 /// The operation ids are frozen: clients' methods are named after them.
 #[macro_export]
 macro_rules! crud {
     (
         $resource:ty, tag $tag:literal, one $one:literal, zh $zh:literal,
-        paths $list_path:literal, $item_path:literal, $history_path:literal,
+        paths $list_path:literal, $item_path:literal, $history_path:literal, $restore_path:literal,
         ids $list_id:literal, $create_id:literal, $get_id:literal, $update_id:literal, $delete_id:literal, $history_id:literal,
+            $restore_id:literal,
         schemas $read:ty, $new:ty, $patch:ident, $page:ty, $filter:ty $(, $view:ty)?
         $(; also $($extra:ident),+)?
     ) => {
@@ -49,7 +50,7 @@ macro_rules! crud {
         #[utoipa::path(
             delete, path = $item_path, operation_id = $delete_id, tag = $tag,
             summary = concat!("Delete one record of ", $tag, " · 删除", $zh),
-            description = concat!("Deletes one ", $one, " that no other record refers to; its history stays, and its code is not used again. 删除未被引用的", $zh, "；历史保留。"),
+            description = concat!("Deletes one ", $one, " that no other record refers to; its history stays, and its code is not used again. The record can be restored. 删除未被引用的", $zh, "；历史保留，可以恢复。"),
             params(("ref" = $crate::db::types::Ref, Path, description = "The record's code, or its id.")),
             responses((status = 204, description = concat!("The ", $one, " was deleted.")))
         )]
@@ -61,10 +62,27 @@ macro_rules! crud {
             $crate::http::crud::delete::<$resource>(call, reference.into_inner()).await
         }
 
+        #[doc = concat!("Restores a deleted record of the ", $tag, ".")]
+        #[utoipa::path(
+            post, path = $restore_path, operation_id = $restore_id, tag = $tag,
+            summary = concat!("Restore a deleted record of ", $tag, " · 恢复", $zh),
+            description = concat!("Restores one deleted ", $one, " as it was deleted, with its id, its code and its history, as the next version. 409 `not_deleted` if it exists, 409 `already_exists` if another record has a value that must be unique, 422 if a record that it refers to does not exist any more. 恢复已删除的", $zh, "：编号、代码与历史延续，版本递增。"),
+            params(("ref" = $crate::db::types::Ref, Path, description = "The record's code, or its id.")),
+            responses((status = 200, description = concat!("The ", $one, " was restored."), body = $read))
+        )]
+        #[post($restore_path)]
+        async fn restore(
+            call: $crate::http::Call,
+            payload: actix_web::web::Payload,
+            reference: actix_web::web::Path<String>,
+        ) -> $crate::error::Result<actix_web::HttpResponse> {
+            $crate::http::crud::restore::<$resource>(call, payload, reference.into_inner()).await
+        }
+
         /// Mounts the operations.
         pub fn mount(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
             mount_reading_and_creating(config);
-            config.service(update).service(delete)$($(.service($extra))+)?;
+            config.service(update).service(delete).service(restore)$($(.service($extra))+)?;
         }
     };
     (

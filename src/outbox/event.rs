@@ -31,6 +31,8 @@ text_enum! {
         Updated => "updated",
         /// It was deleted. 删除.
         Deleted => "deleted",
+        /// It was deleted and is there again. 恢复.
+        Restored => "restored",
         /// A signed change was added to an agreement. 变更协议.
         Amended => "amended",
         /// A side confirmed a met milestone. 确认完成.
@@ -47,6 +49,7 @@ impl Change {
             Action::Create => Some(Change::Created),
             Action::Update => Some(Change::Updated),
             Action::Delete => Some(Change::Deleted),
+            Action::Restore => Some(Change::Restored),
             Action::Amend => Some(Change::Amended),
             Action::Confirm => Some(Change::Confirmed),
             Action::Attach => Some(Change::Attached),
@@ -96,7 +99,7 @@ pub struct WebhookEventData {
     /// The fields that are not what they were, by name; none unless the record was updated.
     #[schema(max_items = 1000)]
     pub changed: Vec<String>,
-    /// The record before, without personal data; null when it was created.
+    /// The record before, without personal data; null when it was created or restored.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub before: Option<Value>,
     /// The record after, without personal data; null when it was deleted. After an amendment: the amendment.
@@ -169,7 +172,7 @@ fn message(event: AuditEvent) -> Result<WebhookEvent> {
     let parts = kind_of(&entity).zip(record_id).zip(Change::of(action));
     let ((kind, record_id), change) = parts.ok_or_else(|| Error::unexpected("an event that is never sent"))?;
     let is_cut = match change {
-        Change::Created | Change::Amended => after.is_none(),
+        Change::Created | Change::Restored | Change::Amended => after.is_none(),
         Change::Deleted => before.is_none(),
         Change::Updated | Change::Confirmed | Change::Attached => before.is_none() || after.is_none(),
     };

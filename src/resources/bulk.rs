@@ -8,6 +8,7 @@ use serde::de::Deserialize;
 use serde_json::Value;
 
 use super::citations::{self, Cited};
+use super::deleted;
 use super::merge::{differences, merge, writable};
 use super::pairings;
 use super::record::{self, Precondition, Resource, Tx, View};
@@ -35,12 +36,22 @@ text_enum! {
     }
 }
 
+/// What a file may do to records that exist, or existed.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    pub mode: Mode,
+    /// Whether a code of a deleted record restores it.
+    pub restore: bool,
+}
+
 /// What became of one record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     Created,
     /// The fields that changed, and the version that stood before.
     Updated(Vec<Change>, i64),
+    /// The fields that differ from the record as it was deleted, and the version that was deleted.
+    Restored(Vec<Change>, i64),
     /// The version that stands.
     Unchanged(i64),
 }
@@ -67,7 +78,7 @@ pub struct Held {
 pub fn put_all<R: Resource>(
     tx: &mut Tx<'_>,
     sheet: &Sheet,
-    mode: Mode,
+    policy: Policy,
     records: &[(&str, &Value)],
 ) -> Result<Vec<Result<Done>>> {
     tx.actor.require_writer()?;
@@ -90,8 +101,16 @@ pub fn put_all<R: Resource>(
     for (index, (code, document)) in records.iter().enumerate() {
         match found.get(*code).and_then(|id| present.remove(id).map(|read| (*id, read))) {
             None => new.push(index),
-            Some(_) if mode == Mode::Create => done[index] = Some(Err(already_exists())),
+            Some(_) if policy.mode == Mode::Create => done[index] = Some(Err(already_exists())),
             Some((id, read)) => done[index] = Some(bring_in_line::<R>(tx, sheet, id, &read, document)?),
+        }
+    }
+    if policy.restore {
+        let codes: Vec<&str> = new.iter().map(|index| records[*index].0).collect();
+        let deleted = deleted::by_code(tx.conn, R::KIND, &codes)?;
+        for index in new.extract_if(.., |index| deleted.contains_key(records[*index].0)) {
+            let (code, document) = records[index];
+            done[index] = Some(restore_line::<R>(tx, sheet, deleted[code], document)?);
         }
     }
     let documents: Vec<&Value> = new.iter().map(|index| records[*index].1).collect();
@@ -146,6 +165,18 @@ fn bring_in_line<R: Resource>(
     let reference = Ref(id.to_string());
     own_fault(tx.savepoint(|tx| record::update::<R>(tx, &reference, &Precondition::Any, &patch)))
         .map(|updated| updated.map(|_| Done::Updated(changed, version)))
+}
+
+/// Restores a deleted record, and then makes it equal to a document: the rules of a change hold for the difference.
+fn restore_line<R: Resource>(tx: &mut Tx<'_>, sheet: &Sheet, id: i64, document: &Value) -> Outcome<Done> {
+    own_fault(tx.savepoint(|tx| {
+        let read = deleted::restore::<R>(tx, &Ref(id.to_string()))?;
+        let (_, version) = R::id_and_version(&read);
+        Ok(match bring_in_line::<R>(tx, sheet, id, &read, document)?? {
+            Done::Updated(changes, _) => Done::Restored(changes, version - 1),
+            _ => Done::Restored(Vec::new(), version - 1),
+        })
+    }))
 }
 
 /// The fields in which a document would change a record.

@@ -3,6 +3,7 @@
 
 pub mod bulk;
 pub mod citations;
+pub mod deleted;
 pub(crate) mod merge;
 mod reading;
 pub mod record;
@@ -37,12 +38,12 @@ macro_rules! resources {
         pub fn put_all(
             tx: &mut record::Tx<'_>,
             path: &str,
-            mode: bulk::Mode,
+            policy: bulk::Policy,
             records: &[(&str, &serde_json::Value)],
         ) -> crate::error::Result<Vec<crate::error::Result<bulk::Done>>> {
             match path {
                 $(path if path == $module::KIND.path => {
-                    bulk::put_all::<$module::$resource>(tx, &$module::sheet::SHEET, mode, records)
+                    bulk::put_all::<$module::$resource>(tx, &$module::sheet::SHEET, policy, records)
                 })+
                 other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
             }

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::citations::{self, NewCitation};
+use super::deleted::refuse_reuse;
 use super::merge::{differences, merge, writable};
 use crate::access::{Role, Scope};
 use crate::db::backend::Edges;
@@ -20,7 +21,7 @@ use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
 use crate::db::types::{Code, Ref};
 use crate::db::{Conn, backend, search};
-use crate::error::{Error, Faults, Problem, Result, taken};
+use crate::error::{Error, Faults, Problem, Result};
 use crate::history::{Action, Event};
 use crate::{msg, rules};
 
@@ -79,6 +80,16 @@ pub trait Resource: Sized + 'static {
 
     /// Adds to a record as it is read what a file must say of it, so that it can be created anew.
     fn complete(_record: &mut Value) {}
+
+    /// Writes what a restored record has besides what a client writes, from the record as it was deleted.
+    fn restore_own(_tx: &mut Tx<'_>, _id: i64, _state: &Value) -> Result<()> {
+        Ok(())
+    }
+
+    /// What a deleted record belonged to.
+    fn scope_of_state(state: &Value) -> Scope {
+        state["pairing"]["id"].as_i64().map_or(Scope::Shared, Scope::Pairing)
+    }
 
     /// What the record belongs to.
     fn scope(conn: &mut Conn, id: i64) -> Result<Scope>;
@@ -204,7 +215,8 @@ pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precon
     Ok((id, read_back::<R>(tx, id)?))
 }
 
-fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new: R::New) -> Result<i64> {
+/// Writes a record with everything that belongs to it: its rows, code, citations and search text.
+pub(super) fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new: R::New) -> Result<i64> {
     let code = R::code(&new).cloned();
     let body = search::spaced_apart(&R::texts(&new));
     let mut faults = rules::check(&new);
@@ -212,7 +224,8 @@ fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new
     if let Some(code) = &code
         && faults.is_empty()
     {
-        refuse_reuse(tx.conn, R::KIND, code, before.map(|(id, _)| id))?;
+        let id = before.map(|(id, _)| id).or_else(|| tx.restored().map(|restored| restored.id));
+        refuse_reuse(tx.conn, R::KIND, code, id)?;
     }
     // What is wrong so far is reported together with what saving finds; the transaction is rolled back for either.
     let id = match (R::save(tx, before, new), faults.is_empty()) {
@@ -226,6 +239,9 @@ fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new
             return Err(Error::unexpected("faults that refuse nothing"));
         }
     };
+    if let Some(restored) = tx.restored() {
+        R::restore_own(tx, id, &restored.state)?;
+    }
     // A record may have been brought into a pairing, or taken out of one.
     let scope = R::scope(tx.conn, id)?;
     tx.actor.require_scope(&scope)?;
@@ -238,7 +254,7 @@ fn save_whole<R: Resource>(tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>, new
 }
 
 /// A record as it is now, within its transaction.
-fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
+pub(super) fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
     let view = View { as_of: tx.today };
     R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
 }
@@ -255,21 +271,6 @@ pub fn changed<R: Resource>(
     let (old, now) = (snapshot::<R>(before)?, snapshot::<R>(&after)?);
     remember(tx, R::KIND, id, action, reason, Some(&old), Some(&now));
     Ok(after)
-}
-
-/// A code names one record for ever, so that a link in an old report never leads to another record.
-fn refuse_reuse(conn: &mut Conn, kind: &Kind, code: &Code, id: Option<i64>) -> Result<()> {
-    let holder: Option<i64> =
-        record_codes::table.find((&code.0, kind.name)).select(record_codes::record_id).first(conn).optional()?;
-    if holder.is_some() && holder != id {
-        return Err(Problem::conflict(
-            "already_exists",
-            msg!("代码已被使用过。", "The code is taken, now or in the past."),
-        )
-        .faults(vec![taken("/code")])
-        .into());
-    }
-    Ok(())
 }
 
 fn keep_code(conn: &mut Conn, kind: &Kind, code: &Code, id: i64) -> Result<()> {

@@ -1,16 +1,26 @@
 //! What is alike in every store: how rows are written, read and narrowed, and what a record is made of.
 
-/// Writes a row: inserts it with version 1, or replaces every column of the one with this id and raises its version.
+/// Writes a row: inserts it with version 1, or as the deleted record that is being restored; or replaces every column of the
+/// one with this id and raises its version.
 #[macro_export]
 macro_rules! put_row {
     ($tx:expr, $table:ident, $id:expr, $row:expr) => {{
         use diesel::prelude::*;
         use $crate::db::schema::$table::dsl as t;
         match $id {
-            None => diesel::insert_into(t::$table)
-                .values((&$row, t::version.eq(1), t::created_at.eq($tx.now), t::updated_at.eq($tx.now)))
-                .returning(t::id)
-                .get_result::<i64>($tx.conn)?,
+            None => match $tx.restored() {
+                None => diesel::insert_into(t::$table)
+                    .values((&$row, t::version.eq(1), t::created_at.eq($tx.now), t::updated_at.eq($tx.now)))
+                    .returning(t::id)
+                    .get_result::<i64>($tx.conn)?,
+                Some(restored) => {
+                    let version = (t::version.eq(restored.version), t::created_at.eq(restored.created_at));
+                    diesel::insert_into(t::$table)
+                        .values((&$row, t::id.eq(restored.id), version, t::updated_at.eq($tx.now)))
+                        .execute($tx.conn)?;
+                    restored.id
+                }
+            },
             Some(id) => {
                 diesel::update(t::$table.find(id))
                     .set((&$row, t::version.eq(t::version + 1), t::updated_at.eq($tx.now)))

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use diesel::Connection;
+use serde_json::Value;
 
+use super::deleted::Deletion;
 use crate::access::Actor;
 use crate::contract::Contract;
 use crate::db::reference::Kind;
@@ -33,6 +35,29 @@ pub struct Tx<'a> {
     is_rehearsal: bool,
     /// What references led to, where many records are written together.
     known: Option<Known>,
+    /// The deleted record that the next row is inserted as.
+    restored: Option<Arc<Restored>>,
+}
+
+/// A deleted record that is being restored: what its row takes over besides what a client writes.
+#[derive(Debug)]
+pub struct Restored {
+    pub id: i64,
+    /// The version that follows the deleted one.
+    pub version: i64,
+    pub created_at: Instant,
+    /// The record as it was deleted.
+    pub state: Value,
+}
+
+impl Restored {
+    pub fn new(deletion: &Deletion) -> Result<Restored> {
+        let state = deletion.state.clone();
+        let version =
+            state["version"].as_i64().ok_or_else(|| Error::unexpected("a deleted record without a version"))?;
+        let created_at = serde_json::from_value(state["created_at"].clone())?;
+        Ok(Restored { id: deletion.id, version: version + 1, created_at, state })
+    }
 }
 
 /// More events than this are kept on disk until the work is done.
@@ -81,8 +106,8 @@ impl Tx<'_> {
         if !backend::in_transaction(conn)? {
             return Err(Error::unexpected("a write without a transaction"));
         }
-        let (now, events, settled, known) = (Instant::now(), Vec::new(), None, None);
-        Ok(Tx { conn, actor, request_id, contract, now, today, events, settled, is_rehearsal, known })
+        let (now, events, settled, known, restored) = (Instant::now(), Vec::new(), None, None, None);
+        Ok(Tx { conn, actor, request_id, contract, now, today, events, settled, is_rehearsal, known, restored })
     }
 
     /// Says that many records will be written: what their references lead to is then remembered. Nothing that a
@@ -163,6 +188,7 @@ impl Tx<'_> {
         let mut events = std::mem::take(&mut self.events);
         let told = events.len();
         let mut known = self.known.take();
+        let restored = self.restored.clone();
         let Tx { conn, actor, request_id, contract, now, today, is_rehearsal, .. } = self;
         let (now, today, is_rehearsal) = (*now, *today, *is_rehearsal);
         let done = conn.transaction(|conn| {
@@ -178,6 +204,7 @@ impl Tx<'_> {
                 settled: None,
                 is_rehearsal,
                 known: known_so_far,
+                restored,
             };
             let done = part(&mut tx);
             (events, known) = (tx.events, tx.known);
@@ -190,6 +217,19 @@ impl Tx<'_> {
         }
         (self.events, self.known) = (events, known);
         done
+    }
+
+    /// Does the part of the work that inserts a record, so that the row becomes that of a deleted record.
+    pub fn restoring<T>(&mut self, restored: Restored, part: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.restored = Some(Arc::new(restored));
+        let done = part(self);
+        self.restored = None;
+        done
+    }
+
+    /// The deleted record that is being restored, if one is.
+    pub fn restored(&self) -> Option<Arc<Restored>> {
+        self.restored.clone()
     }
 
     /// An event of this write, which says nothing yet of what stood before and after.

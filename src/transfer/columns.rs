@@ -125,10 +125,10 @@ pub fn all_tables(contract: &Contract) -> Result<Vec<Table>> {
     Ok(all)
 }
 
-/// Takes out columns of personal data, unless a reader sees those of all pairings: an empty cell would clear what is not
-/// shown where the file is brought in.
+/// Removes the columns of personal data for a reader that sees none. A reader that sees those of some pairings has the
+/// columns, with a marker in the cells of other pairings.
 pub fn leave_out_private(tables: &mut [Table], kind: &Kind, sight: &Sight) {
-    if !sight.is_of_all() {
+    if !sight.sees_any() {
         let is_private = |column: &Column| kind.private.contains(&column.en.as_str());
         tables.iter_mut().for_each(|table| table.columns.retain(|column| !is_private(column)));
     }

@@ -16,12 +16,12 @@ use super::plan::{ImportLine, Outcome, Plan, Report, Tally};
 use super::row::Row;
 use super::words;
 use crate::db::backend;
-use crate::db::types::Ref;
+use crate::db::types::{Code, Ref};
 use crate::error::{Error, Fault, Faults, Problem, Result};
 use crate::msg;
-use crate::resources::bulk::{Done, Mode};
+use crate::resources::bulk::{Done, Mode, Policy};
 use crate::resources::record::Tx;
-use crate::resources::{self, Form, pairings};
+use crate::resources::{self, Form, deleted, pairings};
 use crate::text::without_nul;
 
 /// Records that are written together.
@@ -31,8 +31,16 @@ const TOGETHER: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct Options {
     pub mode: Mode,
+    /// Whether a code of a deleted record restores it.
+    pub restore: bool,
     /// Within these pairings, records that the file does not have are deleted, of the kinds that it has.
     pub prune: Vec<Ref>,
+}
+
+impl Options {
+    fn policy(&self) -> Policy {
+        Policy { mode: self.mode, restore: self.restore }
+    }
 }
 
 /// Brings everything in that was gathered, and says what became of it.
@@ -158,7 +166,7 @@ impl Work<'_, '_, '_> {
         }
         let good: Vec<usize> = (0..rows.len()).filter(|index| faults[*index].is_empty()).collect();
         let records: Vec<_> = good.iter().map(|index| (rows[*index].code.as_str(), &rows[*index].document)).collect();
-        let put = resources::put_all(self.tx, form.kind.path, self.options.mode, &records)?;
+        let put = resources::put_all(self.tx, form.kind.path, self.options.policy(), &records)?;
         let mut outcomes: Vec<Option<Done>> = rows.iter().map(|_| None).collect();
         for (index, done) in good.into_iter().zip(put) {
             match done {
@@ -177,19 +185,28 @@ impl Work<'_, '_, '_> {
         self.tally.progress(self.done)
     }
 
-    /// A record that is there may be given in part: what it must have, it has.
+    /// A record that is there, or that is restored, may be given in part: what it must have, it has or had. One that was
+    /// deleted, and is not restored, has that fault instead.
     fn forgive_absences(&mut self, form: &Form, rows: &[Row], faults: &mut [Vec<Fault>]) -> Result<()> {
-        let lacks = |faults: &Vec<Fault>| faults.iter().any(|fault| fault.code == "required");
-        let codes: Vec<&str> =
-            rows.iter().zip(faults.iter()).filter(|(_, f)| lacks(f)).map(|(row, _)| row.code.as_str()).collect();
-        if codes.is_empty() {
+        // PostgreSQL refuses a parameter with NUL, which no code has.
+        let is_code = |row: &Row| Ref(row.code.clone()).is_shaped();
+        let faulty: Vec<_> =
+            rows.iter().zip(faults).filter(|(row, faults)| !faults.is_empty() && is_code(row)).collect();
+        if faulty.is_empty() {
             return Ok(());
         }
+        let codes: Vec<&str> = faulty.iter().map(|(row, _)| row.code.as_str()).collect();
         let there: HashSet<String> =
             (form.kind.find_codes)(self.tx.conn, &codes)?.into_iter().map(|(code, _)| code).collect();
-        for (row, faults) in rows.iter().zip(faults) {
-            if there.contains(&row.code) {
+        let deleted = deleted::by_code(self.tx.conn, form.kind, &codes)?;
+        for (row, faults) in faulty {
+            let is_deleted = deleted.contains_key(&row.code);
+            if there.contains(&row.code) || is_deleted {
                 faults.retain(|fault| fault.code != "required");
+            }
+            if is_deleted && !self.options.restore {
+                let refused = deleted::refuse_reuse(self.tx.conn, form.kind, &Code(row.code.clone()), None);
+                faults.extend(refused.err().map(|error| error.problem().faults).unwrap_or_default());
             }
         }
         Ok(())
@@ -217,6 +234,7 @@ impl Work<'_, '_, '_> {
         let (outcome, version, changes) = match outcome {
             Some(Done::Created) => (Outcome::Create, None, Vec::new()),
             Some(Done::Updated(changes, version)) => (Outcome::Update, Some(version), changes),
+            Some(Done::Restored(changes, version)) => (Outcome::Restore, Some(version), changes),
             Some(Done::Unchanged(version)) => (Outcome::Unchanged, Some(version), Vec::new()),
             None => {
                 self.failed.insert(hash_of(&row.code));

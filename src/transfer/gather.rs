@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::fault::{ImportFault, Severity};
 use super::row::{Layout, Row, Sink};
+use crate::access::redaction;
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
 use crate::resources::{self, Form};
@@ -117,11 +118,12 @@ impl Sink for Gathered {
         Ok(())
     }
 
-    fn row(&mut self, row: Row) -> Result<()> {
+    fn row(&mut self, mut row: Row) -> Result<()> {
         let Some(form) = self.forms.get(row.path.as_str()) else {
             return Err(Error::unexpected(format!("no resource {}", row.path)));
         };
         let (path, after) = (form.kind.path, form.kind.after);
+        redaction::remove_marked(form.kind, &mut row.document);
         self.count += 1;
         if self.count > RECORDS_MAX {
             if self.count == RECORDS_MAX + 1 {

@@ -22,6 +22,8 @@ text_enum! {
         Unchanged => "unchanged",
         /// 删除: the file no longer has it, and pruning was asked for.
         Delete => "delete",
+        /// 恢复: it was deleted, and is there again with what the file has.
+        Restore => "restore",
         /// 拒绝: it has faults, or refers to a record that has.
         Refused => "refused",
     }
@@ -41,7 +43,7 @@ pub struct ImportLine {
     /// The version that was seen; null where there was no record, or where it was refused.
     #[schema(minimum = 1, example = 3)]
     pub version: Option<i64>,
-    /// The fields that change, of a record that is updated.
+    /// The fields that change, of a record that is updated, or restored with other values than it was deleted with.
     pub changes: Vec<ImportChange>,
 }
 
@@ -85,6 +87,9 @@ pub struct ImportCounts {
     /// Records that are deleted.
     #[schema(minimum = 0, example = 0)]
     pub delete: i64,
+    /// Records that were deleted and are restored.
+    #[schema(minimum = 0, example = 0)]
+    pub restore: i64,
     /// Records that have faults, or refer to one that has.
     #[schema(minimum = 0, example = 0)]
     pub refused: i64,
@@ -125,6 +130,7 @@ impl<'a> Tally<'a> {
             Outcome::Update => &mut self.counts.update,
             Outcome::Unchanged => &mut self.counts.unchanged,
             Outcome::Delete => &mut self.counts.delete,
+            Outcome::Restore => &mut self.counts.restore,
             Outcome::Refused => &mut self.counts.refused,
         };
         *count += 1;

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod docs;
+pub mod guides;
 pub mod service;
 
 use actix_web::http::header;
@@ -50,6 +51,7 @@ pub fn mount(config: &mut web::ServiceConfig) {
         .configure(service::mount_document)
         .service(crate::http::metrics::print)
         .route("/", web::get().to(home))
+        .configure(guides::mount)
         .configure(docs::mount);
 }
 

@@ -8,7 +8,8 @@ use pairing_tracker::access::keys::Shown;
 use pairing_tracker::db::schema::{audit_events, calendar_keys, idempotency_keys};
 use serde_json::{Value, json};
 
-use crate::common::records::{column, fault, with};
+use crate::common::client::Answer;
+use crate::common::records::{column, fault, milestone, with};
 use crate::common::{Client, Database, on_each};
 
 const OWN: &str = "xinhui-taishan";
@@ -100,27 +101,71 @@ fn an_api_key_is_no_key_of_a_calendar() {
     });
 }
 
+/// The summaries and statuses of a feed, and whether it has the words of a record.
+async fn read(client: &Client, path: &str) -> Vec<(String, String)> {
+    let answer = client.get(path).await.expect(200);
+    let text = String::from_utf8(answer.bytes).expect("UTF-8");
+    let of = |name: &str| {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(of("SUMMARY").len(), of("UID").len());
+    of("SUMMARY").into_iter().zip(of("STATUS")).collect()
+}
+
 #[test]
-fn a_revoked_and_an_expired_key_open_nothing_on_any_replica() {
+fn a_revoked_and_an_expired_key_read_nothing_but_cancellations_on_any_replica() {
     on_each(|database| async move {
-        for (client, replica) in [(private(&database), private(&database)), (database.client(), database.client())] {
+        let services = [(private(&database), private(&database)), (database.client(), database.client())];
+        for (round, (client, replica)) in services.into_iter().enumerate() {
             let nobody = replica.anonymous();
+            client.post("milestones", milestone(&format!("first-{round}"))).await.expect(201);
             let (made, key) = make(&client, json!({})).await;
-            assert_eq!(status(&nobody, &url(MILESTONES, &key)).await, 200);
+            let feed = url(MILESTONES, &key);
+            let before = read(&nobody, &feed).await;
+            assert!(before.iter().any(|(_, status)| status == "CONFIRMED"), "{before:?}");
             let revoke = format!("calendar-keys/{}/revoke", made["id"]);
             let revoked = client.post(&revoke, json!({})).await.expect(200).body;
             assert_eq!((&revoked["status"], &made["status"]), (&json!("revoked"), &json!("active")));
-            assert_eq!(status(&nobody, &url(MILESTONES, &key)).await, 401);
+            let dropped = vec![("已取消".to_owned(), "CANCELLED".to_owned()); before.len()];
+            assert_eq!(read(&nobody, &feed).await, dropped);
             assert_eq!(client.post(&revoke, json!({})).await.expect(200).body, revoked);
+            // What came, changed or left since then is not disclosed, and what left is cancelled all the same.
+            let code = format!("later-{}", made["id"]);
+            let later = client.post("milestones", milestone(&code)).await.expect(201);
+            assert_eq!(read(&nobody, &feed).await, dropped);
+            let text = |answer: Answer| String::from_utf8(answer.bytes).expect("UTF-8");
+            let first = text(nobody.get(&feed).await.expect(200));
+            assert!(!first.contains(&format!("milestone-{}@", later.body["id"])), "{first}");
+            client.delete(&format!("milestones/{code}")).await.expect(204);
+            assert_eq!(text(nobody.get(&feed).await.expect(200)), first);
+            for elsewhere in [CONFERENCES, "/api/v1/milestones"] {
+                assert_eq!(status(&nobody, &url(elsewhere, &key)).await, 401);
+            }
+
+            let change = |id: &Value, days: i64| {
+                let at = pairing_tracker::db::types::Instant::from(chrono::Utc::now() - chrono::TimeDelta::days(days));
+                diesel::update(calendar_keys::table.filter(calendar_keys::id.eq(id.as_i64().expect("an id"))))
+                    .set(calendar_keys::revoked_at.eq(Some(at)))
+                    .execute(&mut database.connect())
+                    .expect("a change");
+            };
+            change(&made["id"], 89);
+            assert_eq!(status(&nobody, &feed).await, 200);
+            change(&made["id"], 92);
+            assert_eq!(status(&nobody, &feed).await, 401);
 
             let today = client.state.settings.today();
             let (made, key) = make(&client, json!({ "expires_on": today })).await;
-            assert_eq!(status(&nobody, &url(MILESTONES, &key)).await, 200);
+            let feed = url(MILESTONES, &key);
+            let before = read(&nobody, &feed).await;
+            assert!(before.iter().any(|(_, status)| status == "CONFIRMED"), "{before:?}");
             diesel::update(calendar_keys::table.filter(calendar_keys::id.eq(made["id"].as_i64().expect("an id"))))
                 .set(calendar_keys::expires_on.eq(today.pred_opt()))
                 .execute(&mut database.connect())
                 .expect("a change");
-            assert_eq!(status(&nobody, &url(MILESTONES, &key)).await, 401);
+            let after = read(&nobody, &feed).await;
+            assert!(after.iter().all(|one| *one == dropped[0]), "{after:?}");
         }
     });
 }

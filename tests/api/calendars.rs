@@ -11,11 +11,11 @@ use crate::common::client::Answer;
 use crate::common::records::{conference, create, milestone, with};
 use crate::common::{Client, on_each};
 
-const MILESTONES: &str = "pairings/xinhui-taishan/milestones.ics";
-const CONFERENCES: &str = "pairings/xinhui-taishan/conferences.ics";
+pub const MILESTONES: &str = "pairings/xinhui-taishan/milestones.ics";
+pub const CONFERENCES: &str = "pairings/xinhui-taishan/conferences.ics";
 
 /// The properties of one event, by their names with parameters, as they stand.
-type Event = BTreeMap<String, String>;
+pub type Event = BTreeMap<String, String>;
 
 /// The content lines of a feed, unfolded, once each line is looked at.
 fn lines(answer: &Answer) -> Vec<String> {
@@ -54,7 +54,7 @@ fn events(answer: &Answer) -> Vec<Event> {
     events
 }
 
-async fn read(client: &Client, path: &str) -> Vec<Event> {
+pub async fn read(client: &Client, path: &str) -> Vec<Event> {
     let events = events(&client.anonymous().get(path).await.expect(200));
     let uids: std::collections::BTreeSet<&String> = events.iter().map(|event| &event["UID"]).collect();
     assert_eq!(uids.len(), events.len(), "one event a UID");

@@ -268,7 +268,7 @@ fn a_conference_that_others_rest_on_is_not_deleted() {
         }
         client.delete("conferences/with-nothing").await.expect(204);
         let refused = client.post("conferences", conference("with-nothing")).await.expect(409);
-        assert_eq!(refused.faults(), [fault("/code", "taken")]);
+        assert_eq!(refused.faults(), [fault("/code", "deleted")]);
         let refused = client.delete("regions/heshan").await.expect(409);
         assert!(refused.body["errors"].to_string().contains("conferences"), "{}", refused.body);
     });

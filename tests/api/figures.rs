@@ -100,7 +100,7 @@ fn slow(all: &[&One], as_of: NaiveDate) -> (Value, Option<f64>, Option<f64>) {
         .filter(|one| ["scheduled", "in_progress", "not_met"].contains(&one.status) && as_of > day(one.due))
         .map(|one| (as_of - day(one.due)).num_days())
         .collect();
-    let due: Vec<&&One> = all.iter().filter(|one| day(one.baseline) <= as_of).collect();
+    let due: Vec<&&One> = live.iter().copied().filter(|one| day(one.baseline) < as_of).collect();
     let on_time = due.iter().filter(|one| one.status == "met" && one.met <= one.baseline).count();
     let counts: serde_json::Map<String, Value> = STATUSES
         .iter()
@@ -186,7 +186,10 @@ fn every_figure_is_what_a_slow_computation_gives() {
     let milestones = proptest::collection::vec(one(), 0..40);
     let result = TestRunner::new(config).run(&(milestones, 0..500_u64), |(all, as_of)| {
         let mut days = vec![day(as_of), day(181), day(700)];
-        days.extend(all.first().map(|one| day(one.due)));
+        // The days around which a milestone becomes late.
+        if let Some(one) = all.first() {
+            days.extend([one.due, one.baseline].iter().flat_map(|number| [day(*number), day(number + 1)]));
+        }
         on_each_empty(|database| {
             let (all, days) = (all.clone(), days.clone());
             async move {
@@ -215,5 +218,71 @@ fn weights_that_are_all_nothing_give_no_progress() {
         let read = client.get("agreements/a-roads").await.expect(200).body;
         assert_eq!((&read["progress"], &read["progress_counted"]), (&json!(null), &json!(2)));
         check(&client, &all, day(1)).await;
+    });
+}
+
+/// The milestones of a list, by their days and status.
+fn keys(list: &Value) -> Vec<String> {
+    let key = |one: &Value| format!("{} {} {}", one["status"], one["baseline_due_on"], one["met_on"]);
+    let mut keys: Vec<String> = list["items"].as_array().expect("items").iter().map(key).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn lists_reports_and_records_agree_on_the_days_around_a_due_date() {
+    on_each_empty(|database| async move {
+        let client = database.client();
+        let mut all = Vec::new();
+        for status in STATUSES {
+            for baseline in 99..=101 {
+                for met in 99..=101 {
+                    let one =
+                        One { agreement: 0, status, thousandths: 1000, progress: 0, baseline, due: baseline, met };
+                    all.push(one);
+                }
+            }
+        }
+        build(&client, &all).await;
+        for as_of in (98..=102).map(day) {
+            check(&client, &all, as_of).await;
+            let list = async |query: String| {
+                client.get(&format!("milestones?limit=1000&as_of={as_of}{query}")).await.expect(200).body
+            };
+            let whole = list(String::new()).await;
+            for (wanted, is_overdue) in [("true", true), ("false", false)] {
+                let narrowed = list(format!("&overdue={wanted}")).await;
+                let mut by_field = whole.clone();
+                by_field["items"].as_array_mut().expect("items").retain(|one| one["overdue"] == is_overdue);
+                assert_eq!(keys(&narrowed), keys(&by_field), "overdue={wanted} on {as_of}");
+            }
+            let late = all
+                .iter()
+                .filter(|one| ["scheduled", "in_progress", "not_met"].contains(&one.status) && day(one.due) < as_of);
+            let report = client.get(&format!("reports/overdue?count=true&as_of={as_of}")).await.expect(200).body;
+            assert_eq!(report["total"], late.count(), "the report on {as_of}");
+        }
+        // What was recorded counts by the same rule.
+        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        for as_of in (98..=102).map(day) {
+            let query = format!("reports/scorecard?as_of={as_of}&group_by=agreement&recorded_at={now}");
+            let card = client.get(&query).await.expect(200).body;
+            let everything: Vec<&One> = all.iter().collect();
+            compare("what was recorded", &card["recorded_overall"], &everything, as_of);
+        }
+    });
+}
+
+#[test]
+fn a_milestone_that_is_due_today_and_open_gives_no_rate_yet() {
+    on_each_empty(|database| async move {
+        let client = database.client();
+        let one = |status| One { agreement: 0, status, thousandths: 1000, progress: 0, baseline: 9, due: 9, met: 0 };
+        build(&client, &[one("scheduled"), one("cancelled")]).await;
+        for (as_of, rate) in [(8, json!(null)), (9, json!(null)), (10, json!(0.0))] {
+            let query = format!("reports/scorecard?as_of={}", day(as_of));
+            let overall = &client.get(&query).await.expect(200).body["overall"];
+            assert_eq!(overall["on_time_rate"], rate, "on {}", day(as_of));
+        }
     });
 }

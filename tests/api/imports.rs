@@ -54,8 +54,9 @@ fn a_file_is_planned_then_applied_and_a_second_time_changes_nothing() {
         assert_eq!(sent.header("location"), format!("/api/v1/imports/{}", sent.body["id"]));
         let planned = &sent.body;
         assert_eq!((&planned["status"], &planned["records"]), (&json!("planned"), &json!(3)));
-        let counts =
-            json!({ "create": 1, "update": 1, "unchanged": 1, "delete": 0, "refused": 0, "errors": 0, "warnings": 0 });
+        let counts = json!({
+            "create": 1, "update": 1, "unchanged": 1, "delete": 0, "restore": 0, "refused": 0, "errors": 0, "warnings": 0
+        });
         assert_eq!(planned["counts"], counts);
         let wanted = [("new", "create"), ("old", "update"), ("same", "unchanged")];
         let wanted = wanted.map(|(code, outcome)| own("milestones", code, outcome));

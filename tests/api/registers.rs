@@ -102,12 +102,12 @@ fn a_code_names_one_record_for_ever() {
             client.delete(&format!("{path}/once")).await.expect(204);
             assert_eq!(
                 client.post(path, record.clone()).await.expect(409).faults(),
-                [fault("/code", "taken")],
+                [fault("/code", "deleted")],
                 "{path}"
             );
             create(&client, path, with(record, json!({ "code": "twice" }))).await;
             let renamed = client.patch(&format!("{path}/twice"), json!({ "code": "once" })).await.expect(409);
-            assert_eq!(renamed.faults(), [fault("/code", "taken")], "{path}");
+            assert_eq!(renamed.faults(), [fault("/code", "deleted")], "{path}");
         }
     });
 }

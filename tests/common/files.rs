@@ -50,7 +50,7 @@ pub fn source(name: &str, text: &str) -> Source {
 pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result<Vec<ImportLine>, Vec<ImportFault>> {
     let mut gathered = files::gather(sources, None, &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
-    let options = Options { mode: Mode::Upsert, prune: Vec::new() };
+    let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
     let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today, options: &options };
     let (mut conn, mut told) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {

@@ -98,19 +98,22 @@ pub struct Figures {
     pub left_out: i64,
     /// How many milestones have each status.
     pub milestones: StatusCounts,
-    /// How many milestones are overdue.
+    /// How many milestones are overdue: `as_of` is after `due_on`, and the status is `scheduled`, `in_progress` or `not_met`.
     #[schema(minimum = 0, example = 2)]
     pub overdue: i64,
     /// Days that the most overdue one is late; 0 when none is.
     #[schema(minimum = 0, example = 45)]
     pub days_late: i64,
-    /// How many milestones had their baseline due by the date.
+    /// How many milestones the on-time rate counts: those that are not cancelled and whose baseline day is over
+    /// (`baseline_due_on` is before `as_of`).
     #[schema(minimum = 0, example = 6)]
     pub baseline_due: i64,
-    /// How many of those were met on or before the baseline.
+    /// How many of those were met on or before their baseline: status `met`, `met_on` not after `baseline_due_on`.
     #[schema(minimum = 0, example = 3)]
     pub on_time: i64,
-    /// on_time / baseline_due, in percent; null when nothing was due.
+    /// `on_time` / `baseline_due`, in percent: of the milestones that are not cancelled and whose baseline day is over on
+    /// `as_of`, the share that was met on or before it; null where there are none. A milestone due on `as_of` counts from the
+    /// next day on.
     #[schema(minimum = 0, maximum = 100, example = 50.0)]
     pub on_time_rate: Option<f64>,
     /// How many commitments keep which pace.

@@ -287,7 +287,8 @@ crate::page_type!(AgreementList of Agreement);
 
 crate::crud! {
     Agreements, tag "agreements", one "agreement", zh "协议",
-    paths "/agreements", "/agreements/{ref}", "/agreements/{ref}/history",
+    paths "/agreements", "/agreements/{ref}", "/agreements/{ref}/history", "/agreements/{ref}/restore",
     ids "listAgreements", "createAgreement", "getAgreement", "updateAgreement", "deleteAgreement", "listAgreementHistory",
+        "restoreAgreement",
     schemas Agreement, NewAgreement, AgreementPatch, AgreementList, AgreementFilter, AsOf; also list_amendments, create_amendment
 }

@@ -105,7 +105,8 @@ crate::page_type!(AssetList of Asset);
 
 crate::crud! {
     Assets, tag "assets", one "asset", zh "资源平台",
-    paths "/assets", "/assets/{ref}", "/assets/{ref}/history",
+    paths "/assets", "/assets/{ref}", "/assets/{ref}/history", "/assets/{ref}/restore",
     ids "listAssets", "createAsset", "getAsset", "updateAsset", "deleteAsset", "listAssetHistory",
+        "restoreAsset",
     schemas Asset, NewAsset, AssetPatch, AssetList, AssetFilter
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::api::{AuditEvent, AuditEventFilter, Sort};
 use crate::access::Sight;
+use crate::access::redaction::Hidden;
 use crate::db::page::{self, Key, PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::{audit_events, record_codes};
@@ -241,12 +242,17 @@ pub fn each_of_as_it_stood<T: DeserializeOwned>(
     mut visit: impl FnMut(i64, T),
 ) -> Result<()> {
     for records in records.chunks(STATES_TOGETHER) {
-        let last: Vec<(Option<i64>, Option<i64>)> =
-            last_events!(conn, kind, at, |written| written.filter(audit_events::record_id.eq_any(records)));
-        let events: Vec<i64> = last.into_iter().filter_map(|(_, event)| event).collect();
+        let events = last_events_of(conn, kind, records, at)?;
         visit_states(conn, &events, &mut visit)?;
     }
     Ok(())
+}
+
+/// The events after which some records of a kind, few enough for one statement, stood as they did at an instant.
+pub fn last_events_of(conn: &mut Conn, kind: &'static Kind, records: &[i64], at: Instant) -> Result<Vec<i64>> {
+    let last: Vec<(Option<i64>, Option<i64>)> =
+        last_events!(conn, kind, at, |written| written.filter(audit_events::record_id.eq_any(records)));
+    Ok(last.into_iter().filter_map(|(_, event)| event).collect())
 }
 
 /// States of records that are in memory at a time.
@@ -353,7 +359,7 @@ fn event(row: Row, sight: &Sight) -> AuditEvent {
     let state = |text: Option<String>| -> Option<Value> { decoded(id, &text?) };
     let (mut before, mut after) = (state(before_json), state(after_json));
     if let Some(kind) = resources::kinds().find(|kind| kind.name == entity) {
-        [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.veil(kind, state));
+        [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.redact(kind, state, Hidden::Null));
     }
     let actor_id = sight.is_administrators().then_some(actor_id);
     AuditEvent { id, at, actor, actor_id, action, entity, record_id, record_code, reason, before, after, request_id }

@@ -247,7 +247,8 @@ crate::page_type!(CommitmentList of Commitment);
 
 crate::crud! {
     Commitments, tag "commitments", one "commitment", zh "协议事项",
-    paths "/commitments", "/commitments/{ref}", "/commitments/{ref}/history",
+    paths "/commitments", "/commitments/{ref}", "/commitments/{ref}/history", "/commitments/{ref}/restore",
     ids "listCommitments", "createCommitment", "getCommitment", "updateCommitment", "deleteCommitment", "listCommitmentHistory",
+        "restoreCommitment",
     schemas Commitment, NewCommitment, CommitmentPatch, CommitmentList, CommitmentFilter, AsOf
 }

@@ -215,7 +215,8 @@ crate::page_type!(ConferenceList of Conference);
 
 crate::crud! {
     Conferences, tag "conferences", one "conference", zh "会议",
-    paths "/conferences", "/conferences/{ref}", "/conferences/{ref}/history",
+    paths "/conferences", "/conferences/{ref}", "/conferences/{ref}/history", "/conferences/{ref}/restore",
     ids "listConferences", "createConference", "getConference", "updateConference", "deleteConference", "listConferenceHistory",
+        "restoreConference",
     schemas Conference, NewConference, ConferencePatch, ConferenceList, ConferenceFilter
 }

@@ -134,8 +134,9 @@ crate::page_type!(DocumentList of Document);
 
 crate::crud! {
     Documents, tag "documents", one "document", zh "文件",
-    paths "/documents", "/documents/{ref}", "/documents/{ref}/history",
+    paths "/documents", "/documents/{ref}", "/documents/{ref}/history", "/documents/{ref}/restore",
     ids "listDocuments", "createDocument", "getDocument", "updateDocument", "deleteDocument", "listDocumentHistory",
+        "restoreDocument",
     schemas Document, NewDocument, DocumentPatch, DocumentList, DocumentFilter; also put_content, get_content
 }
 

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde_json::Value;
 
 use super::api::{Document, DocumentFilter, NewDocument};
 use super::{Documents, Kind};
@@ -9,7 +10,7 @@ use crate::access::Scope;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::{document_pairings, documents};
-use crate::db::types::{Code, Instant};
+use crate::db::types::{Code, Instant, Ref};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
 use crate::resources::record::{Resource, Tx, View};
@@ -117,11 +118,26 @@ impl Resource for Documents {
             note,
         };
         let id = put_row!(tx, documents, before.map(|(id, _)| id), values);
-        if before.is_none() {
+        if before.is_none() && tx.restored().is_none() {
             let of = tx.actor.pairings.clone().unwrap_or_default();
             put_links!(tx, document_pairings, document_id = id, pairing_id in of);
         }
         Ok(id)
+    }
+
+    /// The pairings are restored; the file is not, because the event of the deletion does not hold it.
+    fn restore_own(tx: &mut Tx<'_>, id: i64, state: &Value) -> Result<()> {
+        let (mut faults, of) = (Faults::default(), pairings_of(state));
+        let of: Vec<Ref> = of.into_iter().map(|id| Ref(id.to_string())).collect();
+        let of = pairings::KIND.resolve_all(tx.conn, &mut faults, "/pairings", &of)?;
+        faults.refuse()?;
+        put_links!(tx, document_pairings, document_id = id, pairing_id in of);
+        Ok(())
+    }
+
+    fn scope_of_state(state: &Value) -> Scope {
+        let of = pairings_of(state);
+        if of.is_empty() { Scope::Shared } else { Scope::Pairings(of) }
     }
 
     /// A document is of the pairings of the key that made it: who cites it gains nothing over it, and who may not write
@@ -144,4 +160,9 @@ impl Resource for Documents {
     }
 
     record_parts!(Document, NewDocument, code required);
+}
+
+/// The ids of the pairings of a document, as it is read.
+fn pairings_of(state: &Value) -> Vec<i64> {
+    state["pairings"].as_array().into_iter().flatten().filter_map(|pairing| pairing["id"].as_i64()).collect()
 }

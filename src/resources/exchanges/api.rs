@@ -220,7 +220,8 @@ crate::page_type!(ExchangeList of Exchange);
 
 crate::crud! {
     Exchanges, tag "exchanges", one "exchange", zh "人才交流",
-    paths "/exchanges", "/exchanges/{ref}", "/exchanges/{ref}/history",
+    paths "/exchanges", "/exchanges/{ref}", "/exchanges/{ref}/history", "/exchanges/{ref}/restore",
     ids "listExchanges", "createExchange", "getExchange", "updateExchange", "deleteExchange", "listExchangeHistory",
+        "restoreExchange",
     schemas Exchange, NewExchange, ExchangePatch, ExchangeList, ExchangeFilter, AsOf
 }

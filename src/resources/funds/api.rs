@@ -112,7 +112,8 @@ crate::page_type!(FundList of Fund);
 
 crate::crud! {
     Funds, tag "funds", one "fund", zh "资金",
-    paths "/funds", "/funds/{ref}", "/funds/{ref}/history",
+    paths "/funds", "/funds/{ref}", "/funds/{ref}/history", "/funds/{ref}/restore",
     ids "listFunds", "createFund", "getFund", "updateFund", "deleteFund", "listFundHistory",
+        "restoreFund",
     schemas Fund, NewFund, FundPatch, FundList, FundFilter
 }

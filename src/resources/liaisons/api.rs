@@ -155,7 +155,8 @@ crate::page_type!(LiaisonList of Liaison);
 
 crate::crud! {
     Liaisons, tag "liaisons", one "liaison", zh "挂钩联系",
-    paths "/liaisons", "/liaisons/{ref}", "/liaisons/{ref}/history",
+    paths "/liaisons", "/liaisons/{ref}", "/liaisons/{ref}/history", "/liaisons/{ref}/restore",
     ids "listLiaisons", "createLiaison", "getLiaison", "updateLiaison", "deleteLiaison", "listLiaisonHistory",
+        "restoreLiaison",
     schemas Liaison, NewLiaison, LiaisonPatch, LiaisonList, LiaisonFilter
 }

@@ -70,7 +70,8 @@ pub struct Milestone {
     pub recipient_confirmed_at: Option<Instant>,
     /// What the record rests on.
     pub citations: Vec<Citation>,
-    /// Whether it is overdue on `as_of`: past its due date and neither met, met in part nor cancelled.
+    /// Whether it is overdue on `as_of`: `as_of` is after `due_on`, and the status is `scheduled`, `in_progress` or `not_met`.
+    /// On the due date itself it is not overdue yet.
     pub overdue: bool,
     /// How many days overdue on `as_of`; 0 when it is not.
     #[schema(minimum = 0, example = 12)]
@@ -224,7 +225,7 @@ pub struct MilestoneFilter {
     /// Of this kind.
     #[param(max_length = 100)]
     pub kind: Option<String>,
-    /// Whether they are overdue on `as_of`.
+    /// Whether they are overdue on `as_of`, as the field `overdue` has it.
     pub overdue: Option<bool>,
     /// Due on this date or later.
     pub due_from: Option<NaiveDate>,
@@ -245,7 +246,8 @@ crate::page_type!(MilestoneList of Milestone);
 
 crate::crud! {
     Milestones, tag "milestones", one "milestone", zh "里程碑",
-    paths "/milestones", "/milestones/{ref}", "/milestones/{ref}/history",
+    paths "/milestones", "/milestones/{ref}", "/milestones/{ref}/history", "/milestones/{ref}/restore",
     ids "listMilestones", "createMilestone", "getMilestone", "updateMilestone", "deleteMilestone", "listMilestoneHistory",
+        "restoreMilestone",
     schemas Milestone, NewMilestone, MilestonePatch, MilestoneList, MilestoneFilter, AsOf; also list_revisions, list_confirmations, confirm
 }

@@ -17,6 +17,7 @@ use crate::db::schema::{
 use crate::db::types::Instant;
 use crate::db::{Conn, backend};
 use crate::error::{Error, Faults, Result};
+use crate::figures::lateness;
 use crate::resources::record::{self, Resource, Tx};
 use crate::resources::{agreements, organizations, projects};
 use crate::{insert_all, msg, rules};
@@ -178,7 +179,7 @@ fn judge(
                 msg!("状态为 not_met 时须说明原因。", "is required when the status becomes not_met"),
             );
         }
-        if tx.today <= due_on {
+        if !lateness::is_over(due_on, tx.today) {
             faults.push(
                 "/status",
                 "too_early",

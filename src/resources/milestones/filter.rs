@@ -8,6 +8,7 @@ use super::api::{MilestoneFilter, Sort};
 use crate::db::schema::{agreement_sectors, milestones, project_sectors};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Faults, Result};
+use crate::figures::lateness;
 use crate::narrow;
 use crate::resources::record::View;
 use crate::resources::sectors;
@@ -87,9 +88,8 @@ pub fn filtered<'a>(conn: &mut Conn, filter: &'a MilestoneFilter, view: View) ->
         query = query.filter(milestones::kind.eq(kind));
     }
     match overdue {
-        // The same rule as `figures::lateness`; a test compares the two.
-        Some(true) => query = query.filter(milestones::is_open.eq(true)).filter(milestones::due_on.lt(view.as_of)),
-        Some(false) => query = query.filter(milestones::is_open.eq(false).or(milestones::due_on.ge(view.as_of))),
+        Some(true) => query = query.filter(lateness::overdue(view.as_of)),
+        Some(false) => query = query.filter(lateness::not_overdue(view.as_of)),
         None => {}
     }
     Ok(query)

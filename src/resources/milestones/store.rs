@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::api::{Milestone, MilestoneFilter, NewMilestone, Sort};
 use super::draft::{self, Draft, Values};
 use super::filter::filtered;
-use super::{Milestones, moves};
+use super::{Milestones, Status, moves};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
@@ -133,6 +133,21 @@ impl Resource for Milestones {
         if record["status_reason"].is_string() {
             record["reason"] = record["status_reason"].clone();
         }
+    }
+
+    fn restore_own(tx: &mut Tx<'_>, id: i64, state: &Value) -> Result<()> {
+        let instant = |name: &str| -> Result<Option<Instant>> { Ok(serde_json::from_value(state[name].clone())?) };
+        let baseline: NaiveDate = serde_json::from_value(state["baseline_due_on"].clone())?;
+        let is_met = milestones::status.eq(Status::Met);
+        diesel::update(milestones::table.find(id)).set(milestones::baseline_due_on.eq(baseline)).execute(tx.conn)?;
+        // A milestone that is no longer met is no longer confirmed.
+        diesel::update(milestones::table.filter(milestones::id.eq(id).and(is_met)))
+            .set((
+                milestones::supporter_confirmed_at.eq(instant("supporter_confirmed_at")?),
+                milestones::recipient_confirmed_at.eq(instant("recipient_confirmed_at")?),
+            ))
+            .execute(tx.conn)?;
+        moves::store::restore(tx, id)
     }
 
     fn scope(conn: &mut Conn, id: i64) -> Result<Scope> {

@@ -86,7 +86,8 @@ crate::page_type!(OrganizationList of Organization);
 
 crate::crud! {
     Organizations, tag "organizations", one "organization", zh "单位",
-    paths "/organizations", "/organizations/{ref}", "/organizations/{ref}/history",
+    paths "/organizations", "/organizations/{ref}", "/organizations/{ref}/history", "/organizations/{ref}/restore",
     ids "listOrganizations", "createOrganization", "getOrganization", "updateOrganization", "deleteOrganization", "listOrganizationHistory",
+        "restoreOrganization",
     schemas Organization, NewOrganization, OrganizationPatch, OrganizationList, OrganizationFilter
 }

@@ -195,7 +195,8 @@ crate::page_type!(PairingList of Pairing);
 
 crate::crud! {
     Pairings, tag "pairings", one "pairing", zh "结对关系",
-    paths "/pairings", "/pairings/{ref}", "/pairings/{ref}/history",
+    paths "/pairings", "/pairings/{ref}", "/pairings/{ref}/history", "/pairings/{ref}/restore",
     ids "listPairings", "createPairing", "getPairing", "updatePairing", "deletePairing", "listPairingHistory",
+        "restorePairing",
     schemas Pairing, NewPairing, PairingPatch, PairingList, PairingFilter, AsOf
 }

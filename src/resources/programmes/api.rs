@@ -98,7 +98,8 @@ crate::page_type!(ProgrammeList of Programme);
 
 crate::crud! {
     Programmes, tag "programmes", one "programme", zh "计划",
-    paths "/programmes", "/programmes/{ref}", "/programmes/{ref}/history",
+    paths "/programmes", "/programmes/{ref}", "/programmes/{ref}/history", "/programmes/{ref}/restore",
     ids "listProgrammes", "createProgramme", "getProgramme", "updateProgramme", "deleteProgramme", "listProgrammeHistory",
+        "restoreProgramme",
     schemas Programme, NewProgramme, ProgrammePatch, ProgrammeList, ProgrammeFilter
 }

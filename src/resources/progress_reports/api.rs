@@ -199,8 +199,9 @@ crate::page_type!(ProgressReportList of ProgressReport);
 
 crate::crud! {
     ProgressReports, tag "progress-reports", one "progress report", zh "进展报告",
-    paths "/progress-reports", "/progress-reports/{ref}", "/progress-reports/{ref}/history",
+    paths "/progress-reports", "/progress-reports/{ref}", "/progress-reports/{ref}/history", "/progress-reports/{ref}/restore",
     ids "listProgressReports", "createProgressReport", "getProgressReport", "updateProgressReport", "deleteProgressReport", "listProgressReportHistory",
+        "restoreProgressReport",
     schemas ProgressReport, NewProgressReport, ProgressReportPatch, ProgressReportList, ProgressReportFilter;
     also list_nested, create_nested, submit, approve, send_back
 }

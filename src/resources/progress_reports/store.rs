@@ -228,6 +228,20 @@ impl Resource for ProgressReports {
         }
     }
 
+    fn restore_own(tx: &mut Tx<'_>, id: i64, state: &Value) -> Result<()> {
+        let instant = |name: &str| -> Result<Option<Instant>> { Ok(serde_json::from_value(state[name].clone())?) };
+        let name = |name: &str| state[name].as_str().map(str::to_owned);
+        diesel::update(progress_reports::table.find(id))
+            .set((
+                progress_reports::submitted_at.eq(instant("submitted_at")?),
+                progress_reports::submitted_by.eq(name("submitted_by")),
+                progress_reports::reviewed_at.eq(instant("reviewed_at")?),
+                progress_reports::reviewed_by.eq(name("reviewed_by")),
+            ))
+            .execute(tx.conn)?;
+        Ok(())
+    }
+
     fn refuse_change(before: &ProgressReport, changed: &[String]) -> Result<()> {
         let has = |field: &str| changed.iter().any(|name| name == field);
         let (code, detail) = match before.status {

@@ -252,7 +252,8 @@ crate::page_type!(ProjectList of Project);
 
 crate::crud! {
     Projects, tag "projects", one "project", zh "项目",
-    paths "/projects", "/projects/{ref}", "/projects/{ref}/history",
+    paths "/projects", "/projects/{ref}", "/projects/{ref}/history", "/projects/{ref}/restore",
     ids "listProjects", "createProject", "getProject", "updateProject", "deleteProject", "listProjectHistory",
+        "restoreProject",
     schemas Project, NewProject, ProjectPatch, ProjectList, ProjectFilter, AsOf
 }

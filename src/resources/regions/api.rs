@@ -118,7 +118,8 @@ crate::page_type!(RegionList of Region);
 
 crate::crud! {
     Regions, tag "regions", one "region", zh "行政区",
-    paths "/regions", "/regions/{ref}", "/regions/{ref}/history",
+    paths "/regions", "/regions/{ref}", "/regions/{ref}/history", "/regions/{ref}/restore",
     ids "listRegions", "createRegion", "getRegion", "updateRegion", "deleteRegion", "listRegionHistory",
+        "restoreRegion",
     schemas Region, NewRegion, RegionPatch, RegionList, RegionFilter
 }

@@ -204,8 +204,9 @@ crate::page_type!(ResolutionList of Resolution);
 
 crate::crud! {
     Resolutions, tag "resolutions", one "resolution", zh "议定事项",
-    paths "/resolutions", "/resolutions/{ref}", "/resolutions/{ref}/history",
+    paths "/resolutions", "/resolutions/{ref}", "/resolutions/{ref}/history", "/resolutions/{ref}/restore",
     ids "listResolutions", "createResolution", "getResolution", "updateResolution", "deleteResolution", "listResolutionHistory",
+        "restoreResolution",
     schemas Resolution, NewResolution, ResolutionPatch, ResolutionList, ResolutionFilter, AsOf; also list_nested, create_nested
 }
 

@@ -9,6 +9,7 @@ pub mod store;
 
 use chrono::NaiveDate;
 
+use crate::figures::lateness;
 use crate::figures::pace::Pace;
 use crate::resources::milestones;
 use crate::{kind, named, text_enum};
@@ -69,7 +70,7 @@ pub fn state(status: Status, due_on: Option<NaiveDate>, as_of: NaiveDate) -> Sta
     match status {
         Status::Done => State::Done,
         Status::Dropped => State::Dropped,
-        Status::Open if due_on.is_some_and(|due| due < as_of) => State::Overdue,
+        Status::Open if due_on.is_some_and(|due| lateness::is_over(due, as_of)) => State::Overdue,
         Status::Open => State::Open,
     }
 }

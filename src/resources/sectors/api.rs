@@ -88,7 +88,8 @@ crate::page_type!(SectorList of Sector);
 
 crate::crud! {
     Sectors, tag "sectors", one "sector", zh "合作领域",
-    paths "/sectors", "/sectors/{ref}", "/sectors/{ref}/history",
+    paths "/sectors", "/sectors/{ref}", "/sectors/{ref}/history", "/sectors/{ref}/restore",
     ids "listSectors", "createSector", "getSector", "updateSector", "deleteSector", "listSectorHistory",
+        "restoreSector",
     schemas Sector, NewSector, SectorPatch, SectorList, SectorFilter
 }

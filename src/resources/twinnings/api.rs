@@ -129,7 +129,8 @@ crate::page_type!(TwinningList of Twinning);
 
 crate::crud! {
     Twinnings, tag "twinnings", one "twinning", zh "单位结对",
-    paths "/twinnings", "/twinnings/{ref}", "/twinnings/{ref}/history",
+    paths "/twinnings", "/twinnings/{ref}", "/twinnings/{ref}/history", "/twinnings/{ref}/restore",
     ids "listTwinnings", "createTwinning", "getTwinning", "updateTwinning", "deleteTwinning", "listTwinningHistory",
+        "restoreTwinning",
     schemas Twinning, NewTwinning, TwinningPatch, TwinningList, TwinningFilter
 }

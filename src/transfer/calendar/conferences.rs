@@ -5,7 +5,7 @@ use icalendar::EventStatus;
 use serde::Deserialize;
 
 use super::Entry;
-use super::store::Gone;
+use super::departures::Departed;
 use crate::msg;
 use crate::resources::conferences::api::Conference;
 use crate::resources::conferences::{Kind, Status};
@@ -57,7 +57,7 @@ pub fn entry(conference: &Conference, language: Language) -> Option<Entry> {
     })
 }
 
-/// What a history keeps of a conference, as far as it is told.
+/// What the feed shows of a conference as an audit event holds it.
 #[derive(Deserialize)]
 struct Kept {
     kind: Kind,
@@ -67,9 +67,9 @@ struct Kept {
     version: i64,
 }
 
-/// A conference that was deleted, as cancelled; `None` where it had no day, or where what is stored of it cannot be decoded.
-pub fn gone(gone: &Gone, language: Language) -> Option<Entry> {
-    let Kept { kind, sequence_number, title, held_on, version } = gone.snapshot()?;
+/// A conference that left the feed, as cancelled; `None` where it had no day, or where what is stored of it cannot be decoded.
+pub fn departed(departed: &Departed, language: Language) -> Option<Entry> {
+    let Kept { kind, sequence_number, title, held_on, version } = departed.snapshot()?;
     let name = kind.name_of(title, sequence_number);
-    held_on.map(|on| gone.cancelled("conference", on, version, &name, &kind_words(kind), language))
+    held_on.map(|on| departed.cancelled("conference", on, version, &name, &kind_words(kind), language))
 }

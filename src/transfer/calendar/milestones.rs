@@ -5,7 +5,7 @@ use icalendar::EventStatus;
 use serde::Deserialize;
 
 use super::Entry;
-use super::store::Gone;
+use super::departures::Departed;
 use crate::msg;
 use crate::resources::milestones::Status;
 use crate::resources::milestones::api::Milestone;
@@ -73,7 +73,7 @@ pub fn entry(milestone: &Milestone, language: Language) -> Entry {
     }
 }
 
-/// What a history keeps of a milestone, as far as it is told.
+/// What the feed shows of a milestone as an audit event holds it.
 #[derive(Deserialize)]
 struct Kept {
     title: Text,
@@ -81,8 +81,8 @@ struct Kept {
     version: i64,
 }
 
-/// A milestone that was deleted, as cancelled; `None` where what is stored of it cannot be decoded.
-pub fn gone(gone: &Gone, language: Language) -> Option<Entry> {
-    let Kept { title, due_on, version } = gone.snapshot()?;
-    Some(gone.cancelled("milestone", due_on, version, &title, &kind(), language))
+/// A milestone that left the feed, as cancelled; `None` where what is stored of it cannot be decoded.
+pub fn departed(departed: &Departed, language: Language) -> Option<Entry> {
+    let Kept { title, due_on, version } = departed.snapshot()?;
+    Some(departed.cancelled("milestone", due_on, version, &title, &kind(), language))
 }

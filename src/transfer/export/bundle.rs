@@ -2,8 +2,8 @@
 //!
 //! A bundle maps each resource's path to its records, in the shape of their POST bodies. Every field is there, null and
 //! empty lists too: an import leaves alone what a record does not say, so that only a whole record makes the one that is
-//! there equal to itself. Alone personal data that the reader may not see is left out, so that bringing the file in does
-//! not clear it. Kinds stand in the order in which they are brought in, records in that of
+//! there equal to itself. Personal data that the reader may not see is left out, in a workbook marked, so that importing the
+//! file does not clear it. Kinds stand in the order in which they are brought in, records in that of
 //! their codes; only reports of periods that overlap stand as they were approved, as no other order can be brought in.
 //!
 //! What a POST body cannot say stays behind: ids, versions and instants, baselines and moves of due dates, confirmations,
@@ -18,6 +18,7 @@ use super::closure::Closure;
 use super::rows::name;
 use super::text::Text;
 use crate::access::Sight;
+use crate::access::redaction::Hidden;
 use crate::contract::Contract;
 use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
@@ -111,12 +112,13 @@ impl Bundle<'_> {
         ids: &[i64],
         tell: &mut impl FnMut(&Value) -> Result<()>,
     ) -> Result<()> {
+        let hidden = if self.format == Format::Xlsx { Hidden::Marked(self.language) } else { Hidden::Absent };
         for chunk in ids.chunks(PAGE) {
             let mut records = resources::load(conn, form.kind.path, chunk, self.view)?;
             name_references(conn, form, &mut records)?;
             for record in &mut records {
                 name(form.kind, record);
-                self.sight.leave_out(form.kind, record);
+                self.sight.redact(form.kind, record, hidden);
                 tell(record)?;
             }
         }

@@ -37,8 +37,7 @@ enum Shape {
 impl Rows {
     /// How the items of an operation's list are written, by what the document says of them.
     ///
-    /// Columns of personal data are left out for who does not see those of all: an empty cell would clear what is not
-    /// shown where the file is brought in.
+    /// Columns of personal data are left out for a reader that sees none of any pairing.
     pub fn new(
         contract: &Contract,
         operation: &str,

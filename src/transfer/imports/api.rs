@@ -73,7 +73,7 @@ async fn taken(
     waits: Duration,
 ) -> Result<HttpResponse> {
     let run = hex(&rand::random::<[u8; 16]>());
-    let NewImport { file_name, resource, mode, prune } = params;
+    let NewImport { file_name, resource, mode, restore, prune } = params;
     let named = run.clone();
     let request = json!({ "sha256": &received.sha256 });
     let Received { file, byte_size, sha256, described: _, beginning: _ } = received;
@@ -89,7 +89,8 @@ async fn taken(
             }
             faults.refuse()?;
             let mode = mode.unwrap_or(Mode::Upsert);
-            let sent = Sent { file, file_name, format, resource, byte_size, sha256, mode, prune, run: named };
+            let restore = restore.unwrap_or_default();
+            let sent = Sent { file, file_name, format, resource, byte_size, sha256, mode, restore, prune, run: named };
             let import = store::create(tx, sent)?;
             Posted::created(format!("/api/v1/imports/{}", import.id), 1, &import)
         })

@@ -250,7 +250,7 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
     })
     .await
     .map_err(Error::unexpected)??;
-    let options = Options { mode: row.mode, prune: store::pruned(&row)? };
+    let options = Options { mode: row.mode, restore: row.restore, prune: store::pruned(&row)? };
     let run = running.run.clone();
     let running = running.clone();
     let request_id = format!("import-{id}");

@@ -60,6 +60,8 @@ pub struct Row {
     pub failure_zh: Option<String>,
     pub failure_en: Option<String>,
     pub stale_json: Option<String>,
+    pub restore: bool,
+    pub restores: Option<i64>,
 }
 
 /// A file that was sent.
@@ -71,6 +73,7 @@ pub struct Sent {
     pub byte_size: u64,
     pub sha256: String,
     pub mode: Mode,
+    pub restore: bool,
     /// Ids of pairings.
     pub prune: Vec<i64>,
     pub run: String,
@@ -78,7 +81,7 @@ pub struct Sent {
 
 /// Keeps a file, to be planned by the run that it names.
 pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
-    let Sent { mut file, file_name, format, resource, byte_size, sha256, mode, prune, run } = sent;
+    let Sent { mut file, file_name, format, resource, byte_size, sha256, mode, restore, prune, run } = sent;
     let actor_id = tx.actor.identity.to_string();
     let id: i64 = diesel::insert_into(imports::table)
         .values((
@@ -89,7 +92,7 @@ pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
             imports::resource.eq(resource),
             imports::byte_size.eq(i64::try_from(byte_size).map_err(Error::unexpected)?),
             imports::sha256.eq(sha256),
-            imports::mode.eq(mode),
+            (imports::mode.eq(mode), imports::restore.eq(restore)),
             imports::prune_json.eq(serde_json::to_string(&prune)?),
             imports::status.eq(Status::Planning),
             imports::run.eq(Some(run)),
@@ -197,6 +200,7 @@ pub fn read(conn: &mut Conn, sight: &Sight, rows: Vec<Row>) -> Result<Vec<Import
                 byte_size: row.byte_size,
                 sha256: row.sha256,
                 mode: row.mode,
+                restore: row.restore,
                 prune: pruned.into_iter().map(|id| references.get(&pairings::KIND, id)).collect(),
                 status: row.status,
                 records: row.records,
@@ -219,6 +223,7 @@ impl Row {
             update: self.updates?,
             unchanged: self.unchanged?,
             delete: self.deletes?,
+            restore: self.restores?,
             refused: self.refused?,
             errors: self.errors?,
             warnings: self.warnings?,

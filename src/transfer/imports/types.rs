@@ -43,6 +43,8 @@ pub struct Import {
     pub sha256: String,
     /// What it may do to records that are there already.
     pub mode: Mode,
+    /// Whether a code of a deleted record restores the record.
+    pub restore: bool,
     /// The pairings within which records that the file does not have are deleted.
     pub prune: Vec<Reference>,
     /// How it stands.
@@ -105,6 +107,9 @@ pub struct NewImport {
     /// What it may do to records that are there already.
     #[param(inline)]
     pub mode: Option<Mode>,
+    /// Whether the file may restore deleted records: a code of one then restores the record with what the file has, as its
+    /// next version. Without it, such a code is a fault. False unless given.
+    pub restore: Option<bool>,
     /// Pairings within which records that the file does not have are deleted, of those resources of which it has any;
     /// several repeat the parameter. None: nothing is deleted.
     #[serde(default)]

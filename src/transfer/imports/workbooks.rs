@@ -11,6 +11,8 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::{plans, store};
+use crate::access::Sight;
+use crate::access::redaction::Hidden;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
@@ -28,7 +30,8 @@ use crate::transfer::columns;
 use crate::transfer::export::bundle::name_references;
 use crate::transfer::export::rows::name;
 use crate::transfer::fault::ImportFault;
-use crate::transfer::workbook::{self, Named, OFFERED};
+use crate::transfer::format::Format;
+use crate::transfer::workbook::{self, Named, OFFERED, plain};
 
 /// What the form holds.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -97,6 +100,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
                         name_references(conn, &form, &mut record)?;
                         let [mut record] = record;
                         name(form.kind, &mut record);
+                        sight.redact(form.kind, &mut record, Hidden::Marked(language));
                         tell(&record)
                     };
                     resources::each_of_pairing(&mut conn.borrow_mut(), &contract, path, pairing, view, tell)?;
@@ -116,8 +120,9 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
     get, path = "/imports/{ref}/marked.xlsx", operation_id = "getMarkedImport", tag = "imports",
     summary = "Get the file with its faults marked · 下载标注错误的工作簿",
     description = "The workbook that was sent, its wrong cells coloured (errors red, warnings yellow) and commented, with a sheet of all faults; \
-        everything else in it as it was. Of another format: a workbook of the faults alone. In Chinese or English by `Accept-Language`. \
-        原工作簿，错误单元格已标色并加批注。",
+        everything else in it as it was. Of a CSV file: a workbook of its rows, marked in the same way. Either can be mended and sent \
+        again as it is. Of another format: a workbook of the faults alone. In Chinese or English by `Accept-Language`. \
+        原工作簿，错误单元格已标色并加批注；CSV 文件则转为工作簿后标注。改好后可直接上传。",
     params(("ref" = Ref, Path, description = "The import's number.")),
     responses((status = 200, description = "The workbook.", body = String,
         content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
@@ -136,7 +141,8 @@ pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
         return Ok(export::attachment(&call, FileFormat::Xlsx, &name, BoxBody::new(Body::unmade())));
     }
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
-    let (name, original, faults) = call
+    let language = call.language();
+    let (name, original, sheet, faults) = call
         .state
         .store
         .read(move |conn| {
@@ -145,23 +151,53 @@ pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
             if !store::write_file(conn, row.id, &mut original)? {
                 return Err(gone().into());
             }
-            Ok((format!("import-{}-marked", row.id), original, all_faults(conn, row.id)?))
+            let faults = all_faults(conn, row.id)?;
+            let sheet = match row.format {
+                Format::Csv => Some(sheet_of(conn, &row, language)?),
+                _ => None,
+            };
+            Ok((format!("import-{}-marked", row.id), original, sheet, faults))
         })
         .await?;
-    let language = call.language();
-    let file =
-        tokio::task::spawn_blocking(move || mark(original, faults, language)).await.map_err(Error::unexpected)??;
+    let marked = tokio::task::spawn_blocking(move || mark(original, sheet, faults, language));
+    let file = marked.await.map_err(Error::unexpected)??;
     let body = Body::of_file(file)?;
     Ok(export::attachment(&call, FileFormat::Xlsx, &name, held::hold(BoxBody::new(body), place)))
 }
 
-fn mark(mut original: File, mut faults: Spool<ImportFault>, language: Language) -> Result<File> {
+/// `sheet` is the name of the sheet that a CSV file becomes; `None` for a workbook.
+fn mark(mut original: File, sheet: Option<String>, mut faults: Spool<ImportFault>, language: Language) -> Result<File> {
     original.rewind().map_err(Error::unexpected)?;
     let mut file = temporary()?;
     let mut failed = Ok(());
+    if let Some(sheet) = &sheet {
+        let mut workbook = temporary()?;
+        // Where no sheet can hold the rows, the file stays what it is, and its faults are listed alone.
+        if plain::of_csv(&mut original, sheet, &mut workbook)? {
+            original = workbook;
+        }
+        original.rewind().map_err(Error::unexpected)?;
+    }
     let told = faults.read()?.map_while(|fault| fault.map_err(|error| failed = Err(error)).ok());
-    workbook::marked(&mut original, told, language, &mut file)?;
+    let placed = told.map(|fault| match (&sheet, fault.row) {
+        (Some(sheet), Some(_)) => ImportFault { sheet: Some(sheet.clone()), ..fault },
+        _ => fault,
+    });
+    workbook::marked(&mut original, placed, language, &mut file)?;
     failed.map(|()| file)
+}
+
+/// The name of the sheet that a CSV file becomes: that of its table, by which an import of the workbook finds the resource.
+fn sheet_of(conn: &mut Conn, row: &store::Row, language: Language) -> Result<String> {
+    let page = PageRequest { limit: 1, after: None, count: false, list: String::new() };
+    let of_line =
+        plans::lines(conn, &Sight::Nothing, row.id, &[], &page)?.0.into_iter().next().map(|line| line.resource);
+    let of_fault = plans::faults(conn, row.id, &[], &page)?.0.into_iter().next().and_then(|fault| fault.resource);
+    let stem = row.file_name.as_deref().map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned());
+    let found = row.resource.clone().or(of_line).or(of_fault).or(stem).unwrap_or_default();
+    let form = resources::forms().into_iter().find(|form| form.kind.path == found);
+    let own = form.filter(|_| language == Language::Zh).map(|form| form.sheet.zh.to_owned());
+    Ok(plain::sheet_name(&own.unwrap_or(found)))
 }
 
 /// Every fault of an import, kept on disk.

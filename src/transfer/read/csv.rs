@@ -61,6 +61,12 @@ pub fn read<F: Read + Seek>(
     sheets.tell_lists_alone()
 }
 
+/// Calls `visit` with each row of the file, numbered as a spreadsheet numbers it, until it returns false.
+pub fn rows<F: Read + Seek>(file: &mut F, visit: impl FnMut(&Line) -> Result<bool>) -> Result<()> {
+    // What keeps a row from being read is a fault of the import already.
+    lines(&mut Text::new(file)?, visit).map(drop)
+}
+
 /// What ended the reading before the file did: the row, the fault's code and message.
 type Ended = Option<(u32, &'static str, Msg)>;
 

@@ -26,7 +26,8 @@ use super::row::Sink;
 use crate::contract::Contract;
 use crate::error::{Error, Result};
 pub use binding::{is_code, nearest};
-pub use sheets::letters;
+pub use csv::rows as csv_rows;
+pub use sheets::{Line, Raw, letters};
 
 /// How long a file is, which is then at its beginning.
 fn size<F: Seek>(file: &mut F) -> Result<u64> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::csv::unknown_table;
 use super::{binding, told};
+use crate::access::redaction;
 use crate::contract::{Contract, settle_numbers};
 use crate::error::{Error, Result};
 use crate::msg;
@@ -74,6 +75,9 @@ pub fn read<F: Read + Seek>(
         settle_numbers(&mut given);
         // A list's export gives records that have no code by their id and the instant of their creation.
         name(form.kind, &mut given);
+        if given["version"].is_i64() {
+            redaction::remove_null(form.kind, &mut given);
+        }
         let Some(code) = given["code"].as_str().map(str::to_owned) else {
             let message = msg!("批量导入的记录须有代码。", "is required: it tells which record is meant");
             sink.fault(ImportFault { pointer: "/code".to_owned(), ..told("required", message) })?;

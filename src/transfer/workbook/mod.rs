@@ -6,6 +6,7 @@
 mod book;
 pub mod guide;
 mod marked;
+pub mod plain;
 mod rules;
 mod styles;
 mod template;

@@ -2,15 +2,17 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use serde::Deserialize;
 
 use super::api::{Confirmation, Revision};
 use crate::db::Conn;
 use crate::db::page::{Key, KeyValue, PageIds, PageRequest, key_value};
-use crate::db::schema::{milestone_revisions, milestones};
+use crate::db::schema::{audit_events, milestone_revisions, milestones};
 use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
-use crate::history::Action;
+use crate::history::{Action, undecodable};
 use crate::msg;
+use crate::resources::audit_events::store::decoded;
 use crate::resources::milestones::api::Milestone;
 use crate::resources::milestones::{KIND, Milestones, Status};
 use crate::resources::pairings::Role;
@@ -47,6 +49,58 @@ pub fn revise(tx: &mut Tx<'_>, id: i64, old: NaiveDate, new: NaiveDate, reason: 
         ))
         .execute(tx.conn)?;
     Ok(())
+}
+
+/// Events that are in memory at a time.
+const EVENTS_TOGETHER: usize = 100;
+
+/// Writes the revisions of a restored milestone again, from the audit events of its changes: they were deleted with it. What
+/// cannot be decoded is left out.
+pub fn restore(tx: &mut Tx<'_>, id: i64) -> Result<()> {
+    type Change = (i64, Instant, String, Option<String>, Option<String>, Option<String>);
+    let changes: Vec<i64> = audit_events::table
+        .filter(audit_events::entity.eq(KIND.name).and(audit_events::record_id.eq(id)))
+        .filter(audit_events::action.eq(Action::Update))
+        .order(audit_events::id)
+        .select(audit_events::id)
+        .load(tx.conn)?;
+    for chunk in changes.chunks(EVENTS_TOGETHER) {
+        let mut changes: Vec<Change> = undecodable::skip(tx.conn, chunk, |conn, events| {
+            audit_events::table
+                .filter(audit_events::id.eq_any(events))
+                .select((
+                    audit_events::id,
+                    audit_events::at,
+                    audit_events::actor,
+                    audit_events::reason,
+                    audit_events::before_json,
+                    audit_events::after_json,
+                ))
+                .load(conn)
+        })?;
+        changes.sort_unstable_by_key(|(event, ..)| *event);
+        for (event, at, actor, reason, before, after) in changes {
+            let due_on = |state: Option<String>| decoded::<DueOn>(event, &state?).map(|state| state.due_on);
+            let Some((old, new)) = due_on(before).zip(due_on(after)).filter(|(old, new)| old != new) else { continue };
+            diesel::insert_into(milestone_revisions::table)
+                .values((
+                    milestone_revisions::milestone_id.eq(id),
+                    milestone_revisions::old_due_on.eq(old),
+                    milestone_revisions::new_due_on.eq(new),
+                    milestone_revisions::reason.eq(reason.unwrap_or_default()),
+                    milestone_revisions::revised_at.eq(at),
+                    milestone_revisions::revised_by.eq(actor),
+                ))
+                .execute(tx.conn)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a revision needs of a milestone as an audit event holds it.
+#[derive(Deserialize)]
+struct DueOn {
+    due_on: NaiveDate,
 }
 
 /// A page of a milestone's revisions, oldest first.

@@ -1,0 +1,7 @@
+DROP INDEX audit_events_departures;
+DELETE FROM import_lines WHERE outcome = 'restore';
+ALTER TABLE import_lines DROP CONSTRAINT import_lines_outcome_check;
+ALTER TABLE import_lines ADD CONSTRAINT import_lines_outcome_check
+    CHECK (outcome IN ('create', 'update', 'unchanged', 'delete', 'refused'));
+ALTER TABLE imports DROP COLUMN restores;
+ALTER TABLE imports DROP COLUMN restore;

@@ -1,0 +1,13 @@
+-- An import may restore deleted records, and reports how many it restored.
+ALTER TABLE imports ADD COLUMN restore BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE imports ADD COLUMN restores BIGINT CHECK (restores >= 0);
+UPDATE imports SET restores = 0 WHERE creates IS NOT NULL;
+ALTER TABLE import_lines DROP CONSTRAINT import_lines_outcome_check;
+ALTER TABLE import_lines ADD CONSTRAINT import_lines_outcome_check
+    CHECK (outcome IN ('create', 'update', 'unchanged', 'delete', 'restore', 'refused'));
+
+-- The events by which a record leaves the calendar of its pairing, other than deletions: it moved to another pairing, or has
+-- no day any more.
+CREATE INDEX audit_events_departures ON audit_events (entity, at, id) WHERE action = 'update' AND (
+    (before_json::json -> 'pairing' ->> 'id') <> (after_json::json -> 'pairing' ->> 'id')
+    OR ((before_json::json ->> 'held_on') IS NOT NULL AND (after_json::json ->> 'held_on') IS NULL));
