@@ -14,7 +14,7 @@ use diesel::r2d2::{ManageConnection, R2D2Connection};
 use diesel::sql_types::{BigInt, Text};
 
 pub use migrations::{migrate, pending_migrations, revert_all};
-pub use search::{SearchSql, add_search_texts, put_search_text, search_sql};
+pub use search::{SearchSql, add_search_texts, fold_search_texts, put_search_text, search_sql};
 
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};

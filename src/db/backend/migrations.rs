@@ -29,6 +29,13 @@ pub fn migrate(conn: &mut Conn) -> Result<usize> {
         }
         .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))
     });
+    // Of a database that an older version filled: its texts are indexed as that version did.
+    let done = done.and_then(|count| {
+        if count > 0 {
+            super::fold_search_texts(conn, crate::db::search::spaced)?;
+        }
+        Ok(count)
+    });
     if let Conn::Postgres(conn) = conn {
         diesel::sql_query("SELECT pg_advisory_unlock($1)").bind::<BigInt, _>(MIGRATION_LOCK).execute(conn)?;
     }
