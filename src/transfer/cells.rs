@@ -13,10 +13,12 @@ mod tests;
 use chrono::NaiveDate;
 use serde_json::{Number, Value};
 
+use super::amounts::digits;
 use super::columns::{Choice, Column, NAME_AND_CODE, SEPARATOR, Shape, split};
+use crate::normalize::{half_width, name_key};
 use crate::text::Language;
-pub use forms::{day, number_text};
-use forms::{is_percent, plain, truth};
+pub use forms::{NoDay, day, error_value, is_percent, no_day, number_text, plain, ungrouped};
+use forms::truth;
 pub use rows::{Cells, rows};
 
 /// What a cell holds.
@@ -53,9 +55,10 @@ impl Cell {
     }
 }
 
-/// Whether a spreadsheet could take a text for a formula, once any `'` in front are gone.
+/// Whether a spreadsheet could take a text for a formula, or a reader for one that failed, once any `'` in front are gone.
 fn looks_like_formula(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+    let bare = text.trim_start_matches('\'');
+    bare.starts_with(['=', '+', '-', '@', '\t', '\r']) || error_value(bare).is_some()
 }
 
 /// A text that no spreadsheet takes for a formula: one `'` more in front of what could be one.
@@ -127,17 +130,16 @@ pub fn read(column: &Column, cell: &Cell) -> Option<Value> {
     let as_it_stands = || Value::String(text.clone());
     Some(match &column.shape {
         Shape::Text | Shape::Instant => as_it_stands(),
-        Shape::Code => Value::String(trimmed.to_owned()),
+        Shape::Code => Value::String(half_width(&text).into_owned()),
         Shape::Integer | Shape::Number => match cell {
             Cell::Number(number) => to_number(*number).unwrap_or_else(as_it_stands),
-            _ => number(trimmed, is_percent(column)).unwrap_or_else(as_it_stands),
+            _ => digits(column, None, trimmed).and_then(|digits| number(&digits)).unwrap_or_else(as_it_stands),
         },
         Shape::Decimal => {
-            let digits = without_percent(trimmed, is_percent(column));
-            plain(digits).map_or_else(as_it_stands, |_| Value::String(forms::ungrouped(digits)))
+            digits(column, None, trimmed).map_or_else(as_it_stands, Value::String)
         }
         Shape::Date => day(trimmed).map_or_else(as_it_stands, |day| Value::String(day.to_string())),
-        Shape::Boolean => truth(trimmed).map_or_else(as_it_stands, Value::Bool),
+        Shape::Boolean => truth(&half_width(trimmed)).map_or_else(as_it_stands, Value::Bool),
         Shape::Choice(choices) => Value::String(value_of(choices, trimmed)),
         Shape::Choices(choices) => split(trimmed).map(|part| Value::String(value_of(choices, part))).collect(),
         Shape::Reference(_) | Shape::Named => Value::String(key(trimmed).to_owned()),
@@ -183,7 +185,8 @@ fn word_of(choices: &[Choice], value: &str, language: Language) -> String {
 }
 
 fn value_of(choices: &[Choice], word: &str) -> String {
-    let choice = choices.iter().find(|choice| choice.value.eq_ignore_ascii_case(word) || choice.zh == word);
+    let wanted = name_key(word);
+    let choice = choices.iter().find(|choice| name_key(&choice.value) == wanted || name_key(&choice.zh) == wanted);
     choice.map_or(word, |choice| &choice.value).to_owned()
 }
 
@@ -202,15 +205,7 @@ fn to_number(number: f64) -> Option<Value> {
     Some(value)
 }
 
-fn without_percent(text: &str, is_percent: bool) -> &str {
-    let stripped = if is_percent { text.strip_suffix(['%', '％']) } else { None };
-    stripped.map_or(text, str::trim_end)
-}
-
-fn number(text: &str, is_percent: bool) -> Option<Value> {
-    let text = without_percent(text, is_percent);
-    plain(text)?;
-    let digits = forms::ungrouped(text);
+fn number(digits: &str) -> Option<Value> {
     match digits.parse::<i64>() {
         Ok(whole) => Some(Value::from(whole)),
         Err(_) => to_number(digits.parse().ok()?),

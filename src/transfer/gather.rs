@@ -13,6 +13,7 @@ use super::fault::{ImportFault, Severity};
 use super::row::{Layout, Row, Sink};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
+use crate::normalize::name_key;
 use crate::resources::{self, Form};
 use crate::spool::{Items, Spool};
 
@@ -66,9 +67,9 @@ impl Gathered {
         Ok(Gathered { layouts: Vec::new(), faults: Spool::new()?, records: HashMap::new(), forms, count: 0 })
     }
 
-    /// The codes that the file's records of a kind have under a name.
+    /// The codes that the file's records of a kind have under a name, as [`name_key`] compares names.
     pub fn named(&self, path: &str, name: &str) -> &[String] {
-        self.records.get(path).and_then(|records| records.names.get(name)).map_or(&[], Vec::as_slice)
+        self.records.get(path).and_then(|records| records.names.get(&name_key(name))).map_or(&[], Vec::as_slice)
     }
 
     /// Whether the file has records of a kind.
@@ -161,8 +162,9 @@ impl Sink for Gathered {
         }
         if records.names.len() < NAMES_MAX {
             for name in names_of(&row.document) {
-                let codes = records.names.entry(name.to_owned()).or_default();
-                if codes.len() < SAME_NAME_MAX {
+                let codes = records.names.entry(name_key(name)).or_default();
+                // A record whose names in both languages are one is still one record.
+                if codes.len() < SAME_NAME_MAX && codes.last() != Some(&row.code) {
                     codes.push(row.code.clone());
                 }
             }

@@ -10,7 +10,7 @@ use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::jobs::{self, Work};
-use super::store::{self, Sent};
+use super::store::{self, ImportOptions, Sent};
 use super::types::{
     Import, ImportFaultFilter, ImportFaultList, ImportFilter, ImportLineFilter, ImportLineList, ImportList, NewImport,
 };
@@ -55,8 +55,8 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let format = Format::of(&media_type, params.file_name.as_deref(), &received.beginning).ok_or_else(|| {
         Problem::new(415, "unsupported_media_type", msg!("无法识别文件格式", "The file's format is not recognized"))
             .detail(msg!(
-                "支持 .xlsx、.csv、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
-                "Give a .xlsx, .csv, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
+                "支持 .xlsx、.csv、.txt、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
+                "Give a .xlsx, .csv, .txt, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
             ))
     })?;
     // Done to its end, also when the client goes away: a run that was promised must begin.
@@ -72,7 +72,7 @@ async fn taken(
     waits: Duration,
 ) -> Result<HttpResponse> {
     let run = hex(&rand::random::<[u8; 16]>());
-    let NewImport { file_name, resource, mode, prune } = params;
+    let NewImport { file_name, resource, mode, prune, ignore_unknown_columns } = params;
     let named = run.clone();
     let request = json!({ "sha256": &received.sha256 });
     let Received { file, byte_size, sha256, beginning: _ } = received;
@@ -88,7 +88,8 @@ async fn taken(
             }
             faults.refuse()?;
             let mode = mode.unwrap_or(Mode::Upsert);
-            let sent = Sent { file, file_name, format, resource, byte_size, sha256, mode, prune, run: named };
+            let options = ImportOptions { prune, ignore_unknown_columns: ignore_unknown_columns.unwrap_or_default() };
+            let sent = Sent { file, file_name, format, resource, byte_size, sha256, mode, options, run: named };
             let import = store::create(tx, sent)?;
             Posted::created(format!("/api/v1/imports/{}", import.id), 1, &import)
         })

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 
 use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Status;
@@ -13,7 +14,7 @@ use crate::db::Conn;
 use crate::db::page::{PageIds, PageRequest, key_value};
 use crate::db::reference::References;
 use crate::db::schema::{import_faults, import_lines, import_pieces, imports};
-use crate::db::types::Instant;
+use crate::db::types::{Instant, Ref};
 use crate::error::{Error, Problem, Result};
 use crate::resources::bulk::Mode;
 use crate::resources::pairings;
@@ -70,14 +71,42 @@ pub struct Sent {
     pub byte_size: u64,
     pub sha256: String,
     pub mode: Mode,
-    /// Ids of pairings.
-    pub prune: Vec<i64>,
+    pub options: ImportOptions,
     pub run: String,
+}
+
+/// How a file is imported besides its mode. Stored as JSON in `prune_json`: the ids alone where nothing else is set, which
+/// is how the column began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportOptions {
+    /// Ids of the pairings to prune.
+    pub prune: Vec<i64>,
+    pub ignore_unknown_columns: bool,
+}
+
+impl ImportOptions {
+    fn to_json(&self) -> Result<String> {
+        let json = if self.ignore_unknown_columns { serde_json::to_string(self) } else { serde_json::to_string(&self.prune) };
+        Ok(json?)
+    }
+
+    fn of_json(json: &str) -> Result<ImportOptions> {
+        let value: Value = serde_json::from_str(json)?;
+        if value.is_array() {
+            return Ok(ImportOptions { prune: serde_json::from_value(value)?, ..ImportOptions::default() });
+        }
+        Ok(serde_json::from_value(value)?)
+    }
+
+    /// The pairings to prune, as references.
+    pub fn pruned(&self) -> Vec<Ref> {
+        self.prune.iter().map(|id| Ref(id.to_string())).collect()
+    }
 }
 
 /// Keeps a file, to be planned by the run that it names.
 pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
-    let Sent { mut file, file_name, format, resource, byte_size, sha256, mode, prune, run } = sent;
+    let Sent { mut file, file_name, format, resource, byte_size, sha256, mode, options, run } = sent;
     let actor_id = tx.actor.identity.to_string();
     let id: i64 = diesel::insert_into(imports::table)
         .values((
@@ -89,7 +118,7 @@ pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
             imports::byte_size.eq(i64::try_from(byte_size).map_err(Error::unexpected)?),
             imports::sha256.eq(sha256),
             imports::mode.eq(mode),
-            imports::prune_json.eq(serde_json::to_string(&prune)?),
+            imports::prune_json.eq(options.to_json()?),
             imports::status.eq(Status::Planning),
             imports::run.eq(Some(run)),
             imports::done.eq(0),
@@ -163,16 +192,16 @@ pub fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Row> {
 /// Imports as clients read them.
 pub fn read(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Import>> {
     let mut references = References::default();
-    let mut pruned = Vec::with_capacity(rows.len());
+    let mut options = Vec::with_capacity(rows.len());
     for row in &rows {
-        let ids: Vec<i64> = serde_json::from_str(&row.prune_json)?;
-        ids.iter().for_each(|id| references.want(&pairings::KIND, *id));
-        pruned.push(ids);
+        let of_row = self::options(row)?;
+        of_row.prune.iter().for_each(|id| references.want(&pairings::KIND, *id));
+        options.push(of_row);
     }
     references.load(conn)?;
     rows.into_iter()
-        .zip(pruned)
-        .map(|(row, pruned)| {
+        .zip(options)
+        .map(|(row, options)| {
             let counts = row.counts();
             let stale: Vec<ImportStaleLine> = match &row.stale_json {
                 Some(json) => serde_json::from_str(json)?,
@@ -189,7 +218,8 @@ pub fn read(conn: &mut Conn, rows: Vec<Row>) -> Result<Vec<Import>> {
                 byte_size: row.byte_size,
                 sha256: row.sha256,
                 mode: row.mode,
-                prune: pruned.into_iter().map(|id| references.get(&pairings::KIND, id)).collect(),
+                prune: options.prune.into_iter().map(|id| references.get(&pairings::KIND, id)).collect(),
+                ignore_unknown_columns: options.ignore_unknown_columns,
                 status: row.status,
                 records: row.records,
                 done: row.done,
@@ -246,8 +276,7 @@ pub fn load(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Import>> {
     read(conn, rows)
 }
 
-/// The ids of pairings to prune, as references.
-pub fn pruned(row: &Row) -> Result<Vec<crate::db::types::Ref>> {
-    let ids: Vec<Value> = serde_json::from_str(&row.prune_json)?;
-    Ok(ids.into_iter().map(|id| crate::db::types::Ref(id.to_string())).collect())
+/// How an import's file is to be imported.
+pub fn options(row: &Row) -> Result<ImportOptions> {
+    ImportOptions::of_json(&row.prune_json)
 }
