@@ -26,8 +26,8 @@ use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::files::{self, Source};
 use crate::transfer::format::Format;
 use crate::transfer::gather::Gathered;
-use crate::transfer::read::ReadOptions;
 use crate::transfer::plan::{self, ImportCounts, ImportLine, Plan, Report};
+use crate::transfer::read::ReadOptions;
 use crate::transfer::{Import, Refusal};
 use crate::{history, openapi};
 

@@ -17,8 +17,8 @@ use super::amounts::digits;
 use super::columns::{Choice, Column, NAME_AND_CODE, SEPARATOR, Shape, split};
 use crate::normalize::{half_width, name_key};
 use crate::text::Language;
-pub use forms::{NoDay, day, error_value, is_percent, no_day, number_text, plain, ungrouped};
 use forms::truth;
+pub use forms::{NoDay, day, error_value, is_percent, no_day, number_text, plain, ungrouped};
 pub use rows::{Cells, rows};
 
 /// What a cell holds.
@@ -135,9 +135,7 @@ pub fn read(column: &Column, cell: &Cell) -> Option<Value> {
             Cell::Number(number) => to_number(*number).unwrap_or_else(as_it_stands),
             _ => digits(column, None, trimmed).and_then(|digits| number(&digits)).unwrap_or_else(as_it_stands),
         },
-        Shape::Decimal => {
-            digits(column, None, trimmed).map_or_else(as_it_stands, Value::String)
-        }
+        Shape::Decimal => digits(column, None, trimmed).map_or_else(as_it_stands, Value::String),
         Shape::Date => day(trimmed).map_or_else(as_it_stands, |day| Value::String(day.to_string())),
         Shape::Boolean => truth(&half_width(trimmed)).map_or_else(as_it_stands, Value::Bool),
         Shape::Choice(choices) => Value::String(value_of(choices, trimmed)),

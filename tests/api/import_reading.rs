@@ -52,7 +52,8 @@ fn a_file_refers_to_no_record_by_its_number() {
             let sent = csv(&client, "", &row("by-number", &number, "", "")).await;
             assert_eq!(places(&client, &sent).await, ["reference_by_number B2"], "{number}");
         }
-        let bundle = json!({ "milestones": [with(milestone("by-number"), json!({ "agreement": id, "responsible": ["1"] }))] });
+        let bundle =
+            json!({ "milestones": [with(milestone("by-number"), json!({ "agreement": id, "responsible": ["1"] }))] });
         let sent = send(&client, "?file_name=a.json", "application/json", bundle.to_string().into_bytes()).await;
         let codes: Vec<String> = places(&client, &sent).await;
         assert!(codes.len() == 2 && codes.iter().all(|code| code.starts_with("reference_by_number")), "{codes:?}");
@@ -83,11 +84,13 @@ fn lists_name_what_has_no_code_so_that_they_come_in_again() {
 fn names_are_found_however_their_blanks_are_written() {
     on_each(|database| async move {
         let client = database.client();
-        for (number, name) in ["江门市人民政府 ", "\u{3000}江门市人民政府", "江门市\u{200b}人民政府", "\u{feff}江门市人民政府\u{200e}"]
-            .into_iter()
-            .enumerate()
+        for (number, name) in
+            ["江门市人民政府 ", "\u{3000}江门市人民政府", "江门市\u{200b}人民政府", "\u{feff}江门市人民政府\u{200e}"]
+                .into_iter()
+                .enumerate()
         {
-            let sent = csv(&client, "", &row(&format!("ｂlank－{number}"), "xinhui-taishan-framework-2022", name, "")).await;
+            let sent =
+                csv(&client, "", &row(&format!("ｂlank－{number}"), "xinhui-taishan-framework-2022", name, "")).await;
             assert_eq!(places(&client, &sent).await, Vec::<String>::new(), "{name:?}");
             assert_eq!(applied(&client, &sent).await["status"], "applied", "{name:?}");
             let read = client.get(&format!("milestones/blank-{number}")).await.expect(200).body;
@@ -98,7 +101,9 @@ fn names_are_found_however_their_blanks_are_written() {
         create(&client, "organizations", made).await;
         let sent = csv(&client, "", &row("wide-1", "xinhui-taishan-framework-2022", "新会区(教育局)a组", "")).await;
         assert_eq!(places(&client, &sent).await, Vec::<String>::new());
-        let sent = csv(&client, "", &row("wide-2", "xinhui-taishan-framework-2022", "不\u{200b}存在\u{a0}局\u{202e}", "")).await;
+        let sent =
+            csv(&client, "", &row("wide-2", "xinhui-taishan-framework-2022", "不\u{200b}存在\u{a0}局\u{202e}", ""))
+                .await;
         let found = faults(&client, &sent).await;
         assert_eq!(found[0].0, "unknown_reference E2");
     });
@@ -115,12 +120,20 @@ fn requests_are_normalized_as_files_are() {
         let made = create(&client, "milestones", with(milestone("x"), changes)).await.body;
         assert_eq!((&made["code"], &made["title"]), (&json!("wide-1"), &json!({ "zh": "编制 线路图", "en": "Café" })));
         assert_eq!(made["note"], "一\n二 ");
-        let patched = client.patch("milestones/wide-1", json!({ "title": { "zh": "\u{feff}新 线路图\u{a0}" } })).await.expect(200);
+        let patched = client
+            .patch("milestones/wide-1", json!({ "title": { "zh": "\u{feff}新 线路图\u{a0}" } }))
+            .await
+            .expect(200);
         assert_eq!(patched.body["title"]["zh"], "新 线路图");
         let blank = with(milestone("blank"), json!({ "title": { "zh": "\u{200b}\u{3000}" } }));
         assert_eq!(client.post("milestones", blank).await.expect(422).faults()[0].0, "/title/zh");
         for (query, code) in [("ＣＡＦÉ", "wide-1"), ("cafe\u{301}", "wide-1")] {
-            let found = client.get(&format!("milestones?q={}", percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC))).await;
+            let found = client
+                .get(&format!(
+                    "milestones?q={}",
+                    percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC)
+                ))
+                .await;
             assert_eq!(found.expect(200).body["items"][0]["code"], code, "{query}");
         }
     });
@@ -186,7 +199,9 @@ fn columns_that_are_not_understood_are_ignored_by_choice() {
         let sent = csv(&client, &format!("{query}&ignore_unknown_columns=true&prune=xinhui-taishan"), &text).await;
         assert_eq!((&sent.body["status"], &sent.body["ignore_unknown_columns"]), (&json!("planned"), &json!(true)));
         assert_eq!(sent.body["prune"][0]["code"], "xinhui-taishan");
-        let again = client.send(Method::POST, &format!("imports/{}/plan", sent.body["id"]), &[("Prefer", "wait=30")], None).await;
+        let again = client
+            .send(Method::POST, &format!("imports/{}/plan", sent.body["id"]), &[("Prefer", "wait=30")], None)
+            .await;
         assert_eq!((&again.expect(200).body["counts"]["warnings"], places(&client, &sent).await.len()), (&json!(1), 1));
     });
 }
@@ -207,7 +222,8 @@ fn messages_give_the_true_reason_and_no_list_of_all_tables() {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].1.replace("\\\"", "\"").contains(&wanted.replace("\\\"", "\"")), "{}", found[0].1);
         }
-        for (day, wanted) in [("2022.3", "one certain day"), ("3月底", "one certain day"), ("22/3/31", "four digits")] {
+        for (day, wanted) in [("2022.3", "one certain day"), ("3月底", "one certain day"), ("22/3/31", "four digits")]
+        {
             let text = format!("{headers}\npaid,拨付,5,{day},xinhui-taishan\n");
             let sent = csv(&client, "?file_name=a.csv&resource=transactions", &text).await;
             let found = faults(&client, &sent).await;

@@ -58,7 +58,8 @@ fn what_libreoffice_saves_again_changes_no_record_of_any_resource() {
             let bytes = std::fs::read(again.join(format!("{language}.xlsx"))).expect("a workbook");
             let told = bring_with(&database, &mut [source_of("again.xlsx", &bytes)], None, false, false);
             assert_eq!(told.faults, [], "{language}");
-            let kinds: std::collections::BTreeSet<&str> = told.lines.iter().map(|line| line.resource.as_str()).collect();
+            let kinds: std::collections::BTreeSet<&str> =
+                told.lines.iter().map(|line| line.resource.as_str()).collect();
             assert_eq!(kinds.len(), pairing_tracker::resources::KINDS.len(), "{kinds:?}");
             for line in &told.lines {
                 assert_eq!(line.outcome.as_str(), "unchanged", "{language}: {line:?}");

@@ -10,8 +10,8 @@ use pairing_tracker::transfer::engine::Options;
 use pairing_tracker::transfer::fault::ImportFault;
 use pairing_tracker::transfer::files::{self, Source};
 use pairing_tracker::transfer::format::Format;
-use pairing_tracker::transfer::read::ReadOptions;
 use pairing_tracker::transfer::plan::{ImportLine, Outcome, Report};
+use pairing_tracker::transfer::read::ReadOptions;
 use pairing_tracker::transfer::{Import, Refusal};
 
 use super::{CONTRACT, Database};

@@ -56,7 +56,9 @@ pub fn no_day(text: &str) -> Option<NoDay> {
         [serial] if is_number(serial, 5, 5) => Some(NoDay::Serial),
         [year] if is_number(year, 4, 4) => Some(NoDay::Imprecise),
         [year, month] if is_number(year, 4, 4) && is_number(month, 1, 2) => Some(NoDay::Imprecise),
-        [month, day] if text.contains('月') && is_number(month, 1, 2) && is_number(day, 1, 2) => Some(NoDay::Imprecise),
+        [month, day] if text.contains('月') && is_number(month, 1, 2) && is_number(day, 1, 2) => {
+            Some(NoDay::Imprecise)
+        }
         [year, month, day] if is_number(year, 2, 2) && is_number(month, 1, 2) && is_number(day, 1, 2) => {
             Some(NoDay::ShortYear)
         }
@@ -128,14 +130,27 @@ pub fn ungrouped(text: &str) -> String {
 /// The error that a cell's text is, as spreadsheets write them.
 pub fn error_value(text: &str) -> Option<&str> {
     const ERRORS: [&str; 14] = [
-        "#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!",
-        "#CONNECT!", "#GETTING_DATA", "#UNKNOWN!",
+        "#N/A",
+        "#REF!",
+        "#DIV/0!",
+        "#VALUE!",
+        "#NAME?",
+        "#NUM!",
+        "#NULL!",
+        "#SPILL!",
+        "#CALC!",
+        "#FIELD!",
+        "#BLOCKED!",
+        "#CONNECT!",
+        "#GETTING_DATA",
+        "#UNKNOWN!",
     ];
     let text = text.trim();
-    let is_of_libre_office =
-        || text.strip_prefix("Err:").is_some_and(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_of_libre_office = || {
+        text.strip_prefix("Err:").is_some_and(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()))
+    };
     // A column that is too narrow for its number.
     let is_too_narrow = || text.len() > 2 && text.bytes().all(|byte| byte == b'#');
-    (ERRORS.iter().any(|error| error.eq_ignore_ascii_case(text)) || is_of_libre_office() || is_too_narrow()).then_some(text)
+    (ERRORS.iter().any(|error| error.eq_ignore_ascii_case(text)) || is_of_libre_office() || is_too_narrow())
+        .then_some(text)
 }
-

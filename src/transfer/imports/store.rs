@@ -86,7 +86,8 @@ pub struct ImportOptions {
 
 impl ImportOptions {
     fn to_json(&self) -> Result<String> {
-        let json = if self.ignore_unknown_columns { serde_json::to_string(self) } else { serde_json::to_string(&self.prune) };
+        let json =
+            if self.ignore_unknown_columns { serde_json::to_string(self) } else { serde_json::to_string(&self.prune) };
         Ok(json?)
     }
 

@@ -1,7 +1,7 @@
 //! The columns of a sheet, bound to those of its table.
 
 use super::ReadOptions;
-use super::headings::Heading;
+use super::headings::{Heading, Headings};
 use super::line::letters;
 use super::told;
 use crate::error::Result;
@@ -39,7 +39,7 @@ impl<'a> Binding<'a> {
     /// Reads the row of headers; `None` when the rows below cannot be read for lack of a code. `above` is the unit that a
     /// line above the headers gives to money.
     pub fn of(
-        table: &'a Table,
+        headings: &Headings<'a>,
         sheet: Option<&str>,
         row: u32,
         headers: &[(u32, String)],
@@ -47,6 +47,7 @@ impl<'a> Binding<'a> {
         options: ReadOptions<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Option<Binding<'a>>> {
+        let table = headings.table;
         let mut columns: Vec<Bound<'a>> = Vec::new();
         let (mut named, mut unknown) = (Vec::new(), Vec::new());
         for (position, header) in headers {
@@ -60,7 +61,7 @@ impl<'a> Binding<'a> {
             };
             named.push(*position);
             let shown = told::shown(header).unwrap_or_default();
-            let (column, unit) = match Heading::of(table, header) {
+            let (column, unit) = match headings.find(header) {
                 Heading::Column(column, unit) => (column, unit),
                 Heading::RowNumber => continue,
                 Heading::Unit(column) => {

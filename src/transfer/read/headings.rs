@@ -1,5 +1,7 @@
 //! Headers as people write them: which column of a table each one names, and in which unit.
 
+use std::collections::HashMap;
+
 use crate::normalize::half_width;
 use crate::transfer::amounts::Unit;
 use crate::transfer::cells::is_percent;
@@ -9,8 +11,26 @@ use crate::transfer::columns::{Column, Shape, Table};
 const ROW_NUMBERS: &[&str] = &["序号", "行号", "序", "项次", "no", "#"];
 /// What brackets behind a header may say without naming a unit.
 const REMARKS: &[&str] = &[
-    "必填", "必填项", "选填", "非必填", "可选", "如有", "中文", "required", "optional", "年月日", "年/月/日", "yyyy/mm/dd",
-    "yyyymmdd", "yyyy年m月d日", "代码", "名称", "代码或名称", "code", "name", "code or name",
+    "必填",
+    "必填项",
+    "选填",
+    "非必填",
+    "可选",
+    "如有",
+    "中文",
+    "required",
+    "optional",
+    "年月日",
+    "年/月/日",
+    "yyyy/mm/dd",
+    "yyyymmdd",
+    "yyyy年m月d日",
+    "代码",
+    "名称",
+    "代码或名称",
+    "code",
+    "name",
+    "code or name",
 ];
 
 /// What a header names.
@@ -25,39 +45,72 @@ pub enum Heading<'a> {
     Unknown,
 }
 
-impl<'a> Heading<'a> {
-    /// What a header names in a table.
-    pub fn of(table: &'a Table, header: &str) -> Heading<'a> {
+/// The headers of a table, in every form that names one of its columns.
+pub struct Headings<'a> {
+    pub table: &'a Table,
+    whole: HashMap<String, &'a Column>,
+    /// The beginnings to which a unit may be added: `投资额万元`.
+    beginnings: Vec<(String, &'a Column)>,
+    /// Percentages without their sign.
+    bases: HashMap<String, &'a Column>,
+}
+
+impl<'a> Headings<'a> {
+    pub fn new(table: &'a Table) -> Headings<'a> {
+        let (mut whole, mut beginnings, mut bases) = (HashMap::new(), Vec::new(), HashMap::new());
+        for column in &table.columns {
+            whole.entry(key(&column.zh)).or_insert(column);
+            whole.entry(key(&column.en)).or_insert(column);
+        }
+        for column in &table.columns {
+            let (zh, en, base) = (key(&column.zh), key(&column.en), key(base(column)));
+            // `title` alone is the Chinese title.
+            let stem = column.en.strip_suffix(".zh").map(key);
+            for name in stem.iter().chain([&en]) {
+                let both =
+                    [format!("{zh}{name}"), format!("{name}{zh}"), format!("{zh}({name})"), format!("{name}({zh})")];
+                for form in both.into_iter().chain([name.clone()]) {
+                    whole.entry(form).or_insert(column);
+                }
+            }
+            if is_percent(column) {
+                bases.entry(base.clone()).or_insert(column);
+            }
+            if is_number(column) {
+                beginnings.extend([zh, en, base].map(|name| (name, column)));
+            }
+        }
+        Headings { table, whole, beginnings, bases }
+    }
+
+    /// What a header names.
+    pub fn find(&self, header: &str) -> Heading<'a> {
         let whole = key(header);
-        if let Some(column) = table.columns.iter().find(|column| names(table, column, &whole)) {
+        if let Some(column) = self.whole.get(&whole) {
             return Heading::Column(column, None);
         }
         let bracketed = half_width(header);
         let bracketed = bracketed.trim_matches(MARKS).trim_end();
         if let Some((base, remark)) = bracketed.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
-            let (base, remark) = (key(base), remark.trim().to_lowercase());
-            let column = table.columns.iter().find(|column| names(table, column, &base) || is_base(column, &base));
-            if let Some(column) = column {
-                let is_remark = REMARKS.iter().any(|known| key(known) == key(&remark));
-                let is_number = matches!(column.shape, Shape::Integer | Shape::Number | Shape::Decimal);
+            let (base, remark) = (key(base), key(remark));
+            if let Some(column) = self.whole.get(&base).or_else(|| self.bases.get(&base)) {
+                let is_remark = REMARKS.iter().any(|known| key(known) == remark);
                 return match Unit::of(&remark) {
                     Some(unit) if unit.fits(column) => Heading::Column(column, Some(unit)),
                     None if is_remark => Heading::Column(column, None),
-                    _ if is_number => Heading::Unit(column),
+                    _ if is_number(column) => Heading::Unit(column),
                     _ => Heading::Unknown,
                 };
             }
         }
-        if let Some(column) = table.columns.iter().find(|column| is_base(column, &whole)) {
+        if let Some(column) = self.bases.get(&whole) {
             return Heading::Column(column, None);
         }
-        let in_unit = |column: &'a Column| {
-            let rest = [column.zh.as_str(), column.en.as_str(), base(column)]
-                .into_iter()
-                .find_map(|name| whole.strip_prefix(key(name).as_str()).filter(|rest| !rest.is_empty()))?;
+        let in_unit = |(beginning, column): &(String, &'a Column)| {
+            let rest = whole.strip_prefix(beginning.as_str()).filter(|rest| !rest.is_empty())?;
             Unit::of(rest).filter(|unit| unit.fits(column)).map(|unit| Heading::Column(column, Some(unit)))
         };
-        if let Some(found) = table.columns.iter().find_map(in_unit) {
+        if let Some(found) = self.beginnings.iter().find_map(in_unit) {
             return found;
         }
         if ROW_NUMBERS.contains(&whole.as_str()) { Heading::RowNumber } else { Heading::Unknown }
@@ -70,36 +123,17 @@ const MARKS: [char; 6] = ['*', '※', '★', '▲', ':', ' '];
 /// A header without what people vary: case, width, blanks and line breaks, marks, and what separates words.
 fn key(header: &str) -> String {
     let header = half_width(header).to_lowercase();
-    let is_kept = |letter: &char| !letter.is_whitespace() && !matches!(letter, '_' | '.' | '/' | '-' | '|' | '·');
+    let is_kept = |letter: &char| !letter.is_whitespace() && !matches!(letter, '_' | '.' | '/' | '-' | '|' | '·' | ':');
     header.trim_matches(MARKS).chars().filter(is_kept).collect()
 }
 
-/// Whether a header, as [`key`] gives it, is a column's: in Chinese, in English, or in both.
-fn names(table: &Table, column: &Column, header: &str) -> bool {
-    let (zh, en) = (key(&column.zh), key(&column.en));
-    if header == zh || header == en {
-        return true;
-    }
-    if let Some(rest) = header.strip_prefix(zh.as_str()).or_else(|| header.strip_suffix(zh.as_str()))
-        && rest.trim_matches(['(', ')']) == en
-    {
-        return true;
-    }
-    // `title` alone is the Chinese title, where no other column has that name.
-    column.en.strip_suffix(".zh").is_some_and(|stem| {
-        let stem = key(stem);
-        let is_whole = header == stem || header.strip_prefix(zh.as_str()).is_some_and(|rest| rest == stem);
-        is_whole && table.columns.iter().all(|other| key(&other.en) != stem)
-    })
+fn is_number(column: &Column) -> bool {
+    matches!(column.shape, Shape::Integer | Shape::Number | Shape::Decimal)
 }
 
 /// The header of a percentage without its sign.
 fn base(column: &Column) -> &str {
     if is_percent(column) { column.zh.trim_end_matches(['）', '%', '％', '（', '(', ')']) } else { &column.zh }
-}
-
-fn is_base(column: &Column, header: &str) -> bool {
-    is_percent(column) && key(base(column)) == header
 }
 
 /// The unit that a line above the headers gives to all amounts of money: `单位：万元`. An error: it gives one that is not
@@ -143,7 +177,7 @@ mod tests {
     fn found(path: &str, header: &str) -> String {
         let tables = all_tables(&CONTRACT).unwrap();
         let table = tables.iter().find(|table| table.en == path).unwrap();
-        match Heading::of(table, header) {
+        match Headings::new(table).find(header) {
             Heading::Column(column, None) => column.en.clone(),
             Heading::Column(column, Some(unit)) => format!("{} e{}", column.en, unit.power),
             Heading::Unit(column) => format!("{} in an unknown unit", column.en),
@@ -179,7 +213,11 @@ mod tests {
             ("里程", "unknown"),
         ] {
             let found = found("milestones", header);
-            assert_eq!(found.replace("progress e0", "progress"), wanted.replace("progress e0", "progress"), "{header:?}");
+            assert_eq!(
+                found.replace("progress e0", "progress"),
+                wanted.replace("progress e0", "progress"),
+                "{header:?}"
+            );
         }
         for (header, wanted) in [
             ("投资额", "investment"),
@@ -195,17 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn no_two_columns_of_a_table_share_a_header() {
+    fn every_column_is_found_by_its_own_headers() {
         for table in all_tables(&CONTRACT).unwrap() {
+            let headings = Headings::new(&table);
             for column in &table.columns {
-                for header in [&column.zh, &column.en] {
-                    let named: Vec<&str> = table
-                        .columns
-                        .iter()
-                        .filter(|other| names(&table, other, &key(header)))
-                        .map(|other| other.en.as_str())
-                        .collect();
-                    assert_eq!(named, [column.en.as_str()], "{}: {header}", table.en);
+                for header in [&column.zh, &column.en, &format!("* {} {}", column.zh, column.en)] {
+                    let Heading::Column(found, None) = headings.find(header) else { panic!("{}: {header}", table.en) };
+                    assert_eq!(found.en, column.en, "{}: {header}", table.en);
                 }
             }
         }

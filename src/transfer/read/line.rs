@@ -142,7 +142,11 @@ impl Numeric {
     }
 
     fn unread(&self, code: &'static str, message: Msg) -> Unread {
-        Unread { code, message, shown: self.format.shown(self.value, self.is_1904).map(|shown| shown.trim().to_owned()) }
+        Unread {
+            code,
+            message,
+            shown: self.format.shown(self.value, self.is_1904).map(|shown| shown.trim().to_owned()),
+        }
     }
 
     /// The number that is meant in a column of numbers.
@@ -194,7 +198,8 @@ impl Numeric {
             return Err(self.unread("date_for_text", message));
         }
         let shown = self.format.shown(self.value, self.is_1904);
-        let shown = shown.or_else(|| (matches!(column.shape, Shape::Date) && moment.is_none()).then(|| number_text(self.value)));
+        let shown = shown
+            .or_else(|| (matches!(column.shape, Shape::Date) && moment.is_none()).then(|| number_text(self.value)));
         let shown = shown.map(|shown| shown.trim().to_owned()).filter(|shown| !shown.is_empty());
         shown.map(Cell::Text).ok_or_else(|| self.not_known())
     }

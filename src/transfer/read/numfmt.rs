@@ -71,8 +71,9 @@ impl NumberFormat {
         };
         let is_general = code.eq_ignore_ascii_case("general") || code == "@" || code.is_empty();
         let is_system_date = id.is_some_and(|id| matches!(id, 14..=17 | 22 | 27..=36 | 50..=58));
-        let literal = escaped(code);
-        let parsed = if code.len() <= LONGEST { ssfmt::NumberFormat::parse(&literal).ok() } else { None };
+        let (literal, is_closed) = escaped(code);
+        let is_whole = is_closed && code.len() <= LONGEST;
+        let parsed = if is_whole { ssfmt::NumberFormat::parse(&literal).ok() } else { None };
         let bodies = bodies(&literal);
         NumberFormat { parsed, bodies, is_general, is_local: is_system_date || is_local(&literal) }
     }
@@ -165,7 +166,8 @@ impl NumberFormat {
         if parts[first..last].iter().any(|part| !literal(part).trim().is_empty()) {
             return None;
         }
-        let behind = parts[last + 1..].iter().take_while(|part| is_comma(part) || matches!(part, FormatPart::DecimalPoint));
+        let behind =
+            parts[last + 1..].iter().take_while(|part| is_comma(part) || matches!(part, FormatPart::DecimalPoint));
         let before_point = parts[first..].iter().take_while(|part| !matches!(part, FormatPart::DecimalPoint));
         let before_point: Vec<&FormatPart> = before_point.collect();
         let at_point = before_point.iter().rev().take_while(|part| is_comma(part)).count();
@@ -285,8 +287,8 @@ fn general(value: f64) -> Option<String> {
     (!shown.contains(['E', 'e'])).then_some(shown)
 }
 
-/// The code with `!x`, which Chinese and Japanese programs write for `\x`.
-fn escaped(code: &str) -> String {
+/// The code with `\x` for `!x`, which Chinese and Japanese programs write, and whether its quotes are closed.
+fn escaped(code: &str) -> (String, bool) {
     let mut escaped = String::with_capacity(code.len());
     let (mut is_quoted, mut letters) = (false, code.chars());
     while let Some(letter) = letters.next() {
@@ -306,7 +308,7 @@ fn escaped(code: &str) -> String {
         }
         escaped.push(letter);
     }
-    escaped
+    (escaped, !is_quoted)
 }
 
 /// Whether a code shows what its computer's settings say: names of months and weekdays, eras, numerals, system dates.
@@ -337,7 +339,8 @@ fn is_known(bracket: &str) -> bool {
         let id = locale.rsplit_once('-').map_or("", |(_, id)| id);
         return matches!(id, "" | "804" | "409" | "1004" | "404" | "c04" | "0804");
     }
-    let is_elapsed = !lower.is_empty() && ['h', 'm', 's'].iter().any(|unit| lower.chars().all(|letter| letter == *unit));
+    let is_elapsed =
+        !lower.is_empty() && ['h', 'm', 's'].iter().any(|unit| lower.chars().all(|letter| letter == *unit));
     COLOURS.contains(&lower.as_str()) || lower.starts_with("color") || lower.starts_with(['<', '>', '=']) || is_elapsed
 }
 

@@ -19,8 +19,29 @@ use crate::transfer::row::{Sink, Spot};
 /// How rows begin that are no records: totals, and who filled the table in.
 const TOTALS: &[&str] = &["合计", "总计", "小计", "共计", "累计", "total", "subtotal"];
 const REMARKS: &[&str] = &[
-    "备注", "注", "说明", "填表", "制表", "审核", "复核", "审批", "经办", "负责人", "单位负责人", "分管领导", "联系人",
-    "联系电话", "填报", "报送", "填报日期", "盖章", "note", "notes", "remark", "remarks", "prepared by",
+    "备注",
+    "注",
+    "说明",
+    "填表",
+    "制表",
+    "审核",
+    "复核",
+    "审批",
+    "经办",
+    "负责人",
+    "单位负责人",
+    "分管领导",
+    "联系人",
+    "联系电话",
+    "填报",
+    "报送",
+    "填报日期",
+    "盖章",
+    "note",
+    "notes",
+    "remark",
+    "remarks",
+    "prepared by",
 ];
 
 /// The code and the other fields of a row; nothing where it has no cell that is read, or no code.
@@ -64,7 +85,8 @@ pub fn record(
     };
     let code = at(binding.code).filter(|cell| !cell.is_blank());
     let code = code.map(|cell| half_width(key(restore(cell.text().trim()))).into_owned());
-    let is_code_unread = covered.contains(&binding.code) || unread.iter().any(|(bound, _)| bound.position == binding.code);
+    let is_code_unread =
+        covered.contains(&binding.code) || unread.iter().any(|(bound, _)| bound.position == binding.code);
     let of_record = |bound: &Bound<'_>, fault: ImportFault| ImportFault {
         resource: Some(binding.table.path.to_owned()),
         record: code.clone(),

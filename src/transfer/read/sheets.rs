@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ReadOptions;
 use super::binding::{Binding, is_code};
-use super::headings::{Heading, unit_above};
+use super::headings::{Heading, Headings, unit_above};
 use super::line::Line;
 use super::lists::{List, MOST};
 use super::record::record;
@@ -123,25 +123,25 @@ impl<'a> Sheets<'a> {
     /// Finds the headers among the first rows, and reads the rows below them.
     fn begin(&mut self, open: &mut Open<'a>) -> Result<bool> {
         let State::Above(first) = std::mem::replace(&mut open.state, State::Unreadable) else { return Ok(true) };
-        let table = match open.table {
-            Some(table) => table,
+        let headings = match open.table {
+            Some(table) => Headings::new(table),
             None => match table_of(self.tables, &first, self.options.ignore_unknown_columns) {
-                Ok(table) => table,
+                Ok(headings) => headings,
                 Err(fault) => {
                     self.sink.fault(ImportFault { sheet: open.sheet.clone(), ..*fault })?;
                     return Ok(false);
                 }
             },
         };
-        let found = headers(table, &first);
+        let (table, found) = (headings.table, headers(&headings, &first));
         let Some(line) = first.get(found) else { return Ok(false) };
-        if known(table, line).count == 0 {
+        if known(&headings, line).count == 0 {
             self.sink.fault(without_headers(table, open.sheet.clone(), line))?;
             return Ok(false);
         }
         let above = self.unit_above(table, open.sheet.clone(), &first[..found])?;
         let (sheet, headers) = (open.sheet.as_deref(), line.headers());
-        let bound = Binding::of(table, sheet, line.row, &headers, above, self.options, self.sink)?;
+        let bound = Binding::of(&headings, sheet, line.row, &headers, above, self.options, self.sink)?;
         open.state = match bound {
             None => State::Unreadable,
             Some(binding) if table.list.is_some() => {
@@ -209,10 +209,10 @@ struct Known {
     is_all: bool,
 }
 
-fn known(table: &Table, line: &Line) -> Known {
+fn known(headings: &Headings<'_>, line: &Line) -> Known {
     let mut known = Known { has_code: false, count: 0, is_all: true };
     for (_, header) in line.headers() {
-        match Heading::of(table, &header) {
+        match headings.find(&header) {
             Heading::Column(column, _) => {
                 known.has_code = known.has_code || is_code(column);
                 known.count += 1;
@@ -226,38 +226,38 @@ fn known(table: &Table, line: &Line) -> Known {
 }
 
 /// The number of the row that has most of a table's headers; the first where none has any.
-fn headers(table: &Table, lines: &[Line]) -> usize {
-    let scored = lines.iter().map(|line| known(table, line)).map(|known| (known.has_code, known.count)).enumerate();
+fn headers(headings: &Headings<'_>, lines: &[Line]) -> usize {
+    let scored = lines.iter().map(|line| known(headings, line)).map(|known| (known.has_code, known.count)).enumerate();
     // Of equal ones the first.
     scored.rev().max_by_key(|(_, score)| *score).map_or(0, |(at, _)| at)
 }
 
 /// The table that the headers say it is: the one table that has all of them, else the one that has most of them. What it
 /// has not is then reported; where that is to be ignored, only all of them will do.
-fn table_of<'t>(tables: &'t [Table], lines: &[Line], ignores: bool) -> Result<&'t Table, Box<ImportFault>> {
-    let mut fitting: Vec<(Known, u32, &Table)> = Vec::new();
-    for table in tables {
-        if let Some(line) = lines.get(headers(table, lines)) {
-            fitting.push((known(table, line), line.row, table));
+fn table_of<'t>(tables: &'t [Table], lines: &[Line], ignores: bool) -> Result<Headings<'t>, Box<ImportFault>> {
+    let mut fitting: Vec<(Known, u32, Headings<'t>)> = Vec::new();
+    for headings in tables.iter().map(Headings::new) {
+        if let Some(line) = lines.get(headers(&headings, lines)) {
+            fitting.push((known(&headings, line), line.row, headings));
         }
     }
     fitting.retain(|(known, ..)| known.count > 0);
-    fitting.sort_by_key(|(known, ..)| std::cmp::Reverse((known.has_code && known.is_all, known.has_code, known.count)));
-    let rank = |(known, ..): &(Known, u32, &Table)| (known.has_code && known.is_all, known.has_code, known.count);
+    let rank = |(known, ..): &(Known, u32, Headings<'t>)| (known.has_code && known.is_all, known.has_code, known.count);
+    fitting.sort_by_key(|one| std::cmp::Reverse(rank(one)));
     let row = fitting.first().map_or_else(|| lines.first().map_or(0, |line| line.row), |(_, row, _)| *row);
-    match fitting.as_slice() {
-        [only] if only.0.has_code => return Ok(only.2),
-        [best, next, ..] if best.0.has_code && !next.0.has_code => return Ok(best.2),
-        [best, next, ..] if rank(best).0 && !rank(next).0 => return Ok(best.2),
+    let is_sure = match fitting.as_slice() {
+        [best, next, ..] if rank(best).0 => !rank(next).0,
         // Nearly all of them: what is not understood is reported.
-        [best, next, ..] if !ignores && !rank(best).0 && best.0.has_code && best.0.count > 2 && rank(best) > rank(next) => {
-            return Ok(best.2);
-        }
-        _ => {}
+        [best, next, ..] => !ignores && best.0.has_code && best.0.count > 2 && rank(best) > rank(next),
+        [only] => only.0.has_code,
+        [] => false,
+    };
+    if is_sure {
+        return Ok(fitting.swap_remove(0).2);
     }
     let best = fitting.first().map(rank);
-    let equal: Vec<&(Known, u32, &Table)> = fitting.iter().filter(|one| Some(rank(one)) == best).collect();
-    let choices: Vec<&str> = equal.iter().take(LISTED).map(|(_, _, table)| table.en.as_str()).collect();
+    let equal = fitting.iter().filter(|one| Some(rank(one)) == best).take(LISTED);
+    let choices: Vec<&str> = equal.map(|(.., headings)| headings.table.en.as_str()).collect();
     let choices = if choices.is_empty() { vec!["milestones", "projects"] } else { choices };
     let names = choices.join(", ");
     let message = msg!(

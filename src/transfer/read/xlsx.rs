@@ -102,9 +102,8 @@ fn chosen<'t, R: Read + Seek>(
             None => {}
         }
     }
-    let has_content = |known: &[(String, Option<&Table>)], book: &mut Xlsx<R>| {
-        known.iter().any(|(name, _)| is_filled(book, name))
-    };
+    let has_content =
+        |known: &[(String, Option<&Table>)], book: &mut Xlsx<R>| known.iter().any(|(name, _)| is_filled(book, name));
     if let [only] = unknown.as_slice()
         && !has_content(&known, book)
     {
