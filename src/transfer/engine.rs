@@ -211,7 +211,9 @@ impl Work<'_, '_, '_> {
             let mut fault = row.fault(&gathered.layouts, fault);
             let is_echo = fault.code == "unknown_reference"
                 && fault.value.as_ref().is_some_and(|named| self.failed.contains(&hash_of(named)));
-            if !is_echo {
+            // A cell that could not be read is missing for that reason, which was reported.
+            let is_unread = fault.code == "required" && gathered.is_unread(&row.path, &row.code, &fault.pointer);
+            if !is_echo && !is_unread {
                 words::reword(tables, &mut fault);
                 self.names.suggest(self.tx.conn, tables, &mut fault)?;
                 self.tally.fault(fault)?;
