@@ -218,7 +218,7 @@ fn shares(new: &NewProject) -> Result<(), ValidationError> {
 }
 
 /// Shares that sum to 100 in thousandths of a percent, in hundredths that do so, too: what rounding leaves over goes to the
-/// shares that it cut most (33.333, 33.333 and 33.334 are kept as 33.33, 33.33 and 33.34).
+/// shares that it cut most (33.333, 33.333 and 33.334 are stored as 33.33, 33.33 and 33.34).
 fn shares_of_hundred<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NewSectorShare>, D::Error> {
     let mut shares = Vec::<NewSectorShare>::deserialize(deserializer)?;
     let sum = |one: fn(&NewSectorShare) -> i64| shares.iter().map(one).sum::<i64>();
