@@ -25,6 +25,7 @@
 //! | [`rules`] | rules across the fields of a request |
 //! | [`error`] | what can go wrong, and how it is told |
 //! | [`tls`] | whom the service trusts when it asks others |
+//! | [`normalize`] | one form for what people type and paste |
 //! | [`text`] | bilingual texts and messages |
 //! | [`web`] | the page for people, and the service's own state |
 
@@ -42,6 +43,7 @@ pub mod error;
 pub mod figures;
 pub mod history;
 pub mod http;
+pub mod normalize;
 pub mod openapi;
 pub mod outbox;
 pub mod reports;

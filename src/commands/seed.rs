@@ -29,6 +29,7 @@ use crate::transfer::files::{self, Source};
 use crate::transfer::format::Format;
 use crate::transfer::gather::Gathered;
 use crate::transfer::plan::{self, ImportCounts, ImportLine, Plan, Report};
+use crate::transfer::read::ReadOptions;
 use crate::transfer::{Import, Refusal};
 
 /// The Jiangmen programme of 2022.
@@ -52,6 +53,9 @@ pub struct SeedArgs {
     /// The resource whose records a .csv or .ndjson file has
     #[arg(long)]
     resource: Option<String>,
+    /// Leave columns that are not understood out, with a warning, instead of refusing the file
+    #[arg(long)]
+    ignore_unknown_columns: bool,
 }
 
 /// Whether to say or to do.
@@ -65,11 +69,12 @@ pub enum Work {
 }
 
 pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
-    let SeedArgs { paths, mode, restore, prune, resource } = args;
+    let SeedArgs { paths, mode, restore, prune, resource, ignore_unknown_columns } = args;
     let mut sources = files::open(&paths)?;
     let mut conn = open_existing(settings)?;
     let contract = Arc::new(Contract::new(openapi::document().map_err(|e| e.to_string())?));
-    let gathered = files::gather(&mut sources, resource.as_deref(), &contract).map_err(|e| explain(&e))?;
+    let reading = ReadOptions { resource: resource.as_deref(), ignore_unknown_columns };
+    let gathered = files::gather(&mut sources, reading, &contract).map_err(|e| explain(&e))?;
     let options = Options { mode, restore, prune: prune.into_iter().map(Ref).collect() };
     let is_plan = matches!(work, Work::Plan);
     let mut told = Told::new(gathered.count)?;
@@ -116,7 +121,7 @@ fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>)
         return Ok(None);
     }
     let mut sources = built_in().map_err(|e| format!("cannot write a temporary file: {e}"))?;
-    let gathered = files::gather(&mut sources, None, contract).map_err(|e| explain(&e))?;
+    let gathered = files::gather(&mut sources, ReadOptions::default(), contract).map_err(|e| explain(&e))?;
     let count = gathered.count;
     let options = Options { mode: Mode::Create, restore: false, prune: Vec::new() };
     let mut told = Told::new(0)?;

@@ -4,6 +4,7 @@
 //! too; a body that can be read and breaks a rule is 422. Every fault is reported, in both languages, at its field.
 
 mod explain;
+mod normal;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +17,15 @@ use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
 use crate::text::{Msg, without_nul};
 use explain::{explain, with_value};
+use normal::Rule;
 
 /// The published document, ready to judge by.
 pub struct Contract {
     document: Value,
     /// Compiled when first needed, so that a start does not wait for all of them.
     validators: Mutex<HashMap<String, Arc<Validator>>>,
+    /// How the texts of a component are normalized; found when first needed.
+    rules: Mutex<HashMap<String, Arc<Rule>>>,
     /// The schema of each operation's query, as one object.
     queries: HashMap<String, Value>,
     /// Each path template with its methods.
@@ -42,7 +46,7 @@ impl Contract {
             }
             paths.push((path.clone(), methods));
         }
-        Contract { document, validators: Mutex::default(), queries, paths }
+        Contract { document, validators: Mutex::default(), rules: Mutex::default(), queries, paths }
     }
 
     /// The document as it is served.
@@ -97,6 +101,18 @@ impl Contract {
     /// The properties of a component.
     pub fn properties(&self, component: &str) -> Option<&Map<String, Value>> {
         self.document["components"]["schemas"][component]["properties"].as_object()
+    }
+
+    /// Normalizes the texts of a value in the shape of a component: names, codes and references as one line, free text
+    /// as a passage ([`crate::normalize`]).
+    pub fn normalize(&self, component: &str, value: &mut Value) {
+        let known = self.rules.lock().unwrap_or_else(PoisonError::into_inner).get(component).cloned();
+        let rule = known.unwrap_or_else(|| {
+            let rule = Arc::new(Rule::of_component(&self.document, component));
+            self.rules.lock().unwrap_or_else(PoisonError::into_inner).insert(component.to_owned(), rule.clone());
+            rule
+        });
+        rule.apply(value);
     }
 
     /// Judges a body by a component of the document.

@@ -677,6 +677,7 @@ diesel::table! {
         stale_json -> Nullable<Text>,
         restore -> Bool,
         restores -> Nullable<BigInt>,
+        ignore_unknown_columns -> Bool,
     }
 }
 

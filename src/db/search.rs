@@ -7,16 +7,19 @@
 use diesel::dsl::sql;
 use diesel::expression::BoxableExpression;
 use diesel::sql_types::{Bool, Text};
+use unicode_normalization::UnicodeNormalization;
 
 use super::backend::{self, Conn, MultiBackend};
+use crate::normalize::is_invisible;
 
 /// Stands between texts. Long enough that nobody writes it, and a word to both backends.
 const BETWEEN: &str = "endoftextendoftext";
 
-/// The text as it is indexed: words in lower case, every CJK character a word of its own.
+/// The text as it is indexed: words in lower case and half width, every CJK character a word of its own, without
+/// characters that cannot be seen.
 pub fn spaced(text: &str) -> String {
     let mut words = String::with_capacity(text.len() * 2);
-    for c in text.chars() {
+    for c in text.nfkc().filter(|c| !is_invisible(*c)) {
         if is_cjk(c) {
             words.push(' ');
             words.push(c);
@@ -75,6 +78,8 @@ mod tests {
     fn every_cjk_character_is_a_word() {
         assert_eq!(spaced("文旅交流Memo-2022"), "文 旅 交 流 memo 2022");
         assert_eq!(phrases(" 文旅  tour' "), ["文 旅", "tour"]);
+        assert_eq!(spaced("ＡＢＣ－２０２２　Ｃafe\u{301}\u{200b}s"), "abc 2022 cafés");
+        assert_eq!(phrases("ｍemo２０２２"), ["memo2022"]);
         assert!(phrases("—— ·").is_empty());
     }
 }

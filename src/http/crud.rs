@@ -71,7 +71,8 @@ fn page_of<R: Resource>(
 
 pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
-    let body = call.json(payload, &["application/json"]).await?;
+    let mut body = call.json(payload, &["application/json"]).await?;
+    call.state.contract.normalize(R::NEW, &mut body);
     call.state.contract.judge(R::NEW, &body)?;
     let new: R::New = serde_json::from_value(body.clone())?;
     call.post(actor, &body, |tx| created::<R>(tx, new)).await
@@ -87,7 +88,8 @@ pub async fn create_under<R: Resource>(
     component: &'static str,
 ) -> Result<HttpResponse> {
     let actor = call.writer()?;
-    let body = call.json(payload, &["application/json"]).await?;
+    let mut body = call.json(payload, &["application/json"]).await?;
+    call.state.contract.normalize(component, &mut body);
     call.state.contract.judge(component, &body)?;
     let mut whole = body.clone();
     call.post(actor, &body, move |tx| {
@@ -138,9 +140,11 @@ where
     J: AsyncFnOnce(&Call, &Value) -> Result<()>,
 {
     let actor = call.writer()?;
-    let patch = call.json(payload, MERGE_PATCH).await?;
+    let mut patch = call.json(payload, MERGE_PATCH).await?;
     let precondition = call.precondition()?;
-    call.state.contract.judge(&super::patch::component(R::NEW), &patch)?;
+    let component = super::patch::component(R::NEW);
+    call.state.contract.normalize(&component, &mut patch);
+    call.state.contract.judge(&component, &patch)?;
     judge(&call, &patch).await?;
     let read = call.write(actor, move |tx| record::update::<R>(tx, &Ref(reference), &precondition, &patch)).await?;
     let (_, version) = R::id_and_version(&read);

@@ -104,8 +104,12 @@ impl Pages {
         let mut tries = 0;
         let page = loop {
             let request = PageRequest { limit: PAGE, after: after.clone(), count: false, list: String::new() };
-            let work = self.work.clone();
-            let read = self.store.read_as(Class::LongRead, &self.client, move |conn| work(conn, &request));
+            let (work, rows) = (self.work.clone(), self.rows.clone());
+            let read = self.store.read_as(Class::LongRead, &self.client, move |conn| {
+                let mut page = work(conn, &request)?;
+                rows.name_references(conn, &mut page.items)?;
+                Ok(page)
+            });
             match read.await {
                 Err(Error::Unavailable(cause)) if tries + 1 < TRIES && after.is_some() => {
                     tracing::warn!(cause, "a page of a file has to wait");

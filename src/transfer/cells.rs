@@ -13,10 +13,12 @@ mod tests;
 use chrono::NaiveDate;
 use serde_json::{Number, Value};
 
+use super::amounts::digits;
 use super::columns::{Choice, Column, NAME_AND_CODE, SEPARATOR, Shape, split};
+use crate::normalize::{half_width, name_key};
 use crate::text::Language;
-pub use forms::{day, number_text};
-use forms::{is_percent, plain, truth};
+use forms::truth;
+pub use forms::{NoDay, day, error_value, is_percent, no_day, number_text, plain, ungrouped};
 pub use rows::{Cells, rows};
 
 /// What a cell holds.
@@ -61,11 +63,13 @@ fn is_dropped(letter: char) -> bool {
     letter.is_whitespace() || letter.is_control() || letter == '\u{feff}'
 }
 
-/// Whether a spreadsheet could take a text for a formula, once any `'` in front are gone. A tab or a line break in front
-/// counts by itself: a program that pastes the text splits the cell there.
+/// Whether a spreadsheet could take a text for a formula, or a reader for one that failed, once any `'` in front are gone. A tab
+/// or a line break in front counts by itself: a program that pastes the text splits the cell there.
 fn looks_like_formula(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
-    text.starts_with(['\t', '\r', '\n']) || text.trim_start_matches(is_dropped).starts_with(FORMULA_STARTS)
+    text.starts_with(['\t', '\r', '\n'])
+        || text.trim_start_matches(is_dropped).starts_with(FORMULA_STARTS)
+        || error_value(text).is_some()
 }
 
 /// A text that no spreadsheet takes for a formula: one `'` more in front of what could be one. [`restore`] takes it away
@@ -140,17 +144,14 @@ pub fn read(column: &Column, cell: &Cell) -> Option<Value> {
     let as_it_stands = || Value::String(text.clone());
     Some(match &column.shape {
         Shape::Text | Shape::Instant => as_it_stands(),
-        Shape::Code => Value::String(trimmed.to_owned()),
+        Shape::Code => Value::String(half_width(&text).into_owned()),
         Shape::Integer | Shape::Number => match cell {
             Cell::Number(number) => to_number(*number).unwrap_or_else(as_it_stands),
-            _ => number(trimmed, is_percent(column)).unwrap_or_else(as_it_stands),
+            _ => digits(column, None, trimmed).and_then(|digits| number(&digits)).unwrap_or_else(as_it_stands),
         },
-        Shape::Decimal => {
-            let digits = without_percent(trimmed, is_percent(column));
-            plain(digits).map_or_else(as_it_stands, |_| Value::String(forms::ungrouped(digits)))
-        }
+        Shape::Decimal => digits(column, None, trimmed).map_or_else(as_it_stands, Value::String),
         Shape::Date => day(trimmed).map_or_else(as_it_stands, |day| Value::String(day.to_string())),
-        Shape::Boolean => truth(trimmed).map_or_else(as_it_stands, Value::Bool),
+        Shape::Boolean => truth(&half_width(trimmed)).map_or_else(as_it_stands, Value::Bool),
         Shape::Choice(choices) => Value::String(value_of(choices, trimmed)),
         Shape::Choices(choices) => split(trimmed).map(|part| Value::String(value_of(choices, part))).collect(),
         Shape::Reference(_) | Shape::Named => Value::String(key(trimmed).to_owned()),
@@ -196,7 +197,8 @@ fn word_of(choices: &[Choice], value: &str, language: Language) -> String {
 }
 
 fn value_of(choices: &[Choice], word: &str) -> String {
-    let choice = choices.iter().find(|choice| choice.value.eq_ignore_ascii_case(word) || choice.zh == word);
+    let wanted = name_key(word);
+    let choice = choices.iter().find(|choice| name_key(&choice.value) == wanted || name_key(&choice.zh) == wanted);
     choice.map_or(word, |choice| &choice.value).to_owned()
 }
 
@@ -215,15 +217,7 @@ fn to_number(number: f64) -> Option<Value> {
     Some(value)
 }
 
-fn without_percent(text: &str, is_percent: bool) -> &str {
-    let stripped = if is_percent { text.strip_suffix(['%', '％']) } else { None };
-    stripped.map_or(text, str::trim_end)
-}
-
-fn number(text: &str, is_percent: bool) -> Option<Value> {
-    let text = without_percent(text, is_percent);
-    plain(text)?;
-    let digits = forms::ungrouped(text);
+fn number(digits: &str) -> Option<Value> {
     match digits.parse::<i64>() {
         Ok(whole) => Some(Value::from(whole)),
         Err(_) => to_number(digits.parse().ok()?),

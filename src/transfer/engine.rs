@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use super::columns::{self, Table};
 use super::fault::{ImportFault, Severity};
 use super::gather::{CodeHash, Gathered, hash_of, named_by};
-use super::names::Names;
+use super::names::{Names, has_number};
 use super::plan::{ImportLine, Outcome, Plan, Report, Tally};
 use super::row::Row;
 use super::words;
@@ -89,14 +89,17 @@ impl Work<'_, '_, '_> {
         let tables = columns::tables(self.tx.contract, form)?;
         let in_order = gathered.in_order(form.kind.path)?;
         let contract = self.tx.contract.clone();
-        let component = form.new;
+        let (component, of_form) = (form.new, &tables);
         std::thread::scope(|scope| {
             let (sender, judged) = sync_channel(2 * TOGETHER);
             // Ahead of the writing: most records are good, and need no more than to be read and found so.
             scope.spawn(move || {
                 for row in in_order {
-                    let row =
-                        row.and_then(|row| Ok(Judged { is_good: contract.is_good(component, &row.document)?, row }));
+                    let row = row.and_then(|row| {
+                        let is_good =
+                            contract.is_good(component, &row.document)? && !has_number(of_form, &row.document);
+                        Ok(Judged { is_good, row })
+                    });
                     // Who takes them has stopped, and says why himself.
                     if sender.send(row).is_err() {
                         return;
@@ -225,7 +228,9 @@ impl Work<'_, '_, '_> {
             let mut fault = row.fault(&gathered.layouts, fault);
             let is_echo = fault.code == "unknown_reference"
                 && fault.value.as_ref().is_some_and(|named| self.failed.contains(&hash_of(named)));
-            if !is_echo {
+            // A cell that could not be read is missing for that reason, which was reported.
+            let is_unread = fault.code == "required" && gathered.is_unread(&row.path, &row.code, &fault.pointer);
+            if !is_echo && !is_unread {
                 words::reword(tables, &mut fault);
                 self.names.suggest(self.tx.conn, tables, &mut fault)?;
                 self.tally.fault(fault)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::fault::ImportFault;
 use super::format::Format;
 use super::gather::{Gathered, until_full};
-use super::read::read;
+use super::read::{ReadOptions, read};
 use super::row::{Layout, Row, Sink};
 use crate::contract::Contract;
 use crate::error::Result;
@@ -28,7 +28,9 @@ pub fn open(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
             let entries = std::fs::read_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
             for entry in entries {
                 let file = entry.map_err(|e| format!("{}: {e}", path.display()))?.path();
-                if file.is_file() && format_of(&file).is_some() {
+                // Of a directory's texts most are no tables.
+                let is_text = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt"));
+                if file.is_file() && !is_text && format_of(&file).is_some() {
                     files.push(file);
                 }
             }
@@ -54,12 +56,12 @@ fn format_of(path: &Path) -> Option<Format> {
 }
 
 /// Reads all of them; each place is told with the name of its file.
-pub fn gather(sources: &mut [Source], resource: Option<&str>, contract: &Contract) -> Result<Gathered> {
+pub fn gather(sources: &mut [Source], options: ReadOptions<'_>, contract: &Contract) -> Result<Gathered> {
     let mut gathered = Gathered::new()?;
     for Source { name, file, format } in sources {
         let before = u32::try_from(gathered.layouts.len()).unwrap_or(u32::MAX);
         let mut named = Named { name, before, gathered: &mut gathered };
-        until_full(read(file, *format, resource, contract, &mut named))?;
+        until_full(read(file, *format, options, contract, &mut named))?;
     }
     Ok(gathered)
 }

@@ -44,10 +44,13 @@ impl Format {
         let extension = file_name.and_then(|name| name.rsplit_once('.')).map(|(_, extension)| extension);
         by_type.or_else(|| match extension.unwrap_or_default().to_ascii_lowercase().as_str() {
             "xlsx" | "xlsm" | "xls" => Some(Format::Xlsx),
-            "csv" | "tsv" => Some(Format::Csv),
+            // Excel saves tables as "Unicode text" in UTF-16 under this name.
+            "csv" | "tsv" | "txt" => Some(Format::Csv),
             "yaml" | "yml" => Some(Format::Yaml),
             "json" => Some(Format::Json),
             "ndjson" | "jsonl" => Some(Format::Ndjson),
+            // A text of no other kind is a table.
+            _ if essence.eq_ignore_ascii_case("text/plain") => Some(Format::Csv),
             _ => None,
         })
     }

@@ -1,8 +1,8 @@
 //! What was read of a file, put on disk by resource, until it is written into the database in the order that references
 //! ask for. In memory stays what is needed to know one record from another: some bytes a record.
 
-use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use indexmap::IndexMap;
@@ -14,6 +14,7 @@ use super::row::{Layout, Row, Sink};
 use crate::access::redaction;
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
+use crate::normalize::name_key;
 use crate::resources::{self, Form};
 use crate::spool::{Items, Spool};
 
@@ -37,6 +38,8 @@ pub struct Gathered {
     pub faults: Spool<ImportFault>,
     records: HashMap<&'static str, Records>,
     forms: HashMap<&'static str, Form>,
+    /// Fields whose cells are faults already, as [`field_hash`] names them.
+    unread: HashSet<u64>,
     /// How many records there are, faulty ones among them.
     pub count: usize,
 }
@@ -64,12 +67,18 @@ struct Records {
 impl Gathered {
     pub fn new() -> Result<Gathered> {
         let forms = resources::forms().into_iter().map(|form| (form.kind.path, form)).collect();
-        Ok(Gathered { layouts: Vec::new(), faults: Spool::new()?, records: HashMap::new(), forms, count: 0 })
+        let (layouts, records, unread) = (Vec::new(), HashMap::new(), HashSet::new());
+        Ok(Gathered { layouts, faults: Spool::new()?, records, forms, unread, count: 0 })
     }
 
-    /// The codes that the file's records of a kind have under a name.
+    /// The codes that the file's records of a kind have under a name, as [`name_key`] compares names.
     pub fn named(&self, path: &str, name: &str) -> &[String] {
-        self.records.get(path).and_then(|records| records.names.get(name)).map_or(&[], Vec::as_slice)
+        self.records.get(path).and_then(|records| records.names.get(&name_key(name))).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a field of a record has a cell that could not be read, which was reported.
+    pub fn is_unread(&self, path: &str, code: &str, pointer: &str) -> bool {
+        self.unread.contains(&field_hash(path, code, pointer))
     }
 
     /// Whether the file has records of a kind.
@@ -163,8 +172,9 @@ impl Sink for Gathered {
         }
         if records.names.len() < NAMES_MAX {
             for name in names_of(&row.document) {
-                let codes = records.names.entry(name.to_owned()).or_default();
-                if codes.len() < SAME_NAME_MAX {
+                let codes = records.names.entry(name_key(name)).or_default();
+                // A record whose names in both languages are one is still one record.
+                if codes.len() < SAME_NAME_MAX && codes.last() != Some(&row.code) {
                     codes.push(row.code.clone());
                 }
             }
@@ -180,9 +190,22 @@ impl Sink for Gathered {
         if self.faults.len() >= FAULTS_READ {
             return Err(Problem::new(422, TOO_MANY_FAULTS, msg!("问题过多", "There are too many faults")).into());
         }
+        if let (Severity::Error, Some(path), Some(code)) = (fault.severity, &fault.resource, &fault.record) {
+            let field = fault.pointer.get(1..).unwrap_or_default().split('/').next().unwrap_or_default();
+            // What lacks one language of a text lacks the text.
+            for pointer in [fault.pointer.as_str(), &format!("/{field}")] {
+                self.unread.insert(field_hash(path, code, pointer));
+            }
+        }
         self.faults.push(&fault)?;
         Ok(())
     }
+}
+
+fn field_hash(path: &str, code: &str, pointer: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (path, code, pointer).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Reads into what is gathered; a file with too many faults is read no further.

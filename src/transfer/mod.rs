@@ -6,6 +6,7 @@
 //!
 //! Beside them, what goes out in forms that other programs read: [`calendar`] feeds and the [`iati`] file.
 
+mod amounts;
 pub mod calendar;
 pub mod cells;
 pub mod columns;

@@ -14,6 +14,7 @@ use crate::db::reference::Kind;
 use crate::db::types::Ref;
 use crate::error::{Fault, Result};
 use crate::msg;
+use crate::normalize::{name_key, spelled};
 
 /// How alike two texts must be, from 0 to 1, for one to be taken for the other's slip.
 const ALIKE: f64 = 0.5;
@@ -26,7 +27,9 @@ pub struct Names(HashMap<&'static str, OfKind>);
 
 #[derive(Default)]
 struct OfKind {
+    /// Codes by the [`name_key`] of the names.
     by_name: HashMap<String, Vec<String>>,
+    names: Vec<String>,
     codes: Vec<String>,
 }
 
@@ -35,16 +38,18 @@ impl Names {
         if !self.0.contains_key(kind.name) {
             let mut found = OfKind::default();
             let mut after = 0;
-            while found.codes.len() < NAMES_MAX {
+            while found.names.len() < 2 * NAMES_MAX {
                 let ids = (kind.ids_after)(conn, after, PAGE)?;
                 let Some(last) = ids.last() else { break };
                 after = *last;
                 for reference in (kind.references)(conn, &ids)? {
                     let key = reference.key().0;
                     for name in crate::text::Text::all(Some(&reference.name)) {
-                        found.by_name.entry(name.to_owned()).or_default().push(key.clone());
+                        found.by_name.entry(name_key(name)).or_default().push(key.clone());
+                        found.names.push(name.to_owned());
                     }
-                    found.codes.push(key);
+                    // A record without a code is named by none in a file.
+                    found.codes.extend(reference.code);
                 }
             }
             self.0.insert(kind.name, found);
@@ -62,11 +67,12 @@ impl Names {
     ) -> Result<Vec<Fault>> {
         let mut faults = Vec::new();
         each(tables, document, &mut |pointer, kind, text| {
-            if Ref(text.clone()).is_shaped() {
+            if Ref(text.clone()).is_shaped() && !is_number(text) {
                 return Ok(());
             }
             match self.codes(conn, gathered, kind, text)?.as_slice() {
                 [code] => code.clone_into(text),
+                [] if is_number(text) => faults.push(by_number(pointer, kind, text)),
                 [] => faults.push(unknown(pointer, kind, text)),
                 several => faults.push(ambiguous(pointer, text, several)),
             }
@@ -97,7 +103,7 @@ impl Names {
 
     fn codes(&mut self, conn: &mut Conn, gathered: &Gathered, kind: &'static Kind, name: &str) -> Result<Vec<String>> {
         let mut codes: Vec<String> = gathered.named(kind.path, name).to_vec();
-        let there = self.of(conn, kind)?.by_name.get(name);
+        let there = self.of(conn, kind)?.by_name.get(&name_key(name));
         codes.extend(there.into_iter().flatten().cloned());
         codes.sort_unstable();
         codes.dedup();
@@ -111,7 +117,7 @@ impl Names {
         let (zh, en) = match (&column.shape, fault.code.as_str()) {
             (Shape::Reference(kind) | Shape::References(kind), "unknown_reference") => {
                 let known = self.of(conn, kind)?;
-                let names = known.by_name.keys().map(String::as_str);
+                let names = known.names.iter().map(String::as_str);
                 let meant = nearest(&value, names.chain(known.codes.iter().map(String::as_str)));
                 (meant.clone(), meant)
             }
@@ -131,6 +137,29 @@ impl Names {
         }
         Ok(())
     }
+}
+
+/// Whether a record refers to another by a number. In a file that is no id: a spreadsheet's row numbers look the same.
+pub fn has_number(tables: &[Table], document: &Value) -> bool {
+    let is_number = |value: &Value| value.as_str().is_some_and(is_number);
+    let has = |column: &Column, holder: &Value| {
+        matches!(column.shape, Shape::Reference(_) | Shape::References(_))
+            && match holder.pointer(&column.pointer) {
+                Some(Value::Array(several)) => several.iter().any(is_number),
+                one => one.is_some_and(is_number),
+            }
+    };
+    tables.iter().any(|table| match &table.list {
+        None => table.columns.iter().any(|column| has(column, document)),
+        Some(list) => {
+            let mut items = document[list].as_array().into_iter().flatten();
+            items.any(|item| table.columns.iter().any(|column| has(column, item)))
+        }
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The text that is most like another, where one is like it at all.
@@ -204,12 +233,22 @@ pub fn column_of<'a>(tables: &'a [Table], pointer: &str) -> Option<&'a Column> {
 }
 
 fn unknown(pointer: String, kind: &Kind, text: &str) -> Fault {
-    let kind = kind.name;
+    let (kind, text) = (kind.name, spelled(text));
     let message = msg!("没有 {kind} “{text}”。", "names no {kind}: \"{text}\"");
     Fault { pointer, code: "unknown_reference", message }
 }
 
+fn by_number(pointer: String, kind: &Kind, text: &str) -> Fault {
+    let kind = kind.name;
+    let message = msg!(
+        "没有 {kind} “{text}”：文件中引用记录须写代码或名称，不能写编号或序号。",
+        "names no {kind}: \"{text}\"; a file refers to records by code or name, not by number"
+    );
+    Fault { pointer, code: "reference_by_number", message }
+}
+
 fn ambiguous(pointer: String, text: &str, codes: &[String]) -> Fault {
+    let text = spelled(text);
     let codes = codes.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
     let message =
         msg!("“{text}”指多条记录，请填写代码：{codes}。", "names several records: \"{text}\"; give the code: {codes}");

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::fault::{ImportFault, Severity, bilingual};
 use crate::error::{Fault, Result};
+use crate::normalize::spelled;
 use crate::text::without_nul;
 
 /// One record of a file.
@@ -109,7 +110,7 @@ impl Row {
 fn shown(value: &Value) -> Option<String> {
     let text = match value {
         Value::Null => return None,
-        Value::String(text) => without_nul(text),
+        Value::String(text) => spelled(&without_nul(text)),
         other => other.to_string(),
     };
     Some(if text.chars().count() > 200 { text.chars().take(199).chain(['…']).collect() } else { text })

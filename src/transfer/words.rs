@@ -1,6 +1,8 @@
 //! Faults in the words of people who fill in tables: headers instead of fields, the words of drop-down lists instead of
 //! values, and what to write instead of a pattern.
 
+mod numbers;
+
 use super::columns::{Choice, Column, Shape, Table};
 use super::fault::{ImportFault, bilingual};
 use super::names::column_of;
@@ -26,16 +28,14 @@ fn of_column(column: &Column, fault: &ImportFault) -> Option<crate::text::Msg> {
         ("required", _) if fault.message.en.as_deref() == Some("is required") => {
             msg!("“{zh}”为必填项。", "is required: \"{en}\"")
         }
-        ("type" | "format", Shape::Date) => {
-            msg!("“{zh}”须为日期，如 2026-09-30。", "\"{en}\" must be a day, as 2026-09-30")
+        ("type" | "format", Shape::Date) => numbers::of_day(column, fault.value.as_deref()),
+        ("type" | "pattern", Shape::Integer | Shape::Number | Shape::Decimal) => {
+            numbers::of_number(column, fault.value.as_deref())
         }
-        ("type", Shape::Integer) => msg!("“{zh}”须为整数。", "\"{en}\" must be a whole number"),
-        ("type", Shape::Number) => msg!("“{zh}”须为数字。", "\"{en}\" must be a number"),
-        ("type" | "pattern", Shape::Decimal) => {
-            msg!(
-                "“{zh}”须为数字，不带单位和千位分隔符。",
-                "\"{en}\" must be a plain number, without unit or separators"
-            )
+        ("too_small" | "too_large", Shape::Integer | Shape::Number) => {
+            let value = fault.value.as_deref().unwrap_or_default();
+            let (limit_zh, limit_en) = (fault.message.zh.trim_end_matches('。'), fault.message.en.as_deref()?);
+            msg!("“{zh}”{limit_zh}，现为 {value}。", "\"{en}\" {limit_en}, not {value}")
         }
         ("type", Shape::Boolean) => msg!("“{zh}”须为“是”或“否”。", "\"{en}\" must be true or false"),
         ("pattern", Shape::Code) => msg!(
@@ -135,7 +135,7 @@ mod tests {
             reword(&tables, &mut fault);
             fault.message.zh
         };
-        assert_eq!(said("/due_on", "format"), "“到期日”须为日期，如 2026-09-30。");
+        assert_eq!(said("/due_on", "format"), "“到期日”须为日期，如 2026-09-30；“某县”不是。");
         assert_eq!(said("/title", "required"), "“名称”为必填项。");
         assert_eq!(said("/agreement", "unknown_reference"), "没有协议“某县”。");
         assert_eq!(said("/responsible/0", "unknown_reference"), "没有单位“某县”。");

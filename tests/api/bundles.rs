@@ -136,7 +136,7 @@ impl Choices<'_> {
 }
 
 /// A record of every kind and in every state that traps an import, with what the choices make of it.
-async fn fill(client: &Client, bytes: &[u8]) {
+pub async fn fill(client: &Client, bytes: &[u8]) {
     let mut c = Choices(bytes.iter());
     let key = |made: &Value| match made["code"].as_str() {
         Some(code) => code.to_owned(),

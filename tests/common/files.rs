@@ -11,6 +11,7 @@ use pairing_tracker::transfer::fault::ImportFault;
 use pairing_tracker::transfer::files::{self, Source};
 use pairing_tracker::transfer::format::Format;
 use pairing_tracker::transfer::plan::{ImportLine, Outcome, Report};
+use pairing_tracker::transfer::read::ReadOptions;
 use pairing_tracker::transfer::{Import, Refusal};
 
 use super::{CONTRACT, Database};
@@ -40,15 +41,47 @@ impl Report for Told {
 
 /// A file of this name and text.
 pub fn source(name: &str, text: &str) -> Source {
+    source_of(name, text.as_bytes())
+}
+
+/// A file of this name and content.
+pub fn source_of(name: &str, content: &[u8]) -> Source {
     let mut file = tempfile::tempfile().expect("a temporary file");
-    file.write_all(text.as_bytes()).expect("it can be written");
-    let format = Format::of("", Some(name), &[]).expect("the name tells the format");
+    file.write_all(content).expect("it can be written");
+    let format = Format::of("", Some(name), content).expect("the name tells the format");
     Source { name: name.to_owned(), file, format }
+}
+
+/// Plans or applies files as the operator, and what was reported of them. Nothing is written where there is an error.
+pub fn bring_with(
+    database: &Database,
+    sources: &mut [Source],
+    resource: Option<&str>,
+    ignore_unknown_columns: bool,
+    apply: bool,
+) -> Told {
+    let reading = ReadOptions { resource, ignore_unknown_columns };
+    let mut gathered = files::gather(sources, reading, &CONTRACT).expect("it can be read");
+    let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
+    let options = Options { mode: Mode::Upsert, prune: Vec::new() };
+    let import = Import { actor: &actor, request_id: "files", contract: &CONTRACT, today, options: &options };
+    let (mut conn, mut told) = (database.connect(), Told::default());
+    let done = db::in_transaction(&mut conn, |conn| {
+        if apply {
+            import.apply(conn, &mut gathered, None, &mut told).map(Verdict::Keep)
+        } else {
+            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut told)?))
+        }
+    });
+    if let Err(refusal @ (Refusal::Stale(_) | Refusal::Failed(_))) = done {
+        panic!("{refusal:?}");
+    }
+    told
 }
 
 /// Plans or applies bundles as the operator, on the first day of 2026: what became of each record, or every fault.
 pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result<Vec<ImportLine>, Vec<ImportFault>> {
-    let mut gathered = files::gather(sources, None, &CONTRACT).expect("it can be read");
+    let mut gathered = files::gather(sources, ReadOptions::default(), &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
     let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today, options: &options };

@@ -1,6 +1,7 @@
--- An import may restore deleted records, and reports how many it restored.
+-- An import may restore deleted records, and reports how many it restored; it may leave columns out that are not understood.
 ALTER TABLE imports ADD COLUMN restore BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE imports ADD COLUMN restores BIGINT CHECK (restores >= 0);
+ALTER TABLE imports ADD COLUMN ignore_unknown_columns BOOLEAN NOT NULL DEFAULT FALSE;
 UPDATE imports SET restores = 0 WHERE creates IS NOT NULL;
 ALTER TABLE import_lines DROP CONSTRAINT import_lines_outcome_check;
 ALTER TABLE import_lines ADD CONSTRAINT import_lines_outcome_check

@@ -14,5 +14,6 @@ INSERT INTO import_lines_old SELECT import_id, position, resource, code, outcome
 DROP TABLE import_lines;
 ALTER TABLE import_lines_old RENAME TO import_lines;
 CREATE INDEX import_lines_outcome ON import_lines (import_id, outcome, position);
+ALTER TABLE imports DROP COLUMN ignore_unknown_columns;
 ALTER TABLE imports DROP COLUMN restores;
 ALTER TABLE imports DROP COLUMN restore;

@@ -49,11 +49,16 @@ pub fn migrate(conn: &mut Conn) -> Result<usize> {
 
 fn run_pending(conn: &mut Conn) -> Result<usize> {
     refuse_newer(conn)?;
-    match conn {
+    let done = match conn {
         Conn::Sqlite(conn) => conn.run_pending_migrations(SQLITE_MIGRATIONS).map(|done| done.len()),
         Conn::Postgres(conn) => conn.run_pending_migrations(POSTGRES_MIGRATIONS).map(|done| done.len()),
     }
-    .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))
+    .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))?;
+    // Of a database that an older version filled: its texts are indexed as that version did.
+    if done > 0 {
+        super::fold_search_texts(conn, crate::db::search::spaced)?;
+    }
+    Ok(done)
 }
 
 /// The migrations that the database lacks, by name.

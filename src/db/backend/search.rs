@@ -71,6 +71,46 @@ pub fn add_search_texts(conn: &mut Conn, kind: &str, number: i64, texts: &[(i64,
     }
 }
 
+/// Indexes texts again that were indexed before full-width letters and digits were folded; gives their number. The new
+/// form of an indexed text follows from the old one.
+pub fn fold_search_texts(conn: &mut Conn, fold: impl Fn(&str) -> String) -> QueryResult<usize> {
+    #[derive(QueryableByName)]
+    struct Indexed {
+        #[diesel(sql_type = Text)]
+        entity: String,
+        #[diesel(sql_type = BigInt)]
+        record_id: i64,
+        #[diesel(sql_type = Text)]
+        body: String,
+    }
+    let (find, replace) = match conn {
+        Conn::Sqlite(_) => (
+            "SELECT entity, rowid AS record_id, body FROM search_texts WHERE body GLOB '*[\u{ff01}-\u{ff5e}]*' LIMIT 1000",
+            // A full-text table finds a row quickly by its rowid alone.
+            "UPDATE search_texts SET body = ? WHERE ? IS NOT NULL AND rowid = ?",
+        ),
+        Conn::Postgres(_) => (
+            "SELECT entity, record_id, body FROM search_texts WHERE body ~ '[\u{ff01}-\u{ff5e}]' LIMIT 1000",
+            "UPDATE search_texts SET body = $1 WHERE entity = $2 AND record_id = $3",
+        ),
+    };
+    let mut count = 0;
+    loop {
+        let found: Vec<Indexed> = diesel::sql_query(find).load(conn)?;
+        if found.is_empty() {
+            return Ok(count);
+        }
+        for Indexed { entity, record_id, body } in found {
+            diesel::sql_query(replace)
+                .bind::<Text, _>(fold(&body))
+                .bind::<Text, _>(entity)
+                .bind::<BigInt, _>(record_id)
+                .execute(conn)?;
+            count += 1;
+        }
+    }
+}
+
 fn search_rowid(number: i64, id: i64) -> i64 {
     id * 64 + number
 }

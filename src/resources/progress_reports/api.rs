@@ -254,7 +254,8 @@ async fn approve(call: Call, payload: Payload, reference: Path<String>) -> Resul
 #[post("/progress-reports/{ref}/return")]
 async fn send_back(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     call.writer()?;
-    let body = call.json(payload, &["application/json"]).await?;
+    let mut body = call.json(payload, &["application/json"]).await?;
+    call.state.contract.normalize("NewReturn", &mut body);
     call.state.contract.judge("NewReturn", &body)?;
     let NewReturn { note } = serde_json::from_value(body)?;
     if note.trim().is_empty() {

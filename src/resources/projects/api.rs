@@ -1,7 +1,7 @@
 //! What clients see of projects.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
@@ -114,7 +114,7 @@ pub struct NewProject {
     #[serde(default)]
     pub description: Option<Text>,
     /// The fields that it is in; their percents sum to 100, where there are any.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "shares_of_hundred")]
     #[schema(max_items = 100)]
     pub sectors: Vec<NewSectorShare>,
     /// Who does what in it.
@@ -171,6 +171,13 @@ impl NewSectorShare {
     pub fn hundredths(&self) -> i64 {
         super::hundredths(self.percent)
     }
+
+    /// The share in thousandths of a percent.
+    fn thousandths(&self) -> i64 {
+        #[expect(clippy::cast_possible_truncation, reason = "0 to 100 by the schema, rounded")]
+        let thousandths = (self.percent * 1_000.0).round() as i64;
+        thousandths
+    }
 }
 
 /// An organization to take into a project.
@@ -200,15 +207,36 @@ fn shares(new: &NewProject) -> Result<(), ValidationError> {
     if new.sectors.is_empty() || sum == 10_000 {
         return Ok(());
     }
-    let (whole, rest) = (sum / 100, sum % 100);
+    let sum: i64 = new.sectors.iter().map(NewSectorShare::thousandths).sum();
+    let (whole, rest) = (sum / 1_000, sum % 1_000);
+    let rest = if rest % 10 == 0 { format!("{:02}", rest / 10) } else { format!("{rest:03}") };
     Err(rules::broken(
         "/sectors",
         "sum",
-        msg!(
-            "各领域占比之和须为 100，现为 {whole}.{rest:02}。",
-            "must have percents that sum to 100, not {whole}.{rest:02}"
-        ),
+        msg!("各领域占比之和须为 100，现为 {whole}.{rest}。", "must have percents that sum to 100, not {whole}.{rest}"),
     ))
+}
+
+/// Shares that sum to 100 in thousandths of a percent, in hundredths that do so, too: what rounding leaves over goes to the
+/// shares that it cut most (33.333, 33.333 and 33.334 are stored as 33.33, 33.33 and 33.34).
+fn shares_of_hundred<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<NewSectorShare>, D::Error> {
+    let mut shares = Vec::<NewSectorShare>::deserialize(deserializer)?;
+    let sum = |one: fn(&NewSectorShare) -> i64| shares.iter().map(one).sum::<i64>();
+    if sum(NewSectorShare::thousandths) != 100_000 || sum(NewSectorShare::hundredths) == 10_000 {
+        return Ok(shares);
+    }
+    let cut: Vec<i64> = shares.iter().map(|share| share.thousandths() % 10).collect();
+    let mut hundredths: Vec<i64> = shares.iter().map(|share| share.thousandths() / 10).collect();
+    let mut by_cut: Vec<usize> = (0..shares.len()).collect();
+    by_cut.sort_by_key(|index| std::cmp::Reverse(cut[*index]));
+    let left = 10_000 - hundredths.iter().sum::<i64>();
+    for index in by_cut.into_iter().take(usize::try_from(left).unwrap_or_default()) {
+        hundredths[index] += 1;
+    }
+    for (share, hundredths) in shares.iter_mut().zip(hundredths) {
+        share.percent = super::percent(hundredths);
+    }
+    Ok(shares)
 }
 
 /// What a list of projects can be narrowed by.

@@ -77,3 +77,10 @@ pub fn hundredths(percent: f64) -> i64 {
     let hundredths = (percent * 100.0).round() as i64;
     hundredths
 }
+
+/// Hundredths of a percent in percent.
+pub fn percent(hundredths: i64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
+    let percent = hundredths as f64 / 100.0;
+    percent
+}

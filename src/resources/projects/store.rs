@@ -124,7 +124,7 @@ impl Resource for Projects {
         let mut sectors_of: HashMap<i64, Vec<SectorShare>> = HashMap::new();
         for (project, sector, share) in shares {
             let sector = references.get(&sectors::KIND, sector);
-            sectors_of.entry(project).or_default().push(SectorShare { sector, percent: percent(share) });
+            sectors_of.entry(project).or_default().push(SectorShare { sector, percent: super::percent(share) });
         }
         let mut organizations_of: HashMap<i64, Vec<ProjectOrganization>> = HashMap::new();
         for (project, organization, role) in involved {
@@ -272,13 +272,6 @@ fn carry_agreement(conn: &mut Conn, project: i64, agreement: Option<i64>) -> Res
         .set(milestones::agreement_id.eq(agreement))
         .execute(conn)?;
     Ok(())
-}
-
-/// Hundredths of a percent in percent.
-fn percent(hundredths: i64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
-    let percent = hundredths as f64 / 100.0;
-    percent
 }
 
 /// The sectors of projects with their shares in hundredths of a percent: project, sector, share.

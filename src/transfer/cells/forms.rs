@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use crate::normalize::half_width;
 use crate::transfer::columns::Column;
 
 /// A cell's number as text, as a spreadsheet shows it: with 15 significant digits at most, so that a computed
@@ -12,25 +13,59 @@ pub fn number_text(number: f64) -> String {
     format!("{}", if rounded == 0.0 { 0.0 } else { rounded })
 }
 
-/// A day in one of the forms that people use: `2022-04-11`, `2022/4/11`, `2022.4.11`, `2022年4月11日`, `20220411`; a
-/// midnight behind it says no more.
+/// A day in one of the forms that people use: `2022-04-11`, `2022/4/11`, `2022.4.11`, `2022年4月11日`, `20220411`, also in
+/// full width and with blanks; a midnight behind it says no more.
 pub fn day(text: &str) -> Option<NaiveDate> {
+    let text = half_width(text);
     let day = match text.split_once([' ', 'T']) {
         Some((day, "00:00" | "0:00" | "00:00:00" | "0:00:00")) => day,
-        Some(_) => return None,
-        None => text,
+        _ => &*text,
     };
-    if day.len() == 8 && day.bytes().all(|byte| byte.is_ascii_digit()) {
-        return of_parts(&day[..4], &day[4..6], &day[6..]);
+    // Blanks stand beside separators alone.
+    let parts: Vec<&str> = day.split(['年', '月', '日', '号', '-', '/', '.']).map(str::trim).collect();
+    let separators: String = day.chars().filter(|letter| !letter.is_ascii_digit() && *letter != ' ').collect();
+    match (parts.as_slice(), separators.as_str()) {
+        ([whole], "") if whole.len() == 8 && whole.is_ascii() => of_parts(&whole[..4], &whole[4..6], &whole[6..]),
+        ([year, month, day], "--" | "//" | ".." | "年月") => of_parts(year, month, day),
+        ([year, month, day, ""], "年月日" | "年月号") => of_parts(year, month, day),
+        _ => None,
     }
-    if let Some((year, rest)) = day.split_once('年') {
-        let (month, day) = rest.strip_suffix(['日', '号'])?.split_once('月')?;
-        return of_parts(year.trim(), month.trim(), day.trim());
+}
+
+/// Why a text is no day, where that can be said: what [`day`] refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoDay {
+    /// `2022.3`, `2022年3月`, `3月底`: no day of the month.
+    Imprecise,
+    /// `22/3/31`: in which century?
+    ShortYear,
+    /// `44651`: a day as a spreadsheet counts it.
+    Serial,
+}
+
+/// Why a text is no day.
+pub fn no_day(text: &str) -> Option<NoDay> {
+    let text = half_width(text);
+    let is_number = |part: &str, least, most| {
+        (least..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let vague = ["底", "初", "旬", "末", "季度", "上半年", "下半年", "左右", "前", "年内", "中"];
+    let parts: Vec<&str> =
+        text.split(['年', '月', '日', '号', '-', '/', '.']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        [serial] if is_number(serial, 5, 5) => Some(NoDay::Serial),
+        [year] if is_number(year, 4, 4) => Some(NoDay::Imprecise),
+        [year, month] if is_number(year, 4, 4) && is_number(month, 1, 2) => Some(NoDay::Imprecise),
+        [month, day] if text.contains('月') && is_number(month, 1, 2) && is_number(day, 1, 2) => {
+            Some(NoDay::Imprecise)
+        }
+        [year, month, day] if is_number(year, 2, 2) && is_number(month, 1, 2) && is_number(day, 1, 2) => {
+            Some(NoDay::ShortYear)
+        }
+        _ if vague.iter().any(|word| text.contains(word)) && text.contains(['年', '月']) => Some(NoDay::Imprecise),
+        _ if text.ends_with('月') => Some(NoDay::Imprecise),
+        _ => None,
     }
-    let separator = ['-', '/', '.'].into_iter().find(|separator| day.contains(*separator))?;
-    let mut parts = day.split(separator);
-    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() { None } else { of_parts(year, month, day) }
 }
 
 fn of_parts(year: &str, month: &str, day: &str) -> Option<NaiveDate> {
@@ -77,23 +112,45 @@ pub fn plain(text: &str) -> Option<(bool, String, String)> {
 
 /// A number's text in ASCII, and without separators of thousands where they stand as such: `1,234,567.8`.
 pub fn ungrouped(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|letter| match letter {
-            '０'..='９' => char::from_u32(u32::from(letter) - u32::from('０') + u32::from('0')).unwrap_or(letter),
-            '．' => '.',
-            '，' => ',',
-            '－' => '-',
-            other => other,
-        })
-        .collect();
-    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let text = half_width(text);
+    let (whole, fraction) = text.split_once('.').map_or((&*text, None), |(whole, rest)| (whole, Some(rest)));
     let mut groups = whole.strip_prefix('-').unwrap_or(whole).split(',');
     let first = groups.next().unwrap_or_default();
     let rest: Vec<&str> = groups.collect();
     if rest.is_empty() || !(1..=3).contains(&first.len()) || rest.iter().any(|group| group.len() != 3) {
-        return text;
+        return text.into_owned();
     }
     let whole = whole.replace(',', "");
-    fraction.map_or(whole.clone(), |fraction| format!("{whole}.{fraction}"))
+    match fraction {
+        Some(fraction) => format!("{whole}.{fraction}"),
+        None => whole,
+    }
+}
+
+/// The error that a cell's text is, as spreadsheets write them.
+pub fn error_value(text: &str) -> Option<&str> {
+    const ERRORS: [&str; 14] = [
+        "#N/A",
+        "#REF!",
+        "#DIV/0!",
+        "#VALUE!",
+        "#NAME?",
+        "#NUM!",
+        "#NULL!",
+        "#SPILL!",
+        "#CALC!",
+        "#FIELD!",
+        "#BLOCKED!",
+        "#CONNECT!",
+        "#GETTING_DATA",
+        "#UNKNOWN!",
+    ];
+    let text = text.trim();
+    let is_of_libre_office = || {
+        text.strip_prefix("Err:").is_some_and(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    // A column that is too narrow for its number.
+    let is_too_narrow = || text.len() > 2 && text.bytes().all(|byte| byte == b'#');
+    (ERRORS.iter().any(|error| error.eq_ignore_ascii_case(text)) || is_of_libre_office() || is_too_narrow())
+        .then_some(text)
 }

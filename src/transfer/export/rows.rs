@@ -4,14 +4,15 @@ use std::io::{Seek, Write};
 
 use serde_json::Value;
 
+use super::bundle;
 use crate::access::Sight;
 use crate::contract::Contract;
 use crate::db::reference::Kind;
-use crate::db::stand_in;
 use crate::db::types::Instant;
+use crate::db::{Conn, stand_in};
 use crate::error::{Error, Result};
 use crate::http::format::Format;
-use crate::resources;
+use crate::resources::{self, Form};
 use crate::text::Language;
 use crate::transfer::cells;
 use crate::transfer::columns::{self, Column, Table};
@@ -29,7 +30,7 @@ pub struct Rows {
 
 enum Shape {
     /// Records: their table, and those of their lists of objects.
-    Records(&'static Kind, Vec<Table>),
+    Records(Box<Form>, Vec<Table>),
     /// Anything else, by the name of its component.
     Items(String, Vec<Column>),
 }
@@ -52,7 +53,7 @@ impl Rows {
             Some(form) => {
                 let mut tables = columns::tables(contract, &form)?;
                 columns::leave_out_private(&mut tables, form.kind, sight);
-                Shape::Records(form.kind, tables)
+                Shape::Records(Box::new(form), tables)
             }
             None => Shape::Items(component.to_owned(), columns::of_component(contract, component)?),
         };
@@ -71,6 +72,14 @@ impl Rows {
         let mut head = BYTE_ORDER_MARK.to_vec();
         head.extend(csv(|csv| csv.write_record(header))?);
         Ok(head)
+    }
+
+    /// Gives references to records without a code the codes that stand in for these: a file names no record by its id.
+    pub fn name_references(&self, conn: &mut Conn, items: &mut [Value]) -> Result<()> {
+        match &self.shape {
+            Shape::Records(form, _) => bundle::name_references(conn, form, items),
+            Shape::Items(..) => Ok(()),
+        }
     }
 
     /// Items as lines of NDJSON or CSV.
@@ -119,8 +128,8 @@ impl Rows {
 
     /// The item with the code that stands in for its own where it has none: a row has to say which record it is.
     fn named(&self, mut item: Value) -> Value {
-        if let Shape::Records(kind, _) = &self.shape {
-            name(kind, &mut item);
+        if let Shape::Records(form, _) = &self.shape {
+            name(form.kind, &mut item);
         }
         item
     }

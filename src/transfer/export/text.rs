@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::contract::Contract;
     use crate::transfer::format::Format as Read;
-    use crate::transfer::read::read;
+    use crate::transfer::read::{ReadOptions, read};
     use crate::transfer::row::{Layout, Row, Sink};
 
     /// The records that a reader tells.
@@ -137,7 +137,7 @@ mod tests {
         text.end().unwrap();
         let contract = Contract::new(json!({ "paths": {}, "components": { "schemas": {} } }));
         let mut told = Told::default();
-        read(&mut std::io::Cursor::new(bytes), Read::Yaml, None, &contract, &mut told).unwrap();
+        read(&mut std::io::Cursor::new(bytes), Read::Yaml, ReadOptions::default(), &contract, &mut told).unwrap();
         told.0
     }
 

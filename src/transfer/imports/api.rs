@@ -56,8 +56,8 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
         .ok_or_else(|| {
             Problem::new(415, "unsupported_media_type", msg!("无法识别文件格式", "The file's format is not recognized"))
                 .detail(msg!(
-                    "支持 .xlsx、.csv、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
-                    "Give a .xlsx, .csv, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
+                    "支持 .xlsx、.csv、.txt、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
+                    "Give a .xlsx, .csv, .txt, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
                 ))
         })?;
     // Done to its end, also when the client goes away: a run that was promised must begin.
@@ -73,7 +73,7 @@ async fn taken(
     waits: Duration,
 ) -> Result<HttpResponse> {
     let run = hex(&rand::random::<[u8; 16]>());
-    let NewImport { file_name, resource, mode, restore, prune } = params;
+    let NewImport { file_name, resource, mode, restore, prune, ignore_unknown_columns } = params;
     let named = run.clone();
     let request = json!({ "sha256": &received.sha256 });
     let Received { file, byte_size, sha256, described: _, beginning: _ } = received;
@@ -88,9 +88,19 @@ async fn taken(
                 faults.push("/query/resource", "unknown_resource", message);
             }
             faults.refuse()?;
-            let mode = mode.unwrap_or(Mode::Upsert);
-            let restore = restore.unwrap_or_default();
-            let sent = Sent { file, file_name, format, resource, byte_size, sha256, mode, restore, prune, run: named };
+            let sent = Sent {
+                file,
+                file_name,
+                format,
+                resource,
+                byte_size,
+                sha256,
+                mode: mode.unwrap_or(Mode::Upsert),
+                restore: restore.unwrap_or_default(),
+                prune,
+                ignore_unknown_columns: ignore_unknown_columns.unwrap_or_default(),
+                run: named,
+            };
             let import = store::create(tx, sent)?;
             Posted::created(format!("/api/v1/imports/{}", import.id), 1, &import)
         })

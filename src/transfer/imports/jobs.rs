@@ -32,7 +32,7 @@ use crate::transfer::engine::Options;
 use crate::transfer::fault::{ImportFault, bilingual};
 use crate::transfer::gather::{Gathered, until_full};
 use crate::transfer::plan::{ImportLine, Report};
-use crate::transfer::read::read;
+use crate::transfer::read::{ReadOptions, read};
 use crate::transfer::row::{Layout, Row, Sink};
 use crate::transfer::{Import, Refusal};
 
@@ -241,11 +241,13 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
         return Err(gone().into());
     };
     let (format, resource, judged_by) = (row.format, row.resource.clone(), contract.clone());
+    let ignore_unknown_columns = row.ignore_unknown_columns;
     let watched = running.clone();
     let mut gathered = tokio::task::spawn_blocking(move || {
         let mut gathered = Gathered::new()?;
         let mut sink = Watched { running: &watched, gathered: &mut gathered };
-        until_full(read(&mut file, format, resource.as_deref(), &judged_by, &mut sink))?;
+        let options = ReadOptions { resource: resource.as_deref(), ignore_unknown_columns };
+        until_full(read(&mut file, format, options, &judged_by, &mut sink))?;
         Ok::<Gathered, Error>(gathered)
     })
     .await

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{Read, Seek, Write};
 
 use diesel::prelude::*;
-use serde_json::Value;
 
 use super::Status;
 use super::redaction;
@@ -14,7 +13,7 @@ use crate::db::Conn;
 use crate::db::page::{PageIds, PageRequest, key_value};
 use crate::db::reference::References;
 use crate::db::schema::{import_faults, import_lines, import_pieces, imports};
-use crate::db::types::Instant;
+use crate::db::types::{Instant, Ref};
 use crate::error::{Error, Problem, Result};
 use crate::resources::bulk::Mode;
 use crate::resources::pairings;
@@ -62,6 +61,7 @@ pub struct Row {
     pub stale_json: Option<String>,
     pub restore: bool,
     pub restores: Option<i64>,
+    pub ignore_unknown_columns: bool,
 }
 
 /// A file that was sent.
@@ -76,12 +76,13 @@ pub struct Sent {
     pub restore: bool,
     /// Ids of pairings.
     pub prune: Vec<i64>,
+    pub ignore_unknown_columns: bool,
     pub run: String,
 }
 
 /// Keeps a file, to be planned by the run that it names.
 pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
-    let Sent { mut file, file_name, format, resource, byte_size, sha256, mode, restore, prune, run } = sent;
+    let Sent { mut file, file_name, format, resource, byte_size, sha256, run, .. } = sent;
     let actor_id = tx.actor.identity.to_string();
     let id: i64 = diesel::insert_into(imports::table)
         .values((
@@ -92,8 +93,9 @@ pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
             imports::resource.eq(resource),
             imports::byte_size.eq(i64::try_from(byte_size).map_err(Error::unexpected)?),
             imports::sha256.eq(sha256),
-            (imports::mode.eq(mode), imports::restore.eq(restore)),
-            imports::prune_json.eq(serde_json::to_string(&prune)?),
+            (imports::mode.eq(sent.mode), imports::restore.eq(sent.restore)),
+            imports::ignore_unknown_columns.eq(sent.ignore_unknown_columns),
+            imports::prune_json.eq(serde_json::to_string(&sent.prune)?),
             imports::status.eq(Status::Planning),
             imports::run.eq(Some(run)),
             imports::done.eq(0),
@@ -202,6 +204,7 @@ pub fn read(conn: &mut Conn, sight: &Sight, rows: Vec<Row>) -> Result<Vec<Import
                 mode: row.mode,
                 restore: row.restore,
                 prune: pruned.into_iter().map(|id| references.get(&pairings::KIND, id)).collect(),
+                ignore_unknown_columns: row.ignore_unknown_columns,
                 status: row.status,
                 records: row.records,
                 done: row.done,
@@ -259,8 +262,8 @@ pub fn load(conn: &mut Conn, sight: &Sight, ids: &[i64]) -> Result<Vec<Import>> 
     read(conn, sight, rows)
 }
 
-/// The ids of pairings to prune, as references.
-pub fn pruned(row: &Row) -> Result<Vec<crate::db::types::Ref>> {
-    let ids: Vec<Value> = serde_json::from_str(&row.prune_json)?;
-    Ok(ids.into_iter().map(|id| crate::db::types::Ref(id.to_string())).collect())
+/// The pairings to prune, as references.
+pub fn pruned(row: &Row) -> Result<Vec<Ref>> {
+    let ids: Vec<i64> = serde_json::from_str(&row.prune_json)?;
+    Ok(ids.into_iter().map(|id| Ref(id.to_string())).collect())
 }

@@ -47,6 +47,8 @@ pub struct Import {
     pub restore: bool,
     /// The pairings within which records that the file does not have are deleted.
     pub prune: Vec<Reference>,
+    /// Whether columns that are not understood are left out.
+    pub ignore_unknown_columns: bool,
     /// How it stands.
     pub status: Status,
     /// How many records the file has; null until it is read.
@@ -101,7 +103,8 @@ pub struct NewImport {
     /// What the file is called; its ending tells the format where `Content-Type` does not.
     #[param(max_length = 200, example = "milestones.xlsx")]
     pub file_name: Option<String>,
-    /// The resource whose records a CSV or NDJSON file has; a CSV file's header may tell it, too.
+    /// The resource whose records a CSV or NDJSON file has, or a workbook with one filled sheet; the headers of a table may
+    /// say it, too.
     #[param(max_length = 50, example = "milestones")]
     pub resource: Option<String>,
     /// What it may do to records that are there already.
@@ -114,6 +117,8 @@ pub struct NewImport {
     /// several repeat the parameter. None: nothing is deleted.
     #[serde(default)]
     pub prune: Vec<Ref>,
+    /// Whether columns that are not understood are left out, each with a warning. Otherwise each is an error.
+    pub ignore_unknown_columns: Option<bool>,
 }
 
 /// What a list of imports can be narrowed by.

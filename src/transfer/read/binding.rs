@@ -1,41 +1,58 @@
-//! Which column of a table each column of a sheet is, by its header.
+//! The columns of a sheet, bound to those of its table.
 
-use super::sheets::letters;
+use super::ReadOptions;
+use super::headings::{Heading, Headings};
+use super::line::letters;
 use super::told;
 use crate::error::Result;
 use crate::msg;
+use crate::normalize::half_width;
+use crate::transfer::amounts::{Measure, Unit};
 use crate::transfer::columns::{Column, Table};
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Sink, Spot};
+
+/// A column of a sheet that is read.
+pub struct Bound<'a> {
+    /// From 0.
+    pub position: u32,
+    pub letters: String,
+    pub column: &'a Column,
+    /// The unit that the header, or a line above it, gives to the numbers.
+    pub unit: Option<Unit>,
+}
 
 /// A sheet's columns.
 pub struct Binding<'a> {
     pub table: &'a Table,
     pub sheet: Option<String>,
-    /// The columns that are read, by their position from 0, with their letters.
-    pub columns: Vec<(u32, String, &'a Column)>,
+    pub columns: Vec<Bound<'a>>,
     /// The position of the column with the record's code.
     pub code: u32,
-    /// Positions without a header, which were complained of already.
+    /// Positions without a header that were reported already.
     pub nameless: Vec<u32>,
     /// Positions with a header: of these the cells are no surprise.
     pub named: Vec<u32>,
 }
 
 impl<'a> Binding<'a> {
-    /// Reads the row of headers; `None` when the rows below cannot be read for lack of a code.
+    /// Reads the row of headers; `None` when the rows below cannot be read for lack of a code. `above` is the unit that a
+    /// line above the headers gives to money.
     pub fn of(
-        table: &'a Table,
+        headings: &Headings<'a>,
         sheet: Option<&str>,
         row: u32,
         headers: &[(u32, String)],
+        above: Option<Unit>,
+        options: ReadOptions<'_>,
         sink: &mut dyn Sink,
     ) -> Result<Option<Binding<'a>>> {
-        let mut columns: Vec<(u32, String, &Column)> = Vec::new();
-        let mut named = Vec::new();
+        let table = headings.table;
+        let mut columns: Vec<Bound<'a>> = Vec::new();
+        let (mut named, mut unknown) = (Vec::new(), Vec::new());
         for (position, header) in headers {
-            let column_letters = letters(*position);
-            let spot = Spot { sheet: sheet.map(str::to_owned), row, column: Some(column_letters.clone()) };
+            let letters = letters(*position);
+            let spot = Spot { sheet: sheet.map(str::to_owned), row, column: Some(letters.clone()) };
             let of_header = |fault: ImportFault, suggestion| ImportFault {
                 resource: Some(table.path.to_owned()),
                 value: told::shown(header),
@@ -43,28 +60,43 @@ impl<'a> Binding<'a> {
                 ..fault
             };
             named.push(*position);
-            let Some(column) = find(table, header) else {
-                let all = table.columns.iter().filter(|column| !column.is_read_only);
-                let suggestion = nearest(header, all.flat_map(|column| [column.zh.as_str(), column.en.as_str()]));
-                let message = msg!("没有这一列。", "is no column of this table");
-                sink.fault(of_header(told::at(&spot, "unknown_column", &message), suggestion))?;
-                continue;
+            let shown = told::shown(header).unwrap_or_default();
+            let (column, unit) = match headings.find(header) {
+                Heading::Column(column, unit) => (column, unit),
+                Heading::RowNumber => continue,
+                Heading::Unit(column) => {
+                    let message = msg!(
+                        "表头“{shown}”的单位无法换算；请改为元、万元、亿元或百分比等，并换算数值。",
+                        "is in a unit that is not converted: \"{shown}\"; use the column's own unit, and convert the numbers"
+                    );
+                    sink.fault(of_header(told::at(&spot, "unknown_unit", &message), Some(column.zh.clone())))?;
+                    continue;
+                }
+                Heading::Unknown => {
+                    let suggestion = suggestion(table, header);
+                    unknown.push((shown.clone(), suggestion.clone()));
+                    let message = msg!(
+                        "没有“{shown}”这一列；不需要的列可以删去，或选择忽略（ignore_unknown_columns）。",
+                        "is no column of this table: \"{shown}\"; delete it, or ignore unknown columns (ignore_unknown_columns)"
+                    );
+                    let fault = of_header(told::at(&spot, "unknown_column", &message), suggestion);
+                    sink.fault(if options.ignore_unknown_columns { told::warning(fault) } else { fault })?;
+                    continue;
+                }
             };
-            if columns.iter().any(|(_, _, other)| std::ptr::eq(*other, column)) {
-                let message = msg!("此列重复出现。", "stands a second time");
+            if columns.iter().any(|other| std::ptr::eq(other.column, column)) {
+                let message = msg!("“{shown}”列重复出现。", "stands a second time: \"{shown}\"");
                 sink.fault(of_header(told::at(&spot, "repeated", &message), None))?;
                 continue;
             }
-            columns.push((*position, column_letters, column));
+            let above = above.filter(|above| above.fits(column) && above.measure != Measure::Count && is_money(column));
+            columns.push(Bound { position: *position, letters, column, unit: unit.or(above) });
         }
-        columns.retain(|(_, _, column)| !column.is_read_only);
-        let code = columns.iter().find(|(_, _, column)| is_code(column)).map(|(position, ..)| *position);
+        columns.retain(|bound| !bound.column.is_read_only);
+        let code = columns.iter().find(|bound| is_code(bound.column)).map(|bound| bound.position);
         let Some(code) = code else {
-            let name = table.columns.iter().find(|column| is_code(column)).map_or("code", |column| &column.zh);
             let spot = Spot { sheet: sheet.map(str::to_owned), row, column: None };
-            let message = msg!("缺少“{name}”列。", "lacks the column \"code\" ({name})");
-            let fault = told::at(&spot, "required", &message);
-            sink.fault(ImportFault { resource: Some(table.path.to_owned()), pointer: "/code".to_owned(), ..fault })?;
+            sink.fault(without_code(table, &columns, &unknown, &spot))?;
             return Ok(None);
         };
         let sheet = sheet.map(str::to_owned);
@@ -73,9 +105,57 @@ impl<'a> Binding<'a> {
 
     /// What the sink is told of the sheet.
     pub fn layout(&self) -> Layout {
-        let columns = self.columns.iter().map(|(_, letters, column)| (pointer(column).to_owned(), letters.clone()));
+        let columns = self.columns.iter().map(|bound| (pointer(bound.column).to_owned(), bound.letters.clone()));
         Layout { sheet: self.sheet.clone(), columns: columns.collect() }
     }
+}
+
+fn is_money(column: &Column) -> bool {
+    Unit { measure: Measure::Money, power: 0 }.fits(column)
+}
+
+/// The fault of a sheet that does not say which records its rows are: what is missing, and what was not understood.
+fn without_code(
+    table: &Table,
+    columns: &[Bound<'_>],
+    unknown: &[(String, Option<String>)],
+    spot: &Spot,
+) -> ImportFault {
+    let is_missing = |column: &&Column| {
+        (column.is_required || is_code(column)) && columns.iter().all(|bound| !std::ptr::eq(bound.column, *column))
+    };
+    let missing: Vec<&Column> = table.columns.iter().filter(is_missing).collect();
+    let quoted = |names: Vec<&str>| names.iter().map(|name| format!("“{name}”")).collect::<Vec<_>>().join("、");
+    let zh = quoted(missing.iter().map(|column| column.zh.as_str()).collect());
+    let en = missing.iter().map(|column| format!("\"{}\" ({})", column.en, column.zh)).collect::<Vec<_>>().join(", ");
+    let (mut message_zh, mut message_en) = (format!("缺少{zh}列"), format!("lacks the columns {en}"));
+    if !unknown.is_empty() {
+        let some = unknown.iter().take(10);
+        let zh: Vec<String> = some
+            .clone()
+            .map(|(name, meant)| match meant {
+                Some(meant) => format!("“{name}”（是否指“{meant}”？）"),
+                None => format!("“{name}”"),
+            })
+            .collect();
+        let en: Vec<String> = some
+            .map(|(name, meant)| match meant {
+                Some(meant) => format!("\"{name}\" (did you mean \"{meant}\"?)"),
+                None => format!("\"{name}\""),
+            })
+            .collect();
+        message_zh += &format!("；没有认出的列：{}", zh.join("、"));
+        message_en += &format!("; not understood: {}", en.join(", "));
+    }
+    let message = crate::text::Msg::new(message_zh + "。", message_en);
+    let fault = told::at(spot, "required", &message);
+    ImportFault { resource: Some(table.path.to_owned()), pointer: "/code".to_owned(), ..fault }
+}
+
+/// The column that a header most likely means.
+pub fn suggestion(table: &Table, header: &str) -> Option<String> {
+    let all = table.columns.iter().filter(|column| !column.is_read_only);
+    nearest(header, all.flat_map(|column| [column.zh.as_str(), column.en.as_str()]))
 }
 
 /// Whether a column says which record a row is about.
@@ -87,26 +167,15 @@ fn pointer(column: &Column) -> &str {
     if column.pointer.is_empty() { "/code" } else { &column.pointer }
 }
 
-/// The column that a header names.
-pub fn find<'a>(table: &'a Table, header: &str) -> Option<&'a Column> {
-    let name = bare(header);
-    table.columns.iter().find(|column| column.zh == name || column.en.eq_ignore_ascii_case(name))
-}
-
-/// A header without the mark of a required column.
-fn bare(header: &str) -> &str {
-    header.trim().trim_end_matches(['*', '＊']).trim_end()
-}
-
 /// The table of a name in either language.
 pub fn table<'a>(tables: &'a [Table], name: &str) -> Option<&'a Table> {
-    let name = name.trim();
-    tables.iter().find(|table| table.zh == name || table.en.eq_ignore_ascii_case(name))
+    let name = half_width(name);
+    tables.iter().find(|table| table.zh == name || table.en.eq_ignore_ascii_case(&name))
 }
 
 /// The candidate that a word is most likely a misspelling of.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
-    let word = bare(word).to_lowercase();
+    let word = half_width(word).trim_matches(['*', ' ']).to_lowercase();
     let alike = |candidate: &&str| strsim::normalized_damerau_levenshtein(&word, &candidate.to_lowercase());
     let scored = candidates.map(|candidate| (alike(&candidate), candidate));
     let best = scored.max_by(|(a, _), (b, _)| a.total_cmp(b));

@@ -63,9 +63,8 @@ fn resources<F: Read + Seek>(events: &mut Events<'_, F>, sink: &mut dyn Sink) ->
         let name = name(&key);
         let Some((value, _)) = events.next()? else { return Ok(()) };
         let Some(kind) = KINDS.iter().find(|kind| kind.path == name) else {
-            let known = KINDS.iter().map(|kind| kind.path).collect::<Vec<_>>().join(", ");
             let shown = told::shown(&name).unwrap_or_default();
-            let message = msg!("没有资源 {shown}；可用：{known}。", "\"{shown}\" is no resource; there are: {known}");
+            let message = msg!("没有资源 {shown}。", "\"{shown}\" is no resource");
             let suggestion = super::nearest(&name, KINDS.iter().map(|kind| kind.path));
             let fault = ImportFault { suggestion, ..at(line, "unknown_field", &message) };
             sink.fault(fault).map_err(Stop::Failed)?;

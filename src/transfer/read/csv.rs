@@ -6,8 +6,9 @@ use csv_core::{ReadRecordResult, ReaderBuilder};
 
 use super::binding;
 use super::encoding::Text;
-use super::sheets::{Line, Open, Raw, Sheets};
-use super::told;
+use super::line::{Line, Raw};
+use super::sheets::{Open, Sheets};
+use super::{ReadOptions, told};
 use crate::contract::Contract;
 use crate::error::Result;
 use crate::msg;
@@ -20,49 +21,34 @@ use crate::transfer::row::{Sink, Spot};
 /// The most bytes and cells of one row.
 const BYTES: usize = 1 << 20;
 const CELLS: usize = 2_000;
+/// Lines that show what separates the cells.
+const LOOKED_AT: usize = 20;
 
 pub fn read<F: Read + Seek>(
     file: &mut F,
-    resource: Option<&str>,
+    options: ReadOptions<'_>,
     contract: &Contract,
     sink: &mut dyn Sink,
 ) -> Result<()> {
     let tables = all_tables(contract)?;
-    let asked = match resource.map(|name| (name, binding::table(&tables, name))) {
+    let asked = match options.resource.map(|name| (name, binding::table(&tables, name))) {
         Some((name, None)) => return sink.fault(unknown_table(name, &tables)),
         Some((_, table)) => table,
         None => None,
     };
     let mut text = Text::new(file)?;
-    let mut sheets = Sheets::new(contract, sink);
-    let mut open = asked.map(|table| Sheets::open(table, None));
-    let ended = lines(&mut text, |line| {
-        if open.is_none() && !line.is_blank() {
-            match table_of(&tables, line) {
-                Ok(table) => open = Some(Sheets::open(table, None)),
-                Err(fault) => {
-                    sheets.sink.fault(*fault)?;
-                    return Ok(false);
-                }
-            }
-        }
-        open.as_mut().map_or(Ok(true), |open: &mut Open<'_>| sheets.line(open, line))
-    })?;
+    let mut sheets = Sheets::new(contract, &tables, options, sink);
+    let mut open = Open::new(asked, None);
+    let ended = lines(&mut text, |line| sheets.line(&mut open, line))?;
+    sheets.end(&mut open)?;
     if let Some((row, code, message)) = ended {
         sheets.sink.fault(told::at(&Spot { row, ..Spot::default() }, code, &message))?;
-    }
-    if text.had_errors {
-        let message = msg!(
-            "文字编码既不是 UTF-8、UTF-16，也不是 GB18030；请另存为“CSV UTF-8”。",
-            "is text in neither UTF-8, UTF-16 nor GB18030; save it as \"CSV UTF-8\""
-        );
-        sheets.sink.fault(ImportFault::of_file("encoding", &message))?;
     }
     sheets.tell_lists_alone()
 }
 
 /// Calls `visit` with each row of the file, numbered as a spreadsheet numbers it, until it returns false.
-pub fn rows<F: Read + Seek>(file: &mut F, visit: impl FnMut(&Line) -> Result<bool>) -> Result<()> {
+pub fn rows<F: Read + Seek>(file: &mut F, visit: impl FnMut(Line) -> Result<bool>) -> Result<()> {
     // What keeps a row from being read is a fault of the import already.
     lines(&mut Text::new(file)?, visit).map(drop)
 }
@@ -71,13 +57,17 @@ pub fn rows<F: Read + Seek>(file: &mut F, visit: impl FnMut(&Line) -> Result<boo
 type Ended = Option<(u32, &'static str, Msg)>;
 
 /// Tells the rows, with the numbers that a spreadsheet gives them, until `tell` has enough.
-fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut tell: impl FnMut(&Line) -> Result<bool>) -> Result<Ended> {
+fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut tell: impl FnMut(Line) -> Result<bool>) -> Result<Ended> {
     let mut piece = Vec::new();
     text.next(&mut piece)?;
-    let mut reader = ReaderBuilder::new().delimiter(delimiter(&piece)).build();
+    let declared = declared(&piece);
+    let delimiter = declared.map_or_else(|| delimiter(&piece), |(delimiter, _)| delimiter);
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
     let (mut output, mut ends) = (vec![0; BYTES], vec![0; CELLS]);
     let (mut written, mut ended) = (0, 0);
-    let (mut row, mut at, mut is_between, mut last) = (1_u32, 0, true, b'\n');
+    // A spreadsheet shows the line below `sep=` as its first row.
+    let start = declared.map_or(0, |(_, length)| length);
+    let (mut row, mut at, mut is_between, mut last) = (1_u32, start, true, b'\n');
     loop {
         if is_between {
             // Blank lines, which the parser passes over, are rows to a spreadsheet.
@@ -126,7 +116,7 @@ fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut tell: impl FnMut(&Line) -> 
                         msg!("引号未闭合，其后的内容无法读取。", "opens a quotation mark that is never closed");
                     return Ok(Some((row, "unclosed_quote", message)));
                 }
-                if !tell(&line)? {
+                if !tell(line)? {
                     return Ok(None);
                 }
                 (written, ended, is_between) = (0, 0, true);
@@ -148,18 +138,42 @@ fn line(row: u32, bytes: &[u8], ends: &[usize]) -> Line {
         start = *end;
         if text.is_empty() { None } else { Some((position, Raw::Cell(Cell::Text(text)))) }
     });
-    Line { row, cells: cells.collect() }
+    Line { row, cells: cells.collect(), ..Line::default() }
 }
 
-/// What separates the cells: whichever of comma, tab and semicolon the first line has most of, outside quotes.
+/// What a first line `sep=;` says that separates the cells, as Excel writes and reads it, and the length of that line.
+fn declared(text: &[u8]) -> Option<(u8, usize)> {
+    let end = text.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(text.len());
+    let (line, rest) = text.split_at(end);
+    let line = line.trim_ascii_start();
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    // Spreadsheets that keep rows equally long fill this one up.
+    let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter, fill @ ..] = line else { return None };
+    if !fill.iter().all(|byte| byte == delimiter || byte.is_ascii_whitespace()) || !delimiter.is_ascii() {
+        return None;
+    }
+    let line_end = if rest.starts_with(b"\r\n") { 2 } else { rest.len().min(1) };
+    Some((*delimiter, end + line_end))
+}
+
+/// What separates the cells: whichever of comma, tab and semicolon a line has most of, outside quotes, among the first
+/// lines. A title above the headers has none.
 fn delimiter(text: &[u8]) -> u8 {
-    let (mut counts, mut is_quoted) = ([0_usize; 3], false);
     const DELIMITERS: [u8; 3] = [b',', b'\t', b';'];
-    let start = text.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or_default();
-    for byte in &text[start..] {
+    let (mut most, mut counts, mut is_quoted, mut lines) = ([0_usize; 3], [0_usize; 3], false, 0);
+    for byte in text {
         match byte {
             b'"' => is_quoted = !is_quoted,
-            b'\r' | b'\n' if !is_quoted => break,
+            b'\r' | b'\n' if !is_quoted => {
+                if counts != [0; 3] {
+                    lines += 1;
+                    most = std::array::from_fn(|index| most[index].max(counts[index]));
+                }
+                counts = [0; 3];
+                if lines == LOOKED_AT {
+                    break;
+                }
+            }
             _ if is_quoted => {}
             byte => {
                 if let Some(found) = DELIMITERS.iter().position(|delimiter| delimiter == byte) {
@@ -168,36 +182,19 @@ fn delimiter(text: &[u8]) -> u8 {
             }
         }
     }
-    let best = (0..3).rev().max_by_key(|index| counts[*index]).unwrap_or_default();
+    most = std::array::from_fn(|index| most[index].max(counts[index]));
+    let best = (0..3).rev().max_by_key(|index| most[*index]).unwrap_or_default();
     DELIMITERS[best]
-}
-
-/// The one table that has all of the headers.
-fn table_of<'t>(tables: &'t [Table], line: &Line) -> Result<&'t Table, Box<ImportFault>> {
-    let headers = line.headers();
-    let fits = |table: &&Table| {
-        headers.iter().all(|(_, header)| binding::find(table, header).is_some())
-            && headers.iter().any(|(_, header)| binding::find(table, header).is_some_and(binding::is_code))
-    };
-    let fitting: Vec<&Table> = tables.iter().filter(fits).collect();
-    if let [only] = fitting.as_slice() {
-        return Ok(only);
-    }
-    let choices = if fitting.is_empty() { tables.iter().collect() } else { fitting };
-    let names: Vec<&str> = choices.iter().map(|table| table.en.as_str()).collect();
-    let names = names.join(", ");
-    let message = msg!(
-        "从表头看不出是哪种记录；请用 resource 指明其一：{names}。",
-        "does not say by its headers which records it holds; name them as the resource, one of: {names}"
-    );
-    Err(Box::new(told::at(&Spot { row: line.row, ..Spot::default() }, "which_table", &message)))
 }
 
 /// The fault of a resource that is none.
 pub fn unknown_table(name: &str, tables: &[Table]) -> ImportFault {
-    let names: Vec<&str> = tables.iter().map(|table| table.en.as_str()).collect();
-    let (all, name) = (names.join(", "), told::shown(name).unwrap_or_default());
-    let message = msg!("没有资源“{name}”；可用：{all}。", "\"{name}\" is no resource; there are: {all}");
-    let suggestion = binding::nearest(&name, names.into_iter());
+    let name = told::shown(name).unwrap_or_default();
+    let names = || tables.iter().flat_map(|table| [table.en.as_str(), table.zh.as_str()]);
+    let suggestion = binding::nearest(&name, names());
+    let message = msg!(
+        "没有资源“{name}”；资源名如 milestones、projects，与 API 路径相同。",
+        "\"{name}\" is no resource; resources are named as in the API's paths, such as milestones or projects"
+    );
     ImportFault { suggestion, value: Some(name), ..ImportFault::of_file("unknown_resource", &message) }
 }

@@ -14,12 +14,9 @@ pub fn document<'c>(
     cell: impl Fn(u32) -> Option<&'c Cell>,
 ) -> Map<String, Value> {
     let mut fields = Map::new();
-    for (position, _, column) in &binding.columns {
-        if is_code(column) {
-            continue;
-        }
-        if let Some(value) = cell(*position).and_then(|cell| cells::read(column, cell)) {
-            set(&mut fields, &column.pointer, value);
+    for bound in binding.columns.iter().filter(|bound| !is_code(bound.column)) {
+        if let Some(value) = cell(bound.position).and_then(|cell| cells::read(bound.column, cell)) {
+            set(&mut fields, &bound.column.pointer, value);
         }
     }
     settle_objects(contract, binding, &mut fields);
@@ -32,7 +29,7 @@ fn settle_objects(contract: &Contract, binding: &Binding<'_>, fields: &mut Map<S
     for name in names {
         let prefix = format!("/{}/", crate::contract::escape(&name));
         let own = |pointer: &str| pointer.starts_with(&prefix);
-        let there = binding.columns.iter().filter(|(_, _, column)| own(&column.pointer)).count();
+        let there = binding.columns.iter().filter(|bound| own(&bound.column.pointer)).count();
         let all = binding.table.columns.iter().filter(|column| !column.is_read_only && own(&column.pointer)).count();
         if there < all {
             continue;

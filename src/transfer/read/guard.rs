@@ -23,14 +23,24 @@ const RATIO_FROM: u64 = 32 << 20;
 /// Shared strings, formats of cells (of which Excel has 65,490), and elements of parts that are kept whole.
 const MOST_STRINGS: usize = 2_000_000;
 const MOST_FORMATS: usize = 66_000;
+const MOST_MERGES: usize = 200_000;
 const MOST_ELEMENTS: usize = 500_000;
 
-/// The fault of a workbook that cannot or should not be opened.
-pub fn check<F: Read + Seek>(file: &mut F) -> Result<Option<ImportFault>> {
+/// What is known of a workbook before it is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts {
+    pub has_formulas: bool,
+    pub has_merges: bool,
+    /// Whether the results of its formulas may be placeholders, to be computed when it is opened.
+    pub is_uncomputed: bool,
+}
+
+/// What is known of a workbook, or the fault of one that cannot or should not be opened.
+pub fn check<F: Read + Seek>(file: &mut F) -> Result<std::result::Result<Facts, ImportFault>> {
     let mut start = [0; 8];
     let read = read_some(file, &mut start)?;
     if start[..read] == OLE {
-        return Ok(Some(ImportFault::of_file(
+        return Ok(Err(ImportFault::of_file(
             "old_workbook",
             &msg!(
                 "这是 .xls 或加密的工作簿：请在 Excel 或 WPS 中取消密码，另存为 .xlsx，再导入。",
@@ -39,13 +49,13 @@ pub fn check<F: Read + Seek>(file: &mut F) -> Result<Option<ImportFault>> {
         )));
     }
     if count_entries(file)? > ENTRIES {
-        return Ok(Some(hostile("too_many_parts")));
+        return Ok(Err(hostile("too_many_parts")));
     }
     file.rewind().map_err(Error::unexpected)?;
     match look(file) {
-        Ok(fault) => Ok(fault),
+        Ok(looked) => Ok(looked),
         // Trouble with the file's bytes is the file's; trouble with the disk would have shown above.
-        Err(_) => Ok(Some(ImportFault::of_file(
+        Err(_) => Ok(Err(ImportFault::of_file(
             "unreadable",
             &msg!(
                 "无法读取：不是完整的 .xlsx 工作簿。请在 Excel 或 WPS 中打开并另存为 .xlsx。",
@@ -85,18 +95,18 @@ fn count_entries<F: Read + Seek>(file: &mut F) -> Result<usize> {
     }
 }
 
-fn look<F: Read + Seek>(file: &mut F) -> Result<Option<ImportFault>, ZipError> {
+fn look<F: Read + Seek>(file: &mut F) -> Result<std::result::Result<Facts, ImportFault>, ZipError> {
     let mut archive = ZipArchive::new(file)?;
-    let (mut all, mut is_workbook) = (0, false);
+    let (mut all, mut is_workbook, mut facts) = (0, false, Facts::default());
     let mut buffer = vec![0; 64 << 10];
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
         let name = entry.name()?.to_ascii_lowercase();
         if entry.encrypted() || entry.enclosed_name().is_none() {
-            return Ok(Some(hostile("unsafe_part")));
+            return Ok(Err(hostile("unsafe_part")));
         }
         if let Some(fault) = other_format(&name) {
-            return Ok(Some(fault));
+            return Ok(Err(fault));
         }
         is_workbook = is_workbook || name.ends_with("workbook.xml");
         let is_xml = [".xml", ".rels"].iter().any(|end| name.ends_with(end));
@@ -119,19 +129,23 @@ fn look<F: Read + Seek>(file: &mut F) -> Result<Option<ImportFault>, ZipError> {
             size += read as u64;
             all += read as u64;
             if size > most || all > ALL || (size > RATIO_FROM && size / compressed.max(1) > RATIO) {
-                return Ok(Some(hostile("too_large")));
+                return Ok(Err(hostile("too_large")));
             }
             if is_xml && let Err(found) = scanner.feed(&buffer[..read]) {
-                return Ok(Some(hostile(code(found))));
+                return Ok(Err(hostile(code(found))));
             }
             let counts = &scanner.counts;
             let is_kept_whole = most == STYLES && counts.elements > MOST_ELEMENTS;
-            if counts.strings.max(counts.said) > MOST_STRINGS || counts.formats > MOST_FORMATS || is_kept_whole {
-                return Ok(Some(hostile(code(Hostile::Many))));
+            let is_over = counts.formats > MOST_FORMATS || counts.merges > MOST_MERGES;
+            if counts.strings.max(counts.said) > MOST_STRINGS || is_over || is_kept_whole {
+                return Ok(Err(hostile(code(Hostile::Many))));
             }
         }
+        facts.has_formulas = facts.has_formulas || scanner.counts.formulas > 0;
+        facts.has_merges = facts.has_merges || scanner.counts.merges > 0;
+        facts.is_uncomputed = facts.is_uncomputed || scanner.counts.is_uncomputed;
     }
-    Ok(if is_workbook { None } else { Some(hostile("no_workbook")) })
+    Ok(if is_workbook { Ok(facts) } else { Err(hostile("no_workbook")) })
 }
 
 /// What else comes as a zip and can be saved as `.xlsx`.

@@ -59,11 +59,9 @@ impl<'a> List<'a> {
                     row.place.elsewhere.push((at.clone(), spot(None)));
                 }
                 row.place.elsewhere.push((format!("{at}/{index}"), spot(None)));
-                for (position, letters, column) in &self.binding.columns {
-                    if *position != self.binding.code {
-                        let pointer = format!("{at}/{index}{}", column.pointer);
-                        row.place.elsewhere.push((pointer, spot(Some(letters))));
-                    }
+                for bound in self.binding.columns.iter().filter(|bound| bound.position != self.binding.code) {
+                    let pointer = format!("{at}/{index}{}", bound.column.pointer);
+                    row.place.elsewhere.push((pointer, spot(Some(&bound.letters))));
                 }
                 values.push(serde_json::from_str(json)?);
             }
@@ -76,9 +74,9 @@ impl<'a> List<'a> {
 
     /// The items whose record never came are faults.
     pub fn tell_left(&self, sink: &mut dyn Sink) -> Result<()> {
-        let letters = self.binding.columns.iter().find(|(position, ..)| *position == self.binding.code);
+        let letters = self.binding.columns.iter().find(|bound| bound.position == self.binding.code);
         for (code, row) in self.left() {
-            let column = letters.map(|(_, letters, _)| letters.clone());
+            let column = letters.map(|bound| bound.letters.clone());
             let spot = Spot { sheet: self.binding.sheet.clone(), row, column };
             let path = self.binding.table.path;
             let message = msg!(

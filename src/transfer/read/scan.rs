@@ -52,6 +52,10 @@ pub struct Counts {
     pub said: usize,
     pub formats: usize,
     pub elements: usize,
+    pub merges: usize,
+    pub formulas: usize,
+    /// Whether the workbook is to be computed when it is opened: the results that it holds may be placeholders.
+    pub is_uncomputed: bool,
 }
 
 impl Scanner {
@@ -174,6 +178,13 @@ impl Scanner {
         match name {
             b"si" => self.counts.strings += 1,
             b"xf" => self.counts.formats += 1,
+            b"mergeCell" => self.counts.merges += 1,
+            b"f" => self.counts.formulas += 1,
+            b"calcPr" => {
+                let is = |value: &str| memchr::memmem::find(&self.head, value.as_bytes()).is_some();
+                let said = ["fullCalcOnLoad=\"1\"", "fullCalcOnLoad=\"true\"", "fullCalcOnLoad='1'"];
+                self.counts.is_uncomputed = self.counts.is_uncomputed || said.into_iter().any(is);
+            }
             b"sst" => self.counts.said = self.counts.said.max(said(&self.head)),
             _ => {}
         }

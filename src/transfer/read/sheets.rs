@@ -2,79 +2,37 @@
 
 use serde_json::Value;
 
-use super::binding::Binding;
-use super::document::document;
+use super::ReadOptions;
+use super::binding::{Binding, is_code};
+use super::headings::{Heading, Headings, unit_above};
+use super::line::Line;
 use super::lists::{List, MOST};
+use super::record::record;
 use super::told;
 use crate::contract::Contract;
 use crate::error::Result;
 use crate::msg;
-use crate::transfer::cells::{Cell, key, restore};
+use crate::transfer::amounts::Unit;
 use crate::transfer::columns::Table;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Place, Row, Sink, Spot};
 
-/// A column's letters: 0 is A, 26 is AA.
-pub fn letters(position: u32) -> String {
-    let mut letters = Vec::new();
-    let mut left = position;
-    loop {
-        letters.push(char::from(b'A' + u8::try_from(left % 26).unwrap_or_default()));
-        if left < 26 {
-            break;
-        }
-        left = left / 26 - 1;
-    }
-    letters.iter().rev().collect()
-}
-
-/// What a file has in one cell.
-#[derive(Clone, Debug)]
-pub enum Raw {
-    Cell(Cell),
-    /// A formula that failed: `#N/A`.
-    Error(String),
-}
-
-/// One row of a sheet.
-#[derive(Debug, Default)]
-pub struct Line {
-    /// As a spreadsheet numbers it.
-    pub row: u32,
-    /// By position from 0, in order.
-    pub cells: Vec<(u32, Raw)>,
-}
-
-impl Line {
-    pub fn is_blank(&self) -> bool {
-        self.cells.iter().all(|(_, raw)| matches!(raw, Raw::Cell(cell) if cell.is_blank()))
-    }
-
-    fn at(&self, position: u32) -> Option<&Raw> {
-        let found = self.cells.binary_search_by_key(&position, |(at, _)| *at).ok()?;
-        self.cells.get(found).map(|(_, raw)| raw)
-    }
-
-    /// The texts of a row of headers.
-    pub fn headers(&self) -> Vec<(u32, String)> {
-        let texts = self.cells.iter().filter_map(|(position, raw)| match raw {
-            Raw::Cell(cell) if !cell.is_blank() => Some((*position, cell.text())),
-            _ => None,
-        });
-        texts.collect()
-    }
-}
+/// Rows that are looked through for the headers.
+const ABOVE: usize = 20;
+/// Tables that a message lists.
+const LISTED: usize = 5;
 
 /// A sheet that is being read.
 pub struct Open<'a> {
-    table: &'a Table,
+    /// `None`: the headers have to say which table it is.
+    table: Option<&'a Table>,
     sheet: Option<String>,
     state: State<'a>,
 }
 
 enum State<'a> {
-    /// The row of headers is still to come.
-    Above,
+    /// The first rows, among which the headers are still to be found.
+    Above(Vec<Line>),
     /// Its rows cannot be read.
     Unreadable,
     Records(Binding<'a>, u32),
@@ -82,9 +40,17 @@ enum State<'a> {
     Items(usize),
 }
 
+impl<'a> Open<'a> {
+    pub fn new(table: Option<&'a Table>, sheet: Option<String>) -> Open<'a> {
+        Open { table, sheet, state: State::Above(Vec::new()) }
+    }
+}
+
 /// What is known while the sheets of a file are read.
 pub struct Sheets<'a> {
     contract: &'a Contract,
+    tables: &'a [Table],
+    options: ReadOptions<'a>,
     pub sink: &'a mut dyn Sink,
     pub lists: Vec<List<'a>>,
     layouts: u32,
@@ -92,38 +58,28 @@ pub struct Sheets<'a> {
 }
 
 impl<'a> Sheets<'a> {
-    pub fn new(contract: &'a Contract, sink: &'a mut dyn Sink) -> Sheets<'a> {
-        Sheets { contract, sink, lists: Vec::new(), layouts: 0, items: 0 }
-    }
-
-    pub fn open(table: &'a Table, sheet: Option<String>) -> Open<'a> {
-        Open { table, sheet, state: State::Above }
+    pub fn new(
+        contract: &'a Contract,
+        tables: &'a [Table],
+        options: ReadOptions<'a>,
+        sink: &'a mut dyn Sink,
+    ) -> Sheets<'a> {
+        Sheets { contract, tables, options, sink, lists: Vec::new(), layouts: 0, items: 0 }
     }
 
     /// Takes one row; `false` when the rest of the sheet need not be read.
-    pub fn line(&mut self, open: &mut Open<'a>, line: &Line) -> Result<bool> {
+    pub fn line(&mut self, open: &mut Open<'a>, line: Line) -> Result<bool> {
         if line.is_blank() {
             return Ok(true);
         }
         match &mut open.state {
             State::Unreadable => return Ok(false),
-            State::Above => {
-                let headers = line.headers();
-                let bound = Binding::of(open.table, open.sheet.as_deref(), line.row, &headers, self.sink)?;
-                open.state = match bound {
-                    None => State::Unreadable,
-                    Some(binding) if open.table.list.is_some() => {
-                        self.lists.push(List::new(binding));
-                        State::Items(self.lists.len() - 1)
-                    }
-                    Some(binding) => State::Records(binding, self.layout()?),
-                };
-                if let State::Records(binding, _) = &open.state {
-                    self.sink.layout(binding.layout())?;
-                }
+            State::Above(first) => {
+                first.push(line);
+                return if first.len() < ABOVE { Ok(true) } else { self.begin(open) };
             }
             State::Records(binding, table) => {
-                let Some((code, fields)) = record(self.contract, binding, line, self.sink)? else { return Ok(true) };
+                let Some((code, fields)) = record(self.contract, binding, &line, self.sink)? else { return Ok(true) };
                 let mut document = serde_json::Map::from_iter([("code".to_owned(), Value::String(code.clone()))]);
                 document.extend(fields);
                 let place = Place { table: *table, row: line.row, elsewhere: Vec::new() };
@@ -136,7 +92,7 @@ impl<'a> Sheets<'a> {
             }
             State::Items(number) => {
                 let Some(list) = self.lists.get_mut(*number) else { return Ok(false) };
-                let Some((code, item)) = record(self.contract, &mut list.binding, line, self.sink)? else {
+                let Some((code, item)) = record(self.contract, &mut list.binding, &line, self.sink)? else {
                     return Ok(true);
                 };
                 if self.items == MOST {
@@ -156,9 +112,77 @@ impl<'a> Sheets<'a> {
         Ok(true)
     }
 
-    fn layout(&mut self) -> Result<u32> {
-        self.layouts += 1;
-        Ok(self.layouts - 1)
+    /// A sheet is over.
+    pub fn end(&mut self, open: &mut Open<'a>) -> Result<()> {
+        match &open.state {
+            State::Above(first) if !first.is_empty() => self.begin(open).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds the headers among the first rows, and reads the rows below them.
+    fn begin(&mut self, open: &mut Open<'a>) -> Result<bool> {
+        let State::Above(first) = std::mem::replace(&mut open.state, State::Unreadable) else { return Ok(true) };
+        let headings = match open.table {
+            Some(table) => Headings::new(table),
+            None => match table_of(self.tables, &first, self.options.ignore_unknown_columns) {
+                Ok(headings) => headings,
+                Err(fault) => {
+                    self.sink.fault(ImportFault { sheet: open.sheet.clone(), ..*fault })?;
+                    return Ok(false);
+                }
+            },
+        };
+        let (table, found) = (headings.table, headers(&headings, &first));
+        let Some(line) = first.get(found) else { return Ok(false) };
+        if known(&headings, line).count == 0 {
+            self.sink.fault(without_headers(table, open.sheet.clone(), line))?;
+            return Ok(false);
+        }
+        let above = self.unit_above(table, open.sheet.clone(), &first[..found])?;
+        let (sheet, headers) = (open.sheet.as_deref(), line.headers());
+        let bound = Binding::of(&headings, sheet, line.row, &headers, above, self.options, self.sink)?;
+        open.state = match bound {
+            None => State::Unreadable,
+            Some(binding) if table.list.is_some() => {
+                self.lists.push(List::new(binding));
+                State::Items(self.lists.len() - 1)
+            }
+            Some(binding) => {
+                self.layouts += 1;
+                self.sink.layout(binding.layout())?;
+                State::Records(binding, self.layouts - 1)
+            }
+        };
+        for line in first.into_iter().skip(found + 1) {
+            if !self.line(open, line)? {
+                return Ok(false);
+            }
+        }
+        Ok(!matches!(open.state, State::Unreadable))
+    }
+
+    /// The unit that the lines above the headers give to money; a fault where it cannot be converted.
+    fn unit_above(&mut self, table: &Table, sheet: Option<String>, above: &[Line]) -> Result<Option<Unit>> {
+        let mut found = None;
+        for line in above {
+            for (position, raw) in line.cells.iter().filter(|(at, _)| !line.inherited.contains(at)) {
+                match unit_above(&raw.text()) {
+                    Ok(unit) => found = unit.or(found),
+                    Err(word) => {
+                        let column = Some(super::line::letters(*position));
+                        let spot = Spot { sheet: sheet.clone(), row: line.row, column };
+                        let message = msg!(
+                            "表头上方的单位“{word}”无法换算；请改为元、万元或亿元，并换算数值。",
+                            "gives the unit \"{word}\", which is not converted; use 元, 万元 or 亿元, and convert the numbers"
+                        );
+                        let fault = told::at(&spot, "unknown_unit", &message);
+                        self.sink.fault(ImportFault { resource: Some(table.path.to_owned()), ..fault })?;
+                    }
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The items of a list that stands alone, as records.
@@ -176,72 +200,82 @@ impl<'a> Sheets<'a> {
     }
 }
 
-/// The code and the other fields of a row; nothing where it has no cell that is read, or no code.
-fn record(
-    contract: &Contract,
-    binding: &mut Binding<'_>,
-    line: &Line,
-    sink: &mut dyn Sink,
-) -> Result<Option<(String, serde_json::Map<String, Value>)>> {
-    let spot =
-        |letters: Option<&String>| Spot { sheet: binding.sheet.clone(), row: line.row, column: letters.cloned() };
-    let of_record = |fault: ImportFault| ImportFault { resource: Some(binding.table.path.to_owned()), ..fault };
-    let text = |position| match line.at(position) {
-        Some(Raw::Cell(cell)) if !cell.is_blank() => Some(key(restore(cell.text().trim())).to_owned()),
-        _ => None,
-    };
-    let code = text(binding.code);
-    let mut is_empty = true;
-    for (position, letters, column) in &binding.columns {
-        match line.at(*position) {
-            Some(Raw::Error(error)) => {
-                is_empty = false;
-                let message = msg!("公式出错：{error}。", "is a formula that failed: {error}");
-                let fault = of_record(told::at(&spot(Some(letters)), "cell_error", &message));
-                let pointer = if column.pointer.is_empty() { "/code" } else { &column.pointer };
-                sink.fault(ImportFault {
-                    record: code.clone(),
-                    pointer: pointer.to_owned(),
-                    value: Some(error.clone()),
-                    ..fault
-                })?;
+/// How much of a row a table's headers account for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Known {
+    has_code: bool,
+    count: usize,
+    /// All of its texts are headers.
+    is_all: bool,
+}
+
+fn known(headings: &Headings<'_>, line: &Line) -> Known {
+    let mut known = Known { has_code: false, count: 0, is_all: true };
+    for (_, header) in line.headers() {
+        match headings.find(&header) {
+            Heading::Column(column, _) => {
+                known.has_code = known.has_code || is_code(column);
+                known.count += 1;
             }
-            Some(Raw::Cell(cell)) => is_empty = is_empty && cell.is_blank(),
-            None => {}
+            Heading::Unit(_) => known.count += 1,
+            Heading::RowNumber => {}
+            Heading::Unknown => known.is_all = false,
         }
     }
-    let surprises = line.cells.iter().filter(|(position, raw)| {
-        let is_known = binding.named.contains(position) || binding.nameless.contains(position);
-        !is_known && !matches!(raw, Raw::Cell(cell) if cell.is_blank())
-    });
-    let surprises: Vec<u32> = surprises.map(|(position, _)| *position).take(20).collect();
-    for position in &surprises {
-        let message = msg!(
-            "此列没有表头，其内容不会导入。",
-            "has no header above it; what stands in this column is not imported"
-        );
-        let fault = told::at(&spot(Some(&letters(*position))), "no_header", &message);
-        sink.fault(told::warning(of_record(fault)))?;
-    }
-    if is_empty {
-        binding.nameless.extend(surprises);
-        return Ok(None);
-    }
-    let Some(code) = code else {
-        if !matches!(line.at(binding.code), Some(Raw::Error(_))) {
-            let column = binding.columns.iter().find(|(position, ..)| *position == binding.code);
-            let message = msg!("必须填写代码：它说明是哪一条记录。", "is required: it tells which record is meant");
-            let fault = of_record(told::at(&spot(column.map(|(_, letters, _)| letters)), "required", &message));
-            sink.fault(ImportFault { pointer: "/code".to_owned(), ..fault })?;
+    known
+}
+
+/// The number of the row that has most of a table's headers; the first where none has any.
+fn headers(headings: &Headings<'_>, lines: &[Line]) -> usize {
+    let scored = lines.iter().map(|line| known(headings, line)).map(|known| (known.has_code, known.count)).enumerate();
+    // Of equal ones the first.
+    scored.rev().max_by_key(|(_, score)| *score).map_or(0, |(at, _)| at)
+}
+
+/// The table that the headers say it is: the one table that has all of them, else the one that has most of them. What it
+/// has not is then reported; where that is to be ignored, only all of them will do.
+fn table_of<'t>(tables: &'t [Table], lines: &[Line], ignores: bool) -> Result<Headings<'t>, Box<ImportFault>> {
+    let mut fitting: Vec<(Known, u32, Headings<'t>)> = Vec::new();
+    for headings in tables.iter().map(Headings::new) {
+        if let Some(line) = lines.get(headers(&headings, lines)) {
+            fitting.push((known(&headings, line), line.row, headings));
         }
-        binding.nameless.extend(surprises);
-        return Ok(None);
+    }
+    fitting.retain(|(known, ..)| known.count > 0);
+    let rank = |(known, ..): &(Known, u32, Headings<'t>)| (known.has_code && known.is_all, known.has_code, known.count);
+    fitting.sort_by_key(|one| std::cmp::Reverse(rank(one)));
+    let row = fitting.first().map_or_else(|| lines.first().map_or(0, |line| line.row), |(_, row, _)| *row);
+    let is_sure = match fitting.as_slice() {
+        [best, next, ..] if rank(best).0 => !rank(next).0,
+        // Nearly all of them: what is not understood is reported.
+        [best, next, ..] => !ignores && best.0.has_code && best.0.count > 2 && rank(best) > rank(next),
+        [only] => only.0.has_code,
+        [] => false,
     };
-    let fields = document(contract, binding, |position| match line.at(position) {
-        Some(Raw::Cell(cell)) => Some(cell),
-        Some(Raw::Error(_)) => None,
-        None => Some(&Cell::Empty),
-    });
-    binding.nameless.extend(surprises);
-    Ok(Some((code, fields)))
+    if is_sure {
+        return Ok(fitting.swap_remove(0).2);
+    }
+    let best = fitting.first().map(rank);
+    let equal = fitting.iter().filter(|one| Some(rank(one)) == best).take(LISTED);
+    let choices: Vec<&str> = equal.map(|(.., headings)| headings.table.en.as_str()).collect();
+    let choices = if choices.is_empty() { vec!["milestones", "projects"] } else { choices };
+    let names = choices.join(", ");
+    let message = msg!(
+        "从表头看不出是哪种记录；请用 resource 指明，如：{names}。",
+        "does not say by its headers which records it holds; name them as the resource, such as: {names}"
+    );
+    Err(Box::new(told::at(&Spot { row, ..Spot::default() }, "which_table", &message)))
+}
+
+/// The fault of a sheet whose headers are not among its first rows.
+fn without_headers(table: &Table, sheet: Option<String>, line: &Line) -> ImportFault {
+    let columns: Vec<_> = table.columns.iter().filter(|column| !column.is_read_only).take(LISTED).collect();
+    let zh = columns.iter().map(|column| column.zh.as_str()).collect::<Vec<_>>().join("、");
+    let en = columns.iter().map(|column| column.en.as_str()).collect::<Vec<_>>().join(", ");
+    let message = msg!(
+        "前 {ABOVE} 行中没有找到表头；应有一行列出各列名称，如：{zh}。",
+        "has no headers in its first {ABOVE} rows; one row names the columns, such as {en}"
+    );
+    let fault = told::at(&Spot { sheet, row: line.row, column: None }, "no_headers", &message);
+    ImportFault { resource: Some(table.path.to_owned()), ..fault }
 }

@@ -1,5 +1,6 @@
 //! Faults of files, with their place.
 
+use crate::normalize::spelled;
 use crate::text::Msg;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::row::Spot;
@@ -19,8 +20,9 @@ pub fn warning(fault: ImportFault) -> ImportFault {
     ImportFault { severity: Severity::Warning, ..fault }
 }
 
-/// What stands there, cut where it is long.
+/// What stands there, on one line, with invisible characters spelled out, cut where it is long.
 pub fn shown(text: &str) -> Option<String> {
-    let short: String = text.chars().filter(|letter| !letter.is_control()).take(200).collect();
+    let line = text.trim().replace(['\r', '\n', '\t'], " ");
+    let short: String = spelled(&line).chars().take(200).collect();
     Some(short).filter(|short| !short.is_empty())
 }

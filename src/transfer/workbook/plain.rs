@@ -6,7 +6,7 @@ use std::io::{Read, Seek, Write};
 use rust_xlsxwriter::{Workbook, XlsxError};
 
 use crate::error::Result;
-use crate::transfer::read::{Line, Raw, csv_rows};
+use crate::transfer::read::{Line, csv_rows};
 
 /// What a sheet can hold: rows, columns, and letters of a cell.
 const ROWS: u32 = 1_048_576;
@@ -21,19 +21,16 @@ pub fn of_csv<F: Read + Seek>(file: &mut F, sheet: &str, out: &mut (impl Write +
     let worksheet = workbook.add_worksheet_with_constant_memory()?;
     worksheet.set_name(sheet)?.set_freeze_panes(1, 0)?;
     let (mut fits, mut widest) = (true, 0);
-    csv_rows(file, |Line { row, cells }| {
+    csv_rows(file, |Line { row, cells, .. }| {
         for (position, raw) in cells {
-            let text = match raw {
-                Raw::Cell(cell) => cell.text(),
-                Raw::Error(text) => text.clone(),
-            };
+            let text = raw.text();
             // Excel counts letters as UTF-16 does.
-            if *row > ROWS || *position >= COLUMNS || text.encode_utf16().count() > LETTERS {
+            if row > ROWS || position >= COLUMNS || text.encode_utf16().count() > LETTERS {
                 fits = false;
                 return Ok(false);
             }
-            let column = u16::try_from(*position).unwrap_or(u16::MAX);
-            worksheet.write_string(*row - 1, column, text)?;
+            let column = u16::try_from(position).unwrap_or(u16::MAX);
+            worksheet.write_string(row - 1, column, text)?;
             widest = widest.max(column);
         }
         Ok(true)

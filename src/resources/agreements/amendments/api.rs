@@ -90,7 +90,8 @@ pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<Http
 #[post("/agreements/{ref}/amendments")]
 pub async fn create_amendment(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
-    let body = call.json(payload, &["application/json"]).await?;
+    let mut body = call.json(payload, &["application/json"]).await?;
+    call.state.contract.normalize("NewAmendment", &mut body);
     call.state.contract.judge("NewAmendment", &body)?;
     let new: NewAmendment = serde_json::from_value(body.clone())?;
     call.post(actor, &body, move |tx| {

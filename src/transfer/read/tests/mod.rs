@@ -60,7 +60,8 @@ impl Told {
 
 pub fn told(bytes: &[u8], format: Format, resource: Option<&str>) -> Told {
     let mut told = Told::default();
-    read(&mut Cursor::new(bytes), format, resource, &CONTRACT, &mut told).unwrap();
+    let options = ReadOptions { resource, ..ReadOptions::default() };
+    read(&mut Cursor::new(bytes), format, options, &CONTRACT, &mut told).unwrap();
     told
 }
 
@@ -71,5 +72,9 @@ fn a_file_is_what_it_begins_with_or_says_it_is() {
     assert_eq!(Format::of(csv, Some("a.yaml"), b"code"), Some(Format::Csv));
     assert_eq!(Format::of("application/octet-stream", Some("A.YML"), b"a:"), Some(Format::Yaml));
     assert_eq!(Format::of("", Some("里程碑.xls"), &OLE), Some(Format::Xlsx));
-    assert_eq!(Format::of("", Some("a.txt"), b"code"), None);
+    assert_eq!(Format::of("text/plain", Some("a.txt"), b"code"), Some(Format::Csv));
+    assert_eq!(Format::of("", Some("a.txt"), b"code"), Some(Format::Csv));
+    assert_eq!(Format::of("text/plain", Some("a.yaml"), b"a:"), Some(Format::Yaml));
+    assert_eq!(Format::of("text/plain", None, b"code"), Some(Format::Csv));
+    assert_eq!(Format::of("", Some("a.doc"), b"code"), None);
 }

@@ -41,7 +41,7 @@ fn rows_have_the_numbers_that_a_spreadsheet_shows() {
         let told = told(text.as_bytes(), Format::Csv, Some("milestones"));
         let rows: Vec<_> = told.rows.iter().map(|row| (row.code.as_str(), row.place.row)).collect();
         assert_eq!(rows, [("a", 4), ("b", 5), ("c", 8)], "{end:?}");
-        assert_eq!(told.rows[0].document["note"], format!("x{end}y{end}{end}z"));
+        assert_eq!(told.rows[0].document["note"], "x\ny\n\nz", "line breaks are of one kind");
     }
 }
 
@@ -67,7 +67,7 @@ fn an_endless_row_and_an_open_quote_are_faults() {
     assert_eq!((found.places(), found.rows.len()), (vec!["unclosed_quote 3".to_owned()], 1));
     let wide = format!("code{}\n", ",x".repeat(3_000));
     assert_eq!(told(wide.as_bytes(), Format::Csv, Some("milestones")).places(), ["too_many_columns 1"]);
-    assert_eq!(told(b"code,note\na,\xFF\xFF\xFF\n", Format::Csv, Some("milestones")).places(), ["encoding"]);
+    assert_eq!(told(b"code,note\na,\xFF\xFF\xFF\n", Format::Csv, Some("milestones")).places(), ["encoding B2"]);
 }
 
 #[test]

@@ -1,0 +1,292 @@
+//! One row of a sheet: what its cells hold, and what a column makes of them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::encoding::DAMAGED;
+use super::merges::Span;
+use super::numfmt::NumberFormat;
+use crate::msg;
+use crate::text::Msg;
+use crate::transfer::amounts::{Unit, digits};
+use crate::transfer::cells::{Cell, error_value, number_text, plain, restore};
+use crate::transfer::columns::{Column, Shape};
+
+/// A column's letters: 0 is A, 26 is AA.
+pub fn letters(position: u32) -> String {
+    let mut letters = Vec::new();
+    let mut left = position;
+    loop {
+        letters.push(char::from(b'A' + u8::try_from(left % 26).unwrap_or_default()));
+        if left < 26 {
+            break;
+        }
+        left = left / 26 - 1;
+    }
+    letters.iter().rev().collect()
+}
+
+/// What a file has in one cell.
+#[derive(Clone, Debug)]
+pub enum Raw {
+    Cell(Cell),
+    /// A number that a format presents.
+    Number(Numeric),
+    /// A formula that failed: `#N/A`.
+    Error(String),
+    /// What cannot be read, as the code and the message of its fault.
+    Unreadable(&'static str, Msg),
+}
+
+/// A number with its format.
+#[derive(Clone, Debug)]
+pub struct Numeric {
+    pub value: f64,
+    pub format: Arc<NumberFormat>,
+    pub is_1904: bool,
+}
+
+/// Why a cell cannot be read as its column wants it.
+#[derive(Debug)]
+pub struct Unread {
+    pub code: &'static str,
+    pub message: Msg,
+    /// What is shown, where that is known.
+    pub shown: Option<String>,
+}
+
+impl Raw {
+    /// Whether nothing can be seen in the cell.
+    pub fn is_blank(&self) -> bool {
+        matches!(self, Raw::Cell(cell) if cell.is_blank())
+    }
+
+    /// What is seen in the cell, as far as that is known.
+    pub fn text(&self) -> String {
+        match self {
+            Raw::Cell(cell) => cell.text(),
+            Raw::Number(number) => number.text(),
+            Raw::Error(error) => error.clone(),
+            Raw::Unreadable(..) => String::new(),
+        }
+    }
+
+    /// The bytes of what the cell holds.
+    pub fn size(&self) -> usize {
+        match self {
+            Raw::Cell(Cell::Text(text)) => text.len(),
+            _ => 1,
+        }
+    }
+
+    /// What the cell says in a column, whose header may give a unit.
+    pub fn read(&self, column: &Column, unit: Option<Unit>) -> Result<Cow<'_, Cell>, Unread> {
+        let is_number = matches!(column.shape, Shape::Integer | Shape::Number | Shape::Decimal);
+        let cell = match self {
+            Raw::Error(error) => return Err(failed(error)),
+            Raw::Unreadable(code, message) => {
+                return Err(Unread { code: *code, message: message.clone(), shown: None });
+            }
+            Raw::Cell(cell) => Cow::Borrowed(cell),
+            Raw::Number(number) if is_number => Cow::Owned(number.as_number(column, unit)?),
+            Raw::Number(number) => Cow::Owned(number.as_shown(column)?),
+        };
+        if let Cell::Text(text) = &*cell {
+            if let Some(error) = error_value(text) {
+                return Err(failed(error));
+            }
+            if text.contains(DAMAGED) {
+                return Err(damaged(text));
+            }
+        }
+        match unit {
+            Some(unit) if is_number && !cell.is_blank() => in_unit(cell, column, unit),
+            _ => Ok(cell),
+        }
+    }
+}
+
+/// A number in the unit of its header, in the column's own; what is no number stays, for the schema to refuse.
+fn in_unit<'a>(cell: Cow<'a, Cell>, column: &Column, unit: Unit) -> Result<Cow<'a, Cell>, Unread> {
+    let text = cell.text();
+    let text = restore(&text);
+    match digits(column, Some(unit), text) {
+        Some(digits) => Ok(Cow::Owned(Cell::Text(digits))),
+        None if digits(column, None, text).is_some() => {
+            let message = msg!(
+                "单元格写明的单位与表头的单位不同，无法判断以哪个为准；请去掉其中一个。",
+                "gives another unit than its header, which leaves open which one is meant; remove one of them"
+            );
+            Err(Unread { code: "unit", message, shown: Some(text.to_owned()) })
+        }
+        None => Ok(cell),
+    }
+}
+
+fn failed(error: &str) -> Unread {
+    let message = msg!("公式出错：{error}。", "is a formula that failed: {error}");
+    Unread { code: "cell_error", message, shown: Some(error.to_owned()) }
+}
+
+/// The fault of a text with characters that could not be decoded.
+fn damaged(text: &str) -> Unread {
+    let message = msg!(
+        "有无法识别的字符，文件可能已损坏；请改正后另存为“CSV UTF-8”。",
+        "has characters that cannot be decoded: the file may be damaged; mend the cell and save the file as \"CSV UTF-8\""
+    );
+    Unread { code: "encoding", message, shown: Some(text.to_owned()) }
+}
+
+impl Numeric {
+    /// What is seen, as far as that is known.
+    fn text(&self) -> String {
+        self.format.shown(self.value, self.is_1904).unwrap_or_else(|| number_text(self.value)).trim().to_owned()
+    }
+
+    fn unread(&self, code: &'static str, message: Msg) -> Unread {
+        Unread {
+            code,
+            message,
+            shown: self.format.shown(self.value, self.is_1904).map(|shown| shown.trim().to_owned()),
+        }
+    }
+
+    /// The number that is meant in a column of numbers.
+    fn as_number(&self, column: &Column, unit: Option<Unit>) -> Result<Cell, Unread> {
+        if self.format.moment(self.value).is_some() {
+            let message = msg!(
+                "单元格是日期或时间，此列须为数字；请改为数字格式后重新填写。",
+                "is formatted as a date or time where a number is wanted; format the cell as a number and enter it again"
+            );
+            return Err(self.unread("date_for_number", message));
+        }
+        let held = number_text(self.value);
+        let odd = || {
+            let message = msg!(
+                "单元格显示的与实际数值（{held}）不同，无法判断以哪个为准；请改用“常规”或普通数字格式。",
+                "shows something other than the number that it holds ({held}); format it as a plain number"
+            );
+            self.unread("not_as_shown", message)
+        };
+        let presented = self.format.presented(self.value).ok_or_else(odd)?;
+        if presented.is_scaled {
+            // Shown in thousands: right where header or format say so, and the number comes to what the cell holds.
+            let meant = digits(column, unit, &presented.text).ok_or_else(odd)?;
+            return if plain(&meant) == plain(&held) { Ok(Cell::Text(meant)) } else { Err(odd()) };
+        }
+        if presented.text == held {
+            return Ok(Cell::Number(self.value));
+        }
+        Ok(Cell::Text(presented.text))
+    }
+
+    /// What is shown, in a column of anything but numbers.
+    fn as_shown(&self, column: &Column) -> Result<Cell, Unread> {
+        let moment = self.format.moment(self.value);
+        match (&column.shape, moment) {
+            (Shape::Date, Some(moment)) if moment.has_date() => return self.as_day(moment),
+            (Shape::Instant, Some(moment)) if moment.is_whole_day() => {
+                return Ok(Cell::Text(self.instant().ok_or_else(|| self.not_known())?));
+            }
+            (Shape::Boolean, None) if self.format.is_general() => return Ok(Cell::Number(self.value)),
+            _ => {}
+        }
+        let is_name = !matches!(column.shape, Shape::Text) || is_name(column);
+        if moment.is_some() && is_name && !matches!(column.shape, Shape::Date | Shape::Instant) {
+            let message = msg!(
+                "单元格已被表格软件变成日期或时间；请将此列设为“文本”格式，再重新填写。",
+                "was turned into a date or time by the spreadsheet; format the column as text and enter it again"
+            );
+            return Err(self.unread("date_for_text", message));
+        }
+        let shown = self.format.shown(self.value, self.is_1904);
+        let shown = shown
+            .or_else(|| (matches!(column.shape, Shape::Date) && moment.is_none()).then(|| number_text(self.value)));
+        let shown = shown.map(|shown| shown.trim().to_owned()).filter(|shown| !shown.is_empty());
+        shown.map(Cell::Text).ok_or_else(|| self.not_known())
+    }
+
+    fn not_known(&self) -> Unread {
+        let held = number_text(self.value);
+        let message = msg!(
+            "无法确定单元格显示的内容（实际数值为 {held}）；请将此列设为“文本”格式，再重新填写。",
+            "does not say what it shows (it holds the number {held}); format the column as text and enter it again"
+        );
+        self.unread("not_as_shown", message)
+    }
+
+    /// A day, of which the format shows all; what time it hides besides does not matter.
+    fn as_day(&self, moment: super::numfmt::Moment) -> Result<Cell, Unread> {
+        let day = self.day().ok_or_else(|| self.not_known())?;
+        if !moment.is_whole_day() {
+            let message = msg!(
+                "只显示了日期的一部分（实际为 {day}）；请改用含年、月、日的日期格式，确认无误。",
+                "shows a part of its date only (it holds {day}); format it with year, month and day, and check it"
+            );
+            return Err(self.unread("imprecise_date", message));
+        }
+        if moment.has_time && self.value.fract() != 0.0 {
+            return Ok(Cell::Text(self.instant().ok_or_else(|| self.not_known())?.replace('T', " ")));
+        }
+        Ok(Cell::Date(day))
+    }
+
+    fn parts(&self) -> Option<(NaiveDate, (u8, u8, u8))> {
+        if !(0.0..2_958_466.0).contains(&self.value) {
+            return None;
+        }
+        let kind = calamine::ExcelDateTimeType::DateTime;
+        let instant = calamine::ExcelDateTime::new(self.value, kind, self.is_1904);
+        let (year, month, day, hour, minute, second, _) = instant.to_ymd_hms_milli();
+        let day = NaiveDate::from_ymd_opt(i32::from(year), u32::from(month), u32::from(day))?;
+        Some((day, (hour, minute, second)))
+    }
+
+    fn day(&self) -> Option<NaiveDate> {
+        self.parts().map(|(day, _)| day)
+    }
+
+    fn instant(&self) -> Option<String> {
+        let (day, (hour, minute, second)) = self.parts()?;
+        Some(format!("{day}T{hour:02}:{minute:02}:{second:02}"))
+    }
+}
+
+/// Whether a text is what a record or a person is called, or is known by.
+fn is_name(column: &Column) -> bool {
+    const NAMES: [&str; 7] = ["name", "title", "text", "number", "clause", "division_code", "designation"];
+    column.en.split('.').any(|part| NAMES.contains(&part))
+}
+
+/// One row of a sheet.
+#[derive(Debug, Default)]
+pub struct Line {
+    /// As a spreadsheet numbers it.
+    pub row: u32,
+    /// By position from 0, in order.
+    pub cells: Vec<(u32, Raw)>,
+    /// Positions whose value is that of a merged range which begins in a row above.
+    pub inherited: Vec<u32>,
+    /// Merged ranges over several columns.
+    pub spans: Vec<Span>,
+}
+
+impl Line {
+    /// Whether nothing stands in the row itself.
+    pub fn is_blank(&self) -> bool {
+        self.cells.iter().all(|(at, raw)| raw.is_blank() || self.inherited.contains(at))
+    }
+
+    pub fn at(&self, position: u32) -> Option<&Raw> {
+        let found = self.cells.binary_search_by_key(&position, |(at, _)| *at).ok()?;
+        self.cells.get(found).map(|(_, raw)| raw)
+    }
+
+    /// The texts of a row of headers.
+    pub fn headers(&self) -> Vec<(u32, String)> {
+        let texts = self.cells.iter().filter(|(_, raw)| !raw.is_blank()).map(|(position, raw)| (*position, raw.text()));
+        texts.filter(|(_, text)| !text.trim().is_empty()).collect()
+    }
+}

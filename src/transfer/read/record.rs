@@ -1,0 +1,181 @@
+//! A row of cells as the fields of a record, or of an item of a list.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::binding::{Binding, Bound};
+use super::document::document;
+use super::line::{Line, Unread, letters};
+use super::told;
+use crate::contract::Contract;
+use crate::error::Result;
+use crate::msg;
+use crate::normalize::half_width;
+use crate::transfer::cells::{Cell, key, restore};
+use crate::transfer::fault::ImportFault;
+use crate::transfer::row::{Sink, Spot};
+
+/// How rows begin that are no records: totals, and who filled the table in.
+const TOTALS: &[&str] = &["合计", "总计", "小计", "共计", "累计", "total", "subtotal"];
+const REMARKS: &[&str] = &[
+    "备注",
+    "注",
+    "说明",
+    "填表",
+    "制表",
+    "审核",
+    "复核",
+    "审批",
+    "经办",
+    "负责人",
+    "单位负责人",
+    "分管领导",
+    "联系人",
+    "联系电话",
+    "填报",
+    "报送",
+    "填报日期",
+    "盖章",
+    "note",
+    "notes",
+    "remark",
+    "remarks",
+    "prepared by",
+];
+
+/// The code and the other fields of a row; nothing where it has no cell that is read, or no code.
+pub fn record(
+    contract: &Contract,
+    binding: &mut Binding<'_>,
+    line: &Line,
+    sink: &mut dyn Sink,
+) -> Result<Option<(String, Map<String, Value>)>> {
+    if let Some(words) = remark(binding, line) {
+        let spot = Spot { sheet: binding.sheet.clone(), row: line.row, column: None };
+        let message = msg!(
+            "此行是合计或说明（“{words}”），不作为记录读取。",
+            "looks like a total or a remark (\"{words}\") and is not read as a record"
+        );
+        sink.fault(told::warning(told::at(&spot, "remark_row", &message)))?;
+        return Ok(None);
+    }
+    let surprises = surprises(binding, line, sink)?;
+    binding.nameless.extend(surprises);
+    let covered = covered(binding, line, sink)?;
+    let is_read = |bound: &&Bound<'_>| !covered.contains(&bound.position);
+    let has_own = |bound: &Bound<'_>| {
+        line.at(bound.position).is_some_and(|raw| !raw.is_blank()) && !line.inherited.contains(&bound.position)
+    };
+    if !binding.columns.iter().any(has_own) {
+        return Ok(None);
+    }
+    let mut cells: Vec<(u32, Cow<'_, Cell>)> = Vec::with_capacity(binding.columns.len());
+    let mut unread: Vec<(&Bound<'_>, Unread)> = Vec::new();
+    for bound in binding.columns.iter().filter(is_read) {
+        match line.at(bound.position).map(|raw| raw.read(bound.column, bound.unit)) {
+            None => cells.push((bound.position, Cow::Owned(Cell::Empty))),
+            Some(Ok(cell)) => cells.push((bound.position, cell)),
+            Some(Err(why)) => unread.push((bound, why)),
+        }
+    }
+    let at = |position: u32| {
+        let found = cells.binary_search_by_key(&position, |(at, _)| *at).ok()?;
+        cells.get(found).map(|(_, cell)| &**cell)
+    };
+    let code = at(binding.code).filter(|cell| !cell.is_blank());
+    let code = code.map(|cell| half_width(key(restore(cell.text().trim()))).into_owned());
+    let is_code_unread =
+        covered.contains(&binding.code) || unread.iter().any(|(bound, _)| bound.position == binding.code);
+    let of_record = |bound: &Bound<'_>, fault: ImportFault| ImportFault {
+        resource: Some(binding.table.path.to_owned()),
+        record: code.clone(),
+        pointer: if bound.column.pointer.is_empty() { "/code".to_owned() } else { bound.column.pointer.clone() },
+        ..fault
+    };
+    for (bound, Unread { code, message, shown }) in unread {
+        let fault = told::at(&spot(binding, line, bound), code, &message);
+        sink.fault(of_record(bound, ImportFault { value: shown.as_deref().and_then(told::shown), ..fault }))?;
+    }
+    let Some(code) = code else {
+        let column = binding.columns.iter().find(|bound| bound.position == binding.code);
+        if let Some(column) = column
+            && !is_code_unread
+        {
+            let message = msg!("必须填写代码：它说明是哪一条记录。", "is required: it identifies the record");
+            sink.fault(of_record(column, told::at(&spot(binding, line, column), "required", &message)))?;
+        }
+        return Ok(None);
+    };
+    Ok(Some((code, document(contract, binding, at))))
+}
+
+fn spot(binding: &Binding<'_>, line: &Line, bound: &Bound<'_>) -> Spot {
+    Spot { sheet: binding.sheet.clone(), row: line.row, column: Some(bound.letters.clone()) }
+}
+
+/// What a row says that is no record: a total, a remark, who filled the table in. It has no code.
+fn remark(binding: &Binding<'_>, line: &Line) -> Option<String> {
+    let (first, raw) = line.cells.iter().find(|(at, raw)| !raw.is_blank() && !line.inherited.contains(at))?;
+    let has_code = line.at(binding.code).is_some_and(|raw| !raw.is_blank());
+    if has_code && *first != binding.code {
+        return None;
+    }
+    let text = raw.text();
+    let words: String = half_width(&text).to_lowercase();
+    let bare: String = words.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let starts = |word: &&str| bare.strip_prefix(word.replace(' ', "").as_str()).map(str::to_owned);
+    let ends_word = |rest: &str| rest.chars().next().is_none_or(|next| matches!(next, ':' | '(' | '、' | ',' | ';'));
+    let is_total = TOTALS.iter().filter_map(starts).any(|rest| ends_word(&rest));
+    let has_colon = |rest: &str| rest.chars().take(8).any(|letter| letter == ':');
+    let is_remark = REMARKS.iter().filter_map(starts).any(|rest| has_colon(&rest) || rest == "单位" || rest == "人");
+    (is_total || is_remark).then(|| told::shown(&text).unwrap_or_default())
+}
+
+/// Cells without a header above them, each reported once a column.
+fn surprises(binding: &Binding<'_>, line: &Line, sink: &mut dyn Sink) -> Result<Vec<u32>> {
+    let surprises = line.cells.iter().filter(|(position, raw)| {
+        let is_known = binding.named.contains(position) || binding.nameless.contains(position);
+        !is_known && !raw.is_blank()
+    });
+    let surprises: Vec<u32> = surprises.map(|(position, _)| *position).take(20).collect();
+    for position in &surprises {
+        let message = msg!(
+            "此列没有表头，其内容不会导入。",
+            "has no header above it; what stands in this column is not imported"
+        );
+        let spot = Spot { sheet: binding.sheet.clone(), row: line.row, column: Some(letters(*position)) };
+        let fault = told::warning(told::at(&spot, "no_header", &message));
+        sink.fault(ImportFault { resource: Some(binding.table.path.to_owned()), ..fault })?;
+    }
+    Ok(surprises)
+}
+
+/// The positions of columns that are read and lie under a range merged over several columns, where it cannot be known
+/// which column the value belongs to; each range is a fault.
+fn covered(binding: &Binding<'_>, line: &Line, sink: &mut dyn Sink) -> Result<Vec<u32>> {
+    let mut covered = Vec::new();
+    for span in &line.spans {
+        let Some(value) = line.at(span.first).filter(|raw| !raw.is_blank()) else { continue };
+        let under: Vec<&Bound<'_>> =
+            binding.columns.iter().filter(|bound| (span.first..=span.last).contains(&bound.position)).collect();
+        let Some(first) = under.first() else { continue };
+        if under.len() == 1 && first.position == span.first {
+            continue;
+        }
+        let (from, to) = (letters(span.first), letters(span.last));
+        let message = msg!(
+            "{from} 至 {to} 列合并为一格，无法判断内容属于哪一列；请取消合并并分别填写。",
+            "is merged over the columns {from} to {to}, which leaves open whose value it is; unmerge it and fill in each cell"
+        );
+        let fault = told::at(&spot(binding, line, first), "merged_columns", &message);
+        sink.fault(ImportFault {
+            resource: Some(binding.table.path.to_owned()),
+            pointer: if first.column.pointer.is_empty() { "/code".to_owned() } else { first.column.pointer.clone() },
+            value: told::shown(&value.text()),
+            ..fault
+        })?;
+        covered.extend(under.iter().map(|bound| bound.position));
+    }
+    Ok(covered)
+}

@@ -1,0 +1,69 @@
+//! LibreOffice opens what the service exports and saves it, and nothing is changed by it.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use super::bundles::fill;
+use crate::common::files::{bring_with, source_of};
+use crate::common::on_each_empty;
+
+/// Makes a missing LibreOffice a failure instead of a skip.
+const REQUIRE: &str = "PAIRING_TRACKER_REQUIRE_LIBREOFFICE";
+
+/// Opens workbooks and saves them again into another directory; false where there is no LibreOffice.
+fn saved_again(files: &[String], profile: &Path, into: &Path) -> bool {
+    let run = Command::new("soffice")
+        .arg("--headless")
+        .arg(format!("-env:UserInstallation=file://{}", profile.display()))
+        .args(["--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir"])
+        .arg(into)
+        .args(files)
+        .output();
+    match run {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            true
+        }
+        Err(error) => {
+            let required = std::env::var(REQUIRE).is_ok_and(|value| !value.is_empty() && value != "0");
+            assert!(!required, "{REQUIRE} is set, and soffice cannot be run: {error}");
+            // Past the test harness, which would show it only for tests that fail.
+            let _ = writeln!(std::io::stderr().lock(), "LibreOffice is not installed: its workbooks are not read.");
+            false
+        }
+    }
+}
+
+#[test]
+fn what_libreoffice_saves_again_changes_no_record_of_any_resource() {
+    on_each_empty(|database| async move {
+        let client = database.client();
+        fill(&client, &[2; 400]).await;
+        let folder = tempfile::tempdir().expect("a directory");
+        let mut files = Vec::new();
+        for language in ["zh", "en"] {
+            let headers = [("Accept-Language", language)];
+            let path = "exports/bundle.xlsx";
+            let answer = client.send(actix_web::http::Method::GET, path, &headers, None).await.expect(200);
+            let file = folder.path().join(format!("{language}.xlsx"));
+            std::fs::write(&file, answer.bytes).expect("it can be written");
+            files.push(file.display().to_string());
+        }
+        let again = folder.path().join("again");
+        if !saved_again(&files, &folder.path().join("profile"), &again) {
+            return;
+        }
+        for language in ["zh", "en"] {
+            let bytes = std::fs::read(again.join(format!("{language}.xlsx"))).expect("a workbook");
+            let told = bring_with(&database, &mut [source_of("again.xlsx", &bytes)], None, false, false);
+            assert_eq!(told.faults, [], "{language}");
+            let kinds: std::collections::BTreeSet<&str> =
+                told.lines.iter().map(|line| line.resource.as_str()).collect();
+            assert_eq!(kinds.len(), pairing_tracker::resources::KINDS.len(), "{kinds:?}");
+            for line in &told.lines {
+                assert_eq!(line.outcome.as_str(), "unchanged", "{language}: {line:?}");
+            }
+        }
+    });
+}
