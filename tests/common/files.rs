@@ -63,7 +63,7 @@ pub fn bring_with(
     let reading = ReadOptions { resource, ignore_unknown_columns };
     let mut gathered = files::gather(sources, reading, &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
-    let options = Options { mode: Mode::Upsert, prune: Vec::new() };
+    let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
     let import = Import { actor: &actor, request_id: "files", contract: &CONTRACT, today, options: &options };
     let (mut conn, mut told) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
