@@ -85,7 +85,7 @@ fn drain(service: &Service, path: &str) -> (usize, u64) {
         lines += part[..count].iter().filter(|byte| **byte == b'\n').count();
         reads += 1;
         if reads % 20 == 1 {
-            most = most.max(service.memory().unwrap_or_default());
+            most = most.max(service.memory("VmRSS:").unwrap_or_default());
         }
     }
 }

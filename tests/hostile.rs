@@ -120,7 +120,7 @@ fn slow_bodies_of_one_address_are_counted() {
 #[test]
 fn a_large_body_is_refused_unread() {
     let Program { service, key, directory: _directory } = start(&UNLIMITED);
-    let before = service.memory();
+    let before = service.memory("VmRSS:");
     let bearer = format!("Authorization: Bearer {key}\r\n");
     let json = "Content-Type: application/json\r\n";
     for (request, headers, wanted) in [
@@ -163,7 +163,7 @@ fn a_large_body_is_refused_unread() {
         stream.read_exact(&mut answer).expect("what it said can be read");
         assert_eq!(status(&String::from_utf8_lossy(&answer)), wanted, "{request}");
     }
-    if let (Some(before), Some(after)) = (before, service.memory()) {
+    if let (Some(before), Some(after)) = (before, service.memory("VmRSS:")) {
         assert!(after < before + 64 * 1024, "from {before} to {after} KiB");
     }
 }

@@ -330,7 +330,7 @@ fn a_compressed_request_body_is_decoded_within_the_limits() {
     assert_eq!(program.send("POST /api/v1/sectors", &gzipped, &sector("plain")).status(), 400, "it is not gzip");
 
     // One megabyte that unpacks to a gigabyte.
-    let before = program.service.memory();
+    let before = program.service.memory("VmRSS:");
     let bomb = gzip(&vec![b' '; 1 << 30]);
     for (line, headers) in [
         ("POST /api/v1/sectors", json),
@@ -342,7 +342,7 @@ fn a_compressed_request_body_is_decoded_within_the_limits() {
         assert_eq!(refused.status(), 413, "{line}: {}", refused.head);
         assert_eq!(refused.problem()["code"], "too_large");
     }
-    if let (Some(before), Some(after)) = (before, program.service.memory()) {
+    if let (Some(before), Some(after)) = (before, program.service.memory("VmRSS:")) {
         assert!(after < before + 64 * 1024, "from {before} to {after} KiB");
     }
     // The control: what fits is taken, as an import and as the file of a document.

@@ -123,6 +123,13 @@ pub fn judged<'a>(request: &str, answer: &'a str) -> (u16, &'a str) {
     (status, body)
 }
 
+/// A line of `/proc/PID/status`, in KiB; `None` where there is no such file.
+pub fn memory(process: u32, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
 /// A service that is running; ended when the test is.
 pub struct Service {
     child: Child,
@@ -208,11 +215,15 @@ impl Service {
         self.child.id()
     }
 
-    /// The process's resident memory in KiB; only Linux says so.
-    pub fn memory(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    /// The process's memory in KiB by a line of its status, such as `VmRSS:`; only Linux has it.
+    pub fn memory(&self, line: &str) -> Option<u64> {
+        memory(self.child.id(), line)
+    }
+
+    /// Makes `VmHWM:` the peak from now on.
+    pub fn reset_peak(&self) {
+        // Where there is no such file, there is no peak to be read either.
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.id()), "5");
     }
 
     /// The status and body of an answer, once the document was found to allow it.

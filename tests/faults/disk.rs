@@ -2,10 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::writes::{Http, write};
+use super::writes::{Http, write_during};
 use super::{RECOVERS_WITHIN, prepare, serve, skip, within, writes};
 use crate::common::program::SQLITE;
 
@@ -16,7 +15,7 @@ impl Small {
     fn mount() -> Option<Small> {
         let directory = tempfile::tempdir().expect("a directory");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=24m", "faults"]).arg(directory.path());
+        mount.args(["-t", "tmpfs", "-o", "size=64m", "faults"]).arg(directory.path());
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         mounted.then_some(Small(directory))
     }
@@ -46,35 +45,23 @@ fn what_a_full_disk_refuses_is_not_found_later() {
     let key = prepare(small.path(), SQLITE);
     let service = serve(small.path(), SQLITE, &[]);
     let http = Http::new(&service.address, Some(&key));
-    let (stop, ballast) = (AtomicBool::new(false), small.path().join("ballast"));
-    let outcomes = std::thread::scope(|scope| {
-        let writing = scope.spawn(|| write(&http, "d", 32, usize::MAX, &stop));
+    let ballast = small.path().join("ballast");
+    let one = || http.create(&format!("y{:x}", rand::random::<u64>()));
+    let outcomes = write_during(&http, "d", 32, || {
         for _ in 0..3 {
-            let before = http.codes().len();
-            within(Duration::from_secs(120), "writes are made", || http.codes().len() > before + writes() / 6);
+            let before = http.count().expect("a count");
+            within(Duration::from_secs(120), "writes are made", || http.count() > Some(before + writes() / 6));
             fill(&ballast);
-            within(Duration::from_secs(20), "writes are refused", || {
-                http.create("x").is_ok_and(|reply| reply.status == 503)
-            });
+            within(Duration::from_secs(20), "writes are refused", || one().is_ok_and(|reply| reply.status == 503));
             assert_eq!(http.get("/api/v1/sectors?limit=1").expect("a response").status, 200, "reads go on");
             let ready = http.get("/readyz").expect("a response");
             assert_eq!((ready.status, ready.json()["errors"][0]["pointer"].as_str()), (503, Some("/checks/write")));
             std::fs::remove_file(&ballast).expect("the ballast");
-            within(RECOVERS_WITHIN, "writes go on", || {
-                let code = format!("y{:x}", rand::random::<u64>());
-                http.create(&code).is_ok_and(|reply| reply.status == 201)
-            });
+            within(RECOVERS_WITHIN, "writes go on", || one().is_ok_and(|reply| reply.status == 201));
         }
-        stop.store(true, Ordering::Relaxed);
-        writing.join().expect("the clients")
     });
     assert!(!outcomes.refused.is_empty(), "the control: the full disk was felt");
-    eprintln!(
-        "{} acknowledged, {} refused, {} unknown",
-        outcomes.acknowledged.len(),
-        outcomes.refused.len(),
-        outcomes.unknown.len()
-    );
+    outcomes.print("disk full");
     outcomes.require_truth(&http.codes());
     drop(service);
     // As it is found when the service starts again.

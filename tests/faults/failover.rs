@@ -1,11 +1,10 @@
 //! The primary crashes, and its synchronous standby takes over.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::cluster::Cluster;
 use super::restart::recovers;
-use super::writes::{Http, write};
+use super::writes::{Http, write_during};
 use super::{prepare, serve, skip, within, writes};
 
 #[test]
@@ -18,22 +17,13 @@ fn a_failover_loses_no_acknowledged_write() {
     let service = serve(directory.path(), &url, &[]);
     let http = Http::new(&service.address, Some(&key));
     recovers(&http, "at the start");
-    let stop = AtomicBool::new(false);
-    let outcomes = std::thread::scope(|scope| {
-        let writing = scope.spawn(|| write(&http, "f", 16, usize::MAX, &stop));
-        within(Duration::from_secs(120), "writes are made", || http.codes().len() > writes());
+    let outcomes = write_during(&http, "f", 16, || {
+        within(Duration::from_secs(120), "writes are made", || http.count() > Some(writes()));
         primary.crash();
         standby.promote();
         recovers(&http, "after the failover");
-        stop.store(true, Ordering::Relaxed);
-        writing.join().expect("the clients")
     });
     assert!(!outcomes.refused.is_empty() || !outcomes.unknown.is_empty(), "the control: the crash was felt");
-    eprintln!(
-        "{} acknowledged, {} refused, {} unknown",
-        outcomes.acknowledged.len(),
-        outcomes.refused.len(),
-        outcomes.unknown.len()
-    );
+    outcomes.print("failover");
     outcomes.require_truth(&http.codes());
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::writes::{Http, Reply};
+use super::writes::{Http, Reply, SetOnDrop};
 use super::{prepare, serve, within, writes};
 use crate::common::program::{databases, on};
 
@@ -66,8 +66,9 @@ fn beside_writes(http: &Http, prefix: &str, work: impl FnOnce()) -> (Duration, u
             }
             (slowest, count)
         });
+        let set = SetOnDrop(stop);
         work();
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(set);
         writing.join().expect("the client")
     })
 }

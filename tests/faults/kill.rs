@@ -1,8 +1,6 @@
 //! The service is killed in the midst of writes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use super::writes::{Http, Outcomes, write};
+use super::writes::{Http, Outcomes, write_during};
 use super::{prepare, serve, writes};
 use crate::common::program::databases;
 
@@ -16,17 +14,13 @@ fn what_was_acknowledged_survives_kill_9() {
         for round in 0..rounds {
             let service = serve(directory.path(), &url, &[]);
             let http = Http::new(&service.address, Some(&key));
-            let (stop, made) = (AtomicBool::new(false), writes() / rounds);
-            let outcomes = std::thread::scope(|scope| {
-                let writing = scope.spawn(|| write(&http, &format!("r{round}"), 16, usize::MAX, &stop));
+            let made = writes() / rounds;
+            let outcomes = write_during(&http, &format!("r{round}"), 16, || {
                 // Killed while all clients have a write under way.
                 super::within(std::time::Duration::from_secs(120), "writes are made", || {
-                    http.get("/api/v1/sectors?limit=1&count=true")
-                        .is_ok_and(|reply| reply.json()["total"].as_u64() >= Some(((round + 1) * made) as u64))
+                    http.count() >= Some((round + 1) * made)
                 });
                 service.kill();
-                stop.store(true, Ordering::Relaxed);
-                writing.join().expect("the clients")
             });
             assert!(!outcomes.unknown.is_empty(), "the control: some write was cut off");
             all.push(outcomes);

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::writes::{Http, Outcomes, write};
+use super::writes::{Http, Outcomes, write_during};
 use super::{UNLIMITED, prepare, program, serve, within, writes};
 use crate::common::program::{SQLITE, Service};
 
@@ -39,23 +38,15 @@ fn cut(root: &Path, ignores_syncs: bool) -> (Outcomes, PathBuf, String) {
     let arguments = [&["--database-url", SQLITE], &UNLIMITED[..]].concat();
     let service = Service::start_program(&program(), &live, &arguments, &variables);
     let http = Http::new(&service.address, Some(&key));
-    let (stop, most) = (AtomicBool::new(false), writes() as u64);
-    let outcomes = std::thread::scope(|scope| {
-        let writing = scope.spawn(|| write(&http, "p", 16, usize::MAX, &stop));
-        let made = |wanted: u64| {
-            within(Duration::from_secs(120), "writes are made", || {
-                http.get("/api/v1/sectors?limit=1&count=true")
-                    .is_ok_and(|reply| reply.json()["total"].as_u64() >= Some(wanted))
-            })
-        };
+    let most = writes();
+    let outcomes = write_during(&http, "p", 16, || {
+        let made = |wanted: usize| within(Duration::from_secs(120), "writes are made", || http.count() >= Some(wanted));
         made(most / 2);
         if ignores_syncs {
             std::fs::write(&ignored, []).expect("the switch");
         }
         made(most);
         service.kill();
-        stop.store(true, Ordering::Relaxed);
-        writing.join().expect("the clients")
     });
     (outcomes, disk, key)
 }

@@ -1,12 +1,11 @@
 //! PostgreSQL restarts, or ends the service's connections.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::cluster::Cluster;
-use super::writes::{Http, write};
+use super::writes::{Http, write_during};
 use super::{RECOVERS_WITHIN, prepare, serve, skip, within, writes};
 
 /// One request of each kind, by what it is: each must be answered by the database.
@@ -58,25 +57,16 @@ fn a_restart_of_the_server_is_over_within_seconds() {
     let service = serve(directory.path(), &cluster.url(), &[]);
     let http = Http::new(&service.address, Some(&key));
     recovers(&http, "at the start");
-    let stop = AtomicBool::new(false);
-    let outcomes = std::thread::scope(|scope| {
-        let writing = scope.spawn(|| write(&http, "w", 16, usize::MAX, &stop));
+    let outcomes = write_during(&http, "w", 16, || {
         for _ in 0..3 {
-            let before = http.codes().len();
+            let before = http.count().expect("a count");
             cluster.restart();
             recovers(&http, "after a restart");
-            within(Duration::from_secs(60), "writes go on", || http.codes().len() > before + writes() / 3);
+            within(Duration::from_secs(60), "writes go on", || http.count() > Some(before + writes() / 3));
         }
-        stop.store(true, Ordering::Relaxed);
-        writing.join().expect("the clients")
     });
     assert!(!outcomes.refused.is_empty() || !outcomes.unknown.is_empty(), "the control: the restarts were felt");
-    eprintln!(
-        "{} acknowledged, {} refused, {} unknown",
-        outcomes.acknowledged.len(),
-        outcomes.refused.len(),
-        outcomes.unknown.len()
-    );
+    outcomes.print("restarts");
     outcomes.require_truth(&http.codes());
 }
 

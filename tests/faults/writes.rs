@@ -89,6 +89,12 @@ impl Http {
         self.send("POST", "/api/v1/sectors", &[], Some(&json!({ "code": code, "name": { "zh": code } })))
     }
 
+    /// How many sectors there are; `None` where that is not answered.
+    pub fn count(&self) -> Option<usize> {
+        let reply = self.get("/api/v1/sectors?limit=1&count=true").ok()?;
+        reply.json()["total"].as_u64().and_then(|total| usize::try_from(total).ok())
+    }
+
     /// The codes of all sectors.
     pub fn codes(&self) -> HashSet<String> {
         let (mut codes, mut cursor) = (HashSet::new(), String::new());
@@ -135,27 +141,54 @@ impl Outcomes {
         self.unknown.extend(other.unknown);
     }
 
+    /// Prints how many there are of each.
+    pub fn print(&self, what: &str) {
+        eprintln!(
+            "{what}: {} acknowledged, {} refused, {} unknown",
+            self.acknowledged.len(),
+            self.refused.len(),
+            self.unknown.len()
+        );
+    }
+
     /// Panics unless everything acknowledged is among the codes and nothing refused is.
     #[track_caller]
     pub fn require_truth(&self, found: &HashSet<String>) {
         let lost: Vec<_> = self.acknowledged.iter().filter(|code| !found.contains(*code)).collect();
-        let kept: Vec<_> = self.refused.iter().filter(|code| found.contains(*code)).collect();
+        let written: Vec<_> = self.refused.iter().filter(|code| found.contains(*code)).collect();
         let (acknowledged, refused) = (self.acknowledged.len(), self.refused.len());
         assert!(lost.is_empty(), "{} of {acknowledged} acknowledged writes are lost: {lost:?}", lost.len());
-        assert!(kept.is_empty(), "{} of {refused} refused writes are found: {kept:?}", kept.len());
+        assert!(written.is_empty(), "{} of {refused} refused writes are found: {written:?}", written.len());
     }
 }
 
-/// Has `clients` write until told to stop, or until so many writes are made; `prefix` makes their codes unique.
-pub fn write(http: &Http, prefix: &str, clients: usize, most: usize, stop: &AtomicBool) -> Outcomes {
+/// Sets a flag when it is dropped, also by a panic: threads of a scope that wait for the flag would never end.
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Has `clients` write while something is done, until its end; `prefix` makes their codes unique.
+pub fn write_during(http: &Http, prefix: &str, clients: usize, during: impl FnOnce()) -> Outcomes {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| write(http, prefix, clients, &stop));
+        let set = SetOnDrop(&stop);
+        during();
+        drop(set);
+        writing.join().expect("the clients")
+    })
+}
+
+fn write(http: &Http, prefix: &str, clients: usize, stop: &AtomicBool) -> Outcomes {
     let made = AtomicUsize::new(0);
     let client = |client: usize| {
         let mut outcomes = Outcomes::default();
         while !stop.load(Ordering::Relaxed) {
             let number = made.fetch_add(1, Ordering::Relaxed);
-            if number >= most {
-                break;
-            }
             let code = format!("{prefix}-{client}-{number}");
             let reply = http.create(&code);
             if reply.is_err() {

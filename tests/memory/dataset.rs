@@ -1,4 +1,4 @@
-//! 100,000 milestones with their history, written straight into a database that has a record of every kind.
+//! Many milestones with their history, written straight into a database that has a record of every kind.
 //!
 //! All of them were created at [`created_at`]; one in ten was changed at [`changed_at`], and stood otherwise before.
 
@@ -11,7 +11,6 @@ use pairing_tracker::history::{Action, Event, chain};
 
 use crate::common::tamper::execute;
 
-pub const MILESTONES: i64 = 100_000;
 const AGREEMENTS: i64 = 1_000;
 /// One in so many was changed.
 const CHANGED: i64 = 10;
@@ -32,8 +31,8 @@ pub fn changed_at() -> Instant {
     instant("2024-01-01T00:00:00Z")
 }
 
-/// Fills a database, whose first pairing gets all of it.
-pub fn fill(conn: &mut Conn) {
+/// Fills a database with so many milestones; its first pairing gets all of them.
+pub fn fill(conn: &mut Conn, count: i64) {
     conn.transaction(|conn| {
         // SQLite has no type of instants, and would make a number of one that is cast.
         let (hurry, day, of_instant) = if conn.is_sqlite() {
@@ -43,7 +42,7 @@ pub fn fill(conn: &mut Conn) {
         };
         execute(conn, hurry)?;
         execute(conn, &agreements())?;
-        execute(conn, &milestones(day, of_instant))?;
+        execute(conn, &milestones(count, day, of_instant))?;
         history(conn)
     })
     .expect("the database is filled");
@@ -62,12 +61,12 @@ fn agreements() -> String {
     )
 }
 
-fn milestones(day: &str, of_instant: &str) -> String {
+fn milestones(count: i64, day: &str, of_instant: &str) -> String {
     let note = "按照年度工作安排推进，定期调度，逐项销号。".repeat(8);
     format!(
         "INSERT INTO milestones (id, version, created_at, updated_at, pairing_id, agreement_id, title_zh, title_en, due_on,
              baseline_due_on, status, progress, weight_thousandths, note)
-         WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {MILESTONES})
+         WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count})
          SELECT {FIRST} + i, 1 + CASE WHEN i % {CHANGED} = 0 THEN 1 ELSE 0 END, '2023-01-01 00:00:00',
              CASE WHEN i % {CHANGED} = 0 THEN {of_instant}'2024-01-01 00:00:00' ELSE {of_instant}'2023-01-01 00:00:00' END, (SELECT MIN(id) FROM pairings),
              {FIRST} + i % {AGREEMENTS}, '里程碑第' || i || '期', 'Milestone ' || i, {day}, {day}, 'in_progress', i % 100,

@@ -5,7 +5,7 @@
 //! each format. Operations whose working set depends on more than that have further requests in [`further`]. So a new
 //! operation is measured without a line here. The program runs as a process, whose peak Linux tells.
 
-mod dataset;
+pub mod dataset;
 mod process;
 
 use std::path::Path;
@@ -21,6 +21,7 @@ use crate::common::{Client, Database, Session, databases};
 use crate::examples::gather;
 use process::{Measured, Seen, peak_of_command};
 
+const MILESTONES: i64 = 100_000;
 /// What a process may grow by for one request, in KiB.
 const GROWTH_MAX: u64 = 50 * 1024;
 /// Operations without an answer to be had here, and why.
@@ -154,7 +155,7 @@ fn prepare(database: &Database) -> (Vec<String>, String, String) {
             }
         }
         let mut conn = database.connect();
-        dataset::fill(&mut conn);
+        dataset::fill(&mut conn, MILESTONES);
         // Their work is measured by itself.
         execute(&mut conn, "UPDATE webhooks SET status = 'paused'").expect("they are paused");
         (paths, database.key("memory", Role::Admin, &[]), pairing)

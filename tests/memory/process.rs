@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::program::{Service, program};
+use crate::common::program::{Service, memory, program};
 
 /// How long an answer is read for. What keeps all of a table in memory has shown it by then; what does not may take much
 /// longer in a build without optimization.
@@ -14,13 +14,6 @@ const READ_FOR: Duration = Duration::from_secs(3);
 /// Settings under which the C library gives back at once what is freed, so that one request's memory is not another's.
 const TRIM: [(&str, &str); 3] =
     [("MALLOC_ARENA_MAX", "2"), ("MALLOC_TRIM_THRESHOLD_", "65536"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
-
-/// A line of `/proc/PID/status`, in KiB; `None` where there is no such file.
-fn status(process: u32, name: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    line.trim().strip_suffix("kB")?.trim().parse().ok()
-}
 
 /// What a request came to.
 #[derive(Debug)]
@@ -48,21 +41,21 @@ impl Measured {
         for path in warm_up {
             assert_eq!(send(&service, path, key).0, 200, "{path}");
         }
-        let idle = status(service.id(), "VmRSS:").expect("Linux tells the memory of a process");
+        let idle = service.memory("VmRSS:").expect("Linux tells the memory of a process");
         Measured { service, idle }
     }
 
     /// Sends a request and drops its answer; measures the process meanwhile.
     pub fn measure(&self, path: &str, key: &str) -> Seen {
         // From here on the peak is that of this request.
-        std::fs::write(format!("/proc/{}/clear_refs", self.service.id()), "5").expect("the peak is reset");
+        self.service.reset_peak();
         let (status, is_whole) = send(&self.service, path, key);
         Seen { status, is_whole, growth: self.growth() }
     }
 
     /// The growth at the peak since the last request was sent, or since the start.
     pub fn growth(&self) -> u64 {
-        status(self.service.id(), "VmHWM:").expect("Linux tells the peak").saturating_sub(self.idle)
+        self.service.memory("VmHWM:").expect("Linux tells the peak").saturating_sub(self.idle)
     }
 
     /// The JSON of an answer.
@@ -106,7 +99,7 @@ pub fn peak_of_command(directory: &Path, args: &[&str]) -> u64 {
     let (began, mut peak) = (Instant::now(), 0);
     // A peak that grows within the last of these pauses is missed; what keeps a table in memory grows over many.
     while child.try_wait().expect("it can be waited for").is_none() {
-        peak = status(child.id(), "VmHWM:").unwrap_or(0).max(peak);
+        peak = memory(child.id(), "VmHWM:").unwrap_or(0).max(peak);
         if began.elapsed() > READ_FOR {
             child.kill().expect("it ends");
         }

@@ -40,6 +40,8 @@ impl Framing {
                         *self = next;
                     }
                     Ok(None) => return (read, None),
+                    // Its fields tell in which language it is refused.
+                    Err(_) if is_begun(rest) => return (read, None),
                     Err(fault) => return (read, Some(fault)),
                 },
                 Framing::Body(left) => read += take(left, rest),
@@ -103,6 +105,18 @@ fn head(bytes: &[u8]) -> Result<Option<(usize, Framing)>, Fault> {
             Err(if is_request && !line.is_ascii() { Fault::Target } else { Fault::Malformed })
         }
     }
+}
+
+/// What is already wrong with a head whose rest does not come.
+pub fn fault_of(bytes: &[u8]) -> Option<Fault> {
+    head(bytes).err()
+}
+
+/// Whether the bytes are the beginning of something like a request whose fields have not all come yet.
+fn is_begun(bytes: &[u8]) -> bool {
+    let is_request = bytes.first().is_some_and(u8::is_ascii_uppercase);
+    let has_ended = [&b"\r\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(bytes, end).is_some());
+    is_request && !has_ended && bytes.len() < HELD_MAX
 }
 
 fn check_target(target: &str) -> Result<(), Fault> {
