@@ -239,12 +239,14 @@ pub fn forget_plans(conn: &mut Conn) -> QueryResult<()> {
 pub fn departures(conn: &Conn) -> SqlLiteral<Bool> {
     sql(match conn {
         Conn::Sqlite(_) => {
-            "(action = 'update' AND (json_extract(before_json, '$.pairing.id') <> json_extract(after_json, '$.pairing.id') \
-             OR (json_extract(before_json, '$.held_on') IS NOT NULL AND json_extract(after_json, '$.held_on') IS NULL)))"
+            "(action = 'update' AND CASE WHEN json_valid(before_json) AND json_valid(after_json) THEN \
+             json_extract(before_json, '$.pairing.id') <> json_extract(after_json, '$.pairing.id') \
+             OR (json_extract(before_json, '$.held_on') IS NOT NULL AND json_extract(after_json, '$.held_on') IS NULL) END)"
         }
         Conn::Postgres(_) => {
-            "(action = 'update' AND ((before_json::json -> 'pairing' ->> 'id') <> (after_json::json -> 'pairing' ->> 'id') \
-             OR ((before_json::json ->> 'held_on') IS NOT NULL AND (after_json::json ->> 'held_on') IS NULL)))"
+            "(action = 'update' AND ((json_or_null(before_json) -> 'pairing' ->> 'id') <> \
+             (json_or_null(after_json) -> 'pairing' ->> 'id') \
+             OR ((json_or_null(before_json) ->> 'held_on') IS NOT NULL AND (json_or_null(after_json) ->> 'held_on') IS NULL)))"
         }
     })
 }

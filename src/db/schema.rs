@@ -860,8 +860,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     webhooks,
     webhook_pairings,
     webhook_deliveries,
-    import_lines,
     request_refusals,
+    import_lines,
     service_checks,
     pending_audit_events,
 );

@@ -59,10 +59,24 @@ pub trait Resource: Sized + 'static {
     /// Inserts a record or replaces the one that stood `before`; checks the rules that need the database.
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Self::Read)>, new: Self::New) -> Result<i64>;
 
-    /// Inserts many records with few statements, and gives their ids; `None` for each that has a fault, or that needs the
-    /// care of [`Resource::save`]. Nothing by default: all of them are then created one by one.
-    fn save_together(_tx: &mut Tx<'_>, news: Vec<Self::New>) -> Result<Vec<Option<i64>>> {
-        Ok(news.iter().map(|_| None).collect())
+    /// Inserts many records, and gives their ids; `None` for each that is refused, which is then created by itself, so that its
+    /// faults are found. By default each is saved as by [`Resource::save`]; kinds with many records need fewer statements.
+    fn save_together(tx: &mut Tx<'_>, news: Vec<Self::New>) -> Result<Vec<Option<i64>>> {
+        let save = |new| {
+            let saved = tx.savepoint(|tx| {
+                let id = Self::save(tx, None, new)?;
+                if !tx.actor.writes_everywhere() {
+                    let scope = Self::scope(tx.conn, id)?;
+                    tx.actor.require_scope(&scope)?;
+                }
+                Ok(id)
+            });
+            match saved {
+                Err(Error::Problem(_)) => Ok(None),
+                saved => saved.map(Some),
+            }
+        };
+        news.into_iter().map(save).collect()
     }
 
     /// Takes out of a patched record what does not follow from a patch that leaves it unsaid.

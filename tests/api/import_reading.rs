@@ -170,7 +170,7 @@ fn a_table_is_read_in_every_encoding_that_spreadsheets_save() {
 fn a_damaged_character_and_a_failed_formula_are_faults_at_their_cells() {
     on_each(|database| async move {
         let client = database.client();
-        let kept = with(milestone("kept"), json!({ "note": "原有备注", "agreement": "xinhui-taishan-framework-2022" }));
+        let kept = with(milestone("kept"), json!({ "note": "原有备注", "due_on": "2027-03-31" }));
         create(&client, "milestones", kept).await;
         let mut bytes = row("kept", "xinhui-taishan-framework-2022", "", "备注文字").into_bytes();
         let cut = bytes.len() - 2;

@@ -1,4 +1,5 @@
 DROP INDEX audit_events_departures;
+DROP FUNCTION json_or_null;
 DELETE FROM import_lines WHERE outcome = 'restore';
 ALTER TABLE import_lines DROP CONSTRAINT import_lines_outcome_check;
 ALTER TABLE import_lines ADD CONSTRAINT import_lines_outcome_check

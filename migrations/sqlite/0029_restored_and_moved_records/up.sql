@@ -23,6 +23,8 @@ CREATE INDEX import_lines_outcome ON import_lines (import_id, outcome, position)
 
 -- The events by which a record leaves the calendar of its pairing, other than deletions: it moved to another pairing, or has
 -- no day any more.
-CREATE INDEX audit_events_departures ON audit_events (entity, at, id) WHERE action = 'update' AND (
+CREATE INDEX audit_events_departures ON audit_events (entity, at, id) WHERE (action = 'update' AND
+    -- An event that is damaged stops no other.
+    CASE WHEN json_valid(before_json) AND json_valid(after_json) THEN
     json_extract(before_json, '$.pairing.id') <> json_extract(after_json, '$.pairing.id')
-    OR (json_extract(before_json, '$.held_on') IS NOT NULL AND json_extract(after_json, '$.held_on') IS NULL));
+    OR (json_extract(before_json, '$.held_on') IS NOT NULL AND json_extract(after_json, '$.held_on') IS NULL) END);

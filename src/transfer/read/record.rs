@@ -62,7 +62,7 @@ pub fn record(
     }
     let surprises = surprises(binding, line, sink)?;
     binding.nameless.extend(surprises);
-    let covered = covered(binding, line, sink)?;
+    let (covered, merged) = covered(binding, line);
     let is_read = |bound: &&Bound<'_>| !covered.contains(&bound.position);
     let has_own = |bound: &Bound<'_>| {
         line.at(bound.position).is_some_and(|raw| !raw.is_blank()) && !line.inherited.contains(&bound.position)
@@ -93,6 +93,9 @@ pub fn record(
         pointer: if bound.column.pointer.is_empty() { "/code".to_owned() } else { bound.column.pointer.clone() },
         ..fault
     };
+    for (bound, fault) in merged {
+        sink.fault(of_record(bound, fault))?;
+    }
     for (bound, Unread { code, message, shown }) in unread {
         let fault = told::at(&spot(binding, line, bound), code, &message);
         sink.fault(of_record(bound, ImportFault { value: shown.as_deref().and_then(told::shown), ..fault }))?;
@@ -152,9 +155,9 @@ fn surprises(binding: &Binding<'_>, line: &Line, sink: &mut dyn Sink) -> Result<
 }
 
 /// The positions of columns that are read and lie under a range merged over several columns, where it cannot be known
-/// which column the value belongs to; each range is a fault.
-fn covered(binding: &Binding<'_>, line: &Line, sink: &mut dyn Sink) -> Result<Vec<u32>> {
-    let mut covered = Vec::new();
+/// which column the value belongs to; and a fault at each range.
+fn covered<'b, 't>(binding: &'b Binding<'t>, line: &Line) -> (Vec<u32>, Vec<(&'b Bound<'t>, ImportFault)>) {
+    let (mut covered, mut faults) = (Vec::new(), Vec::new());
     for span in &line.spans {
         let Some(value) = line.at(span.first).filter(|raw| !raw.is_blank()) else { continue };
         let under: Vec<&Bound<'_>> =
@@ -169,13 +172,8 @@ fn covered(binding: &Binding<'_>, line: &Line, sink: &mut dyn Sink) -> Result<Ve
             "is merged over the columns {from} to {to}, which leaves open whose value it is; unmerge it and fill in each cell"
         );
         let fault = told::at(&spot(binding, line, first), "merged_columns", &message);
-        sink.fault(ImportFault {
-            resource: Some(binding.table.path.to_owned()),
-            pointer: if first.column.pointer.is_empty() { "/code".to_owned() } else { first.column.pointer.clone() },
-            value: told::shown(&value.text()),
-            ..fault
-        })?;
+        faults.push((*first, ImportFault { value: told::shown(&value.text()), ..fault }));
         covered.extend(under.iter().map(|bound| bound.position));
     }
-    Ok(covered)
+    (covered, faults)
 }

@@ -135,7 +135,8 @@ impl<'a> Sheets<'a> {
         };
         let (table, found) = (headings.table, headers(&headings, &first));
         let Some(line) = first.get(found) else { return Ok(false) };
-        if known(&headings, line).count == 0 {
+        // One cell may be a title; several are headers, of which it is said that they are not understood.
+        if known(&headings, line).count == 0 && line.headers().len() < 2 {
             self.sink.fault(without_headers(table, open.sheet.clone(), line))?;
             return Ok(false);
         }
