@@ -88,6 +88,8 @@ fn a_file_is_planned_then_applied_and_a_second_time_changes_nothing() {
         assert_eq!(client.get("audit-events?count=true").await.expect(200).body["total"], events);
         let newest = client.get("imports?limit=1").await.expect(200).body;
         assert_eq!((&newest["items"][0]["id"], newest["next_cursor"].is_string()), (&second["id"], true));
+        let metrics = String::from_utf8(client.get("/metrics").await.expect(200).bytes).expect("UTF-8");
+        assert!(metrics.lines().any(|line| line == "pairing_tracker_imported_records_total 6"), "two files of three");
     });
 }
 

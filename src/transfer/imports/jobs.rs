@@ -268,6 +268,9 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
         Work::Plan => state.store.rehearse(move |conn| work_on(conn).map(Verdict::into_value)).await?,
         Work::Apply => state.store.write_alone(work_on).await?,
     };
+    if let Came::Applied { records } = &came_to {
+        state.metrics.imported.inc_by(u64::try_from(*records).unwrap_or_default());
+    }
     finish(&state.store, id, run, came_to).await
 }
 
@@ -295,7 +298,7 @@ fn apply(
             // On PostgreSQL others could write all the while, and revoke it.
             import.require_key(conn)?;
             runs::end(conn, id, &running.run, End::Applied { plan, records }, Instant::now())?;
-            Ok(Verdict::Keep(Came::Applied))
+            Ok(Verdict::Keep(Came::Applied { records }))
         }
         Err(Refusal::Stale(_)) => {
             Ok(Verdict::Undo(Came::Stale(plans::compare(conn, id, &mut told.lines, STALE_TOLD)?)))

@@ -17,7 +17,9 @@ use crate::transfer::plan::{ImportLine, Plan};
 /// What the work of a run came to.
 pub enum Came {
     /// Written in full, with the end of the run.
-    Applied,
+    Applied {
+        records: i64,
+    },
     Planned {
         plan: Plan,
         records: i64,
@@ -31,7 +33,7 @@ pub enum Came {
 pub async fn finish(store: &Store, id: i64, run: String, came_to: Came) -> Result<()> {
     let end = match came_to {
         // What a large file left pending is in the chain soon; should this process die, another sees to it.
-        Came::Applied => return pending::seal_all(store).await,
+        Came::Applied { .. } => return pending::seal_all(store).await,
         Came::Stale(stale) => End::Stale(stale),
         Came::Planned { plan, records, lines, faults } => {
             let named = run.clone();

@@ -45,7 +45,7 @@ impl Survey {
     }
 
     fn encoding(mut self) -> &'static Encoding {
-        if self.zeros != [0, 0] && self.count % 2 == 0 && self.little + self.big > 0 {
+        if self.zeros != [0, 0] && self.count.is_multiple_of(2) && self.little + self.big > 0 {
             return if self.little >= self.big { UTF_16LE } else { UTF_16BE };
         }
         self.utf8.end();

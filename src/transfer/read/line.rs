@@ -87,7 +87,7 @@ impl Raw {
         let cell = match self {
             Raw::Error(error) => return Err(failed(error)),
             Raw::Unreadable(code, message) => {
-                return Err(Unread { code: *code, message: message.clone(), shown: None });
+                return Err(Unread { code, message: message.clone(), shown: None });
             }
             Raw::Cell(cell) => Cow::Borrowed(cell),
             Raw::Number(number) if is_number => Cow::Owned(number.as_number(column, unit)?),

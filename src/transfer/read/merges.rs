@@ -36,7 +36,7 @@ pub struct Span {
 
 impl Merges {
     pub fn new(mut ranges: Vec<Dimensions>) -> Merges {
-        ranges.retain(|range| range.start <= range.end && range.start != range.end);
+        ranges.retain(|range| range.start < range.end);
         ranges.sort_unstable_by_key(|range| std::cmp::Reverse(range.start));
         Merges { ahead: ranges, open: BTreeMap::new(), bytes: 0 }
     }
