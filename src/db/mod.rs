@@ -25,7 +25,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 pub use backend::{Conn, Manager, MultiBackend};
 pub use lanes::{Class, Client, Load};
@@ -264,8 +264,12 @@ impl Store {
     ) -> Result<T> {
         let lane = self.lane(class);
         let permit = lane.enter(client).await?;
+        let (sender, value) = oneshot::channel();
+        // One type for every work: the tasks and threads that run it are compiled once.
+        let work: Work = Box::new(move |conn, lane| work(conn, lane).map(|value| drop(sender.send(value))));
         // In a task of its own: a request that is given up leaves its work running, and the permit with it.
-        tokio::spawn(on_lane(lane, permit, work)).await.map_err(Error::unexpected)?
+        tokio::spawn(on_lane(lane, permit, work)).await.map_err(Error::unexpected)??;
+        value.await.map_err(Error::unexpected)
     }
 
     fn lane(&self, class: Class) -> Arc<Lane> {
@@ -273,11 +277,10 @@ impl Store {
     }
 }
 
-async fn on_lane<T: Send + 'static>(
-    lane: Arc<Lane>,
-    permit: Permit,
-    work: impl FnOnce(&mut Conn, &Lane) -> Result<T> + Send + 'static,
-) -> Result<T> {
+/// What a connection of a lane is used for; it keeps what it came to.
+type Work = Box<dyn FnOnce(&mut Conn, &Lane) -> Result<()> + Send>;
+
+async fn on_lane(lane: Arc<Lane>, permit: Permit, work: Work) -> Result<()> {
     let generation = lane.pool.generation();
     let (running, deadline) = (lane.clone(), lane.class.deadline());
     let task = tokio::task::spawn_blocking(move || {

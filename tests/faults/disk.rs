@@ -50,7 +50,7 @@ fn what_a_full_disk_refuses_is_not_found_later() {
     let outcomes = write_during(&http, "d", 32, || {
         for _ in 0..3 {
             let before = http.count().expect("a count");
-            within(Duration::from_secs(120), "writes are made", || http.count() > Some(before + writes() / 6));
+            within(Duration::from_secs(120), "writes are made", || http.count() > Some(before + writes() / 3));
             fill(&ballast);
             within(Duration::from_secs(20), "writes are refused", || one().is_ok_and(|reply| reply.status == 503));
             assert_eq!(http.get("/api/v1/sectors?limit=1").expect("a response").status, 200, "reads go on");

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
-use super::writes::Http;
-use super::{RECOVERS_WITHIN, prepare, serve, within};
+use super::writes::{Http, write_during};
+use super::{RECOVERS_WITHIN, prepare, serve, within, writes};
 use crate::common::program::SQLITE;
 
 #[test]
@@ -35,4 +35,29 @@ fn another_process_costs_all_writers_one_bounded_wait() {
     within(RECOVERS_WITHIN, "writes go on", || http.create("after").is_ok_and(|reply| reply.status == 201));
     let codes = http.codes();
     assert!(!codes.iter().any(|code| code.starts_with("l-")), "refused writes are found: {codes:?}");
+}
+
+#[test]
+fn what_a_held_lock_refuses_is_not_found_later() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = prepare(directory.path(), SQLITE);
+    let service = serve(directory.path(), SQLITE, &[]);
+    let http = Http::new(&service.address, Some(&key));
+    let path = directory.path().join("test.db").to_string_lossy().into_owned();
+    let mut holder = SqliteConnection::establish(&path).expect("it opens");
+    holder.batch_execute("PRAGMA busy_timeout = 20000").expect("it waits for the lock");
+    let one = || http.create(&format!("y{:x}", rand::random::<u64>()));
+    let outcomes = write_during(&http, "h", 16, || {
+        for _ in 0..3 {
+            let before = http.count().expect("a count");
+            within(Duration::from_secs(120), "writes are made", || http.count() > Some(before + writes() / 3));
+            holder.batch_execute("BEGIN IMMEDIATE").expect("the lock");
+            within(Duration::from_secs(20), "writes are refused", || one().is_ok_and(|reply| reply.status == 503));
+            holder.batch_execute("ROLLBACK").expect("the lock is free");
+            within(RECOVERS_WITHIN, "writes go on", || one().is_ok_and(|reply| reply.status == 201));
+        }
+    });
+    assert!(!outcomes.refused.is_empty(), "the control: the lock was felt");
+    outcomes.print("locked by another process");
+    outcomes.require_truth(&http.codes());
 }

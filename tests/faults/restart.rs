@@ -62,7 +62,7 @@ fn a_restart_of_the_server_is_over_within_seconds() {
             let before = http.count().expect("a count");
             cluster.restart();
             recovers(&http, "after a restart");
-            within(Duration::from_secs(60), "writes go on", || http.count() > Some(before + writes() / 3));
+            within(Duration::from_secs(60), "writes go on", || http.count() > Some(before + writes() / 2));
         }
     });
     assert!(!outcomes.refused.is_empty() || !outcomes.unknown.is_empty(), "the control: the restarts were felt");
