@@ -300,6 +300,20 @@ def keep_rules(body, path):
         # Approved periods of one commitment never overlap.
         day = (datetime.date(1900, 1, 1) + datetime.timedelta(days=next(SERIAL))).isoformat()
         body.update(period_start_on=day, period_end_on=day)
+    if owner == "milestones" and next(SERIAL) % 7:
+        # It belongs to an agreement or a project, was met only if its status says so, and moves for a reason.
+        if body.get("agreement", "") is None and not body.get("project"):
+            body["agreement"] = here.seed["/api/v1/agreements"][0]["code"]
+        if body.get("met_on") and body.get("status") != "met":
+            body["met_on"] = None
+        if "due_on" in body and not body.get("reason"):
+            body["reason"] = "顺延"
+    if owner == "agreements" and path.endswith("}") and next(SERIAL) % 7:
+        # Its status is never taken back, and a signed one has parties of both sides of its pairing.
+        if body.get("status", "") is None:
+            del body["status"]
+        body.pop("pairing", None)
+        body.pop("parties", None)
     if owner == "progress-reports":
         # It says something, and stands as a new one or the next after it may.
         words = body.get("narrative")

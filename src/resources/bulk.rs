@@ -1,6 +1,8 @@
 //! Many records of one kind at once: what a file brings. What is there already is read with one query, what is new is
 //! inserted with few statements; whatever has a fault goes the way of a single record, and is told the same.
 
+mod updates;
+
 use std::collections::HashMap;
 
 use diesel::prelude::*;
@@ -9,9 +11,8 @@ use serde_json::Value;
 
 use super::citations::{self, Cited};
 use super::deleted;
-use super::merge::{differences, merge, writable};
 use super::pairings;
-use super::record::{self, Precondition, Resource, Tx, View};
+use super::record::{self, Resource, Tx, View};
 use crate::access::Scope;
 use crate::contract::Contract;
 use crate::db::page::PageRequest;
@@ -22,9 +23,9 @@ use crate::db::{Conn, backend, search, stand_in};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::history::Action;
 use crate::transfer::export::rows::name;
-use crate::transfer::references;
 use crate::transfer::sheet::Sheet;
 use crate::{insert_all, msg, rules, text_enum};
+use updates::Compared;
 
 text_enum! {
     /// What a file may do to records that are there already.
@@ -97,13 +98,20 @@ pub fn put_all<R: Resource>(
         R::load(tx.conn, &ids, view)?.into_iter().map(|read| (R::id_and_version(&read).0, read)).collect();
 
     let mut done: Vec<Option<Result<Done>>> = records.iter().map(|_| None).collect();
-    let mut new = Vec::new();
+    let (mut new, mut changing) = (Vec::new(), Vec::new());
     for (index, (code, document)) in records.iter().enumerate() {
         match found.get(*code).and_then(|id| present.remove(id).map(|read| (*id, read))) {
             None => new.push(index),
             Some(_) if policy.mode == Mode::Create => done[index] = Some(Err(already_exists())),
-            Some((id, read)) => done[index] = Some(bring_in_line::<R>(tx, sheet, id, &read, document)?),
+            Some((id, read)) => match updates::compare::<R>(tx, sheet, id, read, document)? {
+                Compared::Done(outcome) => done[index] = Some(outcome),
+                Compared::Differs(update) => changing.push((index, *update)),
+            },
         }
+    }
+    let (indexes, updates): (Vec<usize>, Vec<_>) = changing.into_iter().unzip();
+    for (index, updated) in indexes.into_iter().zip(updates::update_together::<R>(tx, updates)?) {
+        done[index] = Some(updated);
     }
     if policy.restore {
         let codes: Vec<&str> = new.iter().map(|index| records[*index].0).collect();
@@ -131,65 +139,21 @@ fn own_fault<T>(result: Result<T>) -> Outcome<T> {
     }
 }
 
-/// Makes a record equal to a document, field by field: what the document leaves unsaid stays.
-fn bring_in_line<R: Resource>(
-    tx: &mut Tx<'_>,
-    sheet: &Sheet,
-    id: i64,
-    read: &R::Read,
-    document: &Value,
-) -> Outcome<Done> {
-    // Whether a document differs from a record is no business of who may not write that.
-    if !tx.actor.writes_everywhere() {
-        let scope = R::scope(tx.conn, id)?;
-        if let Err(error) = tx.actor.require_scope(&scope) {
-            return Ok(Err(error));
-        }
-    }
-    let (_, version) = R::id_and_version(read);
-    let old = writable(tx.contract, R::NEW, &serde_json::to_value(read)?);
-    let mut patch = document.clone();
-    references::settle(tx.conn, sheet, &mut patch)?;
-    // Who has no code was found by the one that stands in for it, and stays without.
-    if old["code"].is_null()
-        && let Some(fields) = patch.as_object_mut()
-    {
-        fields.shift_remove("code");
-    }
-    let changed = match would_change::<R>(&old, &patch) {
-        Ok(changed) if changed.is_empty() => return Ok(Ok(Done::Unchanged(version))),
-        Ok(changed) => changed,
-        // Said again, and better, by the change itself.
-        Err(_) => Vec::new(),
-    };
-    let reference = Ref(id.to_string());
-    own_fault(tx.savepoint(|tx| record::update::<R>(tx, &reference, &Precondition::Any, &patch)))
-        .map(|updated| updated.map(|_| Done::Updated(changed, version)))
-}
-
 /// Restores a deleted record, and then makes it equal to a document: the rules of a change hold for the difference.
 fn restore_line<R: Resource>(tx: &mut Tx<'_>, sheet: &Sheet, id: i64, document: &Value) -> Outcome<Done> {
     own_fault(tx.savepoint(|tx| {
         let read = deleted::restore::<R>(tx, &Ref(id.to_string()))?;
         let (_, version) = R::id_and_version(&read);
-        Ok(match bring_in_line::<R>(tx, sheet, id, &read, document)?? {
-            Done::Updated(changes, _) => Done::Restored(changes, version - 1),
+        let update = match updates::compare::<R>(tx, sheet, id, read, document)? {
+            Compared::Done(outcome) => return outcome.map(|_| Done::Restored(Vec::new(), version - 1)),
+            Compared::Differs(update) => *update,
+        };
+        let updated = updates::update_together::<R>(tx, vec![update])?.pop();
+        Ok(match updated.transpose()? {
+            Some(Done::Updated(changes, _)) => Done::Restored(changes, version - 1),
             _ => Done::Restored(Vec::new(), version - 1),
         })
     }))
-}
-
-/// The fields in which a document would change a record.
-fn would_change<R: Resource>(old: &Value, patch: &Value) -> Result<Vec<Change>> {
-    let mut merged = old.clone();
-    merge(&mut merged, patch);
-    R::settle_patch(&mut merged, old, patch);
-    let new = serde_json::to_value(R::New::deserialize(merged)?)?;
-    let change = |field: String| {
-        let (before, after) = (old[&field].clone(), new[&field].clone());
-        Change { field, before, after }
-    };
-    Ok(differences(old, &new).into_iter().map(change).collect())
 }
 
 fn create_all<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result<Vec<Result<()>>> {

@@ -129,7 +129,7 @@ pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read>
     tx.contract.judge(R::NEW, &document)?;
     let new: R::New = serde_json::from_value(document)?;
     let restored = Restored::new(&deletion)?;
-    let saved = tx.restoring(restored, |tx| record::save_whole::<R>(tx, None, new));
+    let saved = tx.restoring(restored, |tx| record::save_whole::<R>(tx, None, new, record::Parts::ALL));
     saved.map_err(|error| name_missing(error, &deletion))?;
     let read = record::read_back::<R>(tx, id)?;
     let after = record::snapshot::<R>(&read)?;

@@ -5,20 +5,27 @@ use diesel::sql_types::{Array, BigInt, Text};
 
 use super::Conn;
 
+diesel::table! {
+    /// SQLite's full-text table, for statements that are prepared once.
+    search_texts (rowid) {
+        rowid -> BigInt,
+        entity -> Text,
+        body -> Text,
+        record_id -> BigInt,
+    }
+}
+
 /// Replaces the searchable text of one record; `None` removes it. `number` tells apart the kinds within SQLite's one
-/// index, whose only fast way to a row is its rowid. Full-text tables have no DSL.
+/// index, whose only fast way to a row is its rowid.
 pub fn put_search_text(conn: &mut Conn, kind: &str, number: i64, id: i64, body: Option<&str>) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => {
+            use search_texts::dsl as t;
             let rowid = search_rowid(number, id);
-            diesel::sql_query("DELETE FROM search_texts WHERE rowid = ?").bind::<BigInt, _>(rowid).execute(conn)?;
+            diesel::delete(t::search_texts.find(rowid)).execute(conn)?;
             if let Some(body) = body {
-                diesel::sql_query("INSERT INTO search_texts (rowid, entity, body, record_id) VALUES (?, ?, ?, ?)")
-                    .bind::<BigInt, _>(rowid)
-                    .bind::<Text, _>(kind)
-                    .bind::<Text, _>(body)
-                    .bind::<BigInt, _>(id)
-                    .execute(conn)?;
+                let row = (t::rowid.eq(rowid), t::entity.eq(kind), t::body.eq(body), t::record_id.eq(id));
+                diesel::insert_into(t::search_texts).values(row).execute(conn)?;
             }
         }
         Conn::Postgres(conn) => {
@@ -36,6 +43,24 @@ pub fn put_search_text(conn: &mut Conn, kind: &str, number: i64, id: i64, body: 
         }
     }
     Ok(())
+}
+
+/// Replaces the searchable texts of records.
+pub fn put_search_texts(conn: &mut Conn, kind: &str, number: i64, texts: &[(i64, String)]) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => {
+            let rowids = texts.iter().map(|(id, _)| search_rowid(number, *id));
+            diesel::delete(search_texts::table.filter(search_texts::rowid.eq_any(rowids))).execute(conn)?;
+        }
+        Conn::Postgres(conn) => {
+            let ids: Vec<i64> = texts.iter().map(|(id, _)| *id).collect();
+            diesel::sql_query("DELETE FROM search_texts WHERE entity = $1 AND record_id = ANY ($2)")
+                .bind::<Text, _>(kind)
+                .bind::<Array<BigInt>, _>(ids)
+                .execute(conn)?;
+        }
+    }
+    add_search_texts(conn, kind, number, texts)
 }
 
 /// Adds the searchable texts of records that have none, with one statement.

@@ -298,7 +298,11 @@ impl Homes {
             of_projects.extend(project);
         }
         let (mut agreements, mut projects): (HashMap<i64, i64>, HashMap<_, _>) = Default::default();
-        if !of_agreements.is_empty() {
+        if let (Some(id), 1) = (of_agreements.first(), of_agreements.len()) {
+            // A statement that is prepared once, unlike one with a list.
+            let found = agreements_table::table.find(id).select(agreements_table::pairing_id).first(conn).optional()?;
+            agreements.extend(found.map(|pairing: i64| (*id, pairing)));
+        } else if !of_agreements.is_empty() {
             let found: Vec<(i64, i64)> = agreements_table::table
                 .filter(agreements_table::id.eq_any(of_agreements))
                 .select((agreements_table::id, agreements_table::pairing_id))

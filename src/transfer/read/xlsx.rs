@@ -102,13 +102,13 @@ fn chosen<'t, R: Read + Seek>(
             None => {}
         }
     }
-    let has_content =
-        |known: &[(String, Option<&Table>)], book: &mut Xlsx<R>| known.iter().any(|(name, _)| is_filled(book, name));
-    if let [only] = unknown.as_slice()
-        && !has_content(&known, book)
-    {
-        let asked = resource.and_then(|name| binding::table(tables, name));
-        return Ok(vec![((*only).to_owned(), asked)]);
+    let asked = resource.and_then(|name| binding::table(tables, name));
+    let filled: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).filter(|name| is_filled(book, name)).collect();
+    match (unknown.as_slice(), filled.as_slice()) {
+        ([only], []) => return Ok(vec![((*only).to_owned(), asked)]),
+        // Whatever the sheet is called, who sends it has said what it holds.
+        ([], [only]) if asked.is_some() => return Ok(vec![((*only).to_owned(), asked)]),
+        _ => {}
     }
     for name in unknown {
         let suggestion = nearest(name, tables.iter().flat_map(|table| [table.zh.as_str(), table.en.as_str()]));

@@ -115,6 +115,8 @@ fn headers_and_sheets_that_are_unknown_are_told_with_what_was_meant() {
 
     let found = told_of("Sheet1", &[&["代码"], &["m"]], Some("milestones"));
     assert_eq!((found.places().len(), found.rows.len()), (0, 1));
+    let found = told_of("里程碑", &[&["代码"], &["m"]], Some("projects"));
+    assert_eq!((found.places().len(), found.rows[0].path.as_str()), (0, "projects"), "what is asked for holds");
     assert_eq!(told_of("里程碑", &[&["名称"], &["m"]], None).places(), ["required 里程碑!1"]);
 }
 
