@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use serde_json::Value;
 
 use super::KINDS;
-use super::merge::writable;
+use super::merge::{Parts, writable};
 use super::record::{self, Resource, Tx};
 use super::tx::Restored;
 use crate::db::reference::Kind;
@@ -129,7 +129,7 @@ pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read>
     tx.contract.judge(R::NEW, &document)?;
     let new: R::New = serde_json::from_value(document)?;
     let restored = Restored::new(&deletion)?;
-    let saved = tx.restoring(restored, |tx| record::save_whole::<R>(tx, None, new, record::Parts::ALL));
+    let saved = tx.restoring(restored, |tx| record::save_whole::<R>(tx, None, new, Parts::ALL));
     saved.map_err(|error| name_missing(error, &deletion))?;
     let read = record::read_back::<R>(tx, id)?;
     let after = record::snapshot::<R>(&read)?;

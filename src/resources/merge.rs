@@ -60,6 +60,25 @@ pub fn differences(old: &Value, new: &Value) -> Vec<String> {
     fields.filter(|(name, value)| new.get(name.as_str()) != Some(*value)).map(|(name, _)| name.clone()).collect()
 }
 
+/// What belongs to a record besides its rows, and has to be written.
+#[derive(Clone, Copy)]
+pub struct Parts {
+    pub code: bool,
+    pub citations: bool,
+    /// What `q` searches.
+    pub text: bool,
+}
+
+impl Parts {
+    pub const ALL: Parts = Parts { code: true, citations: true, text: true };
+
+    /// Those that a change of these fields concerns.
+    pub fn of(fields: &[String]) -> Parts {
+        let has = |name: &str| fields.iter().any(|field| field == name);
+        Parts { code: has("code"), citations: has("citations"), text: true }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

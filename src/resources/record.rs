@@ -13,7 +13,7 @@ use validator::Validate;
 
 use super::citations::{self, NewCitation};
 use super::deleted::refuse_reuse;
-use super::merge::{differences, merge, writable};
+use super::merge::{Parts, differences, merge, writable};
 use crate::access::{Role, Scope};
 use crate::db::backend::Edges;
 use crate::db::page::{PageIds, PageRequest};
@@ -227,25 +227,6 @@ pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precon
             .into());
     }
     Ok((id, read_back::<R>(tx, id)?))
-}
-
-/// What belongs to a record besides its rows, and has to be written.
-#[derive(Clone, Copy)]
-pub(super) struct Parts {
-    pub code: bool,
-    pub citations: bool,
-    /// What `q` searches.
-    pub text: bool,
-}
-
-impl Parts {
-    pub const ALL: Parts = Parts { code: true, citations: true, text: true };
-
-    /// Those that a change of these fields concerns.
-    pub fn of(fields: &[String]) -> Parts {
-        let has = |name: &str| fields.iter().any(|field| field == name);
-        Parts { code: has("code"), citations: has("citations"), text: true }
-    }
 }
 
 /// Writes a record with what belongs to it: its rows, code, citations and search text.

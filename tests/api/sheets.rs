@@ -59,7 +59,12 @@ fn a_formula_without_a_result_clears_nothing() {
     for program in &PROGRAMS[..4] {
         on_each(|database| async move {
             let client = database.client();
-            create(&client, "milestones", with(milestone("formula-1"), json!({ "note": "原有备注", "due_on": "2027-03-31" }))).await;
+            create(
+                &client,
+                "milestones",
+                with(milestone("formula-1"), json!({ "note": "原有备注", "due_on": "2027-03-31" })),
+            )
+            .await;
             let (_, faults) = bring(&database, &format!("formula-{program}"), None, false, true);
             assert_eq!(faults, ["no_result E2"], "{program}");
             assert_eq!(record(&client, "milestones/formula-1").await["note"], "原有备注", "{program}");

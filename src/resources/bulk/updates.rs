@@ -10,8 +10,8 @@ use crate::db::types::Ref;
 use crate::db::{backend, search};
 use crate::error::{Error, Result};
 use crate::history::Action;
-use crate::resources::merge::{differences, merge, writable};
-use crate::resources::record::{self, Parts, Precondition, Resource, Tx, View};
+use crate::resources::merge::{Parts, differences, merge, writable};
+use crate::resources::record::{self, Precondition, Resource, Tx, View};
 use crate::transfer::references;
 use crate::transfer::sheet::Sheet;
 
