@@ -10,6 +10,7 @@ use prometheus::{
 };
 
 use super::AppState;
+use crate::db::{Class, Client, Conn, backend};
 use crate::error::{Error, Result};
 use crate::history::undecodable;
 
@@ -106,7 +107,7 @@ impl Now {
             )?,
             database_bytes: maker.gauges(
                 "pairing_tracker_database_bytes",
-                "Bytes of the SQLite database (part: main, wal).",
+                "Bytes of the database (part: main, and wal of SQLite).",
                 &["part"],
             )?,
             disk_free: maker.gauges(
@@ -230,16 +231,23 @@ pub async fn print(state: web::Data<AppState>) -> Result<HttpResponse> {
     if state.settings.metrics_listen.is_some() {
         return Err(super::envelope::no_route(&state.contract, "/metrics"));
     }
-    render(&state)
+    render(&state).await
 }
 
 /// Prints the metrics on their own address.
 #[get("/metrics")]
 pub async fn print_apart(state: web::Data<AppState>) -> Result<HttpResponse> {
-    render(&state)
+    render(&state).await
 }
 
-fn render(state: &AppState) -> Result<HttpResponse> {
+async fn render(state: &AppState) -> Result<HttpResponse> {
+    if state.settings.database_files().is_empty() {
+        let bytes = |conn: &mut Conn| Ok(backend::upkeep::database_bytes(conn)?);
+        // Metrics are read most when something is wrong: what the server does not say now stays as it said it last.
+        if let Ok(bytes) = state.store.read_as(Class::Probe, &Client::Service, bytes).await {
+            state.metrics.now.database_bytes.with_label_values(&["main"]).set(bytes);
+        }
+    }
     state.metrics.now.read(state);
     let mut text = Vec::new();
     let encoder = TextEncoder::new();

@@ -121,6 +121,15 @@ fn methods_that_clients_invent_are_counted_together() {
 }
 
 #[test]
+fn the_size_of_the_database_is_a_metric_on_both_backends() {
+    on_each(|database| async move {
+        let text = String::from_utf8(database.client().get("/metrics").await.expect(200).bytes).expect("UTF-8");
+        let size = text.lines().find_map(|line| line.strip_prefix("pairing_tracker_database_bytes{part=\"main\"} "));
+        assert!(size.is_some_and(|size| size.parse::<u64>().is_ok_and(|size| size > 100_000)), "{size:?}");
+    });
+}
+
+#[test]
 fn an_encoding_that_is_none_is_refused_like_anything_else() {
     on_each(|database| async move {
         let headers = [("Accept-Encoding", "identity;q=0")];
