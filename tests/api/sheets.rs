@@ -56,7 +56,8 @@ fn a_range_merged_over_columns_is_a_fault() {
 
 #[test]
 fn a_formula_without_a_result_clears_nothing() {
-    for program in &PROGRAMS[..4] {
+    // LibreOffice computes formulas when it saves.
+    for program in ["openpyxl", "xlsxwriter", "exceljs", "hand", "sheetjs"] {
         on_each(|database| async move {
             let client = database.client();
             create(

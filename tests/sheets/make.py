@@ -1,7 +1,7 @@
 """Makes the workbooks of this directory, each kind of them by several programs.
 
     python3 -m venv venv && venv/bin/pip install openpyxl==3.1.5 XlsxWriter==3.2.9
-    npm install exceljs@4.4.0
+    npm install exceljs@4.4.0 xlsx@0.18.5
     venv/bin/python make.py
 
 LibreOffice (soffice) has to be installed. The workbooks are committed: the tests need none of these programs.
@@ -166,12 +166,12 @@ def by_xlsxwriter(name, path):
     book.close()
 
 
-def by_exceljs(name, path):
+def by_node(script, name, path):
     title, rows, ranges = SHEETS[name]()
     plain = json.dumps({"title": title, "ranges": ranges, "rows": [[parts(one) for one in row] for row in rows],
                         "empty": name in EMPTY_SHEETS},
                        default=lambda day: {"day": day.strftime("%Y-%m-%dT%H:%M:%SZ")})
-    subprocess.run(["node", str(HERE / "make.cjs"), str(path)], input=plain.encode(), check=True)
+    subprocess.run(["node", str(HERE / script), str(path)], input=plain.encode(), check=True)
 
 
 def by_libreoffice(names, suffix):
@@ -238,6 +238,7 @@ def escape(text):
 for name in SHEETS:
     by_openpyxl(name, HERE / f"{name}-openpyxl.xlsx")
     by_xlsxwriter(name, str(HERE / f"{name}-xlsxwriter.xlsx"))
-    by_exceljs(name, HERE / f"{name}-exceljs.xlsx")
+    by_node("make.cjs", name, HERE / f"{name}-exceljs.xlsx")
     by_hand(name, HERE / f"{name}-hand.xlsx")
+by_node("make-formula.cjs", "formula", HERE / "formula-sheetjs.xlsx")
 by_libreoffice([name for name in SHEETS if name != "formula"], "libreoffice")
