@@ -86,3 +86,37 @@ fn every_reference_resolves_and_every_field_is_described() {
         }
     }
 }
+
+/// Collects the fields marked with a word in a value of the document and in whatever it refers to.
+fn marked(document: &Value, value: &Value, word: &str, seen: &mut BTreeSet<String>, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(reference) = fields.get("$ref").and_then(Value::as_str)
+                && seen.insert(reference.to_owned())
+            {
+                let target = document.pointer(reference.trim_start_matches('#')).expect("it is there");
+                marked(document, target, word, seen, found);
+            }
+            for (name, property) in fields.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                if property[word] == true {
+                    found.insert(name.clone());
+                }
+            }
+            fields.values().for_each(|value| marked(document, value, word, seen, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| marked(document, value, word, seen, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn no_response_has_a_field_that_is_only_written_and_no_request_one_that_is_only_read() {
+    let document = CONTRACT.document();
+    for (part, word) in [("responses", "writeOnly"), ("requestBody", "readOnly")] {
+        for (path, method, operation) in operations() {
+            let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+            marked(document, &operation[part], word, &mut seen, &mut found);
+            assert_eq!(found, BTreeSet::new(), "{method} {path}: {word} in its {part}");
+        }
+    }
+}

@@ -132,7 +132,7 @@ pub struct NewMilestone {
     pub note: Option<String>,
     /// Why the due date moves, or why it was not met or is cancelled; goes into the revision and the history.
     #[serde(default)]
-    #[schema(write_only, example = "汛期停工，顺延一个月")]
+    #[schema(example = "汛期停工，顺延一个月")]
     pub reason: Option<String>,
     /// What the record rests on.
     #[serde(default)]
