@@ -93,9 +93,7 @@ pub fn put_all<R: Resource>(
         }
     }
     let ids: Vec<i64> = found.values().copied().collect();
-    let view = View { as_of: tx.today };
-    let mut present: HashMap<i64, R::Read> =
-        R::load(tx.conn, &ids, view)?.into_iter().map(|read| (R::id_and_version(&read).0, read)).collect();
+    let mut present = load_by_id::<R>(tx, &ids)?;
 
     let mut done: Vec<Option<Result<Done>>> = records.iter().map(|_| None).collect();
     let (mut new, mut changing) = (Vec::new(), Vec::new());
@@ -126,6 +124,11 @@ pub fn put_all<R: Resource>(
         done[index] = Some(created.map(|()| Done::Created));
     }
     Ok(done.into_iter().flatten().collect())
+}
+
+fn load_by_id<R: Resource>(tx: &mut Tx<'_>, ids: &[i64]) -> Result<HashMap<i64, R::Read>> {
+    let read = R::load(tx.conn, ids, View { as_of: tx.today })?;
+    Ok(read.into_iter().map(|read| (R::id_and_version(&read).0, read)).collect())
 }
 
 /// The same as [`Result`], with what is the record's own fault inside and what ends the work outside.

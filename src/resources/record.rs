@@ -317,11 +317,15 @@ fn keep_code(conn: &mut Conn, kind: &Kind, code: &Code, id: i64) -> Result<()> {
 
 /// A record's own state, as the history keeps it: all but what is computed.
 pub fn snapshot<R: Resource>(read: &R::Read) -> Result<Value> {
-    let mut state = serde_json::to_value(read)?;
-    if let Value::Object(fields) = &mut state {
+    Ok(own_state::<R>(serde_json::to_value(read)?))
+}
+
+/// [`snapshot`] of a record that is JSON already.
+pub(super) fn own_state<R: Resource>(mut read: Value) -> Value {
+    if let Value::Object(fields) = &mut read {
         fields.retain(|name, _| !R::COMPUTED.contains(&name.as_str()));
     }
-    Ok(state)
+    read
 }
 
 /// Tells the history of a write; the event is written when the work is done.

@@ -31,17 +31,22 @@ macro_rules! put_row {
     }};
 }
 
-/// Puts the ids of a many-to-many list in place of those that are there, in order.
+/// Puts the ids of a many-to-many list in place of those that are there, in order; a list that is the same is left alone.
 #[macro_export]
 macro_rules! put_links {
     ($tx:expr, $table:ident, $owner:ident = $id:expr, $other:ident in $ids:expr) => {{
         use diesel::prelude::*;
         use $crate::db::schema::$table::dsl as t;
-        diesel::delete(t::$table.filter(t::$owner.eq($id))).execute($tx.conn)?;
-        for (position, other) in (0_i32..).zip($ids) {
-            diesel::insert_into(t::$table)
-                .values((t::$owner.eq($id), t::$other.eq(other), t::position.eq(position)))
-                .execute($tx.conn)?;
+        let ids = $ids;
+        let there: Vec<i64> =
+            t::$table.filter(t::$owner.eq($id)).order(t::position).select(t::$other).load($tx.conn)?;
+        if there != ids {
+            diesel::delete(t::$table.filter(t::$owner.eq($id))).execute($tx.conn)?;
+            for (position, other) in (0_i32..).zip(ids) {
+                diesel::insert_into(t::$table)
+                    .values((t::$owner.eq($id), t::$other.eq(other), t::position.eq(position)))
+                    .execute($tx.conn)?;
+            }
         }
     }};
 }

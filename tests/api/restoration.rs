@@ -192,16 +192,16 @@ fn a_code_of_a_deleted_record_is_refused_with_what_to_do() {
     });
 }
 
+async fn office(client: &Client) {
+    let office = json!({ "code": "office", "name": { "zh": "文旅局" }, "kind": "department", "region": "xinhui" });
+    create(client, "organizations", office).await;
+}
+
 #[test]
 fn references_that_are_gone_are_named_and_values_that_are_taken_refused() {
     on_each(|database| async move {
         let client = database.client();
-        create(
-            &client,
-            "organizations",
-            json!({ "code": "office", "name": { "zh": "文旅局" }, "kind": "department", "region": "xinhui" }),
-        )
-        .await;
+        office(&client).await;
         create(&client, "documents", json!({ "code": "source", "title": { "zh": "来源" } })).await;
         let record = json!({ "responsible": ["office"], "citations": [{ "document": "source" }] });
         create(&client, "milestones", with(milestone("maps"), record)).await;
@@ -292,12 +292,7 @@ async fn apply(client: &Client, import: &Value) -> Value {
 fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
     on_each(|database| async move {
         let client = database.client();
-        create(
-            &client,
-            "organizations",
-            json!({ "code": "office", "name": { "zh": "文旅局" }, "kind": "department", "region": "xinhui" }),
-        )
-        .await;
+        office(&client).await;
         create(&client, "milestones", with(milestone("maps"), json!({ "responsible": ["office"] }))).await;
         let before = client.get("milestones/maps").await.expect(200).body;
         client.delete("milestones/maps").await.expect(204);

@@ -1,5 +1,6 @@
 //! Another process holds SQLite's write lock.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -7,18 +8,27 @@ use diesel::{Connection, SqliteConnection};
 
 use super::writes::{Http, write_during};
 use super::{RECOVERS_WITHIN, prepare, serve, within, writes};
-use crate::common::program::SQLITE;
+use crate::common::program::{SQLITE, Service};
 
-#[test]
-fn another_process_costs_all_writers_one_bounded_wait() {
+/// A service on a file of SQLite's, and a connection of another process to the same file.
+fn beside_another() -> (tempfile::TempDir, Service, Http, SqliteConnection) {
     let directory = tempfile::tempdir().expect("a directory");
     let key = prepare(directory.path(), SQLITE);
     let service = serve(directory.path(), SQLITE, &[]);
     let http = Http::new(&service.address, Some(&key));
-    let path = directory.path().join("test.db").to_string_lossy().into_owned();
-    let mut holder = SqliteConnection::establish(&path).expect("it opens");
+    let holder = connect(directory.path());
+    (directory, service, http, holder)
+}
+
+fn connect(directory: &Path) -> SqliteConnection {
+    SqliteConnection::establish(&directory.join("test.db").to_string_lossy()).expect("it opens")
+}
+
+#[test]
+fn another_process_costs_all_writers_one_bounded_wait() {
+    let (directory, _service, http, mut holder) = beside_another();
     holder.batch_execute("BEGIN IMMEDIATE").expect("the lock");
-    let mut another = SqliteConnection::establish(&path).expect("it opens");
+    let mut another = connect(directory.path());
     another.batch_execute("BEGIN IMMEDIATE").expect_err("the control: the lock is held");
     let began = Instant::now();
     let statuses = std::thread::scope(|scope| {
@@ -39,12 +49,7 @@ fn another_process_costs_all_writers_one_bounded_wait() {
 
 #[test]
 fn what_a_held_lock_refuses_is_not_found_later() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let key = prepare(directory.path(), SQLITE);
-    let service = serve(directory.path(), SQLITE, &[]);
-    let http = Http::new(&service.address, Some(&key));
-    let path = directory.path().join("test.db").to_string_lossy().into_owned();
-    let mut holder = SqliteConnection::establish(&path).expect("it opens");
+    let (_directory, _service, http, mut holder) = beside_another();
     holder.batch_execute("PRAGMA busy_timeout = 20000").expect("it waits for the lock");
     let one = || http.create(&format!("y{:x}", rand::random::<u64>()));
     let outcomes = write_during(&http, "h", 16, || {

@@ -104,20 +104,18 @@ pub fn fold_search_texts(conn: &mut Conn, fold: impl Fn(&str) -> String) -> Quer
         #[diesel(sql_type = Text)]
         entity: String,
         #[diesel(sql_type = BigInt)]
-        record_id: i64,
+        place: i64,
         #[diesel(sql_type = Text)]
         body: String,
     }
-    let (find, replace) = match conn {
-        Conn::Sqlite(_) => (
-            "SELECT entity, rowid AS record_id, body FROM search_texts WHERE body GLOB '*[\u{ff01}-\u{ff5e}]*' LIMIT 1000",
-            // A full-text table finds a row quickly by its rowid alone.
-            "UPDATE search_texts SET body = ? WHERE ? IS NOT NULL AND rowid = ?",
-        ),
-        Conn::Postgres(_) => (
-            "SELECT entity, record_id, body FROM search_texts WHERE body ~ '[\u{ff01}-\u{ff5e}]' LIMIT 1000",
-            "UPDATE search_texts SET body = $1 WHERE entity = $2 AND record_id = $3",
-        ),
+    let find = match conn {
+        // A full-text table finds a row quickly by its rowid alone.
+        Conn::Sqlite(_) => {
+            "SELECT entity, rowid AS place, body FROM search_texts WHERE body GLOB '*[\u{ff01}-\u{ff5e}]*' LIMIT 1000"
+        }
+        Conn::Postgres(_) => {
+            "SELECT entity, record_id AS place, body FROM search_texts WHERE body ~ '[\u{ff01}-\u{ff5e}]' LIMIT 1000"
+        }
     };
     let mut count = 0;
     loop {
@@ -125,13 +123,22 @@ pub fn fold_search_texts(conn: &mut Conn, fold: impl Fn(&str) -> String) -> Quer
         if found.is_empty() {
             return Ok(count);
         }
-        for Indexed { entity, record_id, body } in found {
-            diesel::sql_query(replace)
-                .bind::<Text, _>(fold(&body))
-                .bind::<Text, _>(entity)
-                .bind::<BigInt, _>(record_id)
-                .execute(conn)?;
-            count += 1;
+        count += found.len();
+        for Indexed { entity, place, body } in found {
+            let folded = fold(&body);
+            match conn {
+                Conn::Sqlite(conn) => {
+                    let row = search_texts::table.find(place);
+                    diesel::update(row).set(search_texts::body.eq(folded)).execute(conn)?
+                }
+                Conn::Postgres(conn) => {
+                    diesel::sql_query("UPDATE search_texts SET body = $1 WHERE entity = $2 AND record_id = $3")
+                        .bind::<Text, _>(folded)
+                        .bind::<Text, _>(entity)
+                        .bind::<BigInt, _>(place)
+                        .execute(conn)?
+                }
+            };
         }
     }
 }

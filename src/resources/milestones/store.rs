@@ -10,7 +10,7 @@ use super::filter::filtered;
 use super::{Milestones, Status, moves};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
-use crate::db::reference::{Reference, References};
+use crate::db::reference::References;
 use crate::db::schema::milestones;
 use crate::db::types::{Code, Instant};
 use crate::db::{Conn, reference};
@@ -114,15 +114,8 @@ impl Resource for Milestones {
             return Err(Error::unexpected("no fault, and no milestone"));
         };
         let id = put_row!(tx, milestones, before.map(|(id, _)| id), values);
-        let had = |list: fn(&Milestone) -> &Vec<Reference>| {
-            before.map_or(Vec::new(), |(_, record)| list(record).iter().map(|other| other.id).collect::<Vec<_>>())
-        };
-        if had(|record| &record.responsible) != responsible {
-            put_links!(tx, milestone_responsible, milestone_id = id, organization_id in responsible);
-        }
-        if had(|record| &record.depends_on) != depends_on {
-            put_links!(tx, milestone_dependencies, milestone_id = id, depends_on_id in depends_on);
-        }
+        put_links!(tx, milestone_responsible, milestone_id = id, organization_id in responsible);
+        put_links!(tx, milestone_dependencies, milestone_id = id, depends_on_id in depends_on);
         if let (Some((_, record)), Some(reason)) = (before, reason)
             && record.due_on != due_on
         {

@@ -103,12 +103,13 @@ fn chosen<'t, R: Read + Seek>(
         }
     }
     let asked = resource.and_then(|name| binding::table(tables, name));
-    let filled: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).filter(|name| is_filled(book, name)).collect();
-    match (unknown.as_slice(), filled.as_slice()) {
-        ([only], []) => return Ok(vec![((*only).to_owned(), asked)]),
-        // Whatever the sheet is called, who sends it has said what it holds.
-        ([], [only]) if asked.is_some() => return Ok(vec![((*only).to_owned(), asked)]),
-        _ => {}
+    // Who sends a workbook with one filled sheet may say what it holds, whatever the sheet is called.
+    if unknown.len() == 1 || (unknown.is_empty() && asked.is_some()) {
+        let named = known.iter().map(|(name, _)| name.as_str()).filter(|name| is_filled(book, name));
+        let filled: Vec<&str> = named.chain(unknown.iter().copied()).collect();
+        if let [only] = filled.as_slice() {
+            return Ok(vec![((*only).to_owned(), asked)]);
+        }
     }
     for name in unknown {
         let suggestion = nearest(name, tables.iter().flat_map(|table| [table.zh.as_str(), table.en.as_str()]));
