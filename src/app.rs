@@ -1,23 +1,77 @@
 //! The application: every route, and what is around all of them. The server and the tests use the very same one.
 
+use std::sync::{Arc, LazyLock};
+
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, middleware, web};
+use serde_json::Value;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::access::oidc::Issuer;
+use crate::config::Settings;
+use crate::db::Store;
+use crate::db::reference::{Kind, Kinds};
+use crate::error::Result;
+use crate::http::deprecation::{self, Deprecation};
+use crate::http::export::ListWriters;
 use crate::http::{AppState, cors, envelope, format, guard, limits, tags};
-use crate::{reports, resources, transfer, web as pages};
+use crate::record::Catalog;
+use crate::resources::{api_keys, calendar_keys};
+use crate::transfer::export::rows::Rows;
+use crate::transfer::imports::jobs::Jobs;
+use crate::validation::Contract;
+use crate::webhooks::endpoints;
+use crate::webhooks::target::Targets;
+use crate::{calendar, iati, openapi, reports, resources, transfer, web as pages};
 
 /// The operations of the published document.
 pub fn operations(config: &mut ServiceConfig<'_>) {
     config.service(
         utoipa_actix_web::scope("/api/v1")
             .configure(resources::mount)
+            .configure(endpoints::api::mount)
             .configure(transfer::mount)
+            .configure(calendar::api::mount)
+            .configure(iati::api::mount)
             .configure(reports::mount),
     );
     pages::service::mount(config);
+}
+
+/// The published document as JSON.
+pub fn document() -> Result<Value> {
+    document_with(deprecation::TABLE)
+}
+
+/// The published document with these deprecations.
+pub fn document_with(deprecated: &[Deprecation]) -> Result<Value> {
+    openapi::assemble(operations, kinds(), deprecated)
+}
+
+/// Every kind of record: those that imports bring, in their order, then keys and webhooks.
+pub fn kinds() -> Kinds {
+    static ALL: LazyLock<Vec<&'static Kind>> = LazyLock::new(|| {
+        let of_service = [&api_keys::KIND, &calendar_keys::KIND, &endpoints::KIND];
+        resources::KINDS.iter().copied().chain(of_service).collect()
+    });
+    &ALL
+}
+
+/// The published schemas and the kinds of all resources.
+pub fn catalog() -> Result<Catalog> {
+    Ok(Catalog { contract: Contract::new(document()?), kinds: kinds() })
+}
+
+/// The state of a service that starts: what the HTTP layer needs, and the parts of the modules above it.
+pub fn state(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
+    let targets = Targets::new(settings.webhook_networks.clone());
+    let mut state = AppState::new(store, catalog, settings, issuer)?;
+    state.parts.insert(Jobs::default());
+    state.parts.insert(targets);
+    state.parts.insert(ListWriters(Rows::writer));
+    Ok(state)
 }
 
 /// The application over a state.

@@ -8,11 +8,12 @@ use chrono_tz::Tz;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::access::oidc::{GivenOidc, OidcSettings};
+use self::oidc::{GivenOidc, OidcSettings};
 
 mod database;
 mod log_format;
 mod network;
+pub mod oidc;
 
 pub use database::{DatabaseUrl, PostgresUrl};
 pub use log_format::LogFormat;

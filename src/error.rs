@@ -4,8 +4,8 @@
 //! wrong ([`Fault`]). Whatever else goes wrong is [`Error::Unavailable`] (busy, full, unreachable: 503, try again) or
 //! [`Error::Unexpected`] (a defect: logged whole with the request's id, and shown as that id alone).
 
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

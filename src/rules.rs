@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::error::Faults;
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 
 /// A broken rule at a field.
 pub fn broken(pointer: &str, code: &'static str, message: Msg) -> ValidationError {

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use actix_web::http::Method;
-use pairing_tracker::resources::kinds;
+use pairing_tracker::app::kinds;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
@@ -48,7 +48,10 @@ fn calls() -> Vec<Call> {
         body: None,
         file: None,
     });
-    let kinds = kinds().map(|kind| source.join("resources").join(kind.path.replace('-', "_")));
+    let kinds = kinds().iter().map(|kind| match kind.path {
+        "webhooks" => source.join("webhooks/endpoints"),
+        path => source.join("resources").join(path.replace('-', "_")),
+    });
     let others = ["resources/audit_events", "resources/refusals", "reports", "transfer/export", "transfer/imports"];
     let folders = kinds.chain(others.map(|folder| source.join(folder)));
     of_service.into_iter().chain(folders.flat_map(|folder| read(&folder.join("examples.yaml")))).collect()

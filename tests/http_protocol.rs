@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::read::GzEncoder;
-use pairing_tracker::openapi;
+use pairing_tracker::app;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -148,7 +148,7 @@ fn with_file(program: &Program, code: &str, bytes: &[u8]) {
 
 /// Every path of the document that can be read, with the references of records that are there, and what is beside it.
 fn readable(program: &Program) -> Vec<String> {
-    let document = openapi::document().expect("the document");
+    let document = app::document().expect("the document");
     let known = [
         ("agreements", "xinhui-taishan-framework-2022"),
         ("documents", "with-file"),

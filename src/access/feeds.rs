@@ -15,10 +15,10 @@ use diesel::prelude::*;
 use super::keys::Shown;
 use crate::config::Settings;
 use crate::db::Conn;
+use crate::db::reference::Kind;
 use crate::db::schema::calendar_keys;
-use crate::db::types::{Instant, Ref};
 use crate::error::Result;
-use crate::resources::pairings;
+use crate::model::types::{Instant, Ref};
 use crate::text_enum;
 
 /// What a key of a calendar begins with.
@@ -92,7 +92,13 @@ impl Asked {
 
     /// The key that is shown, where it is one of this very feed and is good today in the service's time zone, or ended
     /// less than [`TOLD_FOR_DAYS`] before. Read from the database every time, so that a revocation holds at once.
-    pub fn opened_by(&self, conn: &mut Conn, shown: &Shown, settings: &Settings) -> Result<Option<Opening>> {
+    pub fn opened_by(
+        &self,
+        conn: &mut Conn,
+        pairings: &Kind,
+        shown: &Shown,
+        settings: &Settings,
+    ) -> Result<Option<Opening>> {
         type Row = (i64, i64, Feed, String, Option<NaiveDate>, Option<Instant>);
         let row: Option<Row> = calendar_keys::table
             .filter(calendar_keys::code.eq(&shown.code))
@@ -116,7 +122,7 @@ impl Asked {
         if !shown.is(&sha256) || is_forgotten || feed != self.feed {
             return Ok(None);
         }
-        let asked = pairings::KIND.find(conn, &self.pairing)?;
+        let asked = pairings.find(conn, &self.pairing)?;
         Ok((asked == Some(pairing)).then_some(Opening { key: id, ended_at }))
     }
 }

@@ -21,8 +21,9 @@ use subtle::ConstantTimeEq;
 use super::{Actor, Identity, Role};
 use crate::db::Conn;
 use crate::db::schema::{api_key_pairings, api_keys};
-use crate::db::types::{Code, Instant};
 use crate::error::{Error, Problem, Result};
+use crate::model::hex;
+use crate::model::types::{Code, Instant};
 use crate::msg;
 
 /// What a key begins with.
@@ -135,11 +136,11 @@ pub fn not_good() -> Error {
 }
 
 fn hash(text: &str) -> String {
-    super::hex(&Sha256::digest(text))
+    hex(&Sha256::digest(text))
 }
 
 fn checksum(text: &str) -> String {
-    super::hex(&Sha256::digest(text)[..CHECKSUM_LENGTH / 2])
+    hex(&Sha256::digest(text)[..CHECKSUM_LENGTH / 2])
 }
 
 #[cfg(test)]

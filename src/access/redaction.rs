@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::Sight;
 use crate::db::reference::Kind;
-use crate::text::Language;
+use crate::model::text::Language;
 
 /// What stands for personal data that a reader may not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use diesel::prelude::*;
 
 use crate::db::Store;
 use crate::db::schema::api_keys;
-use crate::db::types::Instant;
 use crate::error::Result;
+use crate::model::types::Instant;
 
 /// How finely the last use of a key is kept: a later use within this time is not written down.
 fn grain() -> TimeDelta {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::at;
-use crate::access::hex;
+use crate::model::hex;
 
 /// The version of the format; a larger one is not read.
 pub const FORMAT: u64 = 1;

@@ -12,13 +12,13 @@ use tempfile::{NamedTempFile, TempDir};
 use super::archive::{self, Backend, FILES, FORMAT, Manifest, Member};
 use super::postgres::{self, Target};
 use super::{at, directory_of, sync_directory};
+use crate::audit::chain;
 use crate::config::{DatabaseUrl, FileStore, Settings};
 use crate::db::backend::upkeep;
 use crate::db::schema::{document_contents, documents};
 use crate::db::{Conn, Manager, backend};
 use crate::doctor::{self, Check, Status};
 use crate::error::Error;
-use crate::history::chain;
 
 /// Whether a backup is made in spite of what would refuse it.
 #[derive(Clone, Copy)]

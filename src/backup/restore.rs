@@ -12,11 +12,11 @@ use super::archive::{self, Backend, FILES, Manifest};
 use super::postgres::{self, Target};
 use super::{at, directory_of, sync_directory};
 use crate::config::{DatabaseUrl, FileStore, Settings};
-use crate::contract::Contract;
 use crate::db::backend::upkeep;
 use crate::db::{Conn, Manager, backend};
 use crate::doctor::{self, Check, Status};
 use crate::error::Error;
+use crate::record::Catalog;
 
 /// What was restored.
 #[derive(Debug, Serialize)]
@@ -40,14 +40,14 @@ fn cause(error: Error) -> String {
 }
 
 /// Restores a backup into a database that is empty, brings it up to date and checks it.
-pub fn restore(settings: &Settings, contract: &Contract, file: &Path) -> Result<Restored, String> {
+pub fn restore(settings: &Settings, catalog: &Catalog, file: &Path) -> Result<Restored, String> {
     let manifest = archive::verify(file)?;
     refuse_unfit(settings, &manifest, file)?;
     let migrated = match &settings.database_url {
         DatabaseUrl::Sqlite(path) => into_sqlite(settings, &manifest, file, path)?,
         DatabaseUrl::Postgres(url) => into_postgres(settings, &manifest, file, url.as_given())?,
     };
-    let report = doctor::examine(settings, contract);
+    let report = doctor::examine(settings, catalog);
     let files = manifest.files();
     let Manifest { version, schema_version, created_at, backend, .. } = manifest;
     Ok(Restored {

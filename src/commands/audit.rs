@@ -3,9 +3,9 @@
 use clap::Subcommand;
 
 use super::{Outcome, open_existing, write_out};
+use crate::audit::chain::{self, Head};
+use crate::audit::pending;
 use crate::config::Settings;
-use crate::history::chain::{self, Head};
-use crate::history::pending;
 
 #[derive(Subcommand)]
 pub enum AuditCommand {

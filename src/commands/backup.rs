@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Outcome, database, write_out};
+use crate::app;
 use crate::backup::create::{Made, Options, create};
 use crate::backup::restore::{Restored, restore};
 use crate::config::Settings;
-use crate::contract::Contract;
 use crate::doctor::{Check, Status};
-use crate::openapi;
 
 /// What `backup`, `restore` and `doctor` have in common.
 #[derive(Args, Clone)]
@@ -79,8 +78,8 @@ pub fn backup(settings: &Settings, args: &BackupArgs) -> Outcome {
 }
 
 pub fn run_restore(settings: &Settings, args: &RestoreArgs) -> Outcome {
-    let contract = Contract::new(openapi::document().map_err(|e| e.to_string())?);
-    let restored = restore(settings, &contract, &args.file)?;
+    let catalog = app::catalog().map_err(|e| e.to_string())?;
+    let restored = restore(settings, &catalog, &args.file)?;
     args.shared.print(&restored, || {
         let Restored { file, database, version, schema_version, created_at, migrated, files, checks, .. } = &restored;
         format!(

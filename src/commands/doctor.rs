@@ -5,10 +5,9 @@ use clap::Args;
 use super::backup::{UpkeepArgs, lines};
 use super::keys::explain;
 use super::{Outcome, open_existing};
+use crate::app;
 use crate::config::Settings;
-use crate::contract::Contract;
 use crate::doctor::{self, Status, search};
-use crate::openapi;
 
 #[derive(Args)]
 pub struct DoctorArgs {
@@ -20,13 +19,13 @@ pub struct DoctorArgs {
 }
 
 pub fn run(settings: &Settings, args: &DoctorArgs) -> Outcome {
-    let contract = Contract::new(openapi::document().map_err(|e| e.to_string())?);
+    let catalog = app::catalog().map_err(|e| e.to_string())?;
     if args.repair_search {
         let mut conn = open_existing(settings)?;
-        let repaired = search::repair(&mut conn, &contract, settings.today()).map_err(|error| explain(&error))?;
+        let repaired = search::repair(&mut conn, &catalog, settings.today()).map_err(|error| explain(&error))?;
         eprintln!("Repaired {repaired} rows of the search index.");
     }
-    let report = doctor::examine(settings, &contract);
+    let report = doctor::examine(settings, &catalog);
     args.shared.print(&report, || lines(&report.checks))?;
     match report.status {
         Status::Failure => Err("a check failed".to_owned()),

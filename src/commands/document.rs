@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Outcome, write_out};
+use crate::app;
 use crate::openapi;
 
 /// What to print.
@@ -33,7 +34,7 @@ enum SpecVersion {
 /// Prints the document on the standard output.
 pub fn print(args: DocumentArgs) -> Outcome {
     let DocumentArgs { format, spec_version } = args;
-    let mut document = openapi::document().map_err(|e| e.to_string())?;
+    let mut document = app::document().map_err(|e| e.to_string())?;
     if matches!(spec_version, SpecVersion::V3_0) {
         document = openapi::v3_0::from_3_1(&document);
     }

@@ -10,14 +10,14 @@ use tempfile::NamedTempFile;
 use super::keys::explain;
 use super::{Outcome, open_existing};
 use crate::access::Sight;
+use crate::app;
 use crate::config::Settings;
-use crate::contract::Contract;
-use crate::db::types::Ref;
+use crate::db;
 use crate::http::format::Format;
-use crate::resources::record::View;
-use crate::text::Language;
+use crate::model::text::Language;
+use crate::model::types::Ref;
+use crate::record::View;
 use crate::transfer::export::bundle::Bundle;
-use crate::{db, openapi};
 
 #[derive(Args)]
 pub struct ExportArgs {
@@ -64,10 +64,10 @@ impl ExportArgs {
 
 pub fn run(settings: &Settings, args: ExportArgs) -> Outcome {
     let mut conn = open_existing(settings)?;
-    let contract = Contract::new(openapi::document().map_err(|e| e.to_string())?);
+    let catalog = app::catalog().map_err(|e| e.to_string())?;
     let programme = args.programme.as_ref().map(|code| Ref(code.clone()));
     let bundle = Bundle {
-        contract: &contract,
+        contract: &catalog.contract,
         sight: if args.personal { &Sight::Everything } else { &Sight::Nothing },
         programme: programme.as_ref(),
         format: args.format(),

@@ -7,18 +7,18 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::{Outcome, open_existing, write_out};
-use crate::access::{self, Actor, Role};
+use crate::access::{Actor, Role};
+use crate::app;
 use crate::config::Settings;
-use crate::contract::Contract;
 use crate::db::schema::api_keys;
-use crate::db::types::{Instant, Ref};
 use crate::db::{Conn, locked};
 use crate::error::{Error, Problem, Result};
-use crate::openapi;
+use crate::model::hex;
+use crate::model::text::Language;
+use crate::model::types::{Instant, Ref};
+use crate::record::{self, Resource, Tx, View};
 use crate::resources::api_keys::marks::Marks;
 use crate::resources::api_keys::{ApiKeys, KIND, api, store};
-use crate::resources::record::{self, Resource, Tx, View};
-use crate::text::Language;
 
 #[derive(Subcommand)]
 pub enum KeyCommand {
@@ -57,7 +57,7 @@ pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
             let new =
                 json!({ "name": name, "role": role, "pairings": pairings, "expires_on": expires_on, "note": note });
             write(&mut conn, settings, |tx| {
-                tx.contract.judge(ApiKeys::NEW, &new)?;
+                tx.catalog.contract.judge(ApiKeys::NEW, &new)?;
                 let (_, secret) = store::issue(tx, serde_json::from_value(new)?)?;
                 Ok(format!("{secret}\n"))
             })
@@ -88,11 +88,11 @@ fn revoke(conn: &mut Conn, settings: &Settings, key: &Ref) -> Result<String> {
 
 /// Runs an operator's write, whole or not at all.
 fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
-    let contract = Arc::new(Contract::new(openapi::document()?));
-    let request_id = format!("key-{}", access::hex(&rand::random::<[u8; 6]>()));
+    let catalog = Arc::new(app::catalog()?);
+    let request_id = format!("key-{}", hex(&rand::random::<[u8; 6]>()));
     let actor = Actor::operator();
     let today = settings.today();
-    locked::short_transaction(conn, locked::PATIENCE, |conn| Tx::run(conn, &actor, &request_id, &contract, today, work))
+    locked::short_transaction(conn, locked::PATIENCE, |conn| Tx::run(conn, &actor, &request_id, &catalog, today, work))
 }
 
 /// Every key, revoked ones too, oldest first.

@@ -11,18 +11,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::keys::explain;
 use super::{Outcome, open_existing, write_out};
-use crate::access::{self, Actor};
+use crate::access::Actor;
+use crate::app;
+use crate::audit::{self, pending};
 use crate::config::Settings;
-use crate::contract::Contract;
 use crate::db::schema::audit_events;
-use crate::db::types::Ref;
 use crate::db::{self, Conn, Verdict, backend, locked};
 use crate::error::Result;
-use crate::history::{self, pending};
-use crate::openapi;
-use crate::resources::bulk::Mode;
+use crate::model::hex;
+use crate::model::text::Language;
+use crate::model::types::Ref;
+use crate::record::Catalog;
+use crate::record::bulk::Mode;
 use crate::spool::Spool;
-use crate::text::Language;
 use crate::transfer::engine::Options;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::files::{self, Source};
@@ -72,14 +73,14 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
     let SeedArgs { paths, mode, restore, prune, resource, ignore_unknown_columns } = args;
     let mut sources = files::open(&paths)?;
     let mut conn = open_existing(settings)?;
-    let contract = Arc::new(Contract::new(openapi::document().map_err(|e| e.to_string())?));
+    let catalog = Arc::new(app::catalog().map_err(|e| e.to_string())?);
     let reading = ReadOptions { resource: resource.as_deref(), ignore_unknown_columns };
-    let gathered = files::gather(&mut sources, reading, &contract).map_err(|e| explain(&e))?;
+    let gathered = files::gather(&mut sources, reading, &catalog.contract).map_err(|e| explain(&e))?;
     let options = Options { mode, restore, prune: prune.into_iter().map(Ref).collect() };
     let is_plan = matches!(work, Work::Plan);
     let mut told = Told::new(gathered.count)?;
     let done = locked::transaction(&mut conn, locked::PATIENCE, |conn| {
-        let plan = bring_in(conn, settings, &contract, gathered, &options, &work, &mut told)?;
+        let plan = bring_in(conn, settings, &catalog, gathered, &options, &work, &mut told)?;
         Ok(if is_plan { Verdict::Undo(plan) } else { Verdict::Keep(plan) })
     });
     let Plan { counts, state_sha256 } = told.judge(done)?;
@@ -105,28 +106,28 @@ pub fn run(settings: &Settings, args: SeedArgs, work: Work) -> Outcome {
 
 /// Fills a database that nothing was ever written to; gives the number of records. Of processes that start together on
 /// one database, one does it.
-pub fn fill_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>) -> Result<Option<usize>, String> {
+pub fn fill_empty(conn: &mut Conn, settings: &Settings, catalog: &Arc<Catalog>) -> Result<Option<usize>, String> {
     locked::begin(conn, locked::PATIENCE).map_err(|e| e.to_string())?;
-    let filled = fill_if_empty(conn, settings, contract);
+    let filled = fill_if_empty(conn, settings, catalog);
     let ended = if filled.is_ok() { backend::commit(conn) } else { backend::roll_back(conn) };
     filled.and_then(|count| ended.map(|()| count).map_err(|e| e.to_string()))
 }
 
-fn fill_if_empty(conn: &mut Conn, settings: &Settings, contract: &Arc<Contract>) -> Result<Option<usize>, String> {
+fn fill_if_empty(conn: &mut Conn, settings: &Settings, catalog: &Arc<Catalog>) -> Result<Option<usize>, String> {
     backend::lock_kind(conn, "seed").map_err(|e| e.to_string())?;
     // Keys that were made before, and requests that were refused, are no data.
-    let of_records = audit_events::table.filter(audit_events::entity.ne_all([history::API_KEY, history::REQUEST]));
+    let of_records = audit_events::table.filter(audit_events::entity.ne_all([audit::API_KEY, audit::REQUEST]));
     let events: i64 = of_records.count().get_result(conn).map_err(|e| e.to_string())?;
     if events > 0 || pending::are_any(conn).map_err(|e| e.to_string())? {
         return Ok(None);
     }
     let mut sources = built_in().map_err(|e| format!("cannot write a temporary file: {e}"))?;
-    let gathered = files::gather(&mut sources, ReadOptions::default(), contract).map_err(|e| explain(&e))?;
+    let gathered = files::gather(&mut sources, ReadOptions::default(), &catalog.contract).map_err(|e| explain(&e))?;
     let count = gathered.count;
     let options = Options { mode: Mode::Create, restore: false, prune: Vec::new() };
     let mut told = Told::new(0)?;
     let work = Work::Apply { planned_on: None };
-    let done = bring_in(conn, settings, contract, gathered, &options, &work, &mut told);
+    let done = bring_in(conn, settings, catalog, gathered, &options, &work, &mut told);
     told.judge(done).map(|_| Some(count))
 }
 
@@ -146,15 +147,15 @@ fn built_in() -> std::io::Result<Vec<Source>> {
 fn bring_in(
     conn: &mut Conn,
     settings: &Settings,
-    contract: &Arc<Contract>,
+    catalog: &Arc<Catalog>,
     mut gathered: Gathered,
     options: &Options,
     work: &Work,
     told: &mut Told,
 ) -> Result<Plan, Refusal> {
-    let request_id = format!("seed-{}", access::hex(&rand::random::<[u8; 6]>()));
+    let request_id = format!("seed-{}", hex(&rand::random::<[u8; 6]>()));
     let actor = Actor::operator();
-    let import = Import { actor: &actor, request_id: &request_id, contract, today: settings.today(), options };
+    let import = Import { actor: &actor, request_id: &request_id, catalog, today: settings.today(), options };
     match work {
         Work::Plan => Ok(import.plan(conn, &mut gathered, told)?),
         Work::Apply { planned_on } => import.apply(conn, &mut gathered, planned_on.as_deref(), told),

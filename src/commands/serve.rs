@@ -8,18 +8,17 @@ use actix_web::{App, HttpServer, web};
 
 use super::{Outcome, database, listen, seed, server};
 use crate::access::oidc::Issuer;
+use crate::app;
+use crate::audit::pending;
 use crate::config::{FileStore, Settings};
-use crate::contract::Contract;
 use crate::db::{Manager, Store, backend};
-use crate::history::pending;
 use crate::http::AppState;
 use crate::http::connections::Connections;
 use crate::http::metrics;
-use crate::openapi;
-use crate::outbox::Outbox;
 use crate::resources::api_keys::marks;
 use crate::resources::documents::sweep::{self, Swept};
 use crate::transfer::imports::jobs::Jobs;
+use crate::webhooks::Outbox;
 
 /// How often what was counted in memory is looked through.
 const WRITE_DOWN: Duration = Duration::from_secs(1);
@@ -31,12 +30,12 @@ const LOOK: Duration = Duration::from_secs(5);
 pub fn serve(settings: Settings) -> Outcome {
     let issuer = settings.oidc.clone().map(Issuer::new).transpose()?;
     database::announce_new(&settings.database_url)?;
-    let contract = Arc::new(Contract::new(openapi::document().map_err(|e| e.to_string())?));
+    let catalog = Arc::new(app::catalog().map_err(|e| e.to_string())?);
     {
         let mut conn = Manager::new(settings.database_url.clone()).open().map_err(|e| e.to_string())?;
         backend::migrate(&mut conn).map_err(|e| e.to_string())?;
         if settings.seed
-            && let Some(count) = seed::fill_empty(&mut conn, &settings, &contract)?
+            && let Some(count) = seed::fill_empty(&mut conn, &settings, &catalog)?
         {
             eprintln!("Seeded {} with {count} records.", settings.database_url);
         }
@@ -45,10 +44,11 @@ pub fn serve(settings: Settings) -> Outcome {
     actix_web::rt::System::new().block_on(async move {
         let store = Store::open(&settings.database_url, settings.connections).map_err(|e| e.to_string())?;
         let url = settings.database_url.to_string();
-        let state = web::Data::new(AppState::new(store, contract, settings, issuer).map_err(|e| e.to_string())?);
-        state.jobs.run_on(tokio::runtime::Handle::current());
+        let state = web::Data::new(app::state(store, catalog, settings, issuer).map_err(|e| e.to_string())?);
+        let jobs = state.parts.get::<Jobs>().map_err(|e| e.to_string())?;
+        jobs.run_on(tokio::runtime::Handle::current());
         let kept = state.clone();
-        let abandoned = Jobs::interrupt_abandoned(&kept, true).await.map_err(|e| e.to_string())?;
+        let abandoned = jobs.interrupt_abandoned(&kept, true).await.map_err(|e| e.to_string())?;
         if abandoned > 0 {
             eprintln!("Marked {abandoned} imports as interrupted; nothing of them was written.");
         }
@@ -69,8 +69,8 @@ pub fn serve(settings: Settings) -> Outcome {
                  To write, make a key: pairing-tracker key create --name me --role admin"
             );
         }
-        let outbox = Outbox::start(kept.clone().into_inner());
-        let writing = actix_web::rt::spawn(write_down(kept.clone()));
+        let outbox = Outbox::start(kept.clone().into_inner()).map_err(|e| e.to_string())?;
+        let writing = actix_web::rt::spawn(write_down(kept.clone(), jobs.clone()));
         let revoking = actix_web::rt::spawn(marks::follow(kept.clone().into_inner()));
         let sweeping = actix_web::rt::spawn(sweep_files(kept.clone()));
         let closing = actix_web::rt::spawn(async move {
@@ -84,7 +84,7 @@ pub fn serve(settings: Settings) -> Outcome {
             metrics.stop(false).await;
         }
         let sent = tokio::spawn(outbox.stop());
-        kept.jobs.interrupt().await;
+        jobs.interrupt().await;
         sent.await.map_err(|e| format!("the work on webhooks failed: {e}"))?;
         closing.abort();
         writing.abort();
@@ -116,7 +116,7 @@ fn serve_metrics(place: &str, state: &web::Data<AppState>) -> Result<ServerHandl
 }
 
 /// Writes what is counted in memory into the database: refusals, and when keys were used. Deletes refusals that are too old.
-async fn write_down(state: web::Data<AppState>) {
+async fn write_down(state: web::Data<AppState>, jobs: Arc<Jobs>) {
     loop {
         tokio::time::sleep(WRITE_DOWN).await;
         if let Err(error) = state.refusals.flush_in_time(&state.store).await {
@@ -128,7 +128,7 @@ async fn write_down(state: web::Data<AppState>) {
         if let Err(error) = pending::seal_all(&state.store).await {
             tracing::warn!(%error, "cannot seal pending audit events; trying again");
         }
-        if let Err(error) = Jobs::interrupt_abandoned(&state, false).await {
+        if let Err(error) = jobs.interrupt_abandoned(&state, false).await {
             tracing::warn!(%error, "cannot look for imports that nobody works on; trying again");
         }
         if let Err(error) = state.uses.flush_in_time(&state.store).await {

@@ -8,7 +8,6 @@
 //! that falls silent) the connection is given up, its permit is free again and the others of its kind are replaced ([`pool`]).
 
 pub mod backend;
-pub mod decimal;
 pub mod lanes;
 pub mod locked;
 pub mod page;
@@ -18,7 +17,6 @@ pub mod schema;
 pub mod search;
 pub mod stand_in;
 mod transaction;
-pub mod types;
 mod watcher;
 mod writer;
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Fault, Problem, Result};
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 
 /// Which page of a list is wanted.
 #[derive(Clone, Debug)]
@@ -151,12 +151,12 @@ impl KeyValue for chrono::NaiveDate {
     }
 }
 
-impl KeyValue for super::types::Instant {
+impl KeyValue for crate::model::types::Instant {
     fn to_key(&self) -> String {
         self.utc().to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
     }
     fn from_key(text: &str) -> Option<Self> {
-        chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| super::types::Instant::from(t.to_utc()))
+        chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| crate::model::types::Instant::from(t.to_utc()))
     }
 }
 
@@ -187,8 +187,8 @@ macro_rules! record_page {
             $crate::db::page::RecordSort::IdDesc => desc id: i64,
             $crate::db::page::RecordSort::Code => asc code: String,
             $crate::db::page::RecordSort::CodeDesc => desc code: String,
-            $crate::db::page::RecordSort::UpdatedAt => asc updated_at: $crate::db::types::Instant,
-            $crate::db::page::RecordSort::UpdatedAtDesc => desc updated_at: $crate::db::types::Instant,
+            $crate::db::page::RecordSort::UpdatedAt => asc updated_at: $crate::model::types::Instant,
+            $crate::db::page::RecordSort::UpdatedAtDesc => desc updated_at: $crate::model::types::Instant,
         })
     };
 }

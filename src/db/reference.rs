@@ -9,11 +9,11 @@ use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::types::{Instant, Ref};
 use super::{Conn, stand_in};
 use crate::error::{Faults, Result};
+use crate::model::text::Text;
+use crate::model::types::{Instant, Ref};
 use crate::msg;
-use crate::text::Text;
 
 /// Another record, by all its names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -71,6 +71,9 @@ pub struct Kind {
     /// Fields with personal data, shown only to keys of the record's pairing.
     pub private: &'static [&'static str],
 }
+
+/// Every kind of record.
+pub type Kinds = &'static [&'static Kind];
 
 /// A column of a kind's rows that names a record of another kind.
 #[derive(Debug)]
@@ -223,7 +226,7 @@ macro_rules! named {
                 .map(|(id, code, zh, en)| $crate::db::reference::Reference {
                     id,
                     code,
-                    name: $crate::text::Text { zh, en },
+                    name: $crate::model::text::Text { zh, en },
                 })
                 .collect())
         }

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::Conn;
 use super::reference::{Kind, Made};
-use super::types::Instant;
-use crate::access::hex;
+use crate::model::hex;
+use crate::model::types::Instant;
 
 /// The bytes of the digest that a stand-in code shows.
 const SHOWN: usize = 4;
@@ -29,6 +29,14 @@ pub fn find(conn: &mut Conn, kind: &Kind, code: &str) -> QueryResult<Option<i64>
     let made = (kind.made)(conn, &[id])?;
     let is_meant = |(id, own, created_at): &Made| own.is_none() && self::code(kind, *id, *created_at) == code;
     Ok(made.into_iter().find(is_meant).map(|(id, ..)| id))
+}
+
+/// Gives a record as it is read the code that stands in for its own, where it has none.
+pub fn name(kind: &Kind, record: &mut serde_json::Value) {
+    let created_at = record["created_at"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
+    if let (serde_json::Value::Null, Some(id), Some(at)) = (&record["code"], record["id"].as_i64(), created_at) {
+        record["code"] = serde_json::Value::String(code(kind, id, Instant::from(at)));
+    }
 }
 
 /// Whether a text could be a stand-in code of this kind.

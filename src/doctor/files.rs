@@ -9,11 +9,11 @@ use sha2::{Digest, Sha256};
 
 use super::Finding;
 use super::records::some_of;
-use crate::access::hex;
 use crate::config::FileStore;
 use crate::db::Conn;
 use crate::db::schema::{document_contents, documents};
 use crate::error::{Error, Result};
+use crate::model::hex;
 
 /// Documents that are looked at together.
 const TOGETHER: i64 = 500;

@@ -10,9 +10,9 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::config::{DatabaseUrl, Settings};
-use crate::contract::Contract;
 use crate::db::{Conn, Manager, backend};
 use crate::error::{Error, Result};
+use crate::record::Catalog;
 
 pub(crate) use records::some_of;
 
@@ -110,7 +110,7 @@ pub fn worst(checks: &[Check]) -> Status {
 
 /// Makes every check. Where the database cannot be opened, or its schema is another than this program's, the checks that
 /// need it are left out.
-pub fn examine(settings: &Settings, contract: &Contract) -> Report {
+pub fn examine(settings: &Settings, catalog: &Catalog) -> Report {
     let mut checks = Vec::new();
     // Before a connection is opened: the last one to be closed removes the log.
     let log = match &settings.database_url {
@@ -125,7 +125,7 @@ pub fn examine(settings: &Settings, contract: &Contract) -> Report {
             if is_current {
                 checks.push(check("audit_chain", records::audit_chain(&mut conn)));
                 checks.push(check("files", files::documents(&mut conn, &settings.files)));
-                checks.push(check("search_index", search::compare(&mut conn, contract, settings.today())));
+                checks.push(check("search_index", search::compare(&mut conn, catalog, settings.today())));
                 checks.push(check("webhook_deliveries", records::deliveries(&mut conn)));
                 checks.push(check("clock", records::clock(&mut conn)));
             }

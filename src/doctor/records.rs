@@ -5,13 +5,13 @@ use diesel::dsl::{count_star, max, min};
 use diesel::prelude::*;
 
 use super::Finding;
+use crate::audit::chain;
 use crate::db::schema::{audit_events, webhook_deliveries, webhooks};
-use crate::db::types::Instant;
 use crate::db::{Conn, backend};
 use crate::error::Result;
-use crate::history::chain;
-use crate::resources::webhooks::Status as WebhookStatus;
-use crate::resources::webhooks::deliveries::Status as DeliveryStatus;
+use crate::model::types::Instant;
+use crate::webhooks::deliveries::Status as DeliveryStatus;
+use crate::webhooks::endpoints::Status as WebhookStatus;
 
 /// Clocks that differ by more are worth a warning.
 const SKEW_WARNING: TimeDelta = TimeDelta::seconds(5);

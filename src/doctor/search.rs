@@ -4,12 +4,15 @@ use chrono::NaiveDate;
 
 use super::Finding;
 use super::records::some_of;
-use crate::contract::Contract;
 use crate::db::backend::SearchRow;
 use crate::db::reference::Kind;
+use crate::db::reference::Kinds;
 use crate::db::{self, Conn, backend, locked};
 use crate::error::Result;
-use crate::resources::{self, record::View};
+use crate::record::View;
+use crate::record::{self, Catalog};
+use crate::resources;
+use crate::webhooks::endpoints;
 
 /// Records or rows that are compared together, in one snapshot: others may write meanwhile.
 const TOGETHER: i64 = 500;
@@ -42,9 +45,9 @@ impl Fault {
 }
 
 /// Compares the search index with the records.
-pub(super) fn compare(conn: &mut Conn, contract: &Contract, today: NaiveDate) -> Result<Finding> {
+pub(super) fn compare(conn: &mut Conn, catalog: &Catalog, today: NaiveDate) -> Result<Finding> {
     let mut faults = Vec::new();
-    each_part(conn, contract, today, &mut |conn, part| {
+    each_part(conn, catalog, today, &mut |conn, part| {
         faults.extend(db::in_snapshot(conn, part)?.iter().map(Fault::name));
         Ok(())
     })?;
@@ -57,9 +60,9 @@ pub(super) fn compare(conn: &mut Conn, contract: &Contract, today: NaiveDate) ->
 }
 
 /// Makes the search index what the records say; gives the number of rows that were wrong.
-pub fn repair(conn: &mut Conn, contract: &Contract, today: NaiveDate) -> Result<usize> {
+pub fn repair(conn: &mut Conn, catalog: &Catalog, today: NaiveDate) -> Result<usize> {
     let mut mended = 0;
-    each_part(conn, contract, today, &mut |conn, part| {
+    each_part(conn, catalog, today, &mut |conn, part| {
         if db::in_snapshot(conn, &mut *part)?.is_empty() {
             return Ok(());
         }
@@ -78,17 +81,17 @@ type Part<'a> = &'a mut dyn FnMut(&mut Conn) -> Result<Vec<Fault>>;
 /// Gives each part of the comparison to `work`, which runs it in a transaction of its own, maybe twice.
 fn each_part(
     conn: &mut Conn,
-    contract: &Contract,
+    catalog: &Catalog,
     today: NaiveDate,
     work: &mut dyn FnMut(&mut Conn, Part<'_>) -> Result<()>,
 ) -> Result<()> {
-    for kind in resources::kinds() {
+    for kind in catalog.kinds {
         let mut after = 0;
         loop {
             let ids = (kind.ids_after)(conn, after, TOGETHER)?;
             let Some(last) = ids.last() else { break };
             after = *last;
-            work(conn, &mut |conn| of_records(conn, contract, kind, &ids, today))?;
+            work(conn, &mut |conn| of_records(conn, catalog, kind, &ids, today))?;
         }
     }
     let mut after: Option<SearchRow> = None;
@@ -96,7 +99,7 @@ fn each_part(
         let mut last = None;
         work(conn, &mut |conn| {
             let mut rows = backend::search_rows_after(conn, after.as_ref(), TOGETHER)?;
-            let faults = of_rows(conn, &rows)?;
+            let faults = of_rows(conn, catalog.kinds, &rows)?;
             last = rows.pop();
             Ok(faults)
         })?;
@@ -110,12 +113,17 @@ fn each_part(
 /// Records whose rows are missing or stale.
 fn of_records(
     conn: &mut Conn,
-    contract: &Contract,
+    catalog: &Catalog,
     kind: &'static Kind,
     ids: &[i64],
     today: NaiveDate,
 ) -> Result<Vec<Fault>> {
-    let wanted = resources::search_bodies(conn, contract, kind.path, ids, View { as_of: today })?;
+    let view = View { as_of: today };
+    let wanted = if kind.name == endpoints::KIND.name {
+        record::search_bodies::<endpoints::Webhooks>(conn, &catalog.contract, ids, view)?
+    } else {
+        resources::search_bodies(conn, &catalog.contract, kind.path, ids, view)?
+    };
     let indexed: std::collections::HashMap<i64, String> =
         backend::search_texts(conn, kind.name, kind.number, ids)?.into_iter().collect();
     Ok(wanted
@@ -129,9 +137,9 @@ fn of_records(
 }
 
 /// Rows of the index that belong to no record.
-fn of_rows(conn: &mut Conn, rows: &[SearchRow]) -> Result<Vec<Fault>> {
+fn of_rows(conn: &mut Conn, kinds: Kinds, rows: &[SearchRow]) -> Result<Vec<Fault>> {
     let mut faults = Vec::new();
-    for kind in resources::kinds() {
+    for kind in kinds {
         let ids: Vec<i64> = rows.iter().filter(|row| row.entity == kind.name).map(|row| row.record_id).collect();
         let present: Vec<i64> = if ids.is_empty() {
             Vec::new()
@@ -145,7 +153,7 @@ fn of_rows(conn: &mut Conn, rows: &[SearchRow]) -> Result<Vec<Fault>> {
                 .map(|row| Fault::Superfluous(row.clone())),
         );
     }
-    let is_unknown = |row: &&SearchRow| resources::kinds().all(|kind| kind.name != row.entity);
+    let is_unknown = |row: &&SearchRow| kinds.iter().all(|kind| kind.name != row.entity);
     faults.extend(rows.iter().filter(is_unknown).map(|row| Fault::Superfluous(row.clone())));
     Ok(faults)
 }

@@ -7,7 +7,7 @@ use std::ops::AddAssign;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::resources::exchanges::{Direction, Profession, Stage};
+use crate::model::exchanges::{Direction, Profession, Stage};
 
 /// An exchange as its figures see it.
 #[derive(Clone, Copy, Debug)]

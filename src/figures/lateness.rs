@@ -10,7 +10,7 @@ use diesel::dsl;
 use diesel::prelude::*;
 
 use crate::db::schema::milestones;
-use crate::resources::milestones::Status;
+use crate::model::milestones::Status;
 
 /// Whether a day is over on a date.
 pub fn is_over(day: NaiveDate, as_of: NaiveDate) -> bool {

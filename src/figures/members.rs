@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use crate::db::Conn;
 use crate::db::schema::{organizations, pairing_members, regions};
 use crate::error::Result;
-use crate::resources::pairings::Role;
+use crate::model::pairings::Role;
 
 /// A region in a pairing, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::decimal::{Quantity, QuantityTotal, percent};
-use crate::resources::commitments::{Accumulation, Direction};
+use crate::model::commitments::{Accumulation, Direction};
+use crate::model::decimal::{Quantity, QuantityTotal, percent};
 use crate::text_enum;
 
 /// How far, in percentage points, completion may be from the share of time and still be on track.

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::resources::resolutions::State;
+use crate::model::resolutions::State;
 
 /// How many resolutions have each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]

@@ -14,12 +14,12 @@ use utoipa::ToSchema;
 
 use crate::aggregate_late;
 use crate::db::Conn;
-use crate::db::decimal::percent;
 use crate::db::schema::milestones;
-use crate::db::types::Instant;
 use crate::error::Result;
 use crate::figures::lateness;
-use crate::resources::milestones::Status;
+use crate::model::decimal::percent;
+use crate::model::milestones::Status;
+use crate::model::types::Instant;
 
 /// What is summed over milestones, for one date.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -19,9 +19,10 @@ use sha2::{Digest, Sha256};
 use super::export::Body;
 use super::tags::{self, Tags};
 use super::{Call, held, peer};
-use crate::access::{Sight, hex};
+use crate::access::Sight;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::model::hex;
 
 /// The most bytes of answers that are kept.
 const KEPT_MAX: usize = 32 * 1024 * 1024;

@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::Call;
 use super::coding::Decoder;
-use crate::contract::settle_numbers;
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
+use crate::validation::settle_numbers;
 
 /// The most bytes of a JSON body.
 pub const JSON_MAX: usize = 256 * 1024;
@@ -137,7 +137,7 @@ fn broken(error: &impl std::fmt::Display) -> Error {
         .into()
 }
 
-fn not_json(message: crate::text::Msg) -> Error {
+fn not_json(message: crate::model::text::Msg) -> Error {
     Problem::malformed(vec![Fault { pointer: String::new(), code: "invalid_json", message }]).into()
 }
 

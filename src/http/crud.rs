@@ -11,15 +11,15 @@ use super::idempotency::Posted;
 use super::list::Page;
 use super::{Call, typed};
 use crate::access::redaction::{Hidden, Redaction};
+use crate::audit::types::HistoryParams;
+use crate::audit::{log, records};
 use crate::db::Conn;
 use crate::db::page::{KeyValue, PageRequest};
 use crate::db::reference::Kind;
-use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
-use crate::resources::audit_events::api::HistoryParams;
-use crate::resources::audit_events::store as audit;
-use crate::resources::deleted;
-use crate::resources::record::{self, Resource, Tx, View};
+use crate::model::types::{Instant, Ref};
+use crate::record::deleted;
+use crate::record::{self, Resource, Tx, View};
 
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
@@ -72,8 +72,8 @@ fn page_of<R: Resource>(
 pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
-    call.state.contract.normalize(R::NEW, &mut body);
-    call.state.contract.judge(R::NEW, &body)?;
+    call.state.catalog.contract.normalize(R::NEW, &mut body);
+    call.state.catalog.contract.judge(R::NEW, &body)?;
     let new: R::New = serde_json::from_value(body.clone())?;
     call.post(actor, &body, |tx| created::<R>(tx, new)).await
 }
@@ -89,8 +89,8 @@ pub async fn create_under<R: Resource>(
 ) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
-    call.state.contract.normalize(component, &mut body);
-    call.state.contract.judge(component, &body)?;
+    call.state.catalog.contract.normalize(component, &mut body);
+    call.state.catalog.contract.judge(component, &body)?;
     let mut whole = body.clone();
     call.post(actor, &body, move |tx| {
         let reference = Ref(reference);
@@ -143,8 +143,8 @@ where
     let mut patch = call.json(payload, MERGE_PATCH).await?;
     let precondition = call.precondition()?;
     let component = super::patch::component(R::NEW);
-    call.state.contract.normalize(&component, &mut patch);
-    call.state.contract.judge(&component, &patch)?;
+    call.state.catalog.contract.normalize(&component, &mut patch);
+    call.state.catalog.contract.judge(&component, &patch)?;
     judge(&call, &patch).await?;
     let read = call.write(actor, move |tx| record::update::<R>(tx, &Ref(reference), &precondition, &patch)).await?;
     let (_, version) = R::id_and_version(&read);
@@ -173,17 +173,18 @@ pub async fn restore<R: Resource>(call: Call, payload: Payload, reference: Strin
 /// What was written to one record, oldest first; a deleted record has its history still. With `at`: up to an instant, and
 /// the record as it stood then.
 pub async fn history<R: Resource>(call: Call, reference: String, operation: &'static str) -> Result<HttpResponse> {
+    let kinds = call.state.catalog.kinds;
     call.list(operation, |_, query, redaction| {
         let HistoryParams { at } = typed(query)?;
         let at = at.map(Instant::from);
         let reference = Ref(reference);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let id = audit::id_of(conn, R::KIND, &reference)?
+            let id = records::id_of(conn, R::KIND, &reference)?
                 .ok_or_else(|| Problem::not_found(R::KIND.name, &reference.0))?;
-            let page = audit::history(conn, R::KIND, id, at, page)?;
-            let (items, page) = audit::load_page(conn, page, &redaction, |event| event.id.to_key())?;
+            let page = log::history(conn, R::KIND, id, at, page)?;
+            let (items, page) = log::load_page(conn, kinds, page, &redaction, |event| event.id.to_key())?;
             let mut record = match at {
-                Some(at) => audit::as_it_stood(conn, R::KIND, id, at)?,
+                Some(at) => log::as_it_stood(conn, R::KIND, id, at)?,
                 None => None,
             };
             record.iter_mut().for_each(|record| redaction.redact(R::KIND, record, Hidden::Null));

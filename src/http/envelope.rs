@@ -15,10 +15,11 @@ use utoipa::ToSchema;
 use super::guard::{self, Admitted};
 use super::log::{self, Cause};
 use super::{AppState, cors, framing, heads, language_of, limits, peer, refused, unread};
-use crate::contract::Contract;
 use crate::error::{Error, Problem};
-use crate::text::Language;
-use crate::{access, msg};
+use crate::model::hex;
+use crate::model::text::Language;
+use crate::msg;
+use crate::validation::Contract;
 
 /// The most bytes of a request's head; [`heads`] refuses what is much larger before it is complete.
 const HEAD_MAX: usize = 16 * 1024;
@@ -164,7 +165,7 @@ pub fn no_route(contract: &Contract, path: &str) -> Error {
 
 /// Answers what is admitted and mounted nowhere.
 pub async fn unmounted(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
-    HttpResponse::from_error(no_route(&state.contract, request.path()))
+    HttpResponse::from_error(no_route(&state.catalog.contract, request.path()))
 }
 
 /// A client's own id is kept when it is a plain one, so that it finds its request in our log.
@@ -174,7 +175,7 @@ fn request_id(request: &ServiceRequest) -> String {
         (1..=100).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    given.filter(plain).map_or_else(|| access::hex(&rand::rng().random::<[u8; 8]>()), str::to_owned)
+    given.filter(plain).map_or_else(|| hex(&rand::rng().random::<[u8; 8]>()), str::to_owned)
 }
 
 /// The problem for what the server itself refused.

@@ -24,10 +24,12 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::format::Format;
 use super::list::Page;
 use super::{Call, held, peer};
+use crate::access::Sight;
 use crate::db::page::{Key, PageRequest};
 use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Result};
-use crate::transfer::export::rows::Rows;
+use crate::model::text::Language;
+use crate::validation::Contract;
 
 /// The records of one page.
 const PAGE: i64 = 500;
@@ -42,6 +44,24 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// What finds a page of a list.
 type Work = Arc<dyn Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync>;
+
+/// Writes the items of one list into a file of one format.
+pub trait ListWriter: Send + Sync {
+    /// The bytes that a file starts with.
+    fn head(&self) -> Result<Vec<u8>>;
+
+    /// Gives references to records without a code their surrogate codes.
+    fn name_references(&self, conn: &mut Conn, items: &mut [Value]) -> Result<()>;
+
+    /// The items as lines of text.
+    fn lines(&self, items: Vec<Value>) -> Result<Vec<u8>>;
+
+    /// The items, page by page, as a workbook.
+    fn workbook(&self, pages: &mut dyn Iterator<Item = Vec<Value>>, file: &mut File) -> Result<()>;
+}
+
+/// Makes the writer of an operation's list. A part of the application's state, because the formats are built on records.
+pub struct ListWriters(pub fn(&Contract, operation: &str, Format, Language, &Sight) -> Result<Arc<dyn ListWriter>>);
 
 /// Answers a list as a file.
 pub async fn list<W>(call: &Call, operation: &'static str, format: Format, work: W) -> Result<HttpResponse>
@@ -60,7 +80,13 @@ where
         store: call.state.store.clone(),
         client: call.client(),
         work: Arc::new(work),
-        rows: Arc::new(Rows::new(&call.state.contract, operation, format, call.language(), &call.sight())?),
+        rows: (call.state.parts.get::<ListWriters>()?.0)(
+            &call.state.catalog.contract,
+            operation,
+            format,
+            call.language(),
+            &call.sight(),
+        )?,
     };
     let body = match format {
         Format::Xlsx => Body::of_file(pages.workbook().await?)?,
@@ -91,7 +117,7 @@ struct Pages {
     store: Store,
     client: Client,
     work: Work,
-    rows: Arc<Rows>,
+    rows: Arc<dyn ListWriter>,
 }
 
 impl Pages {
@@ -99,7 +125,7 @@ impl Pages {
     async fn read<T: Send + 'static>(
         &self,
         after: Option<Key>,
-        make: impl FnOnce(&Rows, Vec<Value>) -> Result<T> + Send + 'static,
+        make: impl FnOnce(&dyn ListWriter, Vec<Value>) -> Result<T> + Send + 'static,
     ) -> Result<(T, Option<Key>)> {
         let mut tries = 0;
         let page = loop {
@@ -120,7 +146,7 @@ impl Pages {
             }
         };
         let (rows, next) = (self.rows.clone(), page.next);
-        let made = tokio::task::spawn_blocking(move || make(&rows, page.items)).await.map_err(Error::unexpected)??;
+        let made = tokio::task::spawn_blocking(move || make(&*rows, page.items)).await.map_err(Error::unexpected)??;
         Ok((made, next))
     }
 
@@ -152,7 +178,7 @@ impl Pages {
         let written = tokio::task::spawn_blocking(move || {
             let failed = |error: std::io::Error| Error::Unavailable(format!("cannot make a temporary file: {error}"));
             let mut file = tempfile::tempfile().map_err(failed)?;
-            rows.workbook(std::iter::from_fn(|| pages.blocking_recv()), &mut file)?;
+            rows.workbook(&mut std::iter::from_fn(|| pages.blocking_recv()), &mut file)?;
             Ok::<File, Error>(file)
         });
         let mut after = None;

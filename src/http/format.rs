@@ -128,7 +128,7 @@ fn without_suffix(request: &ServiceRequest) -> Option<(Format, Uri)> {
     let (path, suffix) = request.path().rsplit_once('.')?;
     let format = ALL.into_iter().find(|format| format.suffix() == suffix)?;
     let state = request.app_data::<web::Data<AppState>>()?;
-    if !state.contract.offers(path, format.media_type()) {
+    if !state.catalog.contract.offers(path, format.media_type()) {
         return None;
     }
     let path_and_query = match request.uri().query() {

@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::{AppState, cost, envelope, peer};
 use crate::access::policy::{Policy, Who};
-use crate::access::{Actor, Identity, feeds, hex, keys};
-use crate::db::types::Instant;
+use crate::access::{Actor, Identity, feeds, keys};
 use crate::db::{Class, Client};
 use crate::error::{Error, Result};
+use crate::model::hex;
+use crate::model::types::Instant;
 
 /// That a request was admitted, and to what; there is no [`super::Call`] without it.
 #[derive(Clone)]
@@ -64,7 +65,7 @@ async fn decide(request: &ServiceRequest) -> Result<()> {
     }
     let Some(asked) = asked else {
         // Nothing is meant to answer this, whatever may be mounted there.
-        return Err(envelope::no_route(&state.contract, request.path()));
+        return Err(envelope::no_route(&state.catalog.contract, request.path()));
     };
     if asked.who != Who::Anyone {
         let actor = authenticate(state, request).await?;
@@ -172,9 +173,9 @@ async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, w
     limits.may_try(address, sha256.as_deref())?;
     let opened = match (shown, feeds::Asked::read(request.path())) {
         (Some(shown), Some(asked)) if is_feed => {
-            let settings = state.settings.clone();
+            let (settings, pairings) = (state.settings.clone(), state.catalog.kind("pairing")?);
             let client = cost::client(request.request(), None);
-            let opened = move |conn: &mut _| asked.opened_by(conn, &shown, &settings);
+            let opened = move |conn: &mut _| asked.opened_by(conn, pairings, &shown, &settings);
             state.store.read_as(Class::KeyLookup, &client, opened).await?
         }
         _ => None,

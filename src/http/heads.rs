@@ -20,7 +20,8 @@ use rand::RngExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::Problem;
-use crate::{access, msg};
+use crate::model::hex;
+use crate::msg;
 use framing::Framing;
 
 /// Bytes of a head that are held back until it is complete. Above the limit that middleware enforces, so that all but the
@@ -34,7 +35,7 @@ const PASSED_ON: [&str; 4] = ["accept-language", "x-forwarded-for", "x-request-i
 /// Names the fault in our own request.
 static MARK: HeaderName = HeaderName::from_static("x-head-fault");
 /// What proves that a request is our own; no client can know it.
-static SECRET: LazyLock<String> = LazyLock::new(|| access::hex(&rand::rng().random::<[u8; 16]>()));
+static SECRET: LazyLock<String> = LazyLock::new(|| hex(&rand::rng().random::<[u8; 16]>()));
 
 /// What is wrong with a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,13 +11,14 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Call, answer};
-use crate::access::{Actor, hex};
+use crate::access::Actor;
 use crate::db::backend;
 use crate::db::schema::idempotency_keys;
-use crate::db::types::Instant;
 use crate::error::{Error, Problem, Result};
+use crate::model::hex;
+use crate::model::types::Instant;
 use crate::msg;
-use crate::resources::record::Tx;
+use crate::record::Tx;
 
 /// How long an answer is kept for retries.
 fn kept_for() -> TimeDelta {

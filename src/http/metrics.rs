@@ -10,9 +10,9 @@ use prometheus::{
 };
 
 use super::AppState;
+use crate::audit::undecodable;
 use crate::db::{Class, Client, Conn, backend};
 use crate::error::{Error, Result};
-use crate::history::undecodable;
 
 /// The seconds by which requests are sorted: from what a cache answers to the longest deadline.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
@@ -153,7 +153,6 @@ impl Now {
             let size = std::fs::metadata(path).map_or(0, |file| file.len());
             self.database_bytes.with_label_values(&[part]).set(large(size));
         }
-        self.imports_running.set(number(state.jobs.count()));
         self.streams.set(number(state.limits.streams()));
         self.events_undecodable.set(number(undecodable::count()));
     }
@@ -210,6 +209,11 @@ impl Metrics {
         self.webhook_attempts.with_label_values(&[result]).inc();
     }
 
+    /// Sets how many imports this process works on.
+    pub fn imports_running(&self, count: usize) {
+        self.now.imports_running.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// Notes how many messages are still to be delivered.
     pub fn webhooks_pending(&self, count: i64) {
         self.webhooks_pending.set(count);
@@ -229,7 +233,7 @@ impl Metrics {
 #[get("/metrics")]
 pub async fn print(state: web::Data<AppState>) -> Result<HttpResponse> {
     if state.settings.metrics_listen.is_some() {
-        return Err(super::envelope::no_route(&state.contract, "/metrics"));
+        return Err(super::envelope::no_route(&state.catalog.contract, "/metrics"));
     }
     render(&state).await
 }

@@ -23,6 +23,7 @@ mod log;
 pub mod metrics;
 pub mod multipart;
 mod operations;
+pub mod parts;
 pub mod patch;
 pub mod peer;
 pub mod readiness;
@@ -46,21 +47,22 @@ use crate::access::oidc::Issuer;
 use crate::access::policy::Policy;
 use crate::access::revoked::Revoked;
 use crate::access::{Actor, Sight, Uses};
+use crate::audit::refusals::Refusals;
 use crate::config::Settings;
-use crate::contract::Contract;
 use crate::db::{Class, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
-use crate::history::refusals::Refusals;
+use crate::model::text::Language;
 use crate::msg;
-use crate::outbox::target::Targets;
-use crate::resources::record::{Precondition, Tx, View};
-use crate::text::Language;
-use crate::transfer::imports::jobs::Jobs;
+use crate::record::{Catalog, Precondition, Tx, View};
 use answer::Answers;
 use deprecation::Deprecations;
 use envelope::RequestId;
 use guard::{Admitted, Caller};
+use parts::Parts;
 use tags::Tags;
+
+/// The path of the API catalog (RFC 9727, section 2).
+pub const API_CATALOG_PATH: &str = "/.well-known/api-catalog";
 
 /// Headers that are lists of entity tags, and the document's name for each.
 const TAG_HEADERS: [(&str, header::HeaderName, &str); 2] =
@@ -69,7 +71,7 @@ const TAG_HEADERS: [(&str, header::HeaderName, &str); 2] =
 /// What all requests share.
 pub struct AppState {
     pub store: Store,
-    pub contract: Arc<Contract>,
+    pub catalog: Arc<Catalog>,
     pub settings: Arc<Settings>,
     /// Whose tokens are taken beside keys.
     pub issuer: Option<Issuer>,
@@ -81,35 +83,33 @@ pub struct AppState {
     /// Keys that are being revoked.
     pub revoked: Revoked,
     pub limits: limits::Limits,
-    pub jobs: Jobs,
     /// True once the service is to stop: what would go on without an end then ends.
     pub stopping: watch::Sender<bool>,
     pub deprecations: Deprecations,
     pub readiness: readiness::Readiness,
-    /// Where webhooks may be sent to.
-    pub targets: Targets,
+    /// The state of modules above this one.
+    pub parts: Parts,
 }
 
 impl AppState {
     /// The state of a service that begins.
-    pub fn new(store: Store, contract: Arc<Contract>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
+    pub fn new(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
         Ok(AppState {
             issuer,
-            policy: Policy::new(contract.document())?,
+            policy: Policy::new(catalog.contract.document())?,
             store,
-            contract,
+            catalog,
             limits: limits::Limits::new(&settings),
-            targets: Targets::new(settings.webhook_networks.clone()),
             settings: Arc::new(settings),
             answers: Answers::default(),
             metrics: metrics::Metrics::new()?,
             uses: Uses::default(),
             refusals: Refusals::default(),
             revoked: Revoked::default(),
-            jobs: Jobs::default(),
             stopping: watch::Sender::new(false),
             deprecations: Deprecations::new(deprecation::TABLE)?,
             readiness: readiness::Readiness::default(),
+            parts: Parts::default(),
         })
     }
 }
@@ -168,7 +168,7 @@ impl Call {
 
     /// The query string, read by an operation's parameters.
     pub fn query(&self, operation: &str) -> Result<Value> {
-        self.state.contract.query(operation, self.request.query_string())
+        self.state.catalog.contract.query(operation, self.request.query_string())
     }
 
     /// The view that a query asks for.
@@ -197,7 +197,7 @@ impl Call {
     /// Refuses headers that are not what the document says of them.
     pub fn judge_headers(&self) -> Result<()> {
         let headers = self.request.headers();
-        let contract = &self.state.contract;
+        let contract = &self.state.catalog.contract;
         let mut faults = Vec::new();
         for (name, key, component) in &TAG_HEADERS {
             if let Some(value) = tags::joined(headers, key) {
@@ -243,10 +243,10 @@ impl Call {
         actor: Actor,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let contract = self.state.contract.clone();
+        let catalog = self.state.catalog.clone();
         let request_id = self.request_id.clone();
         let today = self.today();
-        let work = move |conn: &mut Conn| Tx::run(conn, &actor, &request_id, &contract, today, work);
+        let work = move |conn: &mut Conn| Tx::run(conn, &actor, &request_id, &catalog, today, work);
         self.state.store.write_as(&self.client(), work).await
     }
 }

@@ -14,8 +14,8 @@ use futures_core::Stream;
 use super::body::{too_large, within_deadline};
 use super::{Call, coding};
 use crate::error::{Error, Fault, Problem, Result};
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 
 /// Bytes of a body that are not of its file: boundaries, and the heads of parts.
 const FRAMING_MAX: usize = 64 * 1024;

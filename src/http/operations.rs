@@ -29,7 +29,7 @@ macro_rules! crud {
             patch, path = $item_path, operation_id = $update_id, tag = $tag,
             summary = concat!("Change one record of ", $tag, " · 修改", $zh),
             description = concat!("Applies a JSON Merge Patch: `null` clears, absent leaves, a list is replaced whole. What changes nothing leaves no trace. 以合并补丁修改", $zh, "；需要 If-Match。"),
-            params(("ref" = $crate::db::types::Ref, Path, description = "The record's code, or its id.")),
+            params(("ref" = $crate::model::types::Ref, Path, description = "The record's code, or its id.")),
             request_body(
                 content = $patch,
                 content_type = "application/merge-patch+json",
@@ -51,7 +51,7 @@ macro_rules! crud {
             delete, path = $item_path, operation_id = $delete_id, tag = $tag,
             summary = concat!("Delete one record of ", $tag, " · 删除", $zh),
             description = concat!("Deletes one ", $one, " that no other record refers to; its history stays, and its code is not used again. The record can be restored. 删除未被引用的", $zh, "；历史保留，可以恢复。"),
-            params(("ref" = $crate::db::types::Ref, Path, description = "The record's code, or its id.")),
+            params(("ref" = $crate::model::types::Ref, Path, description = "The record's code, or its id.")),
             responses((status = 204, description = concat!("The ", $one, " was deleted.")))
         )]
         #[delete($item_path)]
@@ -67,7 +67,7 @@ macro_rules! crud {
             post, path = $restore_path, operation_id = $restore_id, tag = $tag,
             summary = concat!("Restore a deleted record of ", $tag, " · 恢复", $zh),
             description = concat!("Restores one deleted ", $one, " as it was deleted, with its id, its code and its history, as the next version. 409 `not_deleted` if it exists, 409 `already_exists` if another record has a value that must be unique, 422 if a record that it refers to does not exist any more. 恢复已删除的", $zh, "：编号、代码与历史延续，版本递增。"),
-            params(("ref" = $crate::db::types::Ref, Path, description = "The record's code, or its id.")),
+            params(("ref" = $crate::model::types::Ref, Path, description = "The record's code, or its id.")),
             responses((status = 200, description = concat!("The ", $one, " was restored."), body = $read))
         )]
         #[post($restore_path)]
@@ -143,7 +143,7 @@ macro_rules! crud {
             get, path = $item_path, operation_id = $get_id, tag = $tag,
             summary = concat!("Read one record of ", $tag, " · 读取", $zh),
             description = concat!("One ", $one, " by its code or id. 按代码或编号读取一条", $zh, "。"),
-            params(("ref" = $crate::db::types::Ref, Path, description = "The record's code, or its id.") $(, $view)?),
+            params(("ref" = $crate::model::types::Ref, Path, description = "The record's code, or its id.") $(, $view)?),
             responses((status = 200, description = concat!("The ", $one, "."), body = $read))
         )]
         #[get($item_path)]
@@ -160,11 +160,11 @@ macro_rules! crud {
             summary = concat!("List the history of a record of ", $tag, " · ", $zh, "的变更历史"),
             description = concat!("Every write to one ", $one, ", oldest first: who, when, what stood before and after. It stays when the record is deleted. With `at`, also the record as it stood then. 一条", $zh, "的全部写入记录；给出 at 时并返回当时的记录。"),
             params(
-                ("ref" = $crate::db::types::Ref, Path, description = "The record's code, or its id."),
-                $crate::resources::audit_events::api::HistoryParams,
+                ("ref" = $crate::model::types::Ref, Path, description = "The record's code, or its id."),
+                $crate::audit::types::HistoryParams,
                 $crate::http::list::PageParams,
             ),
-            responses((status = 200, description = "A page of the history.", body = $crate::resources::audit_events::api::RecordHistory))
+            responses((status = 200, description = "A page of the history.", body = $crate::audit::types::RecordHistory))
         )]
         #[get($history_path)]
         async fn history(
@@ -209,7 +209,7 @@ macro_rules! nested {
             summary = concat!("List the ", $tag, " of one ", $field, " · ", $zh, "列表"),
             description = concat!("A page of the ", $tag, " of one ", $field, "; `/", $tag, "` has filters. 分页列出所属的", $zh, "。"),
             params(
-                ("ref" = $crate::db::types::Ref, Path, description = concat!("The ", $field, "'s code, or its id.")),
+                ("ref" = $crate::model::types::Ref, Path, description = concat!("The ", $field, "'s code, or its id.")),
                 $crate::http::list::PageParams,
                 $crate::http::list::AsOf,
             ),
@@ -229,7 +229,7 @@ macro_rules! nested {
             post, path = $path, operation_id = $create_id, tag = $tag,
             summary = concat!("Create one of the ", $tag, " of a ", $field, " · 新建", $zh),
             description = concat!("The same as a POST to `/", $tag, "`, with the ", $field, " named by the path. 在所属记录下新建", $zh, "。"),
-            params(("ref" = $crate::db::types::Ref, Path, description = concat!("The ", $field, "'s code, or its id."))),
+            params(("ref" = $crate::model::types::Ref, Path, description = concat!("The ", $field, "'s code, or its id."))),
             request_body(content = $nested, description = "The record to create."),
             responses((status = 201, description = "The record was created.", body = $read))
         )]

@@ -60,7 +60,7 @@ macro_rules! merge_patch {
         impl utoipa::ToSchema for $patch {
             fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
                 use utoipa::{PartialSchema, ToSchema};
-                use $crate::text::TextPatch;
+                use $crate::model::text::TextPatch;
                 schemas.push((TextPatch::name().into_owned(), TextPatch::schema()));
                 <$new as ToSchema>::schemas(schemas);
             }

@@ -7,9 +7,9 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::db::schema::{programmes, service_checks};
-use crate::db::types::Instant as Moment;
 use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
+use crate::model::types::Instant as Moment;
 use crate::msg;
 
 /// How long each check may take.

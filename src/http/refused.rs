@@ -4,8 +4,8 @@ use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::guard::{self, Caller};
 use super::{AppState, limits, peer};
+use crate::audit::refusals::Refusal;
 use crate::error::Problem;
-use crate::history::refusals::Refusal;
 
 /// Notes a refusal for want of a key (401, and 429 after too many that were wrong) or of what a key allows (403); no other
 /// problem.
@@ -18,7 +18,7 @@ pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
         request.extensions().get::<Caller>().map(|Caller(actor)| (actor.name.clone(), actor.identity.to_string()));
     let method = request.method().as_str();
     let operation = guard::route_of(request).and_then(|pattern| {
-        let operation = state.contract.operation(method, &pattern).ok()?;
+        let operation = state.catalog.contract.operation(method, &pattern).ok()?;
         Some(operation.to_owned())
     });
     state.metrics.refusals.inc();

@@ -5,10 +5,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{NO_NUL, components, examples, formats, headers};
+use super::{components, examples, formats, headers};
 use crate::access::policy::{Who, who_may};
 use crate::error::{Error, Result};
 use crate::http::limits::UNLIMITED;
+use crate::model::text::NO_NUL;
 
 /// Text without a limit of its own.
 const TEXT_MAX: u64 = 10_000;

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::NO_NUL;
 use crate::http::format::{Format, OF_BUNDLES, OF_LISTS};
+use crate::model::text::NO_NUL;
 use crate::resources::{self, Form};
 
 /// No bundle has more records of a kind; there is no other limit to them.

@@ -5,10 +5,10 @@
 
 use serde_json::{Value, json};
 
+use crate::http::API_CATALOG_PATH;
 use crate::http::coding;
 use crate::http::format::Format;
 use crate::http::limits::UNLIMITED;
-use crate::web::catalog;
 
 /// An entity tag (RFC 9110, section 8.8.3).
 const TAG: &str = "^(W/)?\"[!#-~]*\"$";
@@ -141,7 +141,7 @@ pub fn of_success(path: &str, method: &str, status: &str, has_pages: bool, respo
         return json!({ "X-Request-Id": refer("XRequestId") });
     }
     let mut headers = of_all();
-    if path == catalog::PATH {
+    if path == API_CATALOG_PATH {
         headers["Link"] = refer("CatalogLink");
         return headers;
     }

@@ -16,15 +16,13 @@ use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::db::reference::Kinds;
 use crate::error::{Error, Result};
 use crate::http::deprecation::{self, Deprecation};
 use crate::http::envelope::{FaultBody, ProblemBody};
-use crate::outbox::event::WebhookEvent;
-use crate::resources::kinds;
-
-/// What free text may hold: anything but NUL, which PostgreSQL cannot keep.
-pub const NO_NUL: &str = "^[^\\u0000]*$";
+use crate::webhooks::event::WebhookEvent;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -60,17 +58,12 @@ pub const NO_NUL: &str = "^[^\\u0000]*$";
 )]
 struct Document;
 
-/// The document as JSON.
-pub fn document() -> Result<Value> {
-    document_with(deprecation::TABLE)
-}
-
-/// The document as it is when this is deprecated.
-pub fn document_with(deprecated: &[Deprecation]) -> Result<Value> {
+/// Assembles the document from the operations that `mount` registers; `deprecated` marks operations and fields.
+pub fn assemble(mount: fn(&mut ServiceConfig<'_>), kinds: Kinds, deprecated: &[Deprecation]) -> Result<Value> {
     let mut own = Document::openapi();
-    let of_kinds = kinds().map(|kind| TagBuilder::new().name(kind.path).description(Some(kind.about)).build());
+    let of_kinds = kinds.iter().map(|kind| TagBuilder::new().name(kind.path).description(Some(kind.about)).build());
     own.tags = Some(of_kinds.chain(own.tags.into_iter().flatten()).collect());
-    let (_, document) = App::new().into_utoipa_app().openapi(own).configure(crate::app::operations).split_for_parts();
+    let (_, document) = App::new().into_utoipa_app().openapi(own).configure(mount).split_for_parts();
     let mut document = serde_json::to_value(document)?;
     finish::finish(&mut document)?;
     webhooks::add(&mut document)?;

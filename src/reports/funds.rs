@@ -13,13 +13,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
-use crate::db::types::Ref;
 use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
-use crate::figures::money::{self, Entry, MoneyFigures, Shares, Sums};
+use crate::figures::money::{Entry, MoneyFigures, Sums};
 use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
+use crate::model::types::Ref;
 use crate::resources::transactions::api::TransactionFilter;
+use crate::resources::transactions::booked::{self, Shares};
 use crate::resources::{funds, pairings, programmes, projects, sectors};
 use crate::text_enum;
 
@@ -133,9 +134,9 @@ fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Co
 
     let mut overall: BTreeMap<String, Sums> = BTreeMap::new();
     let mut groups: BTreeMap<Group, Sums> = BTreeMap::new();
-    money::each(conn, &entries, as_of, |conn, booked| {
-        let shares = if needs_sectors { money::shares(conn, &booked)? } else { Shares::new() };
-        for one in &booked {
+    booked::each(conn, &entries, as_of, |conn, entries| {
+        let shares = if needs_sectors { booked::shares(conn, &entries)? } else { Shares::new() };
+        for one in &entries {
             let mut parts = if needs_sectors { one.by_sector(&shares) } else { vec![(None, one.entry)] };
             parts.retain(|(of, _)| sector.is_none() || *of == sector);
             for (of, entry) in &parts {

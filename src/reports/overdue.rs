@@ -9,13 +9,13 @@ use utoipa::{IntoParams, ToSchema};
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::db::reference::Reference;
-use crate::db::types::Ref;
 use crate::error::Result;
 use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
+use crate::model::types::Ref;
+use crate::record::Resource;
 use crate::resources::milestones::api::{Milestone, MilestoneFilter, Sort};
 use crate::resources::milestones::{Milestones, Status};
-use crate::resources::record::Resource;
 
 /// What the report covers.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::decimal::QuantityTotal;
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Reference, References};
-use crate::db::types::Ref;
 use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::members::{self, Member, Places};
 use crate::figures::pace::{Pace, PaceCounts};
 use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
+use crate::model::decimal::QuantityTotal;
+use crate::model::types::Ref;
+use crate::record::{self, Resource, View};
 use crate::resources::agreements::parties;
 use crate::resources::commitments::Commitments;
 use crate::resources::commitments::api::{Commitment, CommitmentFilter, Indicator, Sort};
 use crate::resources::pairings::Role;
-use crate::resources::record::{self, Resource, View};
 use crate::resources::regions;
 
 /// What the report covers.

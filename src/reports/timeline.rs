@@ -13,11 +13,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::db::page::{Key, KeyValue, PageRequest, key_value};
 use crate::db::reference::{Kind, Reference, References};
-use crate::db::types::Ref;
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
 use crate::http::list::{Page, PageParams};
 use crate::http::{Call, typed};
+use crate::model::types::Ref;
 use crate::resources::{
     agreements, commitments, conferences, exchanges, milestones, pairings, programmes, projects, resolutions, sectors,
 };

@@ -1,14 +1,7 @@
 //! The resources, one line each. A resource is a folder: `mod.rs` says what it is, `api.rs` is what clients see of it,
 //! `store.rs` is what the database sees.
 
-pub mod bulk;
-pub mod citations;
-pub mod deleted;
-pub(crate) mod merge;
-mod reading;
-pub mod record;
-mod rows;
-mod tx;
+use crate::record::{self, bulk};
 
 /// Declares the resources: their modules, their kinds, how they are mounted, and how a bundle's records reach them. A
 /// bundle's kinds are applied in this order, so that what is referred to comes first.
@@ -19,7 +12,6 @@ macro_rules! resources {
         pub mod audit_events;
         pub mod calendar_keys;
         pub mod refusals;
-        pub mod webhooks;
 
         /// Every kind of record that a bundle may bring.
         pub static KINDS: &[&crate::db::reference::Kind] = &[$(&$module::KIND),+];
@@ -31,7 +23,6 @@ macro_rules! resources {
             audit_events::api::mount(config);
             calendar_keys::api::mount(config);
             refusals::api::mount(config);
-            webhooks::api::mount(config);
         }
 
         /// Creates records of one kind, or makes those that are there equal to them.
@@ -64,7 +55,7 @@ macro_rules! resources {
         /// Tells each record of a kind that belongs to a pairing, as it is read; nothing where they belong to none.
         pub fn each_of_pairing(
             conn: &mut crate::db::Conn,
-            contract: &crate::contract::Contract,
+            contract: &crate::validation::Contract,
             path: &str,
             pairing: i64,
             view: record::View,
@@ -80,7 +71,7 @@ macro_rules! resources {
 
         /// Deletes a record of a kind.
         pub fn delete(tx: &mut record::Tx<'_>, path: &str, id: i64) -> crate::error::Result<()> {
-            let (reference, any) = (crate::db::types::Ref(id.to_string()), record::Precondition::Any);
+            let (reference, any) = (crate::model::types::Ref(id.to_string()), record::Precondition::Any);
             match path {
                 $(path if path == $module::KIND.path => record::delete::<$module::$resource>(tx, &reference, &any),)+
                 other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
@@ -120,7 +111,7 @@ macro_rules! resources {
         /// The texts that the search index must hold of these records, of any of [`kinds`].
         pub fn search_bodies(
             conn: &mut crate::db::Conn,
-            contract: &crate::contract::Contract,
+            contract: &crate::validation::Contract,
             path: &str,
             ids: &[i64],
             view: record::View,
@@ -134,9 +125,6 @@ macro_rules! resources {
                 }
                 path if path == calendar_keys::KIND.path => {
                     record::search_bodies::<calendar_keys::CalendarKeys>(conn, contract, ids, view)
-                }
-                path if path == webhooks::KIND.path => {
-                    record::search_bodies::<webhooks::Webhooks>(conn, contract, ids, view)
                 }
                 other => Err(crate::error::Error::unexpected(format!("no resource {other}"))),
             }
@@ -161,17 +149,12 @@ pub struct Form {
     pub new: &'static str,
     /// The component that clients read.
     pub read: std::borrow::Cow<'static, str>,
-    pub sheet: &'static crate::transfer::sheet::Sheet,
+    pub sheet: &'static crate::model::sheet::Sheet,
 }
 
 /// The component that a record of a bundle is judged by.
 pub fn component(path: &str) -> Option<&'static str> {
     forms().into_iter().find(|form| form.kind.path == path).map(|form| form.new)
-}
-
-/// Every kind of record, with keys and webhooks, which no bundle brings.
-pub fn kinds() -> impl Iterator<Item = &'static crate::db::reference::Kind> {
-    KINDS.iter().copied().chain([&api_keys::KIND, &calendar_keys::KIND, &webhooks::KIND])
 }
 
 resources! {

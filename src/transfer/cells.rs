@@ -15,8 +15,8 @@ use serde_json::{Number, Value};
 
 use super::amounts::digits;
 use super::columns::{Choice, Column, NAME_AND_CODE, SEPARATOR, Shape, split};
+use crate::model::text::Language;
 use crate::normalize::{half_width, name_key};
-use crate::text::Language;
 use forms::truth;
 pub use forms::{NoDay, day, error_value, is_percent, no_day, number_text, plain, ungrouped};
 pub use rows::{Cells, rows};
@@ -213,7 +213,7 @@ fn of_number(number: &Number) -> Cell {
 
 fn to_number(number: f64) -> Option<Value> {
     let mut value = Value::Number(Number::from_f64(number)?);
-    crate::contract::settle_numbers(&mut value);
+    crate::validation::settle_numbers(&mut value);
     Some(value)
 }
 

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::headers;
-use super::sheet::{Field, Sheet};
 use crate::access::Sight;
-use crate::contract::{Contract, escape};
 use crate::db::reference::Kind;
 use crate::error::{Error, Result};
+use crate::model::sheet::{Field, Sheet};
 use crate::resources::{self, Form};
+use crate::validation::{Contract, escape};
 
 /// What separates the references of a list in one cell, besides what [`split`] takes.
 pub const SEPARATOR: &str = "; ";
@@ -291,7 +291,9 @@ impl Walk<'_> {
             return self.object(component, pointer, en, zh, &reading, is_required);
         }
         let kind = match reading.labels {
-            Labels::Of([Field { names: Some(names), .. }]) => resources::kinds().find(|kind| kind.name == *names),
+            Labels::Of([Field { names: Some(names), .. }]) => {
+                resources::KINDS.iter().copied().find(|kind| kind.name == *names)
+            }
             _ => None,
         };
         column.shape = self.shape(component, &schema, kind)?;

@@ -16,13 +16,14 @@ use super::plan::{ImportLine, Outcome, Plan, Report, Tally};
 use super::row::Row;
 use super::words;
 use crate::db::backend;
-use crate::db::types::{Code, Ref};
 use crate::error::{Error, Fault, Faults, Problem, Result};
+use crate::model::text::without_nul;
+use crate::model::types::{Code, Ref};
 use crate::msg;
-use crate::resources::bulk::{Done, Mode, Policy};
-use crate::resources::record::Tx;
-use crate::resources::{self, Form, deleted, pairings};
-use crate::text::without_nul;
+use crate::record::Tx;
+use crate::record::bulk::{Done, Mode, Policy};
+use crate::record::deleted;
+use crate::resources::{self, Form, pairings};
 
 /// Records that are written together.
 const TOGETHER: usize = 1_000;
@@ -86,9 +87,10 @@ impl Work<'_, '_, '_> {
         if !gathered.has(form.kind.path) {
             return Ok(());
         }
-        let tables = columns::tables(self.tx.contract, form)?;
+        let tables = columns::tables(&self.tx.catalog.contract, form)?;
         let in_order = gathered.in_order(form.kind.path)?;
-        let contract = self.tx.contract.clone();
+        let catalog = self.tx.catalog.clone();
+        let contract = &catalog.contract;
         let (component, of_form) = (form.new, &tables);
         std::thread::scope(|scope| {
             let (sender, judged) = sync_channel(2 * TOGETHER);
@@ -153,7 +155,7 @@ impl Work<'_, '_, '_> {
             }
             // Names where codes are wanted are the one fault that can be mended here.
             let unknown = self.names.settle(self.tx.conn, gathered, tables, &mut row.document)?;
-            let mut judged = self.tx.contract.faults(form.new, &row.document)?;
+            let mut judged = self.tx.catalog.contract.faults(form.new, &row.document)?;
             // A name that is nobody's is no code either; one word about it is enough.
             judged.retain(|fault| unknown.iter().all(|other| other.pointer != fault.pointer));
             judged.extend(unknown);
@@ -277,7 +279,7 @@ impl Work<'_, '_, '_> {
     }
 
     /// Deletes records of one kind, in as many rounds as they name each other.
-    fn delete_all(&mut self, form: &Form, mut left: Vec<resources::bulk::Held>) -> Result<()> {
+    fn delete_all(&mut self, form: &Form, mut left: Vec<crate::record::bulk::Held>) -> Result<()> {
         while !left.is_empty() {
             let before = left.len();
             let mut refused = Vec::new();
@@ -306,7 +308,7 @@ impl Work<'_, '_, '_> {
         Ok(())
     }
 
-    fn not_deleted(&mut self, form: &Form, held: resources::bulk::Held, problem: Problem) -> Result<()> {
+    fn not_deleted(&mut self, form: &Form, held: crate::record::bulk::Held, problem: Problem) -> Result<()> {
         let resource = form.kind.path.to_owned();
         let code = held.code;
         let row = Row { path: resource.clone(), code: code.clone(), ..Row::default() };

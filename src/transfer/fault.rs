@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::text::{Language, Msg, Text};
+use crate::model::text::{Language, Msg, Text};
 use crate::text_enum;
 
 text_enum! {

@@ -8,8 +8,8 @@ use super::format::Format;
 use super::gather::{Gathered, until_full};
 use super::read::{ReadOptions, read};
 use super::row::{Layout, Row, Sink};
-use crate::contract::Contract;
 use crate::error::Result;
+use crate::validation::Contract;
 
 /// A file to read, and the name to complain of it by.
 #[derive(Debug)]

@@ -2,12 +2,11 @@
 //!
 //! A file is read into rows ([`row`]), which are put on disk ([`gather`]) and brought in by one engine ([`engine`]),
 //! whoever asks: the command line, or a client. A plan says what would become of each record ([`plan`]), and every fault
-//! with its place ([`fault`]). The columns of tables follow from the published schema ([`columns`], [`sheet`]).
+//! with its place ([`fault`]). The columns of tables follow from the published schema ([`columns`]).
 //!
 //! Beside them, what goes out in forms that other programs read: [`calendar`] feeds and the [`iati`] file.
 
 mod amounts;
-pub mod calendar;
 pub mod cells;
 pub mod columns;
 pub mod engine;
@@ -17,14 +16,11 @@ pub mod files;
 pub mod format;
 pub mod gather;
 mod headers;
-pub mod iati;
 pub mod imports;
 mod names;
 pub mod plan;
 pub mod read;
-pub mod references;
 pub mod row;
-pub mod sheet;
 mod words;
 pub mod workbook;
 
@@ -33,10 +29,9 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::access::{Actor, revoked};
-use crate::contract::Contract;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::resources::record::Tx;
+use crate::record::{Catalog, Tx};
 use engine::Options;
 use gather::Gathered;
 use plan::{Plan, Report};
@@ -45,7 +40,7 @@ use plan::{Plan, Report};
 pub struct Import<'a> {
     pub actor: &'a Actor,
     pub request_id: &'a str,
-    pub contract: &'a Arc<Contract>,
+    pub catalog: &'a Arc<Catalog>,
     pub today: NaiveDate,
     pub options: &'a Options,
 }
@@ -80,7 +75,7 @@ impl Import<'_> {
 
     /// Says what applying would do, by doing it in the transaction that is under way: the caller undoes that.
     pub fn plan(&self, conn: &mut Conn, gathered: &mut Gathered, report: &mut dyn Report) -> Result<Plan> {
-        Tx::rehearse(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+        Tx::rehearse(conn, self.actor, self.request_id, self.catalog, self.today, |tx| {
             engine::bring_in(tx, self.options, gathered, report)
         })
     }
@@ -94,7 +89,7 @@ impl Import<'_> {
         planned_on: Option<&str>,
         report: &mut dyn Report,
     ) -> Result<Plan, Refusal> {
-        let plan = Tx::run(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+        let plan = Tx::run(conn, self.actor, self.request_id, self.catalog, self.today, |tx| {
             engine::bring_in(tx, self.options, gathered, report)
         })?;
         if planned_on.is_some_and(|planned_on| planned_on != plan.state_sha256) {
@@ -111,6 +106,4 @@ impl Import<'_> {
 pub fn mount(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
     imports::api::mount(config);
     export::api::mount(config);
-    calendar::api::mount(config);
-    iati::api::mount(config);
 }

@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::columns::{Choice, Column, Shape, Table};
 use super::fault::ImportFault;
 use super::gather::{Gathered, NAMES_MAX};
-use crate::contract::escape;
 use crate::db::Conn;
 use crate::db::reference::Kind;
-use crate::db::types::Ref;
 use crate::error::{Fault, Result};
+use crate::model::types::Ref;
 use crate::msg;
 use crate::normalize::{name_key, spelled};
+use crate::validation::escape;
 
 /// How alike two texts must be, from 0 to 1, for one to be taken for the other's slip.
 const ALIKE: f64 = 0.5;
@@ -44,7 +44,7 @@ impl Names {
                 after = *last;
                 for reference in (kind.references)(conn, &ids)? {
                     let key = reference.key().0;
-                    for name in crate::text::Text::all(Some(&reference.name)) {
+                    for name in crate::model::text::Text::all(Some(&reference.name)) {
                         found.by_name.entry(name_key(name)).or_default().push(key.clone());
                         found.names.push(name.to_owned());
                     }

@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::fault::{ImportFault, Severity};
-use crate::access::hex;
 use crate::error::Result;
-use crate::resources::bulk;
+use crate::model::hex;
+use crate::record::bulk;
 use crate::{msg, text_enum};
 
 text_enum! {

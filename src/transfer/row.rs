@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::fault::{ImportFault, Severity, bilingual};
 use crate::error::{Fault, Result};
+use crate::model::text::without_nul;
 use crate::normalize::spelled;
-use crate::text::without_nul;
 
 /// One record of a file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -21,7 +21,7 @@ pub fn reword(tables: &[Table], fault: &mut ImportFault) {
     fault.message.zh = in_chinese(tables, &fault.message.zh);
 }
 
-fn of_column(column: &Column, fault: &ImportFault) -> Option<crate::text::Msg> {
+fn of_column(column: &Column, fault: &ImportFault) -> Option<crate::model::text::Msg> {
     let (zh, en) = (&column.zh, &column.en);
     Some(match (fault.code.as_str(), &column.shape) {
         // A rule that asks for it says why.
@@ -101,11 +101,10 @@ fn zh_for<'a>(tables: &'a [Table], word: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Contract;
     use crate::transfer::columns;
 
     fn milestones() -> Vec<Table> {
-        let contract = Contract::new(crate::openapi::document().unwrap());
+        let contract = crate::validation::published();
         let form = resources::forms().into_iter().find(|form| form.kind.path == "milestones").unwrap();
         columns::tables(&contract, &form).unwrap()
     }

@@ -13,9 +13,6 @@ use utoipa::ToSchema;
 use crate::error::Result;
 use crate::http::Call;
 
-/// Where it is (RFC 9727, 2).
-pub const PATH: &str = "/.well-known/api-catalog";
-
 /// The form of links (RFC 9264, 4.2), with the profile that makes it a catalog of APIs (RFC 9727, 4.2).
 const MEDIA_TYPE: &str = "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"";
 /// What the head of the answer says of it (RFC 9727, 2 and 3).

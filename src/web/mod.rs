@@ -13,12 +13,12 @@ use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::error::{Error, Result};
 use crate::http::Call;
+use crate::model::text::Language;
+use crate::record::{Resource, View};
 use crate::reports::scorecard::{self, Figures};
 use crate::resources::pairings::Pairings;
 use crate::resources::pairings::Role;
 use crate::resources::pairings::api::{Pairing, PairingFilter};
-use crate::resources::record::{Resource, View};
-use crate::text::Language;
 
 /// Pairings on the home page; the API lists them all.
 const SHOWN: i64 = 200;
@@ -81,7 +81,7 @@ async fn home(call: Call) -> Result<HttpResponse> {
 }
 
 fn row(pairing: Pairing, figures: Option<&Figures>, language: Language) -> Row {
-    let word = |text: &crate::text::Text| match (language, &text.en) {
+    let word = |text: &crate::model::text::Text| match (language, &text.en) {
         (Language::En, Some(en)) => en.clone(),
         _ => text.zh.clone(),
     };

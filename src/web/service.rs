@@ -71,21 +71,21 @@ fn printed(kept: &OnceLock<Bytes>, print: impl FnOnce() -> Result<String>) -> Re
 #[get("/openapi.json")]
 async fn document_json(call: Call) -> Result<HttpResponse> {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = printed(&TEXT, || openapi::json(call.state.contract.document()))?;
+    let text = printed(&TEXT, || openapi::json(call.state.catalog.contract.document()))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
 #[get("/openapi-3.0.json")]
 async fn document_3_0_json(call: Call) -> Result<HttpResponse> {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = printed(&TEXT, || openapi::json(&openapi::v3_0::from_3_1(call.state.contract.document())))?;
+    let text = printed(&TEXT, || openapi::json(&openapi::v3_0::from_3_1(call.state.catalog.contract.document())))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
 #[get("/openapi.yaml")]
 async fn document_yaml(call: Call) -> Result<HttpResponse> {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = printed(&TEXT, || openapi::yaml(call.state.contract.document()))?;
+    let text = printed(&TEXT, || openapi::yaml(call.state.catalog.contract.document()))?;
     Ok(HttpResponse::Ok().content_type("application/yaml").body(text))
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use actix_web::http::Method;
 use diesel::prelude::*;
 use diesel::result::Error::RollbackTransaction;
-use pairing_tracker::access::{self, Role};
+use pairing_tracker::access::Role;
+use pairing_tracker::audit::chain::{self, Break, Head};
+use pairing_tracker::audit::{Action, Event};
 use pairing_tracker::db::Conn;
 use pairing_tracker::db::schema::audit_events::dsl as e;
-use pairing_tracker::db::types::Instant;
-use pairing_tracker::history::chain::{self, Break, Head};
-use pairing_tracker::history::{Action, Event};
+use pairing_tracker::model::hex;
+use pairing_tracker::model::types::Instant;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -53,7 +54,7 @@ fn write_anew(conn: &mut Conn) {
         let at = at.utc().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
         let row =
             json!([hash, id, at, actor, actor_id, action, entity, record_id, code, reason, before, after, request_id]);
-        hash = access::hex(&Sha256::digest(row.to_string()));
+        hash = hex(&Sha256::digest(row.to_string()));
         diesel::update(e::audit_events.find(id)).set(e::hash.eq(&hash)).execute(conn).expect("a change");
     }
 }

@@ -3,8 +3,8 @@
 use actix_web::http::Method;
 use diesel::prelude::*;
 use pairing_tracker::access::Role;
+use pairing_tracker::app::kinds;
 use pairing_tracker::db::schema::api_keys;
-use pairing_tracker::resources::kinds;
 use serde_json::{Value, json};
 
 use crate::common::builders::{Operation, example, ids, operations};
@@ -111,7 +111,7 @@ async fn ask(operation: &Operation, client: &Client, reference: &str) -> Answer 
 
 /// The personal data in an answer, wherever it stands.
 fn personal(value: &Value, found: &mut Vec<String>) {
-    let is_private = |name: &String| kinds().any(|kind| kind.private.contains(&name.as_str()));
+    let is_private = |name: &String| kinds().iter().any(|kind| kind.private.contains(&name.as_str()));
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {

@@ -144,7 +144,8 @@ fn a_revoked_and_an_expired_key_read_nothing_but_cancellations_on_any_replica() 
             }
 
             let change = |id: &Value, days: i64| {
-                let at = pairing_tracker::db::types::Instant::from(chrono::Utc::now() - chrono::TimeDelta::days(days));
+                let at =
+                    pairing_tracker::model::types::Instant::from(chrono::Utc::now() - chrono::TimeDelta::days(days));
                 diesel::update(calendar_keys::table.filter(calendar_keys::id.eq(id.as_i64().expect("an id"))))
                     .set(calendar_keys::revoked_at.eq(Some(at)))
                     .execute(&mut database.connect())

@@ -236,7 +236,7 @@ fn deletions_are_told_for_ninety_days() {
         for (days, title, told) in [(89, "近的", true), (92, "旧的", false)] {
             before["title"]["zh"] = json!(title);
             before["id"] = json!(100_000 + days);
-            let at = pairing_tracker::db::types::Instant::from(chrono::Utc::now() - chrono::TimeDelta::days(days));
+            let at = pairing_tracker::model::types::Instant::from(chrono::Utc::now() - chrono::TimeDelta::days(days));
             let id: i64 = audit_events::table
                 .select(diesel::dsl::max(audit_events::id).assume_not_null())
                 .first(&mut conn)

@@ -2,8 +2,8 @@
 
 use actix_web::http::Method;
 use pairing_tracker::access::oidc::Times;
+use pairing_tracker::app;
 use pairing_tracker::http::deprecation::{Deprecation, Deprecations, TABLE, What};
-use pairing_tracker::openapi;
 use serde_json::{Value, json};
 
 use crate::common::client::Answer;
@@ -81,7 +81,7 @@ fn what_is_deprecated_is_told_in_answers_of_it_and_in_no_others() {
 
 #[test]
 fn the_document_marks_what_is_deprecated_and_nothing_else() {
-    let mut document = openapi::document_with(&rows()).expect("the document is built");
+    let mut document = app::document_with(&rows()).expect("the document is built");
     let parameter = |document: &Value, name: &str| {
         let parameters = document["paths"]["/api/v1/regions"]["get"]["parameters"].as_array().expect("parameters");
         let found = parameters.iter().position(|parameter| parameter["name"] == name).expect("a parameter");
@@ -113,13 +113,13 @@ fn a_row_that_is_not_good_is_refused() {
     let no_day = Deprecation { since: "2026-02-30", ..good };
     assert!(Deprecations::new(&[good, just]).is_ok());
     for bad in [soon, no_day] {
-        assert!(Deprecations::new(&[bad]).is_err() && openapi::document_with(&[bad]).is_err(), "{bad:?}");
+        assert!(Deprecations::new(&[bad]).is_err() && app::document_with(&[bad]).is_err(), "{bad:?}");
     }
     for nothing in [
         What::Operation("getNovelty"),
         What::Parameter { operation: "listRegions", name: "colour" },
         What::Field { schema: "Sector", name: "colour" },
     ] {
-        assert!(openapi::document_with(&[row(nothing)]).is_err(), "{nothing:?}");
+        assert!(app::document_with(&[row(nothing)]).is_err(), "{nothing:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 
 use actix_web::http::Method;
-use pairing_tracker::text::Language;
+use pairing_tracker::model::text::Language;
 use pairing_tracker::transfer::columns::{self, Column, Shape};
 use pairing_tracker::transfer::format::XLSX;
 use pairing_tracker::transfer::workbook::Book;

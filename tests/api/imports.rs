@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
 use pairing_tracker::db::backend;
-use pairing_tracker::db::types::Instant;
+use pairing_tracker::model::types::Instant;
 use pairing_tracker::transfer::imports::runs;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::io::{Cursor, Read};
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
-use pairing_tracker::resources::kinds;
+use pairing_tracker::app::kinds;
 use serde_json::{Value, json};
 
 use crate::common::issuer::{Clock, Issuer};
@@ -40,7 +40,8 @@ fn all() -> Vec<Private> {
         },
     ];
     let tested: Vec<_> = all.iter().map(|one| (one.path, one.field)).collect();
-    let mut private: Vec<_> = kinds().flat_map(|kind| kind.private.iter().map(|field| (kind.path, *field))).collect();
+    let mut private: Vec<_> =
+        kinds().iter().flat_map(|kind| kind.private.iter().map(|field| (kind.path, *field))).collect();
     private.sort_by_key(|(path, _)| tested.iter().position(|(tested, _)| tested == path));
     assert_eq!(private, tested, "every personal field is tested");
     all

@@ -3,9 +3,9 @@
 use chrono::{TimeDelta, Timelike, Utc};
 use diesel::prelude::*;
 use pairing_tracker::access::Role;
+use pairing_tracker::audit::chain;
 use pairing_tracker::db::schema::request_refusals::dsl as r;
-use pairing_tracker::db::types::Instant;
-use pairing_tracker::history::chain;
+use pairing_tracker::model::types::Instant;
 use serde_json::{Value, json};
 
 use crate::common::builders::walk;

@@ -153,7 +153,7 @@ pairings: none
                 continue;
             }
             let line = complaints.iter().find(|complaint| complaint.row == Some(7)).expect("told above");
-            let words = line.line("", pairing_tracker::text::Language::En);
+            let words = line.line("", pairing_tracker::model::text::Language::En);
             assert!(words.starts_with("a.yaml:7: regions/here /level: must be one of "), "{words}");
         }
         // Without what cannot be read at all, the same: a good record beside a bad one is not written.

@@ -3,8 +3,8 @@
 
 use chrono::{SecondsFormat, Utc};
 use pairing_tracker::db::backend;
-use pairing_tracker::db::types::Instant;
-use pairing_tracker::outbox::claims::Written;
+use pairing_tracker::model::types::Instant;
+use pairing_tracker::webhooks::claims::Written;
 use serde_json::{Value, json};
 
 use crate::common::receiver::{Receiver, hook, work_off};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
 use pairing_tracker::access::Role;
-use pairing_tracker::db::types::Instant;
-use pairing_tracker::outbox::claims::{CLAIMED_FOR, KEPT_FOR, Written};
-use pairing_tracker::outbox::send::Sender;
-use pairing_tracker::outbox::{look, send_once, tidy};
+use pairing_tracker::model::types::Instant;
+use pairing_tracker::webhooks::claims::{CLAIMED_FOR, KEPT_FOR, Written};
+use pairing_tracker::webhooks::send::Sender;
+use pairing_tracker::webhooks::{look, send_once, tidy};
 use serde_json::{Value, json};
 
 use crate::common::builders::{alone, in_threads, on_each_alone};
@@ -225,7 +225,7 @@ fn who_dies_between_sending_and_writing_sends_again_under_the_same_id() {
         let now = Instant::now();
         let claimed = look(&admin.state, now, &HashMap::new()).await.expect("it looks");
         assert_eq!(claimed.len(), 1);
-        let sender = Arc::new(Sender::new(admin.state.targets.clone()));
+        let sender = Arc::new(Sender::new(admin.state.parts.get().expect("the targets")));
         let outcome = send_once(&admin.state, &sender, &claimed[0], now).await.expect("it is sent");
         assert_eq!((outcome.status, outcome.failure), (Some(204), None));
         // Nothing is written: as if the process were gone. Another does not send it while it may be under way.
@@ -239,7 +239,7 @@ fn who_dies_between_sending_and_writing_sends_again_under_the_same_id() {
         assert_ne!(received[1].id(), received[2].id());
 
         // The first comes back to life, and writes over nothing.
-        let late = pairing_tracker::outbox::attempt(&admin.state, &sender, &claimed[0], || after(now, held)).await;
+        let late = pairing_tracker::webhooks::attempt(&admin.state, &sender, &claimed[0], || after(now, held)).await;
         assert_eq!(late, Some(Written::Nothing));
     });
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use pairing_tracker::access::Actor;
 use pairing_tracker::db::{self, Verdict};
 use pairing_tracker::error::Result;
-use pairing_tracker::resources::bulk::Mode;
+use pairing_tracker::record::bulk::Mode;
 use pairing_tracker::transfer::engine::Options;
 use pairing_tracker::transfer::fault::ImportFault;
 use pairing_tracker::transfer::files::{self, Source};
@@ -14,7 +14,7 @@ use pairing_tracker::transfer::plan::{ImportLine, Outcome, Report};
 use pairing_tracker::transfer::read::ReadOptions;
 use pairing_tracker::transfer::{Import, Refusal};
 
-use super::{CONTRACT, Database};
+use super::{CATALOG, CONTRACT, Database};
 
 /// What was told of a file.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ pub fn bring_with(
     let mut gathered = files::gather(sources, reading, &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
-    let import = Import { actor: &actor, request_id: "files", contract: &CONTRACT, today, options: &options };
+    let import = Import { actor: &actor, request_id: "files", catalog: &CATALOG, today, options: &options };
     let (mut conn, mut told) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {
@@ -84,7 +84,7 @@ pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result
     let mut gathered = files::gather(sources, ReadOptions::default(), &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
-    let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today, options: &options };
+    let import = Import { actor: &actor, request_id: "bundle", catalog: &CATALOG, today, options: &options };
     let (mut conn, mut told) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {

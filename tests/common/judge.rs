@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
-use pairing_tracker::contract::Contract;
+use pairing_tracker::validation::Contract;
 use serde_json::{Value, json};
 
 use super::CONTRACT;

@@ -22,22 +22,26 @@ use actix_web::web;
 use diesel::Connection;
 use pairing_tracker::access::oidc::{Issuer, Times};
 use pairing_tracker::access::{Actor, Role};
+use pairing_tracker::app;
 use pairing_tracker::commands;
 use pairing_tracker::config::{DatabaseUrl, FileStore, Settings};
-use pairing_tracker::contract::Contract;
-use pairing_tracker::db::types::Ref;
 use pairing_tracker::db::{Conn, Manager, Store, backend};
 use pairing_tracker::http::AppState;
-use pairing_tracker::openapi;
+use pairing_tracker::model::types::Ref;
+use pairing_tracker::record::Catalog;
+use pairing_tracker::record::Tx;
 use pairing_tracker::resources::api_keys::{self, api::NewApiKey};
-use pairing_tracker::resources::record::Tx;
+use pairing_tracker::validation::Contract;
+use pairing_tracker::webhooks::target::Targets;
 use tempfile::TempDir;
 
 pub use client::{Client, Session};
 
 /// The document, built once.
-pub static CONTRACT: LazyLock<Arc<Contract>> =
-    LazyLock::new(|| Arc::new(Contract::new(openapi::document().expect("the document is built"))));
+pub static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| Arc::new(app::catalog().expect("the document is built")));
+
+/// The schemas of the document.
+pub static CONTRACT: LazyLock<&Contract> = LazyLock::new(|| &CATALOG.contract);
 
 /// A migrated and seeded SQLite file that each test copies.
 static TEMPLATE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
@@ -72,7 +76,7 @@ impl Database {
         let mut conn = self.connect();
         let made = conn.transaction(|conn| {
             let today = Settings::default().today();
-            Tx::run(conn, &Actor::operator(), "tests", &CONTRACT, today, |tx| api_keys::store::issue(tx, new))
+            Tx::run(conn, &Actor::operator(), "tests", &CATALOG, today, |tx| api_keys::store::issue(tx, new))
         });
         made.expect("a key is made").1
     }
@@ -108,8 +112,10 @@ impl Database {
         change(&mut settings);
         let store = Store::open(&settings.database_url, settings.connections).expect("the store opens");
         let issuer = settings.oidc.clone().map(|oidc| Issuer::with_times(oidc, times).expect("a good issuer"));
-        let mut state = AppState::new(store, CONTRACT.clone(), settings, issuer).expect("the state is good");
-        state.targets.lookup = receiver::lookup();
+        let mut targets = Targets::new(settings.webhook_networks.clone());
+        targets.lookup = receiver::lookup();
+        let mut state = app::state(store, CATALOG.clone(), settings, issuer).expect("the state is good");
+        state.parts.insert(targets);
         state
     }
 }
@@ -119,7 +125,7 @@ fn prepare(url: &DatabaseUrl, seeded: bool) {
     backend::migrate(&mut conn).expect("the migrations run");
     if seeded {
         let settings = Settings { database_url: url.clone(), ..Settings::default() };
-        commands::fill_empty(&mut conn, &settings, &CONTRACT).expect("the seed is good");
+        commands::fill_empty(&mut conn, &settings, &CATALOG).expect("the seed is good");
     }
 }
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use chrono::TimeDelta;
-use pairing_tracker::db::types::Instant;
-use pairing_tracker::outbox::claims::Written;
-use pairing_tracker::outbox::send::Sender;
-use pairing_tracker::outbox::target::Lookup;
-use pairing_tracker::outbox::{attempt, look};
+use pairing_tracker::model::types::Instant;
+use pairing_tracker::webhooks::claims::Written;
+use pairing_tracker::webhooks::send::Sender;
+use pairing_tracker::webhooks::target::Lookup;
+use pairing_tracker::webhooks::{attempt, look};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -206,7 +206,7 @@ pub fn after(instant: Instant, seconds: i64) -> Instant {
 
 /// Sends everything that is due at an instant, and what becomes due by that; gives what was written of it.
 pub async fn work_off(client: &Client, now: Instant) -> Vec<Written> {
-    let sender = Arc::new(Sender::new(client.state.targets.clone()));
+    let sender = Arc::new(Sender::new(client.state.parts.get().expect("the targets")));
     let mut all = Vec::new();
     loop {
         let claimed = look(&client.state, now, &HashMap::new()).await.expect("it looks");

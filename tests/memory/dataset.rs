@@ -5,9 +5,9 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use pairing_tracker::access::Actor;
+use pairing_tracker::audit::{Action, Event, chain};
 use pairing_tracker::db::Conn;
-use pairing_tracker::db::types::Instant;
-use pairing_tracker::history::{Action, Event, chain};
+use pairing_tracker::model::types::Instant;
 
 use crate::common::tamper::execute;
 

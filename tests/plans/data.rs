@@ -3,13 +3,13 @@
 use chrono::{Days, NaiveDate};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
+use pairing_tracker::audit::Action;
 use pairing_tracker::db::Conn;
 use pairing_tracker::db::schema::{
     agreements, audit_events, commitments, funds, milestones, progress_reports, projects, request_refusals,
     transactions,
 };
-use pairing_tracker::db::types::Instant;
-use pairing_tracker::history::Action;
+use pairing_tracker::model::types::Instant;
 
 const MILESTONES: i64 = 3_000;
 const AGREEMENTS: i64 = 300;

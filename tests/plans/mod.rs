@@ -19,15 +19,16 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use pairing_tracker::access::Sight;
+use pairing_tracker::app::kinds;
+use pairing_tracker::audit::log as audit;
 use pairing_tracker::db::Conn;
 use pairing_tracker::db::page::{Key, PageIds, PageRequest};
 use pairing_tracker::error::Result;
+use pairing_tracker::record::{Resource, View};
 use pairing_tracker::resources::agreements::Agreements;
-use pairing_tracker::resources::audit_events::store as audit;
 use pairing_tracker::resources::commitments::Commitments;
 use pairing_tracker::resources::milestones::Milestones;
 use pairing_tracker::resources::progress_reports::ProgressReports;
-use pairing_tracker::resources::record::{Resource, View};
 use pairing_tracker::resources::refusals::store as refusals;
 use pairing_tracker::resources::transactions::Transactions;
 use serde_json::{Value, json};
@@ -156,7 +157,9 @@ fn cases() -> Vec<Case> {
         },
         Case {
             table: "audit_events",
-            list: |conn, filter, page| audit::page(conn, &serde_json::from_value(filter)?, page, &Sight::Everything),
+            list: |conn, filter, page| {
+                audit::page(conn, kinds(), &serde_json::from_value(filter)?, page, &Sight::Everything)
+            },
             filters: vec![
                 all("nothing", json!({})),
                 all("entity", json!({ "entity": "milestone" })),
@@ -169,7 +172,9 @@ fn cases() -> Vec<Case> {
         },
         Case {
             table: "audit_events",
-            list: |conn, filter, page| audit::page(conn, &serde_json::from_value(filter)?, page, &Sight::Nothing),
+            list: |conn, filter, page| {
+                audit::page(conn, kinds(), &serde_json::from_value(filter)?, page, &Sight::Nothing)
+            },
             filters: vec![
                 all("nothing", json!({})),
                 all("entity", json!({ "entity": "milestone" })),

@@ -2,8 +2,8 @@
 //! other row is read, however many wait behind an earlier one or for their next attempt.
 
 use diesel::prelude::*;
-use pairing_tracker::db::types::Instant;
-use pairing_tracker::outbox::claims;
+use pairing_tracker::model::types::Instant;
+use pairing_tracker::webhooks::claims;
 
 use super::{plan, statements, turn_off};
 use crate::common::databases;

@@ -1,9 +1,9 @@
 //! The reads of records as they stood: each statement walks an index, and the sums over milestones sort nothing.
 
 use diesel::prelude::*;
-use pairing_tracker::db::types::Instant;
+use pairing_tracker::audit::log as audit;
 use pairing_tracker::figures::tally;
-use pairing_tracker::resources::audit_events::store as audit;
+use pairing_tracker::model::types::Instant;
 use pairing_tracker::resources::milestones::KIND;
 use serde::de::IgnoredAny;
 

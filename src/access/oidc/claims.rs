@@ -3,12 +3,12 @@
 use diesel::prelude::*;
 use serde_json::{Map, Value};
 
-use super::settings::OidcSettings;
 use crate::access::{Actor, Identity, Role, names};
+use crate::config::oidc::OidcSettings;
 use crate::db::Conn;
 use crate::db::schema::pairings;
-use crate::db::types::Ref;
 use crate::error::{Problem, Result};
+use crate::model::types::Ref;
 use crate::msg;
 
 /// The most characters of `sub` (OpenID Connect Core 1.0, 2).

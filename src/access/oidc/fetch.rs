@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::{Agent, Proxy};
 
-use super::settings::{OidcSettings, check_url, is_loopback};
+use crate::config::oidc::{OidcSettings, check_url, is_loopback};
 use crate::tls;
 
 /// The most bytes of an answer.

@@ -6,7 +6,6 @@
 mod claims;
 mod fetch;
 mod keys;
-mod settings;
 mod signature;
 
 use jsonwebtoken::errors::ErrorKind;
@@ -14,11 +13,11 @@ use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
 use super::keys::not_good;
+use crate::config::oidc::OidcSettings;
 use crate::error::{Error, Result};
 
 pub use claims::{Holder, Pairings};
 pub use keys::Times;
-pub use settings::{GivenOidc, OidcSettings};
 
 /// The most bytes of a token.
 const TOKEN_MAX: usize = 8 * 1024;

@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 
 use super::Conn;
 use super::connect::STATEMENT_TIMEOUT;
-use crate::db::types::Instant;
+use crate::model::types::Instant;
 
 /// The table in which diesel records migrations.
 const MIGRATIONS: &str = "__diesel_schema_migrations";

@@ -3,8 +3,6 @@
 //! A reversal counts against what it reverses. Money that passes through an organization counts once: by the entry that
 //! is not a pass-through.
 
-mod booked;
-
 use std::cmp::Reverse;
 use std::ops::AddAssign;
 
@@ -12,9 +10,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use self::booked::{Booked, Shares, each, load, shares};
-use crate::db::decimal::FenTotal;
-use crate::resources::transactions::Kind;
+use crate::model::decimal::FenTotal;
+use crate::model::transactions::Kind;
 
 /// What of a ledger entry is summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,8 +31,8 @@ pub use streams::{StreamOwner, StreamPlace};
 use super::{AppState, connections, envelope, held, peer};
 use crate::config::Settings;
 use crate::error::{Error, Problem, Result};
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 
 /// Paths that monitors ask, and that must answer them whatever else is going on.
 pub const UNLIMITED: [&str; 2] = ["/healthz", "/readyz"];

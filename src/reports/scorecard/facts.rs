@@ -7,11 +7,12 @@ use chrono::NaiveDate;
 use super::{Figures, GroupBy, Wanted};
 use crate::figures::exchanges;
 use crate::figures::members::{self, Member, Places};
-use crate::figures::money::{self, Booked, Shares};
+use crate::figures::money;
 use crate::figures::pace::{Pace, PaceCounts};
 use crate::figures::resolutions::ResolutionCounts;
 use crate::figures::tally::{Owner, Tally};
 use crate::resources::resolutions::State;
+use crate::resources::transactions::booked::{Booked, Shares};
 
 /// All that a scorecard covers.
 #[derive(Default)]

@@ -19,7 +19,6 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::db::page::{self, Key, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
-use crate::db::types::{Instant, Ref};
 use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::exchanges::ExchangeFigures;
@@ -29,6 +28,7 @@ use crate::figures::resolutions::ResolutionCounts;
 use crate::figures::tally::StatusCounts;
 use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
+use crate::model::types::{Instant, Ref};
 use crate::resources::{agreements, pairings, programmes, projects, regions, sectors};
 use crate::text_enum;
 use facts::{Facts, Sums};

@@ -8,19 +8,20 @@ use super::facts::{
 };
 use super::{GroupBy, Wanted};
 use crate::db::schema::{agreements as a, funds as f, pairings as p, projects as j};
-use crate::db::types::Ref;
 use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::figures::members::{self, Places};
-use crate::figures::{exchanges, money, tally};
+use crate::figures::{exchanges, tally};
 use crate::links;
+use crate::model::types::Ref;
+use crate::record::{self, Resource, View};
 use crate::resources::agreements::parties;
 use crate::resources::commitments::Commitments;
 use crate::resources::exchanges::Exchanges;
 use crate::resources::projects;
-use crate::resources::record::{self, Resource, View};
 use crate::resources::resolutions::Resolutions;
 use crate::resources::transactions::api::TransactionFilter;
+use crate::resources::transactions::booked;
 
 /// Rows that one query names by their ids.
 const CHUNK: usize = 10_000;
@@ -157,9 +158,9 @@ fn load_money(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate, facts: &mut Fa
         pairing: reference(wanted.pairing),
         ..TransactionFilter::default()
     };
-    facts.money = money::load(conn, &filter, as_of)?;
+    facts.money = booked::load(conn, &filter, as_of)?;
     if wanted.is_by_sector() {
-        facts.shares = money::shares(conn, &facts.money)?;
+        facts.shares = booked::shares(conn, &facts.money)?;
     }
     if wanted.group_by == GroupBy::Programme {
         let funds: Vec<(i64, i64)> = f::table.select((f::id, f::programme_id)).load(conn)?;

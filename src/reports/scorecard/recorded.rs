@@ -20,17 +20,18 @@ use super::snapshots::{
     Report, Resolution, Transaction,
 };
 use super::{GroupBy, Wanted};
+use crate::audit::log as history;
 use crate::db::Conn;
 use crate::db::reference::Kind;
-use crate::db::types::Instant;
 use crate::error::Result;
 use crate::figures::members::{Member, Places};
-use crate::figures::money::{Booked, Entry};
+use crate::figures::money::Entry;
 use crate::figures::pace::{self, Goal, Period, Standing};
 use crate::figures::{exchanges, lateness};
-use crate::resources::audit_events::store as history;
+use crate::model::types::Instant;
 use crate::resources::milestones::Status as MilestoneStatus;
 use crate::resources::resolutions::{state, state_by_commitment, state_by_milestone};
+use crate::resources::transactions::booked::Booked;
 use crate::resources::{
     self as all, agreements, commitments, conferences, exchanges as people, funds, pairings, progress_reports,
     projects, resolutions, transactions,

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-use crate::db::decimal::{Fen, Quantity};
+use crate::model::decimal::{Fen, Quantity};
 use crate::resources::commitments::{Accumulation, Direction};
 use crate::resources::milestones::Status as MilestoneStatus;
 use crate::resources::pairings::Role;

@@ -13,14 +13,14 @@ use crate::db::backend::Edges;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::{agreements, conferences as conferences_table};
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::tally;
-use crate::resources::citations;
-use crate::resources::record::{self, Resource, Tx, View};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{self, Resource, Tx, View};
 use crate::resources::{conferences, pairings, sectors};
-use crate::text::Text;
 use crate::{keyset, links, msg, narrow, put_links, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]

@@ -11,15 +11,15 @@ use validator::{Validate, ValidationError};
 use super::{ApiKeys, Status, store};
 use crate::access::Role;
 use crate::access::keys::Issued;
+use crate::audit::types::{HistoryParams, RecordHistory};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::error::Result;
 use crate::http::idempotency::Posted;
 use crate::http::list::PageParams;
 use crate::http::{Call, crud};
-use crate::resources::audit_events::api::{HistoryParams, RecordHistory};
-use crate::resources::record::Resource;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::Resource;
 use crate::{msg, rules};
 
 /// A key, without its secret part.
@@ -161,7 +161,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
-    call.state.contract.judge(ApiKeys::NEW, &body)?;
+    call.state.catalog.contract.judge(ApiKeys::NEW, &body)?;
     let new: NewApiKey = serde_json::from_value(body.clone())?;
     call.post(actor, &body, |tx| {
         let (key, secret) = store::issue(tx, new)?;

@@ -14,11 +14,11 @@ use std::time::Duration;
 use super::{KIND, store};
 use crate::access::Actor;
 use crate::config::DatabaseUrl;
-use crate::db::types::Ref;
 use crate::db::{Class, Client};
 use crate::error::{Error, Result};
 use crate::http::AppState;
-use crate::resources::record::Tx;
+use crate::model::types::Ref;
+use crate::record::Tx;
 
 /// How soon a mark is noticed.
 const LOOK: Duration = Duration::from_millis(200);
@@ -90,10 +90,10 @@ async fn revoke(state: &AppState, marks: &Marks, code: &str) -> Result<()> {
     let id = state.store.read_as(Class::KeyLookup, &Client::Service, look_up).await?;
     if let Some(id) = id {
         let _refused = state.revoked.refuse(id);
-        let (contract, today) = (state.contract.clone(), state.settings.today());
+        let (catalog, today) = (state.catalog.clone(), state.settings.today());
         let write = move |conn: &mut _| {
             let (actor, request_id) = (Actor::operator(), format!("revoke-{}", reference.0));
-            Tx::run(conn, &actor, &request_id, &contract, today, |tx| store::revoke(tx, &reference).map(drop))
+            Tx::run(conn, &actor, &request_id, &catalog, today, |tx| store::revoke(tx, &reference).map(drop))
         };
         state.store.write(write).await?;
     }

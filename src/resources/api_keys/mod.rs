@@ -9,7 +9,7 @@ pub mod store;
 
 use chrono::NaiveDate;
 
-use crate::db::types::Instant;
+use crate::model::types::Instant;
 use crate::{kind, text_enum};
 
 /// The resource.

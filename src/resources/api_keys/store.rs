@@ -7,17 +7,17 @@ use super::api::{ApiKey, ApiKeyFilter, NewApiKey};
 use super::{ApiKeys, Status};
 use crate::access::keys::Issued;
 use crate::access::{Role, Scope, names};
+use crate::audit::Action;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::api_keys;
-use crate::db::types::{Code, Instant, Ref};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Problem, Result};
-use crate::history::Action;
-use crate::resources::citations::NewCitation;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::NewCitation;
+use crate::record::{self, Precondition, Resource, Tx, View};
 use crate::resources::pairings;
-use crate::resources::record::{self, Precondition, Resource, Tx, View};
-use crate::text::Text;
 use crate::{links, msg, narrow, put_links, put_row, record_page};
 
 #[derive(Queryable, Selectable)]

@@ -8,13 +8,13 @@ use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{self, References};
 use crate::db::schema::assets;
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
-use crate::resources::citations;
-use crate::resources::record::{Resource, Tx, View};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
 use crate::resources::regions;
-use crate::text::Text;
 use crate::{keyset, narrow, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]

@@ -1,6 +1,6 @@
 //! The history as it goes on: server-sent events, as the HTML standard has them (section 9.2).
 //!
-//! Events are numbered in the order in which their writes are committed ([`crate::history::chain`]), so that who has seen
+//! Events are numbered in the order in which their writes are committed ([`crate::audit::chain`]), so that who has seen
 //! one has seen all before it, and `Last-Event-ID` says all there is to say of how far a client is.
 
 use std::time::Duration;
@@ -11,9 +11,10 @@ use actix_web::http::header;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;
 
-use super::api::{AuditEvent, AuditEventFilter};
-use super::store;
 use crate::access::Sight;
+use crate::audit::log;
+use crate::audit::types::{AuditEvent, AuditEventFilter};
+use crate::db::reference::Kinds;
 use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::http::export::{Body, Part};
@@ -83,8 +84,14 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
     };
     let place = call.state.limits.enter_stream(client)?;
     let Followed { filter, after } = followed;
-    let mut stream =
-        Stream { store: call.state.store.clone(), client: call.client(), filter, sight: call.sight(), after: 0 };
+    let mut stream = Stream {
+        store: call.state.store.clone(),
+        client: call.client(),
+        kinds: call.state.catalog.kinds,
+        filter,
+        sight: call.sight(),
+        after: 0,
+    };
     // What is wrong with the request is told before the stream begins.
     stream.begin(after).await?;
     let (sender, parts) = channel(1);
@@ -117,6 +124,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
 struct Stream {
     store: Store,
     client: Client,
+    kinds: Kinds,
     filter: AuditEventFilter,
     sight: Sight,
     /// The number of the last event that was looked at.
@@ -125,12 +133,13 @@ struct Stream {
 
 impl Stream {
     async fn begin(&mut self, after: Option<i64>) -> Result<()> {
+        let kinds = self.kinds;
         let (filter, sight) = (self.filter.clone(), self.sight.clone());
         let newest = self
             .store
             .read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
-                let newest = store::newest(conn)?;
-                store::between(conn, &filter, newest, newest, 1, &sight)?;
+                let newest = log::newest(conn)?;
+                log::between(conn, kinds, &filter, newest, newest, 1, &sight)?;
                 Ok(newest)
             })
             .await?;
@@ -170,12 +179,13 @@ impl Stream {
 
     /// Appends the events that come next; true where there may be more.
     async fn next(&mut self, text: &mut String) -> Result<bool> {
+        let kinds = self.kinds;
         let (filter, sight, after) = (self.filter.clone(), self.sight.clone(), self.after);
         let read = self.store.read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
-            let up_to = store::newest(conn)?;
-            store::between(conn, &filter, after, up_to, TOGETHER, &sight)
+            let up_to = log::newest(conn)?;
+            log::between(conn, kinds, &filter, after, up_to, TOGETHER, &sight)
         });
-        let store::Following { events, looked_at, is_more } = match read.await {
+        let log::Following { events, looked_at, is_more } = match read.await {
             // It is asked again with the next change, or the next word.
             Err(Error::Unavailable(cause)) => {
                 tracing::warn!(cause, "a stream of the history has to wait");

@@ -1,5 +1,4 @@
-//! Audit events: the history of all records, for reading. What writes it is [`crate::history`].
+//! Audit events: the history of all records, for reading. What writes it is [`crate::audit`].
 
 pub mod api;
 mod follow;
-pub mod store;

@@ -14,14 +14,14 @@ use crate::access::keys::Issued;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, RecordSort};
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::error::{Problem, Result};
 use crate::http::answer::Answer;
 use crate::http::idempotency::Posted;
 use crate::http::list::{Page, PageParams};
 use crate::http::{Call, crud, typed};
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::Resource;
 use crate::resources::pairings;
-use crate::resources::record::Resource;
 
 /// A key of a calendar, without its secret part.
 #[derive(Debug, Serialize, ToSchema)]
@@ -175,7 +175,7 @@ async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResp
 async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
-    call.state.contract.judge(CalendarKeys::NEW, &body)?;
+    call.state.catalog.contract.judge(CalendarKeys::NEW, &body)?;
     let new: NewCalendarKey = serde_json::from_value(body.clone())?;
     call.post(actor, &body, |tx| {
         let (key, secret) = store::issue(tx, &Ref(reference.into_inner()), new)?;

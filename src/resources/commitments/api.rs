@@ -6,13 +6,13 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
 use super::{Accumulation, Commitments, Direction};
-use crate::db::decimal::{Quantity, QuantityTotal};
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::figures::pace::Pace;
 use crate::http::list::AsOf;
-use crate::resources::citations::{Citation, NewCitation};
-use crate::text::Text;
+use crate::model::decimal::{Quantity, QuantityTotal};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::{msg, rules, text_enum};
 
 /// A clause of an agreement, as something checkable.

@@ -8,7 +8,8 @@ pub mod api;
 pub mod sheet;
 pub mod store;
 
-use crate::{kind, named, text_enum};
+pub use crate::model::commitments::{Accumulation, Direction};
+use crate::{kind, named};
 
 /// The resource.
 pub struct Commitments;
@@ -23,23 +24,3 @@ kind!(
         "organization" by commitment_responsible::organization_id,
     }
 );
-
-text_enum! {
-    /// Which way an indicator is to move.
-    Direction as "IndicatorDirection" {
-        /// 上升: more is better.
-        Rising => "rising",
-        /// 下降: less is better.
-        Falling => "falling",
-    }
-}
-
-text_enum! {
-    /// What the value of a period says.
-    Accumulation as "IndicatorAccumulation" {
-        /// 累计: what the period added, in the indicator's direction; the periods are summed up.
-        Cumulative => "cumulative",
-        /// 期末值: where the indicator stood at the period's end; the last one counts.
-        Last => "last",
-    }
-}

@@ -8,18 +8,18 @@ use diesel::prelude::*;
 use super::api::{Commitment, CommitmentFilter, Indicator, NewCommitment, NewIndicator, Sort};
 use super::{Accumulation, Commitments, Direction};
 use crate::access::Scope;
-use crate::db::decimal::Quantity;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{self, References};
 use crate::db::schema::{agreements as agreements_table, commitments};
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
 use crate::figures::pace::{self, Goal};
-use crate::resources::citations;
-use crate::resources::record::{Resource, Tx, View};
+use crate::model::decimal::Quantity;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
 use crate::resources::{agreements, organizations, pairings, progress_reports, sectors};
-use crate::text::Text;
 use crate::{keyset, links, narrow, put_links, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]

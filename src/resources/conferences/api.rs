@@ -7,9 +7,9 @@ use validator::{Validate, ValidationError};
 
 use super::{Conferences, Kind, Status};
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
-use crate::resources::citations::{Citation, NewCitation};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::{msg, rules, text_enum};
 
 /// A meeting of a pairing.

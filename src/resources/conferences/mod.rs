@@ -7,7 +7,7 @@ pub mod api;
 pub mod sheet;
 pub mod store;
 
-use crate::text::Text;
+use crate::model::text::Text;
 use crate::{kind, text_enum};
 
 /// The resource.

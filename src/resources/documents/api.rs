@@ -12,16 +12,16 @@ use validator::Validate;
 use super::{Documents, Kind, files};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::error::{Error, Problem, Result};
 use crate::http::body::within_deadline;
 use crate::http::export::Body;
 use crate::http::multipart::Described;
 use crate::http::{Call, answer, held, peer};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
 use crate::msg;
-use crate::resources::citations::{Citation, NewCitation};
-use crate::resources::record::Resource;
-use crate::text::Text;
+use crate::record::Resource;
+use crate::record::citations::{Citation, NewCitation};
 
 /// The most bytes of a document's file.
 const FILE_MAX: usize = 20 * 1024 * 1024;

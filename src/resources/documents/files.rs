@@ -6,15 +6,15 @@ use sha2::{Digest, Sha256};
 
 use super::api::Document;
 use super::{Documents, KIND, directory};
-use crate::access::hex;
+use crate::audit::Action;
 use crate::config::FileStore;
 use crate::db::Conn;
 use crate::db::schema::{document_contents, documents};
-use crate::db::types::Ref;
 use crate::error::{Error, Problem, Result};
-use crate::history::Action;
+use crate::model::hex;
+use crate::model::types::Ref;
 use crate::msg;
-use crate::resources::record::{self, Precondition, Tx};
+use crate::record::{self, Precondition, Tx};
 
 /// A document's file, without its bytes.
 pub struct File {

@@ -10,12 +10,13 @@ use crate::access::Scope;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::{document_pairings, documents};
-use crate::db::types::{Code, Instant, Ref};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
-use crate::resources::record::{Resource, Tx, View};
-use crate::resources::{citations, pairings};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
+use crate::resources::pairings;
 use crate::{links, narrow, put_links, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]

@@ -9,9 +9,9 @@ use validator::{Validate, ValidationError};
 
 use super::{Direction, Exchanges, Profession, Stage, Status};
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::http::list::AsOf;
-use crate::resources::citations::{Citation, NewCitation};
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::{msg, rules, text_enum};
 
 /// A secondment, or a group of them.

@@ -8,10 +8,10 @@ use validator::{Validate, ValidationError};
 use super::moves::api::{confirm, list_confirmations, list_revisions};
 use super::{Milestones, Status};
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::http::list::AsOf;
-use crate::resources::citations::{Citation, NewCitation};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::{msg, rules, text_enum};
 
 /// A dated, checkable point of an agreement or of a project.

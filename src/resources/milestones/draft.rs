@@ -14,11 +14,11 @@ use crate::db::schema::{
     agreements as agreements_table, milestone_dependencies, milestone_responsible, milestones,
     projects as projects_table,
 };
-use crate::db::types::Instant;
 use crate::db::{Conn, backend};
 use crate::error::{Error, Faults, Result};
 use crate::figures::lateness;
-use crate::resources::record::{self, Resource, Tx};
+use crate::model::types::Instant;
+use crate::record::{self, Resource, Tx};
 use crate::resources::{agreements, organizations, projects};
 use crate::{insert_all, msg, rules};
 

@@ -10,7 +10,7 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::{Faults, Result};
 use crate::figures::lateness;
 use crate::narrow;
-use crate::resources::record::View;
+use crate::record::View;
 use crate::resources::sectors;
 
 /// A query over milestones, narrowed.

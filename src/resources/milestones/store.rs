@@ -12,14 +12,14 @@ use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::milestones;
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::lateness;
-use crate::resources::citations;
-use crate::resources::record::{Resource, Tx, View};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
 use crate::resources::{agreements, organizations, pairings, projects};
-use crate::text::Text;
 use crate::{keyset, links, put_links, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]

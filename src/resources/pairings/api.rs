@@ -8,11 +8,11 @@ use validator::{Validate, ValidationError};
 use super::{Pairings, Role};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::figures::tally::StatusCounts;
 use crate::http::list::AsOf;
-use crate::resources::citations::{Citation, NewCitation};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::{msg, rules};
 
 /// The tie between supporters and recipients.

@@ -7,7 +7,8 @@ pub mod api;
 pub mod sheet;
 pub mod store;
 
-use crate::{kind, named, text_enum};
+pub use crate::model::pairings::Role;
+use crate::{kind, named};
 
 /// The resource.
 pub struct Pairings;
@@ -22,13 +23,3 @@ kind!(
     },
     after &["supersedes"]
 );
-
-text_enum! {
-    /// What a member does in a pairing.
-    Role as "PairingRole" {
-        /// 支援方: the stronger side.
-        Supporter => "supporter",
-        /// 受援方: the weaker side.
-        Recipient => "recipient",
-    }
-}

@@ -7,10 +7,10 @@ use validator::{Validate, ValidationError};
 
 use super::Programmes;
 use crate::db::page::RecordSort;
-use crate::db::types::{Code, Instant};
-use crate::resources::citations::{Citation, NewCitation};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations::{Citation, NewCitation};
 use crate::rules;
-use crate::text::Text;
 
 /// A policy that pairs regions, with a period and a lead body.
 #[derive(Debug, Serialize, ToSchema)]

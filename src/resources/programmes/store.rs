@@ -8,12 +8,12 @@ use super::api::{NewProgramme, Programme, ProgrammeFilter};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::schema::programmes;
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
-use crate::resources::citations;
-use crate::resources::record::{Resource, Tx, View};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
 use crate::{narrow, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]

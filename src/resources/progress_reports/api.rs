@@ -8,15 +8,15 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
 use super::{ProgressReports, Status, store};
-use crate::db::decimal::Quantity;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::error::{Faults, Result};
 use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::resources::citations::{Citation, NewCitation};
+use crate::model::decimal::Quantity;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::Resource;
+use crate::record::citations::{Citation, NewCitation};
 use crate::resources::commitments;
-use crate::resources::record::Resource;
 use crate::{msg, rules, text_enum};
 
 /// What is reported on a commitment for a period.
@@ -255,8 +255,8 @@ async fn approve(call: Call, payload: Payload, reference: Path<String>) -> Resul
 async fn send_back(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
-    call.state.contract.normalize("NewReturn", &mut body);
-    call.state.contract.judge("NewReturn", &body)?;
+    call.state.catalog.contract.normalize("NewReturn", &mut body);
+    call.state.catalog.contract.judge("NewReturn", &body)?;
     let NewReturn { note } = serde_json::from_value(body)?;
     if note.trim().is_empty() {
         let mut faults = Faults::default();

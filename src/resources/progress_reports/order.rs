@@ -12,8 +12,8 @@ use diesel::prelude::*;
 use super::Status;
 use crate::db::Conn;
 use crate::db::schema::progress_reports;
-use crate::db::types::Instant;
 use crate::error::Result;
+use crate::model::types::Instant;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = progress_reports)]

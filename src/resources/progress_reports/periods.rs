@@ -7,10 +7,10 @@ use diesel::prelude::*;
 
 use super::Status;
 use crate::db::Conn;
-use crate::db::decimal::Quantity;
 use crate::db::schema::progress_reports;
 use crate::error::{Fault, Faults, Problem, Result};
 use crate::figures::pace::Period;
+use crate::model::decimal::Quantity;
 use crate::msg;
 
 /// What a correction may correct: an approved report of its commitment that no other corrects.

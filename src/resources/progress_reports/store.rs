@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use super::api::{NewProgressReport, ProgressReport, ProgressReportFilter, Sort};
 use super::{KIND, ProgressReports, Status, periods};
 use crate::access::Scope;
-use crate::db::decimal::Quantity;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{self, Reference, References};
 use crate::db::schema::{commitments as commitments_table, progress_reports};
-use crate::db::types::{Code, Instant, Ref};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Problem, Result};
-use crate::resources::citations;
-use crate::resources::record::{self, Precondition, Resource, Tx, View};
+use crate::model::decimal::Quantity;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations;
+use crate::record::{self, Precondition, Resource, Tx, View};
 use crate::resources::{agreements, commitments, pairings};
-use crate::text::Text;
 use crate::{keyset, msg, narrow, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]

@@ -6,13 +6,13 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
 use super::{Projects, Role, Status};
-use crate::db::decimal::Fen;
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::http::list::AsOf;
-use crate::resources::citations::{Citation, NewCitation};
-use crate::text::Text;
+use crate::model::decimal::Fen;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::{msg, rules};
 
 /// Work under a pairing.

@@ -8,18 +8,18 @@ use diesel::prelude::*;
 use super::api::{NewProject, Project, ProjectFilter, ProjectOrganization, SectorShare};
 use super::{Projects, Role, Status};
 use crate::access::Scope;
-use crate::db::decimal::Fen;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{self, References};
 use crate::db::schema::{agreements as agreements_table, milestones, project_organizations, project_sectors, projects};
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
 use crate::figures::tally;
-use crate::resources::citations;
-use crate::resources::record::{Resource, Tx, View};
+use crate::model::decimal::Fen;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
 use crate::resources::{agreements, organizations, pairings, regions, sectors};
-use crate::text::Text;
 use crate::{msg, narrow, put_row, record_page, record_parts, rules};
 
 #[derive(Queryable, Selectable)]

@@ -9,10 +9,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::store;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
-use crate::db::types::Instant;
 use crate::error::Result;
 use crate::http::list::{Page, PageParams};
 use crate::http::{Call, typed};
+use crate::model::types::Instant;
 use crate::text_enum;
 
 /// Requests of one hour that were refused for the same reason: for the same operation, of the same caller, from the same network.

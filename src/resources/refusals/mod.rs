@@ -1,5 +1,5 @@
 //! Refusals: requests that were refused for want of a key or of a right, for administrators to read. They are counted in
-//! [`crate::history::refusals`].
+//! [`crate::audit::refusals`].
 
 pub mod api;
 pub mod store;

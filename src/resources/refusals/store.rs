@@ -5,10 +5,10 @@ use diesel::prelude::*;
 use super::api::{Refusal, RefusalFilter, Sort};
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::schema::request_refusals;
-use crate::db::types::Instant;
 use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::keyset;
+use crate::model::types::Instant;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = request_refusals)]

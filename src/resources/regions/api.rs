@@ -8,10 +8,10 @@ use validator::{Validate, ValidationError};
 use super::{Level, Regions};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
-use crate::resources::citations::{Citation, NewCitation};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::rules;
-use crate::text::Text;
 
 /// An administrative division or a functional zone.
 #[derive(Debug, Serialize, ToSchema)]

@@ -9,12 +9,12 @@ use crate::db::backend::Edges;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
 use crate::db::schema::regions;
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
-use crate::resources::citations;
-use crate::resources::record::{self, Resource, Tx, View};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{self, Resource, Tx, View};
 use crate::{narrow, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]

@@ -7,12 +7,12 @@ use validator::{Validate, ValidationError};
 
 use super::{Resolutions, State, Status};
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::figures::pace::Pace;
 use crate::http::list::AsOf;
-use crate::resources::citations::{Citation, NewCitation};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::resources::{conferences, milestones};
-use crate::text::Text;
 use crate::{msg, rules, text_enum};
 
 /// What a conference decided.

@@ -11,8 +11,9 @@ use chrono::NaiveDate;
 
 use crate::figures::lateness;
 use crate::figures::pace::Pace;
+pub use crate::model::resolutions::{State, Status};
 use crate::resources::milestones;
-use crate::{kind, named, text_enum};
+use crate::{kind, named};
 
 /// The resource.
 pub struct Resolutions;
@@ -28,42 +29,6 @@ kind!(
         "organization" by resolution_responsible::organization_id,
     }
 );
-
-text_enum! {
-    /// What was last decided about a resolution.
-    Status as "ResolutionStatus" {
-        /// 办理中.
-        Open => "open",
-        /// 已办结.
-        Done => "done",
-        /// 不再办理.
-        Dropped => "dropped",
-    }
-}
-
-text_enum! {
-    /// What a resolution is on a date; where it became a commitment or a milestone, what that one is.
-    State as "ResolutionState" {
-        /// 办理中.
-        Open => "open",
-        /// 逾期: past its due date and not done.
-        Overdue => "overdue",
-        /// 已办结.
-        Done => "done",
-        /// 不再办理.
-        Dropped => "dropped",
-    }
-}
-
-impl Status {
-    /// What may follow this status.
-    pub fn next(self) -> &'static [Status] {
-        match self {
-            Status::Open => &[Status::Done, Status::Dropped],
-            Status::Done | Status::Dropped => &[Status::Open],
-        }
-    }
-}
 
 /// The state of a resolution that became nothing else.
 pub fn state(status: Status, due_on: Option<NaiveDate>, as_of: NaiveDate) -> State {

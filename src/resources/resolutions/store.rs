@@ -15,13 +15,13 @@ use crate::db::reference::{self, References};
 use crate::db::schema::{
     commitments as commitments_table, conferences as conferences_table, milestones as milestones_table, resolutions,
 };
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
-use crate::resources::citations;
-use crate::resources::record::{Resource, Tx, View};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
 use crate::resources::{commitments, conferences, milestones, organizations, pairings};
-use crate::text::Text;
 use crate::{keyset, links, narrow, put_links, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]

@@ -8,10 +8,10 @@ use validator::Validate;
 use super::Sectors;
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
-use crate::resources::citations::{Citation, NewCitation};
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 
-use crate::text::Text;
+use crate::model::text::Text;
 
 /// A field of cooperation.
 #[derive(Debug, Serialize, ToSchema)]

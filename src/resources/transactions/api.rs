@@ -6,11 +6,11 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
 use super::{Kind, Transactions};
-use crate::db::decimal::Fen;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
 use crate::http::list::AsOf;
-use crate::resources::citations::{Citation, NewCitation};
+use crate::model::decimal::Fen;
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::{msg, rules, text_enum};
 
 /// A ledger entry.

@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::{KIND, Kind};
-use crate::db::decimal::Fen;
 use crate::db::schema::transactions;
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Faults, Result};
+use crate::model::decimal::Fen;
 use crate::msg;
 
 /// What an entry is booked on.

@@ -9,16 +9,16 @@ use super::reversal::{self, Account, Given, reversed};
 use super::{Kind, Transactions};
 use crate::access::Scope;
 use crate::db::Conn;
-use crate::db::decimal::Fen;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{self, Reference, References};
 use crate::db::schema::{projects as projects_table, transactions};
-use crate::db::types::{Code, Instant};
 use crate::error::{Faults, Problem, Result};
-use crate::resources::citations;
-use crate::resources::record::{Resource, Tx, View};
+use crate::model::decimal::Fen;
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
 use crate::resources::{funds, organizations, pairings, projects};
-use crate::text::Text;
 use crate::{keyset, msg, record_parts, rules};
 
 #[derive(Queryable, Selectable)]

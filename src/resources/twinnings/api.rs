@@ -7,8 +7,8 @@ use validator::{Validate, ValidationError};
 
 use super::Twinnings;
 use crate::db::reference::Reference;
-use crate::db::types::{Code, Instant, Ref};
-use crate::resources::citations::{Citation, NewCitation};
+use crate::model::types::{Code, Instant, Ref};
+use crate::record::citations::{Citation, NewCitation};
 use crate::{rules, text_enum};
 
 /// Two organizations tied under a pairing.

@@ -11,13 +11,13 @@ use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::twinnings;
-use crate::db::types::{Code, Instant};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
-use crate::resources::citations;
-use crate::resources::record::{Resource, Tx, View};
+use crate::model::text::Text;
+use crate::model::types::{Code, Instant};
+use crate::record::citations;
+use crate::record::{Resource, Tx, View};
 use crate::resources::{organizations, pairings, sectors};
-use crate::text::Text;
 use crate::{keyset, msg, narrow, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]

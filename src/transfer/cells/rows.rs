@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Cell, Column, defuse, written};
-use crate::text::Language;
+use crate::model::text::Language;
 use crate::transfer::columns::Table;
 
 /// One row, a cell for each column.

@@ -8,11 +8,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::bundle::Bundle;
 use super::closure::Closure;
-use crate::db::types::Ref;
 use crate::error::{Error, Result};
 use crate::http::format::{self, OF_BUNDLES};
 use crate::http::{Call, export, held, peer, typed};
-use crate::resources::record::View;
+use crate::model::types::Ref;
+use crate::record::View;
 
 /// What a bundle holds.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -50,14 +50,14 @@ async fn get_bundle(call: Call) -> Result<HttpResponse> {
         return Ok(export::attachment(&call, format, &name, BoxBody::new(export::Body::unmade())));
     }
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
-    let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
+    let (catalog, sight, language) = (call.state.catalog.clone(), call.sight(), call.language());
     let view = View { as_of: call.today() };
     let client = call.client();
     let file = call.state.store.snapshot(&client, move |conn| {
         let failed = |error: std::io::Error| Error::Unavailable(format!("cannot make a temporary file: {error}"));
         let mut file = std::io::BufWriter::new(tempfile::tempfile().map_err(failed)?);
         let programme = programme.as_ref();
-        let bundle = Bundle { contract: &contract, sight: &sight, programme, format, language, view };
+        let bundle = Bundle { contract: &catalog.contract, sight: &sight, programme, format, language, view };
         bundle.write(conn, &mut file)?;
         file.into_inner().map_err(|error| failed(error.into_error()))
     });

@@ -15,24 +15,23 @@ use std::io::{Seek, Write};
 use serde_json::{Value, json};
 
 use super::closure::Closure;
-use super::rows::name;
 use super::text::Text;
 use crate::access::Sight;
 use crate::access::redaction::Hidden;
-use crate::contract::Contract;
 use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
-use crate::db::types::Ref;
 use crate::db::{Conn, stand_in};
 use crate::error::Result;
 use crate::http::format::Format;
-use crate::resources::merge::writable;
-use crate::resources::record::View;
+use crate::model::text::Language;
+use crate::model::types::Ref;
+use crate::record::View;
+use crate::record::merge::writable;
+use crate::record::references;
 use crate::resources::{self, Form, progress_reports};
-use crate::text::Language;
 use crate::transfer::columns::{self, Table};
-use crate::transfer::references;
 use crate::transfer::workbook::{Book, SheetId};
+use crate::validation::Contract;
 
 /// The records that are in memory at a time.
 pub const PAGE: usize = 500;
@@ -117,7 +116,7 @@ impl Bundle<'_> {
             let mut records = resources::load(conn, form.kind.path, chunk, self.view)?;
             name_references(conn, form, &mut records)?;
             for record in &mut records {
-                name(form.kind, record);
+                stand_in::name(form.kind, record);
                 self.sight.redact(form.kind, record, hidden);
                 tell(record)?;
             }
@@ -159,7 +158,7 @@ pub fn name_references(conn: &mut Conn, form: &Form, records: &mut [Value]) -> R
     let mut nameless: HashMap<&'static str, (&'static Kind, Vec<i64>)> = HashMap::new();
     let is_nameless = |value: &Value| if value["code"].is_null() { value["id"].as_i64() } else { None };
     for record in &mut *records {
-        references::each(form.sheet, record, &mut |kind, value| {
+        references::each(resources::KINDS, form.sheet, record, &mut |kind, value| {
             nameless.entry(kind.name).or_insert_with(|| (kind, Vec::new())).1.extend(is_nameless(value));
             Ok(())
         })?;
@@ -171,7 +170,7 @@ pub fn name_references(conn: &mut Conn, form: &Form, records: &mut [Value]) -> R
         }
     }
     for record in records {
-        references::each(form.sheet, record, &mut |kind, value| {
+        references::each(resources::KINDS, form.sheet, record, &mut |kind, value| {
             if let Some(code) = is_nameless(value).and_then(|id| codes.get(&(kind.name, id))) {
                 value["code"] = Value::String(code.clone());
             }

@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::bundle::{PAGE, all_of};
-use crate::contract::Contract;
 use crate::db::Conn;
 use crate::db::reference::Kind;
-use crate::db::types::Ref;
 use crate::error::{Error, Faults, Result};
-use crate::resources::record::View;
+use crate::model::types::Ref;
+use crate::record::View;
+use crate::record::references;
 use crate::resources::{self, Form, assets, pairings, programmes};
-use crate::transfer::references;
+use crate::validation::Contract;
 
 /// Ids by the name of their kind.
 #[derive(Default)]
@@ -88,7 +88,7 @@ impl Closure {
             let ids: Vec<i64> = ids.into_iter().collect();
             for chunk in ids.chunks(PAGE) {
                 for mut record in resources::load(conn, form.kind.path, chunk, view)? {
-                    references::each(form.sheet, &mut record, &mut |kind, value| {
+                    references::each(resources::KINDS, form.sheet, &mut record, &mut |kind, value| {
                         if let Some(id) = value["id"].as_i64() {
                             self.add(kind, id);
                         }

@@ -1,22 +1,22 @@
 //! The items of a list as files have them.
 
-use std::io::{Seek, Write};
+use std::fs::File;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::bundle;
 use crate::access::Sight;
-use crate::contract::Contract;
-use crate::db::reference::Kind;
-use crate::db::types::Instant;
 use crate::db::{Conn, stand_in};
 use crate::error::{Error, Result};
+use crate::http::export::ListWriter;
 use crate::http::format::Format;
+use crate::model::text::Language;
 use crate::resources::{self, Form};
-use crate::text::Language;
 use crate::transfer::cells;
 use crate::transfer::columns::{self, Column, Table};
 use crate::transfer::workbook::{Book, SheetId};
+use crate::validation::Contract;
 
 /// By which Excel knows that a CSV file is UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -39,13 +39,13 @@ impl Rows {
     /// How the items of an operation's list are written, by what the document says of them.
     ///
     /// Columns of personal data are left out for a reader that sees none of any pairing.
-    pub fn new(
+    pub fn writer(
         contract: &Contract,
         operation: &str,
         format: Format,
         language: Language,
         sight: &Sight,
-    ) -> Result<Rows> {
+    ) -> Result<Arc<dyn ListWriter>> {
         let component = item_of(contract.document(), operation)
             .ok_or_else(|| Error::unexpected(format!("{operation} answers no list")))?;
         let form = resources::forms().into_iter().find(|form| form.read == component);
@@ -57,11 +57,27 @@ impl Rows {
             }
             None => Shape::Items(component.to_owned(), columns::of_component(contract, component)?),
         };
-        Ok(Rows { format, language, shape })
+        Ok(Arc::new(Rows { format, language, shape }))
     }
 
-    /// What a file begins with.
-    pub fn head(&self) -> Result<Vec<u8>> {
+    fn columns(&self) -> &[Column] {
+        match &self.shape {
+            Shape::Records(_, tables) => tables.first().map_or(&[], |table| &table.columns),
+            Shape::Items(_, columns) => columns,
+        }
+    }
+
+    /// The item with the code that stands in for its own where it has none: a row has to say which record it is.
+    fn named(&self, mut item: Value) -> Value {
+        if let Shape::Records(form, _) = &self.shape {
+            stand_in::name(form.kind, &mut item);
+        }
+        item
+    }
+}
+
+impl ListWriter for Rows {
+    fn head(&self) -> Result<Vec<u8>> {
         if self.format != Format::Csv {
             return Ok(Vec::new());
         }
@@ -74,16 +90,14 @@ impl Rows {
         Ok(head)
     }
 
-    /// Gives references to records without a code the codes that stand in for these: a file names no record by its id.
-    pub fn name_references(&self, conn: &mut Conn, items: &mut [Value]) -> Result<()> {
+    fn name_references(&self, conn: &mut Conn, items: &mut [Value]) -> Result<()> {
         match &self.shape {
             Shape::Records(form, _) => bundle::name_references(conn, form, items),
             Shape::Items(..) => Ok(()),
         }
     }
 
-    /// Items as lines of NDJSON or CSV.
-    pub fn lines(&self, items: Vec<Value>) -> Result<Vec<u8>> {
+    fn lines(&self, items: Vec<Value>) -> Result<Vec<u8>> {
         if self.format == Format::Ndjson {
             let mut lines = Vec::new();
             for item in items {
@@ -101,45 +115,17 @@ impl Rows {
         })
     }
 
-    /// Writes a workbook of pages of items.
-    pub fn workbook(
-        &self,
-        pages: impl IntoIterator<Item = Vec<Value>>,
-        file: &mut (impl Write + Seek + Send),
-    ) -> Result<()> {
+    fn workbook(&self, pages: &mut dyn Iterator<Item = Vec<Value>>, file: &mut File) -> Result<()> {
         let mut book = Book::new(self.language);
         let sheets: Vec<SheetId> = match &self.shape {
             Shape::Records(_, tables) => tables.iter().map(|table| book.table(table, true)).collect::<Result<_>>()?,
             Shape::Items(name, columns) => vec![book.sheet(name, columns)?],
         };
-        for item in pages.into_iter().flatten() {
+        for item in pages.flatten() {
             let item = self.named(item);
             sheets.iter().try_for_each(|sheet| book.record(*sheet, &item))?;
         }
         book.save(file)
-    }
-
-    fn columns(&self) -> &[Column] {
-        match &self.shape {
-            Shape::Records(_, tables) => tables.first().map_or(&[], |table| &table.columns),
-            Shape::Items(_, columns) => columns,
-        }
-    }
-
-    /// The item with the code that stands in for its own where it has none: a row has to say which record it is.
-    fn named(&self, mut item: Value) -> Value {
-        if let Shape::Records(form, _) = &self.shape {
-            name(form.kind, &mut item);
-        }
-        item
-    }
-}
-
-/// Gives a record as it is read the code that stands in for its own, where it has none.
-pub fn name(kind: &Kind, record: &mut Value) {
-    let created_at = record["created_at"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
-    if let (Value::Null, Some(id), Some(at)) = (&record["code"], record["id"].as_i64(), created_at) {
-        record["code"] = Value::String(stand_in::code(kind, id, Instant::from(at)));
     }
 }
 

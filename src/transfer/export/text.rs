@@ -106,10 +106,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::contract::Contract;
     use crate::transfer::format::Format as Read;
     use crate::transfer::read::{ReadOptions, read};
     use crate::transfer::row::{Layout, Row, Sink};
+    use crate::validation::Contract;
 
     /// The records that a reader tells.
     #[derive(Default)]

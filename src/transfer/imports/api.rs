@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, get, post};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::jobs::{self, Work};
+use super::jobs::{self, Jobs, Work};
 use super::store::{self, Sent};
 use super::types::{
     Import, ImportFaultFilter, ImportFaultList, ImportFilter, ImportLineFilter, ImportLineList, ImportList, NewImport,
@@ -17,17 +17,18 @@ use super::types::{
 use super::upload::{Received, receive, waits};
 use super::workbooks::{marked, template};
 use super::{Status, plans, runs};
-use crate::access::{Actor, hex};
+use crate::access::Actor;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
-use crate::db::types::{Instant, Ref};
 use crate::error::{Error, Faults, Problem, Result};
 use crate::http::answer::Answer;
 use crate::http::idempotency::Posted;
 use crate::http::list::{Page, PageParams};
 use crate::http::{Call, typed};
+use crate::model::hex;
+use crate::model::types::{Instant, Ref};
 use crate::msg;
-use crate::resources::bulk::Mode;
+use crate::record::bulk::Mode;
 use crate::resources::pairings;
 use crate::transfer::format::Format;
 use crate::transfer::plan::Outcome;
@@ -111,9 +112,9 @@ async fn taken(
     };
     // A retry finds the import at work, or done.
     if !answered.headers().contains_key("Idempotent-Replayed") {
-        jobs::start(&call.state, actor.clone(), id, run, Work::Plan);
+        jobs::start(&call.state, actor.clone(), id, run, Work::Plan)?;
     }
-    call.state.jobs.wait(id, waits).await;
+    call.state.parts.get::<Jobs>()?.wait(id, waits).await;
     let import = current(&call, actor, id.to_string()).await?;
     let mut response = HttpResponse::Created();
     for (name, value) in answered.headers().iter().filter(|(name, _)| **name != header::ETAG) {
@@ -251,7 +252,7 @@ async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpRe
     let (id, seen_by) = (id.into_inner(), actor.clone());
     let asked = id.clone();
     let number = call.read(move |conn| Ok(store::seen(conn, &seen_by, &asked)?.id)).await?;
-    call.state.jobs.stop(number);
+    call.state.parts.get::<Jobs>()?.stop(number);
     call.state.store.write_as(&call.client(), move |conn| runs::cancel(conn, number)).await?;
     let import = current(&call, actor, id).await?;
     if import.status == Status::Applied {
@@ -312,8 +313,8 @@ async fn begun(call: Call, actor: Actor, id: String, from: &'static [Status], wo
         })
         .await?;
     if let Some(number) = begun {
-        jobs::start(&call.state, actor.clone(), number, run, work);
-        call.state.jobs.wait(number, waits).await;
+        jobs::start(&call.state, actor.clone(), number, run, work)?;
+        call.state.parts.get::<Jobs>()?.wait(number, waits).await;
     }
     let import = current(&call, actor, id).await?;
     if import.status == Status::Stale {
@@ -333,7 +334,7 @@ async fn current(call: &Call, actor: Actor, id: String) -> Result<Import> {
         })
         .await?;
     if import.status.is_running()
-        && let Some((records, done)) = call.state.jobs.progress(import.id)
+        && let Some((records, done)) = call.state.parts.get::<Jobs>()?.progress(import.id)
     {
         import.records = Some(records);
         import.done = done;

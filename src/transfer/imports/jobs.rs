@@ -21,13 +21,13 @@ use super::workbooks::gone;
 use super::{Status, plans, store};
 use crate::access::Actor;
 use crate::access::revoked::{self, Revoked};
-use crate::db::types::Instant;
 use crate::db::{Conn, Verdict, backend};
 use crate::error::{Error, Result};
 use crate::http::AppState;
+use crate::model::text::Text;
+use crate::model::types::Instant;
 use crate::msg;
 use crate::spool::Spool;
-use crate::text::Text;
 use crate::transfer::engine::Options;
 use crate::transfer::fault::{ImportFault, bilingual};
 use crate::transfer::gather::{Gathered, until_full};
@@ -146,8 +146,8 @@ impl Jobs {
 
     /// Marks what nobody works on any more as interrupted: whatever SQLite holds at the start of the service, when no other
     /// process writes to its file; otherwise what has been silent for a while.
-    pub async fn interrupt_abandoned(state: &AppState, at_start: bool) -> Result<usize> {
-        let mine: Vec<String> = state.jobs.running().values().map(|running| running.run.clone()).collect();
+    pub async fn interrupt_abandoned(&self, state: &AppState, at_start: bool) -> Result<usize> {
+        let mine: Vec<String> = self.running().values().map(|running| running.run.clone()).collect();
         let since = move |conn: &Conn| {
             let silent_for = match (conn.is_sqlite(), at_start) {
                 (true, true) => 0,
@@ -167,7 +167,8 @@ impl Jobs {
 }
 
 /// Begins a run that the import's row names already.
-pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, kind: Work) {
+pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, kind: Work) -> Result<()> {
+    let jobs = state.parts.get::<Jobs>()?;
     let (ended, _) = watch::channel(false);
     let running = Arc::new(Running {
         run: run.clone(),
@@ -179,13 +180,14 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
         actor: actor.clone(),
         revoked: state.revoked.clone(),
     });
-    state.jobs.running().insert(id, running.clone());
+    jobs.running().insert(id, running.clone());
+    state.metrics.imports_running(jobs.count());
     let state = state.clone();
-    let runtime = state.jobs.runtime.get().cloned();
+    let runtime = jobs.runtime.get().cloned();
     let work = async move {
         // Where the run itself is the one writer, a note would wait for its end, and make every kept answer old then.
-        let noting =
-            (!state.store.has_one_writer()).then(|| tokio::spawn(note_progress(state.clone(), id, running.clone())));
+        let noting = (!state.store.has_one_writer())
+            .then(|| tokio::spawn(note_progress(state.clone(), jobs.clone(), id, running.clone())));
         let done = go(&state, actor, id, &running, kind).await;
         if let Some(noting) = noting {
             noting.abort();
@@ -195,11 +197,12 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
         }
         {
             // Another run of the import may have begun meanwhile.
-            let mut all = state.jobs.running();
+            let mut all = jobs.running();
             if all.get(&id).is_some_and(|current| current.run == running.run) {
                 all.remove(&id);
             }
         }
+        state.metrics.imports_running(jobs.count());
         running.ended.send_replace(true);
     };
     // In a task of its own: the request that began it may go away.
@@ -207,12 +210,13 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
         Some(runtime) => drop(runtime.spawn(work)),
         None => drop(tokio::spawn(work)),
     }
+    Ok(())
 }
 
-async fn note_progress(state: web::Data<AppState>, id: i64, running: Arc<Running>) {
+async fn note_progress(state: web::Data<AppState>, jobs: Arc<Jobs>, id: i64, running: Arc<Running>) {
     loop {
         tokio::time::sleep(NOTED).await;
-        let (records, done) = state.jobs.progress(id).unwrap_or_default();
+        let (records, done) = jobs.progress(id).unwrap_or_default();
         let run = running.run.clone();
         let noted = state.store.write(move |conn| runs::note_progress(conn, id, &run, records, done)).await;
         match noted {
@@ -226,7 +230,7 @@ async fn note_progress(state: web::Data<AppState>, id: i64, running: Arc<Running
 async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Running>, work: Work) -> Result<()> {
     let _turn = TURN.acquire().await.map_err(Error::unexpected)?;
     running.go_on()?;
-    let (contract, today) = (state.contract.clone(), state.settings.today());
+    let (catalog, today) = (state.catalog.clone(), state.settings.today());
     let file = tempfile::tempfile().map_err(|e| Error::Unavailable(format!("cannot make a temporary file: {e}")))?;
     let (row, file) = state
         .store
@@ -240,14 +244,14 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
     let Some(mut file) = file else {
         return Err(gone().into());
     };
-    let (format, resource, judged_by) = (row.format, row.resource.clone(), contract.clone());
+    let (format, resource, judged_by) = (row.format, row.resource.clone(), catalog.clone());
     let ignore_unknown_columns = row.ignore_unknown_columns;
     let watched = running.clone();
     let mut gathered = tokio::task::spawn_blocking(move || {
         let mut gathered = Gathered::new()?;
         let mut sink = Watched { running: &watched, gathered: &mut gathered };
         let options = ReadOptions { resource: resource.as_deref(), ignore_unknown_columns };
-        until_full(read(&mut file, format, options, &judged_by, &mut sink))?;
+        until_full(read(&mut file, format, options, &judged_by.contract, &mut sink))?;
         Ok::<Gathered, Error>(gathered)
     })
     .await
@@ -257,7 +261,7 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
     let running = running.clone();
     let request_id = format!("import-{id}");
     let mut work_on = move |conn: &mut Conn| {
-        let import = Import { actor: &actor, request_id: &request_id, contract: &contract, today, options: &options };
+        let import = Import { actor: &actor, request_id: &request_id, catalog: &catalog, today, options: &options };
         backend::try_lock_key(conn, &runs::lock_of(&running.run))?;
         match work {
             Work::Plan => plan(conn, &import, &running, &mut gathered).map(Verdict::Undo),

@@ -11,8 +11,8 @@ use crate::access::Sight;
 use crate::db::Conn;
 use crate::db::reference::Kind;
 use crate::error::Result;
+use crate::record::View;
 use crate::resources;
-use crate::resources::record::View;
 use crate::transfer::plan::{ImportChange, ImportLine};
 
 /// Records that are loaded together.

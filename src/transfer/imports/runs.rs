@@ -5,11 +5,11 @@ use diesel::prelude::*;
 use super::Status;
 use super::types::ImportStaleLine;
 use crate::db::schema::imports;
-use crate::db::types::Instant;
 use crate::db::{Conn, backend};
 use crate::error::{Error, Result};
+use crate::model::text::Text;
+use crate::model::types::Instant;
 use crate::msg;
-use crate::text::Text;
 use crate::transfer::fault::bilingual;
 use crate::transfer::plan::Plan;
 

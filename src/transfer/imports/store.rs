@@ -13,12 +13,12 @@ use crate::db::Conn;
 use crate::db::page::{PageIds, PageRequest, key_value};
 use crate::db::reference::References;
 use crate::db::schema::{import_faults, import_lines, import_pieces, imports};
-use crate::db::types::{Instant, Ref};
 use crate::error::{Error, Problem, Result};
-use crate::resources::bulk::Mode;
+use crate::model::text::Text;
+use crate::model::types::{Instant, Ref};
+use crate::record::Tx;
+use crate::record::bulk::Mode;
 use crate::resources::pairings;
-use crate::resources::record::Tx;
-use crate::text::Text;
 use crate::transfer::format::Format;
 use crate::transfer::plan::ImportCounts;
 

@@ -5,9 +5,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Status;
 use crate::db::reference::Reference;
-use crate::db::types::{Instant, Ref};
-use crate::resources::bulk::Mode;
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::types::{Instant, Ref};
+use crate::record::bulk::Mode;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::format::Format;
 use crate::transfer::plan::{ImportChange, ImportCounts, ImportLine, Outcome};

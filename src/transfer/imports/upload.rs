@@ -7,10 +7,10 @@ use std::time::Duration;
 use actix_web::web::Payload;
 use sha2::{Digest, Sha256};
 
-use crate::access::hex;
 use crate::error::{Error, Problem, Result};
 use crate::http::Call;
 use crate::http::multipart::Described;
+use crate::model::hex;
 use crate::msg;
 
 /// The most bytes of a file.

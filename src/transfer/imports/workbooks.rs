@@ -16,19 +16,19 @@ use crate::access::redaction::Hidden;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
-use crate::db::types::Ref;
+use crate::db::stand_in;
 use crate::error::{Error, Faults, Problem, Result};
 use crate::http::export::{self, Body};
 use crate::http::format::Format as FileFormat;
 use crate::http::{Call, held, peer, typed};
+use crate::model::text::Language;
+use crate::model::types::Ref;
 use crate::msg;
-use crate::resources::record::View;
+use crate::record::View;
 use crate::resources::{self, pairings};
 use crate::spool::Spool;
-use crate::text::Language;
 use crate::transfer::columns;
 use crate::transfer::export::bundle::name_references;
-use crate::transfer::export::rows::name;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::format::Format;
 use crate::transfer::workbook::{self, Named, OFFERED, plain};
@@ -61,7 +61,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
     let TemplateFilter { pairing, resource } = typed(&call.query("getImportTemplate")?)?;
     let is_head = call.is_head();
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
-    let (contract, sight, language) = (call.state.contract.clone(), call.sight(), call.language());
+    let (catalog, sight, language) = (call.state.catalog.clone(), call.sight(), call.language());
     let view = View { as_of: call.today() };
     let client = call.client();
     let file = call.state.store.snapshot(&client, move |conn| {
@@ -79,7 +79,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
         let is_wanted = |path: &str| resource.as_ref().is_none_or(|name| name == path);
         let mut tables = Vec::new();
         for form in resources::forms().iter().filter(|form| is_wanted(form.kind.path)) {
-            let mut of_form = columns::tables(&contract, form)?;
+            let mut of_form = columns::tables(&catalog.contract, form)?;
             columns::leave_out_private(&mut of_form, form.kind, &sight);
             tables.extend(of_form);
         }
@@ -99,11 +99,11 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
                         let mut record = [record];
                         name_references(conn, &form, &mut record)?;
                         let [mut record] = record;
-                        name(form.kind, &mut record);
+                        stand_in::name(form.kind, &mut record);
                         sight.redact(form.kind, &mut record, Hidden::Marked(language));
                         tell(&record)
                     };
-                    resources::each_of_pairing(&mut conn.borrow_mut(), &contract, path, pairing, view, tell)?;
+                    resources::each_of_pairing(&mut conn.borrow_mut(), &catalog.contract, path, pairing, view, tell)?;
                 }
                 Ok(())
             },

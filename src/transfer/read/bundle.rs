@@ -8,13 +8,13 @@ use saphyr_parser::Event;
 use super::encoding::Text;
 use super::node::{Events, Node, Stop, borrowed, name};
 use super::told;
-use crate::contract::settle_numbers;
 use crate::error::Result;
+use crate::model::text::Msg;
 use crate::msg;
 use crate::resources::KINDS;
-use crate::text::Msg;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
+use crate::validation::settle_numbers;
 
 pub fn read<F: Read + Seek>(file: &mut F, sink: &mut dyn Sink) -> Result<()> {
     sink.layout(Layout::default())?;

@@ -9,14 +9,14 @@ use super::encoding::Text;
 use super::line::{Line, Raw};
 use super::sheets::{Open, Sheets};
 use super::{ReadOptions, told};
-use crate::contract::Contract;
 use crate::error::Result;
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 use crate::transfer::cells::Cell;
 use crate::transfer::columns::{Table, all_tables};
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Sink, Spot};
+use crate::validation::Contract;
 
 /// The most bytes and cells of one row.
 const BYTES: usize = 1 << 20;

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::binding::{Binding, is_code};
-use crate::contract::Contract;
 use crate::resources;
 use crate::transfer::cells::{self, Cell};
+use crate::validation::Contract;
 
 /// What a row says. `cell` gives what stands in a column, `None` where it cannot be read.
 pub fn document<'c>(
@@ -27,7 +27,7 @@ pub fn document<'c>(
 fn settle_objects(contract: &Contract, binding: &Binding<'_>, fields: &mut Map<String, Value>) {
     let names: Vec<String> = fields.iter().filter(|(_, value)| is_void(value)).map(|(name, _)| name.clone()).collect();
     for name in names {
-        let prefix = format!("/{}/", crate::contract::escape(&name));
+        let prefix = format!("/{}/", crate::validation::escape(&name));
         let own = |pointer: &str| pointer.starts_with(&prefix);
         let there = binding.columns.iter().filter(|bound| own(&bound.column.pointer)).count();
         let all = binding.table.columns.iter().filter(|column| !column.is_read_only && own(&column.pointer)).count();

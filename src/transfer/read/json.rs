@@ -10,12 +10,12 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::Value;
 
 use super::told;
-use crate::contract::settle_numbers;
 use crate::error::{Error, Result};
 use crate::msg;
 use crate::resources::KINDS;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
+use crate::validation::settle_numbers;
 
 /// Files from this size on are read here.
 pub const FROM: u64 = 1 << 19;

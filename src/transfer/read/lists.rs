@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::binding::Binding;
 use super::told;
-use crate::contract::escape;
 use crate::error::Result;
 use crate::msg;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Place, Row, Sink, Spot};
+use crate::validation::escape;
 
 /// The most items that are kept, of all lists of a file.
 pub const MOST: usize = 200_000;

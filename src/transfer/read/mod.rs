@@ -29,8 +29,8 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::format::Format;
 use super::row::Sink;
-use crate::contract::Contract;
 use crate::error::{Error, Result};
+use crate::validation::Contract;
 pub use binding::{is_code, nearest};
 pub use csv::rows as csv_rows;
 pub use line::{Line, letters};

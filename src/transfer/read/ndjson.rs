@@ -7,14 +7,15 @@ use serde_json::Value;
 use super::csv::unknown_table;
 use super::{binding, told};
 use crate::access::redaction;
-use crate::contract::{Contract, settle_numbers};
+use crate::db::stand_in;
 use crate::error::{Error, Result};
 use crate::msg;
-use crate::resources::{forms, merge};
+use crate::record::merge;
+use crate::resources::forms;
 use crate::transfer::columns::all_tables;
-use crate::transfer::export::rows::name;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
+use crate::validation::{Contract, settle_numbers};
 
 /// The most bytes of a line.
 const BYTES: u64 = 1 << 20;
@@ -74,7 +75,7 @@ pub fn read<F: Read + Seek>(
         };
         settle_numbers(&mut given);
         // A list's export gives records that have no code by their id and the instant of their creation.
-        name(form.kind, &mut given);
+        stand_in::name(form.kind, &mut given);
         if given["version"].is_i64() {
             redaction::remove_null(form.kind, &mut given);
         }

@@ -11,11 +11,11 @@ use saphyr_parser::{BufferedInput, Event, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value};
 
 use super::encoding::Text;
-use crate::contract::escape;
 use crate::error::{Error, Result};
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 use crate::transfer::row::Spot;
+use crate::validation::escape;
 
 /// The most letters between two events, a comment's included; the most bytes of a record; the most within one another.
 const BETWEEN: usize = 1 << 20;

@@ -1,11 +1,11 @@
 //! Records of files are normalized as those of requests are, before anything compares them.
 
-use crate::contract::Contract;
 use crate::error::Result;
 use crate::normalize::half_width;
 use crate::resources;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Row, Sink};
+use crate::validation::Contract;
 
 /// Normalizes the records on their way to another sink.
 pub struct Normalized<'a> {

@@ -8,13 +8,13 @@ use super::binding::{Binding, Bound};
 use super::document::document;
 use super::line::{Line, Unread, letters};
 use super::told;
-use crate::contract::Contract;
 use crate::error::Result;
 use crate::msg;
 use crate::normalize::half_width;
 use crate::transfer::cells::{Cell, key, restore};
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Sink, Spot};
+use crate::validation::Contract;
 
 /// How rows begin that are no records: totals, and who filled the table in.
 const TOTALS: &[&str] = &["合计", "总计", "小计", "共计", "累计", "total", "subtotal"];

@@ -9,13 +9,13 @@ use super::line::Line;
 use super::lists::{List, MOST};
 use super::record::record;
 use super::told;
-use crate::contract::Contract;
 use crate::error::Result;
 use crate::msg;
 use crate::transfer::amounts::Unit;
 use crate::transfer::columns::Table;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Place, Row, Sink, Spot};
+use crate::validation::Contract;
 
 /// Rows that are looked through for the headers.
 const ABOVE: usize = 20;

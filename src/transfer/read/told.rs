@@ -1,7 +1,7 @@
 //! Faults of files, with their place.
 
+use crate::model::text::Msg;
 use crate::normalize::spelled;
-use crate::text::Msg;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::row::Spot;
 

@@ -15,7 +15,6 @@ use super::merges::Merges;
 use super::numfmt::NumberFormat;
 use super::sheets::{Open, Sheets};
 use super::{ReadOptions, told};
-use crate::contract::Contract;
 use crate::error::{Error, Result};
 use crate::msg;
 use crate::transfer::cells::Cell;
@@ -23,6 +22,7 @@ use crate::transfer::columns::{Table, all_tables};
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Sink, Spot};
 use crate::transfer::workbook::guide;
+use crate::validation::Contract;
 
 /// The most letters that a spreadsheet has in a cell, and its last row and column.
 const LETTERS: usize = 32_767;
@@ -250,7 +250,7 @@ fn unsaved<R: Read + Seek>(book: &mut Xlsx<R>, name: &str, facts: Facts) -> Resu
     Ok(unsaved)
 }
 
-fn without_result() -> crate::text::Msg {
+fn without_result() -> crate::model::text::Msg {
     msg!(
         "公式没有保存计算结果；请用 Excel 或 WPS 打开并保存一次，或改填数值。",
         "is a formula without a saved result; open and save the file in a spreadsheet program, or enter the value itself"

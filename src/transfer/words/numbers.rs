@@ -1,7 +1,7 @@
 //! Why a cell is no day or no number of its column, with what stands in it.
 
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 use crate::transfer::cells::{NoDay, no_day, plain};
 use crate::transfer::columns::{Column, Shape};
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::rules::must_be_given;
 use super::styles::Style;
 use crate::error::{Error, Problem, Result};
+use crate::model::text::Language;
 use crate::msg;
-use crate::text::Language;
 use crate::transfer::cells::{Cell, rows, written};
 use crate::transfer::columns::{Column, Table};
 use chrono::{Datelike, NaiveDate};
@@ -203,7 +203,7 @@ fn serial(day: NaiveDate) -> Option<ExcelDateTime> {
     ExcelDateTime::from_ymd(year, u8::try_from(day.month()).ok()?, u8::try_from(day.day()).ok()?).ok()
 }
 
-fn refused(code: &'static str, detail: crate::text::Msg) -> Error {
+fn refused(code: &'static str, detail: crate::model::text::Msg) -> Error {
     Problem::new(422, code, msg!("工作簿容纳不下", "More than a workbook can hold")).detail(detail).into()
 }
 

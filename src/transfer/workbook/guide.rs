@@ -1,6 +1,6 @@
 //! The sheets of a workbook that hold no records, and what the first of them says.
 
-use crate::text::Language;
+use crate::model::text::Language;
 
 /// The sheet that explains how to fill in a workbook; the lists behind its drop-downs; the faults of a marked one.
 pub const READ_ME: [&str; 2] = ["说明", "Read me"];

@@ -3,7 +3,7 @@
 use rust_xlsxwriter::{DataValidation, DataValidationErrorStyle, DataValidationRule as Rule, ExcelDateTime, Formula};
 
 use crate::error::Result;
-use crate::text::Language;
+use crate::model::text::Language;
 use crate::transfer::columns::{Column, Shape};
 use crate::transfer::read::is_code;
 

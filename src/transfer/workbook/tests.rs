@@ -11,7 +11,7 @@ use zip::{ZipArchive, ZipWriter};
 
 use super::*;
 use crate::error::Result;
-use crate::text::Language;
+use crate::model::text::Language;
 use crate::transfer::columns::{Table, all_tables};
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::format::Format;

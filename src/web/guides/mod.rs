@@ -17,7 +17,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::error::{Error, Problem, Result};
 use crate::http::Call;
-use crate::text::Language;
+use crate::model::text::Language;
 use render::{INDEX, Rendered};
 
 const STYLE: &str = include_str!("guides.css");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 use super::guide_of;
-use crate::text::Language;
+use crate::model::text::Language;
 
 /// The name of the index among the guides.
 pub const INDEX: &str = "index";

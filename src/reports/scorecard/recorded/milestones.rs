@@ -13,12 +13,12 @@ use diesel::sql_types::Bool;
 
 use super::super::facts::{Facts, Tallies};
 use super::super::snapshots::Milestone;
+use crate::audit::log as history;
 use crate::db::Conn;
 use crate::db::schema::{agreements, audit_events, milestones, projects};
-use crate::db::types::Instant;
 use crate::error::Result;
 use crate::figures::tally::{self, Fact, Owner, Tally};
-use crate::resources::audit_events::store as history;
+use crate::model::types::Instant;
 use crate::resources::milestones::KIND;
 use crate::resources::milestones::store::to_thousandths;
 

@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 use super::store;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
-use crate::db::types::{Instant, Ref};
 use crate::error::Result;
 use crate::http::Call;
 use crate::http::idempotency::Posted;
 use crate::http::list::{Page, PageParams};
-use crate::text::Text;
+use crate::model::text::Text;
+use crate::model::types::{Instant, Ref};
 
 /// A numbered, signed change of an agreement.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -91,8 +91,8 @@ pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<Http
 pub async fn create_amendment(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
-    call.state.contract.normalize("NewAmendment", &mut body);
-    call.state.contract.judge("NewAmendment", &body)?;
+    call.state.catalog.contract.normalize("NewAmendment", &mut body);
+    call.state.catalog.contract.judge("NewAmendment", &body)?;
     let new: NewAmendment = serde_json::from_value(body.clone())?;
     call.post(actor, &body, move |tx| {
         let (agreement, version, amendment) = store::add(tx, &Ref(reference.into_inner()), new)?;

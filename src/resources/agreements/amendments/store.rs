@@ -4,17 +4,17 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::api::{Amendment, NewAmendment};
+use crate::audit::Action;
 use crate::db::Conn;
 use crate::db::page::{KeyValue, PageIds, PageRequest, key_value};
 use crate::db::schema::{agreements, amendments};
-use crate::db::types::{Instant, Ref};
 use crate::error::{Error, Faults, Problem, Result};
-use crate::history::Action;
+use crate::model::text::Text;
+use crate::model::types::{Instant, Ref};
 use crate::msg;
+use crate::record::{self, Precondition, Tx};
 use crate::resources::agreements::{Agreements, KIND, Status};
-use crate::resources::record::{self, Precondition, Tx};
 use crate::rules;
-use crate::text::Text;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = amendments)]

@@ -9,15 +9,15 @@ use utoipa::ToSchema;
 use super::store;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
-use crate::db::types::{Instant, Ref};
 use crate::error::Result;
 use crate::http::Call;
 use crate::http::idempotency::Posted;
 use crate::http::list::{Page, PageParams};
+use crate::model::types::{Instant, Ref};
+use crate::record::Resource;
 use crate::resources::milestones::Milestones;
 use crate::resources::milestones::api::Milestone;
 use crate::resources::pairings::Role;
-use crate::resources::record::Resource;
 
 /// One move of a due date; never changed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -112,7 +112,7 @@ pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<H
 pub async fn confirm(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
-    call.state.contract.judge("NewConfirmation", &body)?;
+    call.state.catalog.contract.judge("NewConfirmation", &body)?;
     let new: NewConfirmation = serde_json::from_value(body.clone())?;
     call.post(actor, &body, move |tx| {
         let milestone = store::confirm(tx, &Ref(reference.into_inner()), new.side)?;

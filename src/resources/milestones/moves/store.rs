@@ -5,18 +5,18 @@ use diesel::prelude::*;
 use serde::Deserialize;
 
 use super::api::{Confirmation, Revision};
+use crate::audit::records::decoded;
+use crate::audit::{Action, undecodable};
 use crate::db::Conn;
 use crate::db::page::{Key, KeyValue, PageIds, PageRequest, key_value};
 use crate::db::schema::{audit_events, milestone_revisions, milestones};
-use crate::db::types::{Instant, Ref};
 use crate::error::{Problem, Result};
-use crate::history::{Action, undecodable};
+use crate::model::types::{Instant, Ref};
 use crate::msg;
-use crate::resources::audit_events::store::decoded;
+use crate::record::{self, Precondition, Tx};
 use crate::resources::milestones::api::Milestone;
 use crate::resources::milestones::{KIND, Milestones, Status};
 use crate::resources::pairings::Role;
-use crate::resources::record::{self, Precondition, Tx};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = milestone_revisions)]

@@ -14,7 +14,7 @@ use crate::transfer::fault::ImportFault;
 use crate::transfer::format::OLE;
 use crate::transfer::row::{Layout, Row};
 
-pub static CONTRACT: LazyLock<Contract> = LazyLock::new(|| Contract::new(crate::openapi::document().unwrap()));
+pub static CONTRACT: LazyLock<Contract> = LazyLock::new(|| crate::validation::published());
 
 /// What a reader told.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@ use rust_xlsxwriter::{ExcelDateTime, Format as CellFormat, Formula, Workbook};
 use serde_json::json;
 
 use super::*;
-use crate::text::Language;
+use crate::model::text::Language;
 use crate::transfer::columns::all_tables;
 use crate::transfer::workbook::Book;
 

@@ -1,9 +1,9 @@
 //! What the resource and the field of a fault are called on the sheets that people fill in.
 
+use crate::model::sheet::{Field, Sheet};
+use crate::model::text::Language;
 use crate::resources;
-use crate::text::Language;
 use crate::transfer::fault::ImportFault;
-use crate::transfer::sheet::{Field, Sheet};
 
 /// The resource and the field of a fault: in Chinese the names of the sheet and of the column, else as they are.
 pub fn shown(fault: &ImportFault, language: Language) -> (String, String) {

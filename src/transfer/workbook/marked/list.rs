@@ -8,7 +8,7 @@ use rust_xlsxwriter::{Color, Format, FormatAlign, Workbook};
 use super::fields;
 use super::styles::Look;
 use crate::error::Result;
-use crate::text::Language;
+use crate::model::text::Language;
 use crate::transfer::cells::defuse;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::read::letters;

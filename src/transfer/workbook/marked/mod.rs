@@ -18,8 +18,8 @@ use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
 use crate::error::{Error, Result};
+use crate::model::text::Language;
 use crate::msg;
-use crate::text::Language;
 use crate::transfer::fault::{ImportFault, Severity};
 pub use list::faults_alone;
 use package::{Package, xml_error};

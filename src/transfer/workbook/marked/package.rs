@@ -10,7 +10,7 @@ use zip::ZipArchive;
 
 use super::tabs;
 use crate::error::{Error, Result};
-use crate::text::Language;
+use crate::model::text::Language;
 use crate::transfer::workbook::guide;
 
 const TYPES: &str = "[Content_Types].xml";

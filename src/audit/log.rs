@@ -1,0 +1,370 @@
+//! The rows of the history, for reading.
+
+use diesel::prelude::*;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::records::{decoded, id_of};
+use super::types::{AuditEvent, AuditEventFilter, Sort};
+use crate::access::Sight;
+use crate::access::redaction::Hidden;
+use crate::audit::{API_KEY, Action, CALENDAR_KEY, REQUEST, WEBHOOK, undecodable};
+use crate::db::page::{self, Key, PageIds, PageRequest};
+use crate::db::reference::{Kind, Kinds};
+use crate::db::schema::audit_events;
+use crate::db::{Conn, MultiBackend};
+use crate::error::{Fault, Problem, Result};
+use crate::model::types::Instant;
+use crate::{keyset, msg};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_events)]
+struct Row {
+    id: i64,
+    at: Instant,
+    actor: String,
+    actor_id: String,
+    action: Action,
+    entity: String,
+    record_id: Option<i64>,
+    record_code: Option<String>,
+    reason: Option<String>,
+    before_json: Option<String>,
+    after_json: Option<String>,
+    request_id: String,
+}
+
+type Narrowed<'a> = audit_events::BoxedQuery<'a, MultiBackend>;
+
+/// A page of the whole history, for who sees this much.
+pub fn page(
+    conn: &mut Conn,
+    kinds: Kinds,
+    filter: &AuditEventFilter,
+    page: &PageRequest,
+    sight: &Sight,
+) -> Result<PageIds> {
+    if is_hidden(filter, sight) {
+        return Ok(PageIds::cut(Vec::new(), page.limit, page.count.then_some(0)));
+    }
+    let record_id = record_of(conn, kinds, filter)?;
+    let filtered = |_: &mut Conn| -> Result<_> { Ok(narrowed(filter, record_id, sight)) };
+    keyset!(conn, page, filter.sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
+        Sort::At => asc at: Instant,
+        Sort::AtDesc => desc at: Instant,
+    })
+}
+
+/// The number of the newest event; 0 where there is none.
+pub fn newest(conn: &mut Conn) -> Result<i64> {
+    Ok(audit_events::table.select(diesel::dsl::max(audit_events::id)).get_result::<Option<i64>>(conn)?.unwrap_or(0))
+}
+
+/// Events that follow one, oldest first.
+pub struct Following {
+    pub events: Vec<AuditEvent>,
+    /// The last event that was looked at: the next ones follow it.
+    pub looked_at: i64,
+    /// Whether more may follow.
+    pub is_more: bool,
+}
+
+/// The first events after one, up to another, in the order in which they were written.
+pub fn between(
+    conn: &mut Conn,
+    kinds: Kinds,
+    filter: &AuditEventFilter,
+    after: i64,
+    up_to: i64,
+    limit: i64,
+    sight: &Sight,
+) -> Result<Following> {
+    if is_hidden(filter, sight) {
+        return Ok(Following { events: Vec::new(), looked_at: up_to, is_more: false });
+    }
+    let record_id = record_of(conn, kinds, filter)?;
+    let ids: Vec<i64> = narrowed(filter, record_id, sight)
+        .filter(audit_events::id.gt(after).and(audit_events::id.le(up_to)))
+        .order(audit_events::id)
+        .limit(limit)
+        .select(audit_events::id)
+        .load(conn)?;
+    let mut events = Vec::new();
+    let looked_at = each_bounded(conn, kinds, &ids, sight, |event| {
+        events.push(event);
+        Ok(())
+    })?;
+    // An event that cannot be decoded was looked at as well.
+    let is_more = ids.len() as i64 == limit || looked_at < ids.len();
+    let last = looked_at.checked_sub(1).and_then(|index| ids.get(index)).filter(|_| is_more);
+    Ok(Following { events, looked_at: last.copied().unwrap_or(up_to), is_more })
+}
+
+/// Whether all that a filter asks for is for administrators alone, and the caller is none.
+fn is_hidden(filter: &AuditEventFilter, sight: &Sight) -> bool {
+    !sight.is_administrators() && matches!(filter.entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY | WEBHOOK))
+}
+
+fn narrowed<'a>(filter: &'a AuditEventFilter, record_id: Option<i64>, sight: &Sight) -> Narrowed<'a> {
+    let AuditEventFilter { entity, record: _, actor, action, request_id, at_from, at_before, sort: _ } = filter;
+    let mut query = audit_events::table.into_boxed::<MultiBackend>();
+    if !sight.is_administrators() {
+        // Refused requests alone are about no record; an index leaves them out by that.
+        let is_hidden = audit_events::entity.eq(API_KEY).or(audit_events::entity.eq(CALENDAR_KEY));
+        let is_hidden = is_hidden.or(audit_events::entity.eq(WEBHOOK));
+        query = query.filter(audit_events::record_id.is_not_null()).filter(diesel::dsl::not(is_hidden));
+    }
+    if let Some(entity) = entity {
+        query = query.filter(audit_events::entity.eq(entity));
+    }
+    if let Some(id) = record_id {
+        query = query.filter(audit_events::record_id.eq(id));
+    }
+    if let Some(actor) = actor {
+        query = query.filter(audit_events::actor.eq(actor));
+    }
+    if !action.is_empty() {
+        query = query.filter(audit_events::action.eq_any(action));
+    }
+    if let Some(request_id) = request_id {
+        query = query.filter(audit_events::request_id.eq(request_id));
+    }
+    if let Some(from) = at_from {
+        query = query.filter(audit_events::at.ge(Instant::from(*from)));
+    }
+    if let Some(before) = at_before {
+        query = query.filter(audit_events::at.lt(Instant::from(*before)));
+    }
+    query
+}
+
+/// The record that a filter names, if any, among those of the kind that it names.
+fn record_of(conn: &mut Conn, kinds: Kinds, filter: &AuditEventFilter) -> Result<Option<i64>> {
+    let Some(record) = &filter.record else { return Ok(None) };
+    let Some(entity) = &filter.entity else {
+        let message = msg!("须与 record 一同给出。", "is needed beside `record`");
+        let fault = Fault { pointer: "/query/entity".to_owned(), code: "required", message };
+        return Err(Problem::malformed(vec![fault]).into());
+    };
+    let found = match kinds.iter().copied().find(|kind| kind.name == entity) {
+        Some(kind) => id_of(conn, kind, record)?,
+        None => None,
+    };
+    if found.is_none() {
+        let message = msg!("没有 {entity} “{record}”。", "names no {entity}: \"{record}\"");
+        let fault = Fault { pointer: "/query/record".to_owned(), code: "unknown_reference", message };
+        return Err(Problem::invalid(vec![fault]).into());
+    }
+    Ok(found)
+}
+
+/// A page of one record's history, oldest first; up to an instant, where one is given.
+pub fn history(
+    conn: &mut Conn,
+    kind: &'static Kind,
+    id: i64,
+    at: Option<Instant>,
+    page: &PageRequest,
+) -> Result<PageIds> {
+    let filtered = |_: &mut Conn| -> Result<_> {
+        let of_record = audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id));
+        let query = audit_events::table.into_boxed::<MultiBackend>().filter(of_record);
+        Ok(match at {
+            Some(at) => query.filter(audit_events::at.le(at)),
+            None => query,
+        })
+    };
+    keyset!(conn, page, (), filtered, audit_events, { () => asc id: i64 })
+}
+
+/// A record as it stood at an instant; `None` where it did not exist, or where what is stored of it cannot be decoded.
+pub fn as_it_stood(conn: &mut Conn, kind: &'static Kind, id: i64, at: Instant) -> Result<Option<Value>> {
+    let state: Option<(i64, Option<String>)> = audit_events::table
+        .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id)))
+        .filter(audit_events::at.le(at))
+        // What an amendment leaves in the history is the amendment.
+        .filter(audit_events::action.ne(Action::Amend))
+        .order(audit_events::id.desc())
+        .select((audit_events::id, audit_events::after_json))
+        .first(conn)
+        .optional()?;
+    Ok(state.and_then(|(event, text)| decoded(event, &text?)))
+}
+
+/// The records of a kind that were written up to an instant, each with its last event; `$narrow` is applied to the query.
+///
+/// Only agreements have amendments, whose events hold the amendment instead of the record. For every other kind an index has
+/// all that the conditions look at.
+macro_rules! last_events {
+    ($conn:expr, $kind:expr, $at:expr, |$written:ident| $narrowed:expr) => {{
+        let $written = audit_events::table
+            .group_by(audit_events::record_id)
+            .select((audit_events::record_id, diesel::dsl::max(audit_events::id)))
+            .filter(audit_events::entity.eq($kind.name))
+            .filter(audit_events::at.le($at));
+        if $kind.name == super::AGREEMENT {
+            let $written = $written.filter(audit_events::action.ne(Action::Amend));
+            $narrowed.load($conn)?
+        } else {
+            $narrowed.load($conn)?
+        }
+    }};
+}
+
+/// Visits every record of a kind as it stood at an instant, in the order of ids. Some hundred are in memory at a time, each
+/// as no more than what `T` takes of it.
+pub fn each_as_it_stood<T: DeserializeOwned>(
+    conn: &mut Conn,
+    kind: &'static Kind,
+    at: Instant,
+    mut visit: impl FnMut(i64, T),
+) -> Result<()> {
+    let mut after = 0;
+    loop {
+        let last: Vec<(Option<i64>, Option<i64>)> = last_events!(conn, kind, at, |written| {
+            let written = written.filter(audit_events::record_id.gt(after)).order(audit_events::record_id);
+            written.limit(STATES_TOGETHER as i64)
+        });
+        let Some((Some(record), _)) = last.last() else { return Ok(()) };
+        after = *record;
+        let events: Vec<i64> = last.iter().filter_map(|(_, event)| *event).collect();
+        visit_states(conn, &events, &mut visit)?;
+        if last.len() < STATES_TOGETHER {
+            return Ok(());
+        }
+    }
+}
+
+/// Visits those of some records of a kind that existed at an instant, as they stood then.
+pub fn each_of_as_it_stood<T: DeserializeOwned>(
+    conn: &mut Conn,
+    kind: &'static Kind,
+    records: &[i64],
+    at: Instant,
+    mut visit: impl FnMut(i64, T),
+) -> Result<()> {
+    for records in records.chunks(STATES_TOGETHER) {
+        let events = last_events_of(conn, kind, records, at)?;
+        visit_states(conn, &events, &mut visit)?;
+    }
+    Ok(())
+}
+
+/// The events after which some records of a kind, few enough for one statement, stood as they did at an instant.
+pub fn last_events_of(conn: &mut Conn, kind: &'static Kind, records: &[i64], at: Instant) -> Result<Vec<i64>> {
+    let last: Vec<(Option<i64>, Option<i64>)> =
+        last_events!(conn, kind, at, |written| written.filter(audit_events::record_id.eq_any(records)));
+    Ok(last.into_iter().filter_map(|(_, event)| event).collect())
+}
+
+/// States of records that are in memory at a time.
+const STATES_TOGETHER: usize = 500;
+
+/// Visits what events left of their records, in the order of the records' ids; a deletion left nothing.
+fn visit_states<T: DeserializeOwned>(conn: &mut Conn, events: &[i64], visit: &mut impl FnMut(i64, T)) -> Result<()> {
+    type State = (i64, Option<i64>, Option<String>);
+    let mut states: Vec<State> = undecodable::skip(conn, events, |conn, events| {
+        audit_events::table
+            .filter(audit_events::id.eq_any(events))
+            .select((audit_events::id, audit_events::record_id, audit_events::after_json))
+            .load(conn)
+    })?;
+    states.sort_unstable_by_key(|(_, record, _)| *record);
+    for (event, record, state) in states {
+        if let Some((record, state)) = record.zip(state.and_then(|state| decoded(event, &state))) {
+            visit(record, state);
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of stored JSON that one page of events holds at most, besides its last events: a page of many large records ends
+/// before its limit. Decoded, they take several times as much.
+const PAGE_BYTES: usize = 512 * 1024;
+/// Events that are read at a time.
+const EVENTS_TOGETHER: usize = 50;
+
+/// The events of a page as JSON, and the page, which ends earlier where the events are large; `key` gives an event's position
+/// in the list's order.
+pub fn load_page(
+    conn: &mut Conn,
+    kinds: Kinds,
+    page: PageIds,
+    sight: &Sight,
+    key: impl Fn(&AuditEvent) -> String,
+) -> Result<(Vec<Value>, PageIds)> {
+    let PageIds { mut ids, mut next, total } = page;
+    let (mut items, mut last) = (Vec::with_capacity(ids.len()), None);
+    let looked_at = each_bounded(conn, kinds, &ids, sight, |event| {
+        last = Some(Key { value: key(&event), id: event.id });
+        // An event and its JSON are in memory at the same time one by one alone.
+        items.push(serde_json::to_value(event)?);
+        Ok(())
+    })?;
+    if looked_at < ids.len() {
+        next = last;
+        ids.truncate(looked_at);
+    }
+    Ok((items, PageIds { ids, next, total }))
+}
+
+/// Visits events by id, in order, until they hold [`PAGE_BYTES`]; gives how many of the ids were looked at.
+fn each_bounded(
+    conn: &mut Conn,
+    kinds: Kinds,
+    ids: &[i64],
+    sight: &Sight,
+    mut visit: impl FnMut(AuditEvent) -> Result<()>,
+) -> Result<usize> {
+    let (mut looked_at, mut visited, mut bytes) = (0, 0, 0);
+    for chunk in ids.chunks(EVENTS_TOGETHER) {
+        for row in load_rows(conn, chunk)? {
+            bytes += [&row.before_json, &row.after_json].into_iter().flatten().map(String::len).sum::<usize>();
+            visited += 1;
+            visit(event(kinds, row, sight))?;
+        }
+        looked_at += chunk.len();
+        // A page without an event would have no position to continue from.
+        if bytes >= PAGE_BYTES && visited > 0 {
+            break;
+        }
+    }
+    Ok(looked_at)
+}
+
+/// Events by id, in order, as a caller with these rights may see them.
+pub fn load(conn: &mut Conn, kinds: Kinds, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEvent>> {
+    Ok(load_rows(conn, ids)?.into_iter().map(|row| event(kinds, row, sight)).collect())
+}
+
+fn load_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Row>> {
+    let rows = undecodable::skip(conn, ids, |conn, ids| {
+        audit_events::table.filter(audit_events::id.eq_any(ids)).select(Row::as_select()).load(conn)
+    })?;
+    Ok(page::in_order(ids, rows, |row| row.id).collect())
+}
+
+/// An event as it is read. A state that cannot be decoded is null.
+fn event(kinds: Kinds, row: Row, sight: &Sight) -> AuditEvent {
+    let Row {
+        id,
+        at,
+        actor,
+        actor_id,
+        action,
+        entity,
+        record_id,
+        record_code,
+        reason,
+        before_json,
+        after_json,
+        request_id,
+    } = row;
+    let state = |text: Option<String>| -> Option<Value> { decoded(id, &text?) };
+    let (mut before, mut after) = (state(before_json), state(after_json));
+    if let Some(kind) = kinds.iter().copied().find(|kind| kind.name == entity) {
+        [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.redact(kind, state, Hidden::Null));
+    }
+    let actor_id = sight.is_administrators().then_some(actor_id);
+    AuditEvent { id, at, actor, actor_id, action, entity, record_id, record_code, reason, before, after, request_id }
+}

@@ -1,0 +1,79 @@
+//! The file, as clients ask for it.
+
+use actix_web::web::Path;
+use actix_web::{HttpResponse, get};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{Reporter, write};
+use crate::db::Conn;
+use crate::error::Result;
+use crate::http::answer::Answer;
+use crate::http::list::AsOf;
+use crate::http::{Call, crud, typed};
+use crate::model::types::Ref;
+use crate::resources::programmes::Programmes;
+
+const MEDIA_TYPE: &str = "application/xml";
+
+/// Stands for the identifier of a reporting organisation that nobody named; no registered one is like it.
+const UNREGISTERED: &str = "UNREGISTERED";
+/// "Other", by the codelist OrganisationType.
+const OTHER: &str = "90";
+
+/// What the records do not have.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct IatiParams {
+    /// The identifier of the organisation that reports, as it is registered; the identifiers of activities begin with it.
+    /// `UNREGISTERED` unless given: a file with it is good for looking at, not for publishing.
+    #[param(max_length = 100, pattern = "^[^/&|? ]+$", example = "CN-REG-440700")]
+    pub reporting_org: Option<String>,
+    /// What it is, by IATI's codelist OrganisationType; `90` (other) unless given.
+    #[param(min_length = 2, max_length = 2, pattern = "^[0-9]{2}$", example = "11")]
+    pub reporting_org_type: Option<String>,
+    /// What it is called; the programme's lead body unless given, or where it has none the programme.
+    #[param(min_length = 1, max_length = 200, example = "江门市人民政府")]
+    pub reporting_org_name: Option<String>,
+    /// Where the list of the sectors' codes is published; left out unless given.
+    #[param(max_length = 2000, pattern = "^https?://[!-~]+$", example = "https://example.org/sectors")]
+    pub sector_vocabulary_uri: Option<String>,
+}
+
+/// A programme as an IATI file.
+#[utoipa::path(
+    get, path = "/programmes/{ref}/iati.xml", operation_id = "getProgrammeIati", tag = "programmes",
+    summary = "Read a programme as an IATI file · 导出 IATI 文件",
+    description = "The programme, its pairings and their projects as activities of the IATI standard 2.03, with participants, dates, places, \
+        sectors, budgets, transactions, documents and results. What the records do not have is left out, or given by the parameters. \
+        以 IATI 2.03 活动文件导出计划、结对关系与项目。",
+    params(("ref" = Ref, Path, description = "The programme's code, or its id."), IatiParams, AsOf),
+    responses((status = 200, description = "The file.", content_type = "application/xml", body = String))
+)]
+#[get("/programmes/{ref}/iati.xml")]
+async fn iati(call: Call, reference: Path<String>) -> Result<HttpResponse> {
+    call.answer(|call, _| {
+        let query = call.query("getProgrammeIati")?;
+        let IatiParams { reporting_org, reporting_org_type, reporting_org_name, sector_vocabulary_uri } =
+            typed(&query)?;
+        let view = call.view(&query);
+        let reporter = Reporter {
+            identifier: reporting_org.unwrap_or_else(|| UNREGISTERED.to_owned()),
+            kind: reporting_org_type.unwrap_or_else(|| OTHER.to_owned()),
+            name: reporting_org_name,
+            sectors_uri: sector_vocabulary_uri,
+            as_of: view.as_of,
+        };
+        Ok(move |conn: &mut Conn| {
+            let programme = crud::find::<Programmes>(conn, &Ref(reference.into_inner()), view)?;
+            Ok(Answer::file(write::write(conn, &programme, &reporter)?, MEDIA_TYPE))
+        })
+    })
+    .await
+}
+
+/// Mounts the operations.
+pub fn mount(config: &mut ServiceConfig<'_>) {
+    config.service(iati);
+}

@@ -1,0 +1,13 @@
+//! Enumerations of pairings (结对关系).
+
+use crate::text_enum;
+
+text_enum! {
+    /// What a member does in a pairing.
+    Role as "PairingRole" {
+        /// 支援方: the stronger side.
+        Supporter => "supporter",
+        /// 受援方: the weaker side.
+        Recipient => "recipient",
+    }
+}

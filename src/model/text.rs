@@ -1,0 +1,159 @@
+//! Words for people: bilingual names as data ([`Text`]), and what the service itself says ([`Msg`]).
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A name or a passage in Chinese and, where somebody gave it, in English.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// Chinese (简体中文).
+    #[schema(min_length = 1, max_length = 4000, example = "新会区—台山市")]
+    pub zh: String,
+    /// English; null where nobody gave a translation.
+    #[serde(default)]
+    #[schema(max_length = 4000, example = "Xinhui – Taishan")]
+    pub en: Option<String>,
+}
+
+impl Text {
+    /// The text in a language; in Chinese where nobody gave a translation.
+    pub fn get(&self, language: Language) -> &str {
+        match (language, &self.en) {
+            (Language::En, Some(en)) => en,
+            _ => &self.zh,
+        }
+    }
+
+    /// A text that may be absent, from its two columns.
+    pub fn optional(zh: Option<String>, en: Option<String>) -> Option<Text> {
+        zh.map(|zh| Text { zh, en })
+    }
+
+    /// What a text that may be absent says, in each language that it has.
+    pub fn all(text: Option<&Text>) -> impl Iterator<Item = &str> {
+        text.into_iter().flat_map(|text| std::iter::once(text.zh.as_str()).chain(text.en.as_deref()))
+    }
+
+    /// The two columns of a text that may be absent.
+    pub fn columns(text: Option<&Text>) -> (Option<String>, Option<String>) {
+        match text {
+            Some(text) => (Some(text.zh.clone()), text.en.clone()),
+            None => (None, None),
+        }
+    }
+}
+
+/// The pattern of free text: anything but NUL, which PostgreSQL cannot store.
+pub const NO_NUL: &str = "^[^\\u0000]*$";
+
+/// A text as it may be told: the contract promises that none holds NUL.
+pub fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// A change of a text: a language that is absent stays as it is, null clears the English.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextPatch {
+    /// Chinese (简体中文); required of a text that is not there yet.
+    #[schema(nullable = false, min_length = 1, max_length = 4000, example = "新会区—台山市")]
+    pub zh: Option<String>,
+    /// English; null clears it.
+    #[schema(max_length = 4000, example = "Xinhui – Taishan")]
+    pub en: Option<String>,
+}
+
+/// The language of an answer's words, negotiated by `Accept-Language`; English unless Chinese is preferred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Language {
+    #[default]
+    En,
+    Zh,
+}
+
+impl Language {
+    /// The better of the two languages by an `Accept-Language` value (RFC 9110, 12.5.4).
+    pub fn negotiate(header: &str) -> Language {
+        Language::negotiate_or(header, Language::En)
+    }
+
+    /// [`Language::negotiate`], with the language of who asks for neither.
+    pub fn negotiate_or(header: &str, neither: Language) -> Language {
+        let mut best = (neither, 0.0_f32);
+        for range in header.split(',') {
+            let mut parts = range.split(';');
+            let tag = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+            let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
+            let language = match tag.split('-').next() {
+                Some("zh") => Language::Zh,
+                Some("en") => Language::En,
+                _ => continue,
+            };
+            if quality > best.1 {
+                best = (language, quality);
+            }
+        }
+        best.0
+    }
+
+    /// The tag for `Content-Language`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Language::En => "en",
+            Language::Zh => "zh-CN",
+        }
+    }
+}
+
+/// One message of the service in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Msg {
+    pub zh: String,
+    pub en: String,
+}
+
+impl Msg {
+    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Msg {
+        Msg { zh: zh.into(), en: en.into() }
+    }
+
+    /// The message in one language.
+    pub fn get(&self, language: Language) -> &str {
+        match language {
+            Language::Zh => &self.zh,
+            Language::En => &self.en,
+        }
+    }
+}
+
+/// A [`Msg`] from two format strings: `msg!("缺少 {name}", "{name} is missing")`.
+#[macro_export]
+macro_rules! msg {
+    ($zh:literal, $en:literal) => {
+        $crate::model::text::Msg::new(format!($zh), format!($en))
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chinese_is_answered_only_when_it_is_preferred() {
+        for (header, language) in [
+            ("", Language::En),
+            ("zh-CN,zh;q=0.9,en;q=0.8", Language::Zh),
+            ("en-GB,en;q=0.9,zh;q=0.8", Language::En),
+            ("fr, zh;q=0.5", Language::Zh),
+            ("*", Language::En),
+            ("zh;q=0", Language::En),
+        ] {
+            assert_eq!(Language::negotiate(header), language, "{header}");
+        }
+        for (header, language) in [("", Language::Zh), ("*", Language::Zh), ("fr", Language::Zh), ("en", Language::En)]
+        {
+            assert_eq!(Language::negotiate_or(header, Language::Zh), language, "{header}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Records that are there and are made equal to documents, many at once.
+
+use serde::de::Deserialize;
+use serde_json::Value;
+
+use super::{Change, Done, load_by_id, own_fault};
+use crate::audit::Action;
+use crate::db::{backend, search};
+use crate::error::{Error, Result};
+use crate::model::sheet::Sheet;
+use crate::model::types::Ref;
+use crate::record::merge::{Parts, differences, merge, writable};
+use crate::record::references;
+use crate::record::{self, Precondition, Resource, Tx};
+
+/// A record that a document would change.
+pub struct Update<R: Resource> {
+    id: i64,
+    version: i64,
+    before: R::Read,
+    /// The same as JSON.
+    state: Value,
+    patch: Value,
+    /// The record with the patch applied, as JSON and as what is saved; `None` where it is no record by its types.
+    merged: Option<(Value, R::New)>,
+    changes: Vec<Change>,
+}
+
+/// What a comparison of a record with a document comes to.
+pub enum Compared<R: Resource> {
+    Done(Result<Done>),
+    Differs(Box<Update<R>>),
+}
+
+/// Compares a record with a document, field by field: what the document leaves unsaid stays.
+pub fn compare<R: Resource>(
+    tx: &mut Tx<'_>,
+    sheet: &Sheet,
+    id: i64,
+    before: R::Read,
+    document: &Value,
+) -> Result<Compared<R>> {
+    // Whether a document differs from a record is no business of who may not write that.
+    if !tx.actor.writes_everywhere() {
+        let scope = R::scope(tx.conn, id)?;
+        if let Err(error) = tx.actor.require_scope(&scope) {
+            return Ok(Compared::Done(Err(error)));
+        }
+    }
+    let (_, version) = R::id_and_version(&before);
+    let state = serde_json::to_value(&before)?;
+    let old = writable(&tx.catalog.contract, R::NEW, &state);
+    let mut patch = document.clone();
+    references::settle(tx.conn, tx.catalog.kinds, sheet, &mut patch)?;
+    // Who has no code was found by the one that stands in for it, and stays without.
+    if old["code"].is_null()
+        && let Some(fields) = patch.as_object_mut()
+    {
+        fields.shift_remove("code");
+    }
+    let mut merged = old.clone();
+    merge(&mut merged, &patch);
+    R::settle_patch(&mut merged, &old, &patch);
+    let Ok(new) = R::New::deserialize(&merged) else {
+        // Said again, and better, by the change itself.
+        let update = Update { id, version, before, state, patch, merged: None, changes: Vec::new() };
+        return Ok(Compared::Differs(Box::new(update)));
+    };
+    let now = serde_json::to_value(&new)?;
+    let change = |field: String| {
+        let (before, after) = (old[&field].clone(), now[&field].clone());
+        Change { field, before, after }
+    };
+    let changes: Vec<Change> = differences(&old, &now).into_iter().map(change).collect();
+    Ok(if changes.is_empty() {
+        Compared::Done(Ok(Done::Unchanged(version)))
+    } else {
+        Compared::Differs(Box::new(Update { id, version, before, state, patch, merged: Some((merged, new)), changes }))
+    })
+}
+
+/// Changes records; those that are refused are left as they were. What they are afterwards is indexed and read for all at once.
+pub fn update_together<R: Resource>(tx: &mut Tx<'_>, updates: Vec<Update<R>>) -> Result<Vec<Result<Done>>> {
+    let (mut done, mut unfinished, mut texts) = (Vec::with_capacity(updates.len()), Vec::new(), Vec::new());
+    for update in updates {
+        let Update { id, version, before, state, patch, merged, changes } = update;
+        let fields: Vec<String> = changes.iter().map(|change| change.field.clone()).collect();
+        let saved = own_fault(tx.savepoint(|tx| {
+            let locked = (R::KIND.lock)(tx.conn, id)?;
+            let Some((merged, new)) = merged.filter(|_| locked == Some(version)) else {
+                // It is no record, or another has changed it since it was read.
+                return record::update::<R>(tx, &Ref(id.to_string()), &Precondition::Any, &patch).map(|_| None);
+            };
+            tx.catalog.contract.judge(R::NEW, &merged)?;
+            R::refuse_change(&before, &fields)?;
+            let text = search::spaced_apart(&R::texts(&new));
+            record::save_whole::<R>(tx, Some((id, &before)), new, Parts { text: false, ..Parts::of(&fields) })?;
+            Ok(Some((text, merged["reason"].as_str().map(str::to_owned))))
+        }))?;
+        done.push(saved.map(|saved| {
+            if let Some((text, reason)) = saved {
+                texts.push((id, text));
+                unfinished.push((id, state, reason));
+            }
+            Done::Updated(changes, version)
+        }));
+    }
+    if unfinished.is_empty() {
+        return Ok(done);
+    }
+    backend::put_search_texts(tx.conn, R::KIND.name, R::KIND.number, &texts)?;
+    let ids: Vec<i64> = unfinished.iter().map(|(id, ..)| *id).collect();
+    let mut after = load_by_id::<R>(tx, &ids)?;
+    for (id, before, reason) in unfinished {
+        let after = after.remove(&id).ok_or_else(|| Error::unexpected("a record that was changed is gone"))?;
+        let (old, now) = (record::own_state::<R>(before), record::snapshot::<R>(&after)?);
+        record::remember(tx, R::KIND, id, Action::Update, reason.as_deref(), Some(&old), Some(&now));
+    }
+    Ok(done)
+}

@@ -1,0 +1,404 @@
+//! What every resource does alike: create, change, delete, and the history of each.
+//!
+//! A resource says what it is ([`Resource`]); the order of things is here, once: find, lock, check the precondition,
+//! merge, judge, save, cite, index, remember.
+
+pub mod bulk;
+mod catalog;
+pub mod citations;
+pub mod deleted;
+pub(crate) mod merge;
+mod reading;
+pub mod references;
+mod rows;
+mod tx;
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::access::{Role, Scope};
+use crate::audit::{Action, Event};
+use crate::db::backend::Edges;
+use crate::db::page::{PageIds, PageRequest};
+use crate::db::reference::Kind;
+use crate::db::schema::record_codes;
+use crate::db::{Conn, backend, search};
+use crate::error::{Error, Faults, Problem, Result};
+use crate::model::types::{Code, Ref};
+use crate::{msg, rules};
+use citations::NewCitation;
+use deleted::refuse_reuse;
+use merge::{Parts, differences, merge, writable};
+
+pub use catalog::Catalog;
+pub use reading::{each_page, for_bundle, load_all, search_bodies};
+pub use tx::Tx;
+
+/// Whose eyes and which date a record is read with.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// The date that computed figures hold for.
+    pub as_of: NaiveDate,
+}
+
+/// A kind of record that clients create, read, change and delete.
+pub trait Resource: Sized + 'static {
+    /// What a client reads.
+    type Read: Serialize + ToSchema + Send + 'static;
+    /// What a client writes; a merge patch is applied to the same.
+    type New: Serialize + DeserializeOwned + ToSchema + Validate + Send + 'static;
+    /// What a list can be narrowed by.
+    type Filter: DeserializeOwned + Send + Sync + 'static;
+
+    const KIND: &'static Kind;
+    /// The component's name of [`Resource::New`].
+    const NEW: &'static str;
+    /// Fields of [`Resource::Read`] that follow from others or from the date: not part of the record's own state.
+    const COMPUTED: &'static [&'static str] = &[];
+
+    /// The ids of one page of the list.
+    fn page(conn: &mut Conn, filter: &Self::Filter, page: &PageRequest, view: View) -> Result<PageIds>;
+
+    /// Records by id, with what they embed; those that are gone are left out, the order is kept.
+    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Self::Read>>;
+
+    /// Inserts a record or replaces the one that stood `before`; checks the rules that need the database.
+    fn save(tx: &mut Tx<'_>, before: Option<(i64, &Self::Read)>, new: Self::New) -> Result<i64>;
+
+    /// Inserts many records, and gives their ids; `None` for each that is refused, which is then created by itself, so that its
+    /// faults are found. By default each is saved as by [`Resource::save`]; kinds with many records need fewer statements.
+    fn save_together(tx: &mut Tx<'_>, news: Vec<Self::New>) -> Result<Vec<Option<i64>>> {
+        let save = |new| {
+            let saved = tx.savepoint(|tx| {
+                let id = Self::save(tx, None, new)?;
+                if !tx.actor.writes_everywhere() {
+                    let scope = Self::scope(tx.conn, id)?;
+                    tx.actor.require_scope(&scope)?;
+                }
+                Ok(id)
+            });
+            match saved {
+                Err(Error::Problem(_)) => Ok(None),
+                saved => saved.map(Some),
+            }
+        };
+        news.into_iter().map(save).collect()
+    }
+
+    /// Takes out of a patched record what does not follow from a patch that leaves it unsaid.
+    fn settle_patch(_merged: &mut Value, _before: &Value, _patch: &Value) {}
+
+    /// Refuses a change that the record's state forbids; `changed` are the names of its fields that would change.
+    fn refuse_change(_before: &Self::Read, _changed: &[String]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses a deletion that the record's state forbids.
+    fn refuse_deletion(_before: &Self::Read) -> Result<()> {
+        Ok(())
+    }
+
+    /// Adds to a record as it is read what a file must say of it, so that it can be created anew.
+    fn complete(_record: &mut Value) {}
+
+    /// Writes what a restored record has besides what a client writes, from the record as it was deleted.
+    fn restore_own(_tx: &mut Tx<'_>, _id: i64, _state: &Value) -> Result<()> {
+        Ok(())
+    }
+
+    /// What a deleted record belonged to.
+    fn scope_of_state(state: &Value) -> Scope {
+        state["pairing"]["id"].as_i64().map_or(Scope::Shared, Scope::Pairing)
+    }
+
+    /// What the record belongs to.
+    fn scope(conn: &mut Conn, id: i64) -> Result<Scope>;
+
+    /// What a record that is not there yet will belong to; `None` where its reference leads nowhere.
+    fn scope_of_new(conn: &mut Conn, new: &Self::New) -> Result<Option<Scope>>;
+
+    /// The texts that `q` searches.
+    fn texts(new: &Self::New) -> Vec<&str>;
+
+    fn code(new: &Self::New) -> Option<&Code>;
+    fn citations(new: &Self::New) -> &[NewCitation];
+    fn id_and_version(read: &Self::Read) -> (i64, i64);
+}
+
+/// What a client asks of a record's version before it is changed (`If-Match`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// `*`: whatever the version is.
+    Any,
+    /// One of these versions.
+    Versions(Vec<i64>),
+}
+
+/// Creates a record.
+pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
+    tx.actor.require_writer()?;
+    // Before anything is said of the record: whether a code is taken is no business of who may not write here.
+    if let Some(scope) = R::scope_of_new(tx.conn, &new)? {
+        tx.actor.require_scope(&scope)?;
+    }
+    let id = save_whole::<R>(tx, None, new, Parts::ALL)?;
+    let read = read_back::<R>(tx, id)?;
+    let after = snapshot::<R>(&read)?;
+    remember(tx, R::KIND, id, Action::Create, None, None, Some(&after));
+    Ok(read)
+}
+
+/// Changes a record by a merge patch (RFC 7396); what changes nothing leaves no trace.
+pub fn update<R: Resource>(
+    tx: &mut Tx<'_>,
+    reference: &Ref,
+    precondition: &Precondition,
+    patch: &Value,
+) -> Result<R::Read> {
+    let (id, before) = lock::<R>(tx, reference, precondition)?;
+    let old = writable(&tx.catalog.contract, R::NEW, &serde_json::to_value(&before)?);
+    let mut merged = old.clone();
+    merge(&mut merged, patch);
+    R::settle_patch(&mut merged, &old, patch);
+    tx.catalog.contract.judge(R::NEW, &merged)?;
+    let reason = merged["reason"].as_str().map(str::to_owned);
+    let new: R::New = serde_json::from_value(merged)?;
+    let fields = differences(&old, &serde_json::to_value(&new)?);
+    if fields.is_empty() {
+        return Ok(before);
+    }
+    R::refuse_change(&before, &fields)?;
+    save_whole::<R>(tx, Some((id, &before)), new, Parts::of(&fields))?;
+    changed::<R>(tx, id, Action::Update, reason.as_deref(), &before)
+}
+
+/// Deletes a record that no other refers to.
+pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<()> {
+    let (id, before) = lock::<R>(tx, reference, precondition)?;
+    R::refuse_deletion(&before)?;
+    let mut faults = Faults::default();
+    for kind in tx.catalog.kinds {
+        let mut count = 0;
+        for outgoing in kind.refers_to.iter().filter(|outgoing| outgoing.to == R::KIND.name) {
+            count += (outgoing.count)(tx.conn, id)?;
+        }
+        let path = kind.path;
+        let is_hidden =
+            [crate::resources::api_keys::KIND.name, crate::webhooks::endpoints::KIND.name].contains(&kind.name);
+        if count > 0 && is_hidden && tx.actor.role != Role::Admin {
+            // How many of them there are is for administrators alone.
+            faults.push("", "referred_to", msg!("被 {path} 引用。", "{path} refer to it"));
+        } else if count > 0 {
+            faults.push("", "referred_to", msg!("被 {path} 引用 {count} 次。", "{path} refer to it {count} times"));
+        }
+    }
+    let cited = if R::KIND.name == crate::resources::documents::KIND.name {
+        citations::count_of_document(tx.conn, id)?
+    } else {
+        0
+    };
+    if cited > 0 {
+        faults.push("", "referred_to", msg!("被 citations 引用 {cited} 次。", "citations refer to it {cited} times"));
+    }
+    if let Err(error) = faults.refuse() {
+        return Err(Problem::conflict(
+            "referred_to",
+            msg!("其他记录引用了此记录。", "Other records refer to this one."),
+        )
+        .faults(error.problem().faults)
+        .into());
+    }
+    citations::replace(tx.conn, R::KIND, id, Vec::new())?;
+    backend::put_search_text(tx.conn, R::KIND.name, R::KIND.number, id, None)?;
+    (R::KIND.delete)(tx.conn, id)?;
+    let before = snapshot::<R>(&before)?;
+    remember(tx, R::KIND, id, Action::Delete, None, Some(&before), None);
+    Ok(())
+}
+
+/// Locks a record for a change; refuses who may not write it, and a stale precondition.
+pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<(i64, R::Read)> {
+    tx.actor.require_writer()?;
+    let not_found = || Problem::not_found(R::KIND.name, &reference.0);
+    let id = R::KIND.find(tx.conn, reference)?.ok_or_else(not_found)?;
+    let version = (R::KIND.lock)(tx.conn, id)?.ok_or_else(not_found)?;
+    // Before anything is said of the record, its version too: a patch that changes nothing is answered with the whole of
+    // it, personal data included.
+    let scope = R::scope(tx.conn, id)?;
+    tx.actor.require_scope(&scope)?;
+    if let Precondition::Versions(versions) = precondition
+        && !versions.contains(&version)
+    {
+        return Err(Problem::new(412, "precondition_failed", msg!("记录已被修改", "The record has changed"))
+            .detail(msg!(
+                "当前版本为 {version}；请重新读取后再修改。",
+                "It is at version {version} now; read it again before changing it."
+            ))
+            .into());
+    }
+    Ok((id, read_back::<R>(tx, id)?))
+}
+
+/// Writes a record with what belongs to it: its rows, code, citations and search text.
+pub(super) fn save_whole<R: Resource>(
+    tx: &mut Tx<'_>,
+    before: Option<(i64, &R::Read)>,
+    new: R::New,
+    parts: Parts,
+) -> Result<i64> {
+    let code = R::code(&new).filter(|_| parts.code).cloned();
+    let body = parts.text.then(|| search::spaced_apart(&R::texts(&new)));
+    let mut faults = rules::check(&new);
+    let cited = match parts.citations {
+        true => Some(citations::resolve(tx, &mut faults, R::citations(&new))?),
+        false => None,
+    };
+    if let Some(code) = &code
+        && faults.is_empty()
+    {
+        let id = before.map(|(id, _)| id).or_else(|| tx.restored().map(|restored| restored.id));
+        refuse_reuse(tx.conn, R::KIND, code, id)?;
+    }
+    // What is wrong so far is reported together with what saving finds; the transaction is rolled back for either.
+    let id = match (R::save(tx, before, new), faults.is_empty()) {
+        (saved, true) => saved?,
+        (Err(Error::Problem(mut problem)), false) if problem.status == 422 => {
+            faults.extend(std::mem::take(&mut problem.faults));
+            return Err(faults.refuse().err().unwrap_or(Error::Problem(problem)));
+        }
+        (_, false) => {
+            faults.refuse()?;
+            return Err(Error::unexpected("faults that refuse nothing"));
+        }
+    };
+    if let Some(restored) = tx.restored() {
+        R::restore_own(tx, id, &restored.state)?;
+    }
+    if !tx.actor.writes_everywhere() {
+        // A record may have been brought into a pairing, or taken out of one.
+        let scope = R::scope(tx.conn, id)?;
+        tx.actor.require_scope(&scope)?;
+    }
+    if let Some(code) = &code {
+        keep_code(tx.conn, R::KIND, code, id)?;
+    }
+    if let Some(cited) = cited {
+        citations::replace(tx.conn, R::KIND, id, cited)?;
+    }
+    if let Some(body) = body {
+        backend::put_search_text(tx.conn, R::KIND.name, R::KIND.number, id, Some(&body))?;
+    }
+    Ok(id)
+}
+
+/// A record as it is now, within its transaction.
+pub(super) fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
+    let view = View { as_of: tx.today };
+    R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
+}
+
+/// Tells the history of a change that is written; gives the record as it is now.
+pub fn changed<R: Resource>(
+    tx: &mut Tx<'_>,
+    id: i64,
+    action: Action,
+    reason: Option<&str>,
+    before: &R::Read,
+) -> Result<R::Read> {
+    let after = read_back::<R>(tx, id)?;
+    let (old, now) = (snapshot::<R>(before)?, snapshot::<R>(&after)?);
+    remember(tx, R::KIND, id, action, reason, Some(&old), Some(&now));
+    Ok(after)
+}
+
+fn keep_code(conn: &mut Conn, kind: &Kind, code: &Code, id: i64) -> Result<()> {
+    let kept: i64 = record_codes::table.find((&code.0, kind.name)).count().get_result(conn)?;
+    if kept == 0 {
+        diesel::insert_into(record_codes::table)
+            .values((
+                record_codes::entity.eq(kind.name),
+                record_codes::code.eq(&code.0),
+                record_codes::record_id.eq(id),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// A record's own state, as the history keeps it: all but what is computed.
+pub fn snapshot<R: Resource>(read: &R::Read) -> Result<Value> {
+    Ok(own_state::<R>(serde_json::to_value(read)?))
+}
+
+/// [`snapshot`] of a record that is JSON already.
+pub(super) fn own_state<R: Resource>(mut read: Value) -> Value {
+    if let Value::Object(fields) = &mut read {
+        fields.retain(|name, _| !R::COMPUTED.contains(&name.as_str()));
+    }
+    read
+}
+
+/// Tells the history of a write; the event is written when the work is done.
+pub fn remember(
+    tx: &mut Tx<'_>,
+    kind: &'static Kind,
+    id: i64,
+    action: Action,
+    reason: Option<&str>,
+    before: Option<&Value>,
+    after: Option<&Value>,
+) {
+    let code = after.or(before).and_then(|state| state["code"].as_str());
+    let event = Event {
+        record_id: Some(id),
+        record_code: code.map(str::to_owned),
+        reason: reason.map(str::to_owned),
+        before: before.map(Value::to_string),
+        after: after.map(Value::to_string),
+        ..tx.event(action, kind.name)
+    };
+    tx.tell(event);
+}
+
+/// How many records a change may refer to through others: beyond any tree or plan that people keep, and a few
+/// milliseconds to walk.
+pub const REACHABLE_MAX: usize = 10_000;
+
+/// Refuses new references of the record `id` to others of its kind that lead back to it, or to more than
+/// [`REACHABLE_MAX`] records. References that it `had` were checked when they were made. Changes to the graph of one kind
+/// take turns, because two of them could close a cycle that neither sees.
+pub fn no_cycle(
+    conn: &mut Conn,
+    faults: &mut Faults,
+    kind: &Kind,
+    edges: Edges,
+    pointer: &str,
+    id: i64,
+    (had, refers_to): (&[i64], &[i64]),
+) -> Result<()> {
+    let new: Vec<i64> = refers_to.iter().copied().filter(|id| !had.contains(id)).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    backend::lock_kind(conn, kind.name)?;
+    let most = REACHABLE_MAX + 1;
+    let reached = backend::reachable(conn, edges, &new, i64::try_from(most).map_err(Error::unexpected)?)?;
+    if reached.contains(&id) {
+        faults.push(pointer, "cycle", msg!("会形成循环引用。", "would lead back to the record itself"));
+    } else if reached.len() == most {
+        faults.push(
+            pointer,
+            "too_many_reached",
+            msg!(
+                "经由其他记录引用的记录超过 {REACHABLE_MAX} 条。",
+                "leads to more than {REACHABLE_MAX} records, directly or through others"
+            ),
+        );
+    }
+    Ok(())
+}

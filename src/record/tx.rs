@@ -1,0 +1,265 @@
+//! A write's transaction: who makes it, when, and what it tells the history.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use diesel::Connection;
+use serde_json::Value;
+
+use super::catalog::Catalog;
+use super::deleted::Deletion;
+use crate::access::Actor;
+use crate::audit::{Action, Event, chain, pending};
+use crate::db::reference::Kind;
+use crate::db::{Conn, backend};
+use crate::error::{Error, Faults, Result};
+use crate::model::types::{Instant, Ref};
+use crate::spool::Spool;
+
+/// A write's transaction, and who makes it. [`Tx::run`] is the only way to one, so that what was written cannot miss the
+/// history.
+pub struct Tx<'a> {
+    pub conn: &'a mut Conn,
+    pub actor: &'a Actor,
+    pub request_id: &'a str,
+    pub catalog: &'a Arc<Catalog>,
+    pub now: Instant,
+    /// Today in the service's time zone.
+    pub today: NaiveDate,
+    /// What the history will be told when the work is done.
+    events: Vec<Event>,
+    /// Events before those, where there are many: on PostgreSQL, where they are written last ([`pending`]).
+    settled: Option<Spool<Event>>,
+    /// Whether the work is undone at its end, so that it needs no audit events.
+    is_rehearsal: bool,
+    /// What references led to, where many records are written together.
+    known: Option<Known>,
+    /// The deleted record that the next row is inserted as.
+    restored: Option<Arc<Restored>>,
+}
+
+/// A deleted record that is being restored: what its row takes over besides what a client writes.
+#[derive(Debug)]
+pub struct Restored {
+    pub id: i64,
+    /// The version that follows the deleted one.
+    pub version: i64,
+    pub created_at: Instant,
+    /// The record as it was deleted.
+    pub state: Value,
+}
+
+impl Restored {
+    pub fn new(deletion: &Deletion) -> Result<Restored> {
+        let state = deletion.state.clone();
+        let version =
+            state["version"].as_i64().ok_or_else(|| Error::unexpected("a deleted record without a version"))?;
+        let created_at = serde_json::from_value(state["created_at"].clone())?;
+        Ok(Restored { id: deletion.id, version: version + 1, created_at, state })
+    }
+}
+
+/// More events than this are kept on disk until the work is done.
+const EVENTS_IN_MEMORY: usize = 1_000;
+
+impl Tx<'_> {
+    /// Does a work in the transaction that is under way, and then appends its events to the history, as the last thing
+    /// before the commit. A work that fails leaves none: its caller rolls back.
+    pub fn run<T, E: From<Error>>(
+        conn: &mut Conn,
+        actor: &Actor,
+        request_id: &str,
+        catalog: &Arc<Catalog>,
+        today: NaiveDate,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut tx = Tx::begin(conn, actor, request_id, catalog, today, false)?;
+        let value = work(&mut tx)?;
+        match &mut tx.settled {
+            None => chain::append(tx.conn, tx.events.into_iter().map(Ok))?,
+            Some(settled) => pending::defer(tx.conn, settled.read()?.chain(tx.events.into_iter().map(Ok)))?,
+        }
+        Ok(value)
+    }
+
+    /// Does a work in the transaction that is under way, which its caller rolls back: no audit events are written.
+    pub fn rehearse<T, E: From<Error>>(
+        conn: &mut Conn,
+        actor: &Actor,
+        request_id: &str,
+        catalog: &Arc<Catalog>,
+        today: NaiveDate,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        work(&mut Tx::begin(conn, actor, request_id, catalog, today, true)?)
+    }
+
+    fn begin<'a>(
+        conn: &'a mut Conn,
+        actor: &'a Actor,
+        request_id: &'a str,
+        catalog: &'a Arc<Catalog>,
+        today: NaiveDate,
+        is_rehearsal: bool,
+    ) -> Result<Tx<'a>> {
+        if !backend::in_transaction(conn)? {
+            return Err(Error::unexpected("a write without a transaction"));
+        }
+        let (now, events, settled, known, restored) = (Instant::now(), Vec::new(), None, None, None);
+        Ok(Tx { conn, actor, request_id, catalog, now, today, events, settled, is_rehearsal, known, restored })
+    }
+
+    /// Says that many records will be written: what their references lead to is then remembered. Nothing that a
+    /// reference could lead to may be deleted or given another code by this work afterwards.
+    pub fn expect_many(&mut self) {
+        self.known.get_or_insert_with(Known::default);
+    }
+
+    /// Keeps what the history will be told out of memory, where it is much. Outside of any [`Tx::savepoint`]: it is not
+    /// undone with a part of the work.
+    pub fn settle(&mut self) -> Result<()> {
+        if self.events.len() < EVENTS_IN_MEMORY {
+            return Ok(());
+        }
+        if self.is_rehearsal {
+            self.events.clear();
+            return Ok(());
+        }
+        // SQLite's one writer has no turn to wait for, and none to keep from others ([`chain::append`]).
+        if self.conn.is_sqlite() {
+            return chain::append(self.conn, self.events.drain(..).map(Ok));
+        }
+        if self.settled.is_none() {
+            self.settled = Some(Spool::new()?);
+        }
+        if let Some(settled) = &mut self.settled {
+            for event in self.events.drain(..) {
+                settled.push(&event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The id behind a reference, or a fault at its field: [`Kind::resolve`], asked once where many are written.
+    pub fn resolve(
+        &mut self,
+        kind: &'static Kind,
+        faults: &mut Faults,
+        pointer: &str,
+        reference: &Ref,
+    ) -> Result<Option<i64>> {
+        if let Some(id) = self.known.as_ref().and_then(|known| known.id(kind, reference)) {
+            return Ok(Some(id));
+        }
+        let found = kind.resolve(self.conn, faults, pointer, reference)?;
+        if let (Some(known), Some(id)) = (&mut self.known, found) {
+            known.keep(kind, reference, id);
+        }
+        Ok(found)
+    }
+
+    /// The ids behind a list of references in which nothing may stand twice: [`Kind::resolve_all`] likewise.
+    pub fn resolve_all(
+        &mut self,
+        kind: &'static Kind,
+        faults: &mut Faults,
+        pointer: &str,
+        references: &[Ref],
+    ) -> Result<Vec<i64>> {
+        let known = self.known.as_ref();
+        let ids: Option<Vec<i64>> =
+            references.iter().map(|reference| known.and_then(|known| known.id(kind, reference))).collect();
+        match ids {
+            Some(ids) if ids.iter().collect::<HashSet<_>>().len() == ids.len() => Ok(ids),
+            // What is not known yet, and faults, are for the one who asks the database.
+            _ => {
+                let ids = kind.resolve_all(self.conn, faults, pointer, references)?;
+                if let (Some(known), true) = (&mut self.known, ids.len() == references.len()) {
+                    references.iter().zip(&ids).for_each(|(reference, id)| known.keep(kind, reference, *id));
+                }
+                Ok(ids)
+            }
+        }
+    }
+
+    /// Does a part of the work that may fail by itself: what it wrote, and what it told the history, is then undone.
+    pub fn savepoint<T>(&mut self, part: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        let mut events = std::mem::take(&mut self.events);
+        let told = events.len();
+        let mut known = self.known.take();
+        let restored = self.restored.clone();
+        let Tx { conn, actor, request_id, catalog, now, today, is_rehearsal, .. } = self;
+        let (now, today, is_rehearsal) = (*now, *today, *is_rehearsal);
+        let done = conn.transaction(|conn| {
+            let (events_so_far, known_so_far) = (std::mem::take(&mut events), known.take());
+            let mut tx = Tx {
+                conn,
+                actor,
+                request_id,
+                catalog,
+                now,
+                today,
+                events: events_so_far,
+                settled: None,
+                is_rehearsal,
+                known: known_so_far,
+                restored,
+            };
+            let done = part(&mut tx);
+            (events, known) = (tx.events, tx.known);
+            done
+        });
+        if done.is_err() {
+            events.truncate(told);
+            // References may have led to what is undone.
+            known = known.map(|_| Known::default());
+        }
+        (self.events, self.known) = (events, known);
+        done
+    }
+
+    /// Does the part of the work that inserts a record, so that the row becomes that of a deleted record.
+    pub fn restoring<T>(&mut self, restored: Restored, part: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+        self.restored = Some(Arc::new(restored));
+        let done = part(self);
+        self.restored = None;
+        done
+    }
+
+    /// The deleted record that is being restored, if one is.
+    pub fn restored(&self) -> Option<Arc<Restored>> {
+        self.restored.clone()
+    }
+
+    /// An event of this write, which says nothing yet of what stood before and after.
+    pub fn event(&self, action: Action, entity: &'static str) -> Event {
+        Event::new(self.actor, self.request_id, self.now, action, entity)
+    }
+
+    /// Tells the history of an event when the work is done.
+    pub fn tell(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+/// What references led to, by kind.
+#[derive(Default)]
+struct Known(HashMap<&'static str, HashMap<String, i64>>);
+
+impl Known {
+    /// More references of a kind are forgotten and asked for again, so that memory does not grow with them.
+    const MOST: usize = 50_000;
+
+    fn id(&self, kind: &Kind, reference: &Ref) -> Option<i64> {
+        self.0.get(kind.name)?.get(&reference.0).copied()
+    }
+
+    fn keep(&mut self, kind: &'static Kind, reference: &Ref, id: i64) {
+        let ids = self.0.entry(kind.name).or_default();
+        if ids.len() >= Known::MOST {
+            ids.clear();
+        }
+        ids.insert(reference.0.clone(), id);
+    }
+}

@@ -1,0 +1,405 @@
+//! Requests are judged by the published document itself: what the OpenAPI schema promises is what is enforced.
+//!
+//! Fields and parameters that the document does not know are a malformed request (400), in a query every other fault
+//! too; a body that can be read and breaks a rule is 422. Every fault is reported, in both languages, at its field.
+
+mod explain;
+mod normal;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jsonschema::Validator;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Fault, Problem, Result};
+use crate::model::text::{Msg, without_nul};
+use crate::msg;
+use explain::{explain, with_value};
+use normal::Rule;
+
+/// The published document, ready to judge by.
+pub struct Contract {
+    document: Value,
+    /// Compiled when first needed, so that a start does not wait for all of them.
+    validators: Mutex<HashMap<String, Arc<Validator>>>,
+    /// How the texts of a component are normalized; found when first needed.
+    rules: Mutex<HashMap<String, Arc<Rule>>>,
+    /// The schema of each operation's query, as one object.
+    queries: HashMap<String, Value>,
+    /// Each path template with its methods.
+    paths: Vec<(String, Vec<String>)>,
+}
+
+impl Contract {
+    pub fn new(document: Value) -> Contract {
+        let mut queries = HashMap::new();
+        let mut paths = Vec::new();
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            let mut methods = Vec::new();
+            for (method, operation) in item.as_object().into_iter().flatten() {
+                methods.push(method.to_ascii_uppercase());
+                if let Some(id) = operation["operationId"].as_str() {
+                    queries.insert(id.to_owned(), query_schema(&document, operation));
+                }
+            }
+            paths.push((path.clone(), methods));
+        }
+        Contract { document, validators: Mutex::default(), rules: Mutex::default(), queries, paths }
+    }
+
+    /// The document as it is served.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// The methods of the path that a request asked for; empty when there is no such path.
+    pub fn methods_of(&self, asked: &str) -> Vec<String> {
+        self.path_of(asked).map_or_else(Vec::new, |(_, methods)| methods.clone())
+    }
+
+    /// Whether a read of this path offers an answer in this media type besides others.
+    pub fn offers(&self, asked: &str, media_type: &str) -> bool {
+        let Some((template, _)) = self.path_of(asked) else { return false };
+        let content = self.document["paths"][template]["get"]["responses"]["200"]["content"].as_object();
+        content.is_some_and(|content| content.len() > 1 && content.contains_key(media_type))
+    }
+
+    /// The path template that a path fits, with its methods.
+    fn path_of(&self, asked: &str) -> Option<&(String, Vec<String>)> {
+        let fits = |template: &str| {
+            let (mut left, mut right) = (template.split('/'), asked.split('/'));
+            loop {
+                match (left.next(), right.next()) {
+                    (None, None) => return true,
+                    (Some(l), Some(r)) if l == r || (l.starts_with('{') && !r.is_empty()) => {}
+                    _ => return false,
+                }
+            }
+        };
+        // A literal path (`/reports/overdue`) is meant before a template that fits it, too.
+        let literal = self.paths.iter().find(|(template, _)| template == asked);
+        literal.or_else(|| self.paths.iter().find(|(template, _)| fits(template)))
+    }
+
+    /// The id of the operation that a route serves.
+    pub fn operation(&self, method: &str, pattern: &str) -> Result<&str> {
+        self.document["paths"][pattern][method.to_ascii_lowercase()]["operationId"]
+            .as_str()
+            .ok_or_else(|| Error::unexpected(format!("no operation {method} {pattern}")))
+    }
+
+    /// Every fault of a header's value, judged by a parameter of the document's components.
+    pub fn header_faults(&self, name: &str, component: &str, value: &str) -> Result<Vec<Fault>> {
+        let reference = format!("#/components/parameters/{component}/schema");
+        let validator = self.validator(&reference, || json!({ "$ref": reference }))?;
+        let faults = explain(&validator, &Value::from(value));
+        Ok(faults.into_iter().map(|fault| Fault { pointer: format!("/header/{name}"), ..fault }).collect())
+    }
+
+    /// The properties of a component.
+    pub fn properties(&self, component: &str) -> Option<&Map<String, Value>> {
+        self.document["components"]["schemas"][component]["properties"].as_object()
+    }
+
+    /// Normalizes the texts of a value in the shape of a component: names, codes and references as one line, free text
+    /// as a passage ([`crate::normalize`]).
+    pub fn normalize(&self, component: &str, value: &mut Value) {
+        let known = self.rules.lock().unwrap_or_else(PoisonError::into_inner).get(component).cloned();
+        let rule = known.unwrap_or_else(|| {
+            let rule = Arc::new(Rule::of_component(&self.document, component));
+            self.rules.lock().unwrap_or_else(PoisonError::into_inner).insert(component.to_owned(), rule.clone());
+            rule
+        });
+        rule.apply(value);
+    }
+
+    /// Judges a body by a component of the document.
+    pub fn judge(&self, component: &str, body: &Value) -> Result<()> {
+        if self.is_good(component, body)? {
+            return Ok(());
+        }
+        let faults = self.faults(component, body)?;
+        if faults.is_empty() {
+            Ok(())
+        } else if faults.iter().any(|fault| fault.code == "unknown_field") {
+            Err(Problem::malformed(faults).into())
+        } else {
+            Err(Problem::invalid(faults).into())
+        }
+    }
+
+    /// Whether a value has no fault, judged by a component of the document; much quicker than what the faults are.
+    pub fn is_good(&self, component: &str, value: &Value) -> Result<bool> {
+        Ok(self.of_component(component)?.is_valid(value))
+    }
+
+    /// Every fault of a value, judged by a component of the document.
+    pub fn faults(&self, component: &str, value: &Value) -> Result<Vec<Fault>> {
+        Ok(explain(&*self.of_component(component)?, value))
+    }
+
+    fn of_component(&self, component: &str) -> Result<Arc<Validator>> {
+        self.validator(component, || json!({ "$ref": format!("#/components/schemas/{component}") }))
+    }
+
+    /// Reads a query string by the parameters of an operation, as one JSON object.
+    pub fn query(&self, operation: &str, raw: &str) -> Result<Value> {
+        let schema =
+            self.queries.get(operation).ok_or_else(|| Error::unexpected(format!("no operation {operation}")))?;
+        let mut faults = Vec::new();
+        let mut query = Map::new();
+        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let is_name_alone = !pair.contains('=');
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (Some(name), Some(mut value)) = (decode(name), decode(value)) else {
+                faults.push(query_fault(
+                    pair,
+                    "encoding",
+                    msg!("不是有效的 UTF-8 编码。", "is not percent-encoded UTF-8"),
+                ));
+                continue;
+            };
+            let parameter = &schema["properties"][&name];
+            // `?follow` says as much as `?follow=true`.
+            if is_name_alone && parameter["type"] == "boolean" {
+                "true".clone_into(&mut value);
+            }
+            if parameter.is_null() {
+                let known: Vec<&str> =
+                    schema["properties"].as_object().into_iter().flatten().map(|(k, _)| k.as_str()).collect();
+                let known = known.join(", ");
+                faults.push(query_fault(
+                    &name,
+                    "unknown_parameter",
+                    msg!("没有此参数；可用：{known}。", "is no parameter of this operation; there are: {known}"),
+                ));
+            } else if parameter["type"] == "array" {
+                let items = &parameter["items"];
+                let values = query.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+                if let Value::Array(values) = values {
+                    values.push(typed(self.resolve(items), value));
+                }
+            } else if query.contains_key(&name) {
+                faults.push(query_fault(&name, "repeated", msg!("只能出现一次。", "may be given once")));
+            } else {
+                let value = typed(self.resolve(parameter), value);
+                query.insert(name, value);
+            }
+        }
+        let query = Value::Object(query);
+        let validator = self.validator(&format!("{operation}?"), || schema.clone())?;
+        faults.extend(
+            explain(&validator, &query)
+                .into_iter()
+                .map(|fault| with_value(fault, &query))
+                .map(|fault| Fault { pointer: format!("/query{}", fault.pointer), ..fault }),
+        );
+        if faults.is_empty() { Ok(query) } else { Err(Problem::malformed(faults).into()) }
+    }
+
+    fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
+        resolve(&self.document, schema)
+    }
+
+    fn validator(&self, name: &str, schema: impl FnOnce() -> Value) -> Result<Arc<Validator>> {
+        if let Some(found) = self.validators.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            return Ok(found.clone());
+        }
+        let mut schema = schema();
+        schema["components"] = referred(&self.document, &schema);
+        let validator = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .should_validate_formats(true)
+            .build(&schema)
+            .map_err(Error::unexpected)?;
+        let validator = Arc::new(validator);
+        self.validators.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), validator.clone());
+        Ok(validator)
+    }
+}
+
+fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))) {
+        Some(target) => target,
+        None => schema,
+    }
+}
+
+/// The components that a schema refers to, directly or through others: with the whole document in each of them, the
+/// validators of many operations would take up more memory than the data.
+fn referred(document: &Value, schema: &Value) -> Value {
+    let mut components = json!({});
+    let mut left = vec![schema];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Array(items) => left.extend(items),
+            Value::Object(fields) => {
+                let path =
+                    fields.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix("#/components/"));
+                let mut names = path.into_iter().flat_map(|path| path.split('/'));
+                if let (Some(group), Some(name)) = (names.next(), names.next())
+                    && components[group][name].is_null()
+                {
+                    let component = &document["components"][group][name];
+                    components[group][name] = component.clone();
+                    left.push(component);
+                }
+                left.extend(fields.values());
+            }
+            _ => {}
+        }
+    }
+    components
+}
+
+fn query_schema(document: &Value, operation: &Value) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let parameter = resolve(document, parameter);
+        if parameter["in"] != "query" {
+            continue;
+        }
+        let Some(name) = parameter["name"].as_str() else { continue };
+        if parameter["required"] == true {
+            required.push(json!(name));
+        }
+        properties.insert(name.to_owned(), parameter["schema"].clone());
+    }
+    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+}
+
+fn decode(text: &str) -> Option<String> {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+fn query_fault(name: &str, code: &'static str, message: Msg) -> Fault {
+    Fault { pointer: format!("/query/{}", escape(name)), code, message }
+}
+
+/// A parameter's text as the type that its schema asks for; what cannot be one stays text, and is a fault of type.
+fn typed(schema: &Value, text: String) -> Value {
+    match schema["type"].as_str() {
+        // Only the plain notation: `+5` and `05` are other texts.
+        Some("integer") => match text.parse::<i64>() {
+            Ok(number) if number.to_string() == text => json!(number),
+            _ => json!(text),
+        },
+        Some("boolean") => match text.as_str() {
+            "true" => json!(true),
+            "false" => json!(false),
+            _ => json!(text),
+        },
+        _ => json!(text),
+    }
+}
+
+/// Writes whole numbers without a fraction: to JSON Schema `35.0` is the integer 35, to Rust's types it is not.
+pub fn settle_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            // 2^53: beyond it a float does not name one integer.
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0);
+            if let Some(whole) = whole {
+                #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+                let integer = whole as i64;
+                *value = Value::from(integer);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(settle_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(settle_numbers),
+        _ => {}
+    }
+}
+
+/// One token of a JSON pointer (RFC 6901), as it is told: a name may be anything.
+pub fn escape(token: &str) -> String {
+    without_nul(token).replace('~', "~0").replace('/', "~1")
+}
+
+/// The schemas of the committed document, for unit tests below the module that assembles it.
+#[cfg(test)]
+pub fn published() -> Contract {
+    Contract::new(serde_json::from_str(include_str!("../../openapi/openapi.json")).unwrap())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract() -> Contract {
+        Contract::new(json!({
+            "paths": { "/things": { "get": { "operationId": "listThings", "parameters": [
+                { "in": "query", "name": "since", "schema": { "type": "string", "format": "date-time" } },
+                { "in": "query", "name": "limit", "schema": { "type": "integer", "minimum": 1 } },
+                { "in": "query", "name": "status", "schema": { "type": "array", "items": { "$ref": "#/components/schemas/Status" } } },
+            ] } }, "/things/{ref}": { "get": {}, "patch": {} } },
+            "components": { "schemas": {
+                "Status": { "type": "string", "enum": ["met", "scheduled"] },
+                "Thing": { "type": "object", "additionalProperties": false, "required": ["name"],
+                    "properties": { "name": { "type": "string" }, "status": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Status" }] } } },
+            } },
+        }))
+    }
+
+    fn codes(error: Error) -> (u16, Vec<(String, &'static str)>) {
+        let problem = error.problem();
+        (problem.status, problem.faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect())
+    }
+
+    #[test]
+    fn every_fault_of_a_body_is_named() {
+        let contract = contract();
+        let body = json!({ "status": "done", "colour": 1 });
+        let (status, mut faults) = codes(contract.judge("Thing", &body).unwrap_err());
+        faults.sort();
+        assert_eq!(status, 400);
+        assert_eq!(
+            faults,
+            [("/colour".to_owned(), "unknown_field"), ("/name".to_owned(), "required"), ("/status".to_owned(), "enum"),]
+        );
+        assert!(contract.judge("Thing", &json!({ "name": "x", "status": null })).is_ok());
+        assert_eq!(codes(contract.judge("Thing", &json!({ "name": 1 })).unwrap_err()).0, 422);
+    }
+
+    #[test]
+    fn a_query_is_typed_by_its_parameters() {
+        let contract = contract();
+        let query = contract.query("listThings", "limit=5&status=met&status=scheduled").unwrap();
+        assert_eq!(query, json!({ "limit": 5, "status": ["met", "scheduled"] }));
+        let (status, faults) = codes(contract.query("listThings", "limit=0&limit=2&stauts=met").unwrap_err());
+        assert_eq!(status, 400);
+        assert_eq!(
+            faults,
+            [
+                ("/query/limit".to_owned(), "repeated"),
+                ("/query/stauts".to_owned(), "unknown_parameter"),
+                ("/query/limit".to_owned(), "too_small"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wrong_format_shows_what_arrived() {
+        let contract = contract();
+        for (query, zh, en) in [
+            ("since=2022-01-01T00:00:00+08:00", "“2022-01-01T00:00:00 08:00”", "\"2022-01-01T00:00:00 08:00\" arrived"),
+            ("since=2022-01-01T00:00:00+08:00", "%2B", "%2B"),
+            ("since=yesterday%00", "收到的是“yesterday”。", "\"yesterday\" arrived"),
+        ] {
+            let faults = contract.query("listThings", query).unwrap_err().problem().faults;
+            let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+            assert_eq!((fault.pointer.as_str(), fault.code), ("/query/since", "format"));
+            assert!(fault.message.zh.contains(zh) && fault.message.en.contains(en), "{:?}", fault.message);
+        }
+        assert!(contract.query("listThings", "since=2022-01-01T00:00:00%2B08:00").is_ok());
+    }
+
+    #[test]
+    fn a_path_has_methods() {
+        assert_eq!(contract().methods_of("/things/7"), ["GET", "PATCH"]);
+        assert!(contract().methods_of("/other").is_empty());
+    }
+}

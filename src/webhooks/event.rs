@@ -1,0 +1,221 @@
+//! What a message says: one event of the history, as anybody who may read sees it.
+//!
+//! Personal data, keys, webhooks themselves and refused requests are never sent: a receiver is somebody else's machine.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::endpoints;
+use crate::access::Sight;
+use crate::audit::Action;
+use crate::audit::log as audit;
+use crate::audit::types::AuditEvent;
+use crate::db::Conn;
+use crate::db::reference::Kind;
+use crate::error::{Error, Result};
+use crate::model::types::Instant;
+use crate::resources;
+use crate::text_enum;
+
+/// The most bytes of a message's body; a larger one comes without the record.
+pub const BODY_MAX: usize = 256 * 1024;
+/// The type of the message that a test sends.
+pub const TEST: &str = "webhook.test";
+
+text_enum! {
+    /// What became of a record; the second part of a message's type.
+    Change as "WebhookChange" {
+        /// It was created. 新建.
+        Created => "created",
+        /// Fields of it were changed. 修改.
+        Updated => "updated",
+        /// It was deleted. 删除.
+        Deleted => "deleted",
+        /// It was deleted and is there again. 恢复.
+        Restored => "restored",
+        /// A signed change was added to an agreement. 变更协议.
+        Amended => "amended",
+        /// A side confirmed a met milestone. 确认完成.
+        Confirmed => "confirmed",
+        /// A file was attached to a document. 附上文件.
+        Attached => "attached",
+    }
+}
+
+impl Change {
+    /// What an action does to a record; `None` where it is none of a record that is told of.
+    pub fn of(action: Action) -> Option<Change> {
+        match action {
+            Action::Create => Some(Change::Created),
+            Action::Update => Some(Change::Updated),
+            Action::Delete => Some(Change::Deleted),
+            Action::Restore => Some(Change::Restored),
+            Action::Amend => Some(Change::Amended),
+            Action::Confirm => Some(Change::Confirmed),
+            Action::Attach => Some(Change::Attached),
+            Action::Revoke | Action::Rotate | Action::Refuse => None,
+        }
+    }
+}
+
+/// A message to a webhook.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WebhookEvent {
+    /// The kind of record and what became of it: `milestone.updated`; `webhook.test` for a test.
+    #[serde(rename = "type")]
+    #[schema(max_length = 100, pattern = "^[a-z_]+\\.[a-z_]+$", example = "milestone.updated")]
+    pub event_type: String,
+    /// When it happened, which may be long before it is told.
+    pub timestamp: Instant,
+    /// What happened.
+    pub data: WebhookEventData,
+}
+
+/// What happened to a record.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WebhookEventData {
+    /// The event's number in the history; later ones are greater, whatever the order in which they arrive. Null for a test.
+    #[schema(minimum = 1, example = 1204)]
+    pub event_id: Option<i64>,
+    /// The kind of record.
+    #[schema(max_length = 100, example = "milestone")]
+    pub entity: String,
+    /// The record's id.
+    #[schema(minimum = 1, example = 7)]
+    pub record_id: i64,
+    /// The record's code at that time; null where it had none.
+    #[schema(max_length = 100, example = "xinhui-road-2022")]
+    pub record_code: Option<String>,
+    /// Where the record is read, while it is there.
+    #[schema(max_length = 200, example = "/api/v1/milestones/7")]
+    pub record_path: String,
+    /// What became of it; null for a test.
+    pub change: Option<Change>,
+    /// The name of the key that wrote it.
+    #[schema(max_length = 300, example = "新会区对口办")]
+    pub actor: String,
+    /// The reason that was given.
+    pub reason: Option<String>,
+    /// The fields that are not what they were, by name; none unless the record was updated.
+    #[schema(max_items = 1000)]
+    pub changed: Vec<String>,
+    /// The record before, without personal data; null when it was created or restored.
+    #[schema(value_type = Option<Object>, additional_properties = true)]
+    pub before: Option<Value>,
+    /// The record after, without personal data; null when it was deleted. After an amendment: the amendment.
+    #[schema(value_type = Option<Object>, additional_properties = true)]
+    pub after: Option<Value>,
+    /// Whether `before` and `after` were left out, because the message would be larger than 256 KiB, or because what is stored
+    /// of the event cannot be decoded.
+    #[schema(example = false)]
+    pub is_cut: bool,
+    /// Names the request in the service's log and history.
+    #[schema(max_length = 100, example = "b8c1f0d2a94e4f7c")]
+    pub request_id: String,
+}
+
+/// The kind of records that an event is told of by its `entity`; `None` for what is never sent.
+pub fn kind_of(entity: &str) -> Option<&'static Kind> {
+    // What a bundle may bring is what anybody may read.
+    resources::KINDS.iter().copied().find(|kind| kind.name == entity)
+}
+
+/// The body of the message of an event.
+pub fn body(conn: &mut Conn, event: i64) -> Result<Vec<u8>> {
+    let found = audit::load(conn, resources::KINDS, &[event], &Sight::Nothing)?.pop();
+    let event = found.ok_or_else(|| Error::unexpected("an event of the history is gone"))?;
+    text(message(event)?)
+}
+
+/// The body of a test of a webhook.
+pub fn test_body(webhook: i64, code: Option<String>, message_id: &str, at: Instant) -> Result<Vec<u8>> {
+    text(WebhookEvent {
+        event_type: TEST.to_owned(),
+        timestamp: at,
+        data: WebhookEventData {
+            event_id: None,
+            entity: endpoints::KIND.name.to_owned(),
+            record_id: webhook,
+            record_code: code,
+            record_path: path(&endpoints::KIND, webhook),
+            change: None,
+            actor: String::new(),
+            reason: None,
+            changed: Vec::new(),
+            before: None,
+            after: None,
+            is_cut: false,
+            request_id: message_id.to_owned(),
+        },
+    })
+}
+
+fn path(kind: &Kind, id: i64) -> String {
+    format!("/api/v1/{}/{id}", kind.path)
+}
+
+fn message(event: AuditEvent) -> Result<WebhookEvent> {
+    let AuditEvent {
+        id,
+        at,
+        actor,
+        actor_id: _,
+        action,
+        entity,
+        record_id,
+        record_code,
+        reason,
+        before,
+        after,
+        request_id,
+    } = event;
+    let parts = kind_of(&entity).zip(record_id).zip(Change::of(action));
+    let ((kind, record_id), change) = parts.ok_or_else(|| Error::unexpected("an event that is never sent"))?;
+    let is_cut = match change {
+        Change::Created | Change::Restored | Change::Amended => after.is_none(),
+        Change::Deleted => before.is_none(),
+        Change::Updated | Change::Confirmed | Change::Attached => before.is_none() || after.is_none(),
+    };
+    let (before, after) = if is_cut { (None, None) } else { (before, after) };
+    let changed = match (&before, &after) {
+        (Some(Value::Object(before)), Some(Value::Object(after))) => differences(before, after),
+        _ => Vec::new(),
+    };
+    let event_type = format!("{entity}.{change}");
+    let record_path = path(kind, record_id);
+    let data = WebhookEventData {
+        event_id: Some(id),
+        entity,
+        record_id,
+        record_code,
+        record_path,
+        change: Some(change),
+        actor,
+        reason,
+        changed,
+        before,
+        after,
+        is_cut,
+        request_id,
+    };
+    Ok(WebhookEvent { event_type, timestamp: at, data })
+}
+
+/// The fields that are not alike, besides those that every change moves.
+fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
+    let moved = |name: &&String| !matches!(name.as_str(), "version" | "updated_at");
+    let changed = after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, _)| name);
+    let gone = before.keys().filter(|name| !after.contains_key(*name));
+    changed.chain(gone).filter(moved).cloned().collect()
+}
+
+fn text(mut message: WebhookEvent) -> Result<Vec<u8>> {
+    let whole = serde_json::to_vec(&message)?;
+    if whole.len() <= BODY_MAX {
+        return Ok(whole);
+    }
+    let WebhookEventData { before, after, is_cut, .. } = &mut message.data;
+    (*before, *after, *is_cut) = (None, None, true);
+    Ok(serde_json::to_vec(&message)?)
+}
