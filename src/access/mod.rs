@@ -26,6 +26,9 @@ use crate::{msg, text_enum};
 
 pub use uses::Uses;
 
+/// The name of the kind of record that keys and scopes name.
+pub const PAIRING: &str = "pairing";
+
 text_enum! {
     /// What a key may do.
     Role as "KeyRole" {

@@ -1,7 +1,7 @@
 //! Kinds of records, and references between records.
 //!
 //! A [`Kind`] is what the rest of the service must know of a resource to refer to it: its names, where its rows are, and
-//! what its rows point at. [`kind!`] writes one from the table's columns.
+//! what its rows point at. A resource declares it with `kind!`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,6 +70,12 @@ pub struct Kind {
     pub after: &'static [&'static str],
     /// Fields with personal data, shown only to keys of the record's pairing.
     pub private: &'static [&'static str],
+    /// The kind of the records that citations name: documents.
+    pub cites: &'static Kind,
+    /// Whether imports bring such records, and a deleted one can be restored.
+    pub is_restorable: bool,
+    /// Whether only administrators may learn that such records exist.
+    pub is_confidential: bool,
 }
 
 /// Every kind of record.
@@ -85,6 +91,11 @@ pub struct Outgoing {
 }
 
 impl Kind {
+    /// Whether citations name records of this kind.
+    pub fn is_cited(&self) -> bool {
+        self.cites.name == self.name
+    }
+
     /// The id behind a code or an id.
     pub fn find(&self, conn: &mut Conn, reference: &Ref) -> QueryResult<Option<i64>> {
         match reference.id() {
@@ -210,85 +221,4 @@ impl References {
     pub fn optional(&self, kind: &'static Kind, id: Option<i64>) -> Option<Reference> {
         id.map(|id| self.get(kind, id))
     }
-}
-
-/// How the records of a kind are named: by a text in two columns of its table.
-#[macro_export]
-macro_rules! named {
-    ($table:ident by $zh:ident, $en:ident) => {
-        |conn, ids| {
-            use diesel::prelude::*;
-            use $crate::db::schema::$table::dsl as t;
-            let rows: Vec<(i64, Option<String>, String, Option<String>)> =
-                t::$table.filter(t::id.eq_any(ids)).select((t::id, t::code.nullable(), t::$zh, t::$en)).load(conn)?;
-            Ok(rows
-                .into_iter()
-                .map(|(id, code, zh, en)| $crate::db::reference::Reference {
-                    id,
-                    code,
-                    name: $crate::model::text::Text { zh, en },
-                })
-                .collect())
-        }
-    };
-}
-
-/// Defines the [`Kind`] of a resource from its table. `references` says how its records are named: see [`named!`].
-#[macro_export]
-macro_rules! kind {
-    ($name:literal, $path:literal, $number:literal, $table:ident, $references:expr, $about:literal,
-     refers to { $($to:literal by $other:ident :: $column:ident),* $(,)? }
-     $(, after $after:expr)? $(, private $private:expr)?) => {
-        /// What the rest of the service knows of this kind of record.
-        pub static KIND: $crate::db::reference::Kind = $crate::db::reference::Kind {
-            name: $name,
-            path: $path,
-            number: $number,
-            own_code: |conn, code| {
-                use diesel::prelude::*;
-                use $crate::db::schema::$table::dsl as t;
-                t::$table.filter(t::code.eq(code)).select(t::id).first(conn).optional()
-            },
-            find_codes: |conn, codes| {
-                use diesel::prelude::*;
-                use $crate::db::schema::$table::dsl as t;
-                t::$table.filter(t::code.eq_any(codes)).select((t::code.assume_not_null(), t::id)).load(conn)
-            },
-            ids_after: |conn, id, limit| {
-                use diesel::prelude::*;
-                use $crate::db::schema::$table::dsl as t;
-                t::$table.filter(t::id.gt(id)).order(t::id).limit(limit).select(t::id).load(conn)
-            },
-            made: |conn, ids| {
-                use diesel::prelude::*;
-                use $crate::db::schema::$table::dsl as t;
-                t::$table.filter(t::id.eq_any(ids)).select((t::id, t::code.nullable(), t::created_at)).load(conn)
-            },
-            exists: |conn, id| {
-                use diesel::prelude::*;
-                use $crate::db::schema::$table::dsl as t;
-                t::$table.find(id).select(t::id).first::<i64>(conn).optional().map(|found| found.is_some())
-            },
-            references: $references,
-            lock: |conn, id| $crate::lock_version!(conn, $table, id),
-            delete: |conn, id| {
-                use diesel::prelude::*;
-                use $crate::db::schema::$table::dsl as t;
-                diesel::delete(t::$table.find(id)).execute(conn)
-            },
-            refers_to: &[$($crate::db::reference::Outgoing {
-                to: $to,
-                count: |conn, id| {
-                    use diesel::prelude::*;
-                    use $crate::db::schema::$other::dsl as t;
-                    t::$other.filter(t::$column.eq(id)).count().get_result(conn)
-                },
-            }),*],
-            about: $about,
-            after: $crate::kind!(@or_none $($after)?),
-            private: $crate::kind!(@or_none $($private)?),
-        };
-    };
-    (@or_none) => { &[] };
-    (@or_none $some:expr) => { $some };
 }

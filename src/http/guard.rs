@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{AppState, cost, envelope, peer};
 use crate::access::policy::{Policy, Who};
-use crate::access::{Actor, Identity, feeds, keys};
+use crate::access::{Actor, Identity, PAIRING, feeds, keys};
 use crate::db::{Class, Client};
 use crate::error::{Error, Result};
 use crate::model::hex;
@@ -173,7 +173,7 @@ async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, w
     limits.may_try(address, sha256.as_deref())?;
     let opened = match (shown, feeds::Asked::read(request.path())) {
         (Some(shown), Some(asked)) if is_feed => {
-            let (settings, pairings) = (state.settings.clone(), state.catalog.kind("pairing")?);
+            let (settings, pairings) = (state.settings.clone(), state.catalog.kind(PAIRING)?);
             let client = cost::client(request.request(), None);
             let opened = move |conn: &mut _| asked.opened_by(conn, pairings, &shown, &settings);
             state.store.read_as(Class::KeyLookup, &client, opened).await?

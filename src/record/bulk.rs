@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::citations::{self, Cited};
 use super::deleted;
 use super::{self as record, Resource, Tx, View};
-use crate::access::Scope;
+use crate::access::{PAIRING, Scope};
 use crate::audit::Action;
 use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
@@ -21,7 +21,6 @@ use crate::db::{Conn, backend, search, stand_in};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::model::sheet::Sheet;
 use crate::model::types::{Code, Ref};
-use crate::resources::pairings;
 use crate::validation::Contract;
 use crate::{insert_all, msg, rules, text_enum};
 use updates::Compared;
@@ -204,7 +203,7 @@ fn create_together<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result
     for (index, document) in documents.iter().enumerate() {
         let new = R::New::deserialize(*document)?;
         let mut faults = rules::check(&new);
-        let cited = citations::resolve(tx, &mut faults, R::citations(&new))?;
+        let cited = citations::resolve(tx, R::KIND.cites, &mut faults, R::citations(&new))?;
         let code = R::code(&new).cloned();
         let is_used = code.as_ref().is_some_and(|code| used.contains(&code.0));
         if faults.is_empty() && !is_used && may_create::<R>(tx, &new)? {
@@ -257,7 +256,7 @@ pub fn each_of_pairing<R: Resource>(
     tell: &mut dyn FnMut(&mut Conn, Value) -> Result<()>,
 ) -> Result<()> {
     let list = list_operation(R::KIND);
-    if R::KIND.name == pairings::KIND.name {
+    if R::KIND.name == PAIRING {
         let read = R::load(conn, &[pairing], view)?;
         return read.into_iter().try_for_each(|read| tell(conn, serde_json::to_value(read)?));
     }
@@ -293,7 +292,7 @@ pub fn of_pairing<R: Resource>(tx: &mut Tx<'_>, pairing: i64) -> Result<Vec<Held
         let (Some(id), Some(version)) = (read["id"].as_i64(), read["version"].as_i64()) else {
             return Err(Error::unexpected("a record without id and version"));
         };
-        if R::KIND.name != pairings::KIND.name && R::scope(conn, id)? == Scope::Pairing(pairing) {
+        if R::KIND.name != PAIRING && R::scope(conn, id)? == Scope::Pairing(pairing) {
             held.push(Held { id, code: read["code"].as_str().unwrap_or_default().to_owned(), version });
         }
         Ok(())

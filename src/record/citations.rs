@@ -13,7 +13,6 @@ use crate::db::schema::citations;
 use crate::error::{Faults, Result};
 use crate::insert_all;
 use crate::model::types::Ref;
-use crate::resources::documents;
 
 /// A document that says what the record says.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -56,11 +55,16 @@ pub struct Cited {
 }
 
 /// Finds the documents of a record's citations; a fault for each that is unknown.
-pub fn resolve(tx: &mut Tx<'_>, faults: &mut Faults, citations: &[NewCitation]) -> Result<Vec<Cited>> {
+pub fn resolve(
+    tx: &mut Tx<'_>,
+    documents: &'static Kind,
+    faults: &mut Faults,
+    citations: &[NewCitation],
+) -> Result<Vec<Cited>> {
     let mut cited = Vec::with_capacity(citations.len());
     for (index, citation) in citations.iter().enumerate() {
         let pointer = format!("/citations/{index}/document");
-        if let Some(document_id) = tx.resolve(&documents::KIND, faults, &pointer, &citation.document)? {
+        if let Some(document_id) = tx.resolve(documents, faults, &pointer, &citation.document)? {
             cited.push(Cited { document_id, citation: citation.clone() });
         }
     }
@@ -104,11 +108,11 @@ pub fn load(conn: &mut Conn, kind: &Kind, ids: &[i64]) -> Result<HashMap<i64, Ve
         .select((citations::record_id, citations::document_id, citations::field, citations::locator, citations::note))
         .load(conn)?;
     let mut documents = References::default();
-    rows.iter().for_each(|row| documents.want(&documents::KIND, row.1));
+    rows.iter().for_each(|row| documents.want(kind.cites, row.1));
     documents.load(conn)?;
     let mut by_record: HashMap<i64, Vec<Citation>> = HashMap::new();
     for (record, document, field, locator, note) in rows {
-        let document = documents.get(&documents::KIND, document);
+        let document = documents.get(kind.cites, document);
         by_record.entry(record).or_default().push(Citation { document, field, locator, note });
     }
     Ok(by_record)

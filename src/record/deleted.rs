@@ -19,11 +19,11 @@ use crate::db::reference::{Kind, Kinds};
 use crate::db::schema::{audit_events, record_codes};
 use crate::db::{Conn, backend};
 use crate::error::{Error, Fault, Problem, Result, taken};
+use crate::model::sheet::Sheet;
 use crate::model::text::Msg;
 use crate::model::types::{Code, Instant, Ref};
 use crate::msg;
 use crate::record::references;
-use crate::resources::KINDS;
 
 /// The deletion of a record that does not exist any more.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Deletion {
         let Deletion { id, actor, .. } = self;
         let at = self.at.utc().to_rfc3339_opts(SecondsFormat::Secs, true);
         let path = kind.path;
-        if !KINDS.iter().any(|restorable| restorable.name == kind.name) {
+        if !kind.is_restorable {
             return msg!(
                 "此代码属于 {actor} 于 {at} 删除的记录；代码不会再次使用，请改用其他代码。",
                 "belonged to a record that {actor} deleted at {at}; codes are never reused: choose another code"
@@ -124,7 +124,9 @@ pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read>
 
     let mut state = deletion.state.clone();
     R::complete(&mut state);
-    rename(tx.conn, tx.catalog.kinds, R::KIND, &mut state)?;
+    if let Some(sheet) = R::SHEET {
+        rename(tx.conn, tx.catalog.kinds, sheet, &mut state)?;
+    }
     let document = writable(&tx.catalog.contract, R::NEW, &state);
     tx.catalog.contract.judge(R::NEW, &document)?;
     let new: R::New = serde_json::from_value(document)?;
@@ -149,11 +151,8 @@ fn refuse_existing<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<Error> {
 }
 
 /// Replaces the references of a record by the present codes of what they name: a code may have changed since.
-fn rename(conn: &mut Conn, kinds: Kinds, kind: &'static Kind, state: &mut Value) -> Result<()> {
-    let Some(form) = crate::resources::forms().into_iter().find(|form| form.kind.name == kind.name) else {
-        return Ok(());
-    };
-    references::each(kinds, form.sheet, state, &mut |kind, reference| {
+fn rename(conn: &mut Conn, kinds: Kinds, sheet: &Sheet, state: &mut Value) -> Result<()> {
+    references::each(kinds, sheet, state, &mut |kind, reference| {
         let Some(id) = reference["id"].as_i64() else { return Ok(()) };
         if let Some((_, code, _)) = (kind.made)(conn, &[id])?.pop() {
             *reference = Value::String(code.unwrap_or_else(|| id.to_string()));

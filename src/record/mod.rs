@@ -10,7 +10,6 @@ pub mod deleted;
 pub(crate) mod merge;
 mod reading;
 pub mod references;
-mod rows;
 mod tx;
 
 use chrono::NaiveDate;
@@ -29,6 +28,7 @@ use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
 use crate::db::{Conn, backend, search};
 use crate::error::{Error, Faults, Problem, Result};
+use crate::model::sheet::Sheet;
 use crate::model::types::{Code, Ref};
 use crate::{msg, rules};
 use citations::NewCitation;
@@ -58,6 +58,8 @@ pub trait Resource: Sized + 'static {
     const KIND: &'static Kind;
     /// The component's name of [`Resource::New`].
     const NEW: &'static str;
+    /// The columns of the kind in files; `None` for kinds that no file brings.
+    const SHEET: Option<&'static Sheet> = None;
     /// Fields of [`Resource::Read`] that follow from others or from the date: not part of the record's own state.
     const COMPUTED: &'static [&'static str] = &[];
 
@@ -188,20 +190,14 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
             count += (outgoing.count)(tx.conn, id)?;
         }
         let path = kind.path;
-        let is_hidden =
-            [crate::resources::api_keys::KIND.name, crate::webhooks::endpoints::KIND.name].contains(&kind.name);
-        if count > 0 && is_hidden && tx.actor.role != Role::Admin {
+        if count > 0 && kind.is_confidential && tx.actor.role != Role::Admin {
             // How many of them there are is for administrators alone.
             faults.push("", "referred_to", msg!("被 {path} 引用。", "{path} refer to it"));
         } else if count > 0 {
             faults.push("", "referred_to", msg!("被 {path} 引用 {count} 次。", "{path} refer to it {count} times"));
         }
     }
-    let cited = if R::KIND.name == crate::resources::documents::KIND.name {
-        citations::count_of_document(tx.conn, id)?
-    } else {
-        0
-    };
+    let cited = if R::KIND.is_cited() { citations::count_of_document(tx.conn, id)? } else { 0 };
     if cited > 0 {
         faults.push("", "referred_to", msg!("被 citations 引用 {cited} 次。", "citations refer to it {cited} times"));
     }
@@ -255,7 +251,7 @@ pub(super) fn save_whole<R: Resource>(
     let body = parts.text.then(|| search::spaced_apart(&R::texts(&new)));
     let mut faults = rules::check(&new);
     let cited = match parts.citations {
-        true => Some(citations::resolve(tx, &mut faults, R::citations(&new))?),
+        true => Some(citations::resolve(tx, R::KIND.cites, &mut faults, R::citations(&new))?),
         false => None,
     };
     if let Some(code) = &code

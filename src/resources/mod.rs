@@ -1,6 +1,9 @@
 //! The resources, one line each. A resource is a folder: `mod.rs` says what it is, `api.rs` is what clients see of it,
 //! `store.rs` is what the database sees.
 
+pub mod kind;
+pub mod query;
+
 use crate::record::{self, bulk};
 
 /// Declares the resources: their modules, their kinds, how they are mounted, and how a bundle's records reach them. A

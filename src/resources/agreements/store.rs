@@ -16,6 +16,7 @@ use crate::db::schema::{agreements, conferences as conferences_table};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::tally;
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -81,6 +82,7 @@ impl Resource for Agreements {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewAgreement";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] =
         &["state", "progress", "progress_counted", "progress_left_out", "overdue"];
 

@@ -18,7 +18,8 @@ pub struct ApiKeys;
 kind!(
     "api_key", "api-keys", 20, api_keys, store::references,
     "The keys that people and programs call with; for administrators. 密钥管理。",
-    refers to { "pairing" by api_key_pairings::pairing_id }
+    refers to { "pairing" by api_key_pairings::pairing_id },
+    restorable false, confidential true
 );
 
 text_enum! {

@@ -10,6 +10,7 @@ use crate::db::reference::{self, References};
 use crate::db::schema::assets;
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -48,6 +49,7 @@ impl Resource for Assets {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewAsset";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &AssetFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

@@ -17,5 +17,6 @@ kind!(
     "calendar_key", "calendar-keys", 30, calendar_keys, store::references,
     "The keys that calendar programs read a feed with; for editors of the pairing. 日历订阅密钥。",
     // A pairing that is deleted takes its keys along: there is nothing left that they open.
-    refers to {}
+    refers to {},
+    restorable false
 );

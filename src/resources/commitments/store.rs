@@ -15,6 +15,7 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
 use crate::figures::pace::{self, Goal};
 use crate::model::decimal::Quantity;
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -84,6 +85,7 @@ impl Resource for Commitments {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewCommitment";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] =
         &["period_from_on", "period_to_on", "actual", "completion", "expected", "pace", "reported_to"];
 

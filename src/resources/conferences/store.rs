@@ -13,6 +13,7 @@ use crate::db::reference::{self, Reference, References};
 use crate::db::schema::{conference_participants, conferences};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -59,6 +60,7 @@ impl Resource for Conferences {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewConference";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &ConferenceFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

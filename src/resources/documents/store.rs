@@ -12,6 +12,7 @@ use crate::db::reference::References;
 use crate::db::schema::{document_pairings, documents};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations;
@@ -55,6 +56,7 @@ impl Resource for Documents {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewDocument";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &DocumentFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

@@ -13,6 +13,7 @@ use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::{exchange_names, exchanges};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -57,6 +58,7 @@ impl Resource for Exchanges {
 
     const KIND: &'static Kind = &super::KIND;
     const NEW: &'static str = "NewExchange";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["stage"];
 
     fn page(conn: &mut Conn, filter: &ExchangeFilter, page: &PageRequest, _: View) -> Result<PageIds> {

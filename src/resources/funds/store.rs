@@ -13,6 +13,7 @@ use crate::db::reference::{self, References};
 use crate::db::schema::{fund_source_kinds, funds};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -51,6 +52,7 @@ impl Resource for Funds {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewFund";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &FundFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

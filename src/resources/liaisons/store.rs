@@ -11,6 +11,7 @@ use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::liaisons;
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -52,6 +53,7 @@ impl Resource for Liaisons {
 
     const KIND: &'static Kind = &super::KIND;
     const NEW: &'static str = "NewLiaison";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &LiaisonFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

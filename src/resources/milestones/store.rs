@@ -15,6 +15,7 @@ use crate::db::schema::milestones;
 use crate::db::{Conn, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::lateness;
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -40,6 +41,7 @@ impl Resource for Milestones {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewMilestone";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["overdue", "days_late", "slippage_days"];
 
     fn page(conn: &mut Conn, filter: &MilestoneFilter, page: &PageRequest, view: View) -> Result<PageIds> {

@@ -11,6 +11,7 @@ use crate::db::reference::References;
 use crate::db::schema::organizations;
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Error, Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -51,6 +52,7 @@ impl Resource for Organizations {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewOrganization";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &OrganizationFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

@@ -15,6 +15,7 @@ use crate::db::schema::{pairing_members, pairings};
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Error, Faults, Result};
 use crate::figures::tally;
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -60,6 +61,7 @@ impl Resource for Pairings {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewPairing";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] =
         &["progress", "progress_counted", "progress_left_out", "milestones", "overdue"];
 

@@ -10,6 +10,7 @@ use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::schema::programmes;
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -50,6 +51,7 @@ impl Resource for Programmes {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewProgramme";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &ProgrammeFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

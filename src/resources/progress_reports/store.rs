@@ -13,6 +13,7 @@ use crate::db::schema::{commitments as commitments_table, progress_reports};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Problem, Result};
 use crate::model::decimal::Quantity;
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations;
@@ -58,6 +59,7 @@ impl Resource for ProgressReports {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewProgressReport";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["superseded_by", "counts"];
 
     fn page(conn: &mut Conn, filter: &ProgressReportFilter, page: &PageRequest, _: View) -> Result<PageIds> {

@@ -15,6 +15,7 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
 use crate::figures::tally;
 use crate::model::decimal::Fen;
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -62,6 +63,7 @@ impl Resource for Projects {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewProject";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["progress", "progress_counted", "progress_left_out", "overdue"];
 
     fn page(conn: &mut Conn, filter: &ProjectFilter, page: &PageRequest, _: View) -> Result<PageIds> {

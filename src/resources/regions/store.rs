@@ -11,6 +11,7 @@ use crate::db::reference::References;
 use crate::db::schema::regions;
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -53,6 +54,7 @@ impl Resource for Regions {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewRegion";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &RegionFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

@@ -17,6 +17,7 @@ use crate::db::schema::{
 };
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -61,6 +62,7 @@ impl Resource for Resolutions {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewResolution";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["state", "commitment_standing", "milestone_standing"];
 
     fn page(conn: &mut Conn, filter: &ResolutionFilter, page: &PageRequest, view: View) -> Result<PageIds> {

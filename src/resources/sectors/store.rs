@@ -11,6 +11,7 @@ use crate::db::reference::References;
 use crate::db::schema::sectors;
 use crate::db::{Conn, MultiBackend, reference};
 use crate::error::{Faults, Result};
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -51,6 +52,7 @@ impl Resource for Sectors {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewSector";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &SectorFilter, page: &PageRequest, _: View) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {

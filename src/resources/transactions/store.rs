@@ -14,6 +14,7 @@ use crate::db::reference::{self, Reference, References};
 use crate::db::schema::{projects as projects_table, transactions};
 use crate::error::{Faults, Problem, Result};
 use crate::model::decimal::Fen;
+use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
@@ -54,6 +55,7 @@ impl Resource for Transactions {
 
     const KIND: &'static reference::Kind = &super::KIND;
     const NEW: &'static str = "NewTransaction";
+    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["reversed"];
 
     fn page(conn: &mut Conn, filter: &TransactionFilter, page: &PageRequest, _: View) -> Result<PageIds> {

@@ -16,7 +16,8 @@ pub struct Webhooks;
 kind!(
     "webhook", "webhooks", 31, webhooks, store::references,
     "Programs that are told of changes; for administrators. 事件推送。",
-    refers to { "pairing" by webhook_pairings::pairing_id }
+    refers to { "pairing" by webhook_pairings::pairing_id },
+    restorable false, confidential true
 );
 
 text_enum! {
