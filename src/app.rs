@@ -22,8 +22,8 @@ use crate::resources::{api_keys, calendar_keys};
 use crate::transfer::export::rows::Rows;
 use crate::transfer::imports::jobs::Jobs;
 use crate::validation::Contract;
-use crate::webhooks::endpoints;
 use crate::webhooks::target::Targets;
+use crate::webhooks::{deliveries, endpoints};
 use crate::{calendar, iati, openapi, reports, resources, transfer, web as pages};
 
 /// The operations of the published document.
@@ -32,6 +32,7 @@ pub fn operations(config: &mut ServiceConfig<'_>) {
         utoipa_actix_web::scope("/api/v1")
             .configure(resources::mount)
             .configure(endpoints::api::mount)
+            .configure(deliveries::api::mount)
             .configure(transfer::mount)
             .configure(calendar::api::mount)
             .configure(iati::api::mount)

@@ -8,11 +8,13 @@ pub mod decimal;
 pub mod exchanges;
 pub mod milestones;
 pub mod pairings;
+pub mod progress_reports;
 pub mod resolutions;
 pub mod sheet;
 pub mod text;
 pub mod transactions;
 pub mod types;
+pub mod webhooks;
 
 /// Encodes bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {

@@ -15,6 +15,7 @@ pub mod fault;
 pub mod files;
 pub mod format;
 pub mod gather;
+mod guide;
 mod headers;
 pub mod imports;
 mod names;

@@ -5,6 +5,7 @@
 //! [`crate::figures::pace`]. Its period begins and ends with the agreement where it names no days of its own.
 
 pub mod api;
+mod approved;
 pub mod sheet;
 pub mod store;
 

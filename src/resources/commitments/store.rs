@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::api::{Commitment, CommitmentFilter, Indicator, NewCommitment, NewIndicator, Sort};
+use super::approved::approved;
 use super::{Accumulation, Commitments, Direction};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
@@ -20,7 +21,7 @@ use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
 use crate::record::{Resource, Tx, View};
-use crate::resources::{agreements, organizations, pairings, progress_reports, sectors};
+use crate::resources::{agreements, organizations, pairings, sectors};
 use crate::{keyset, links, narrow, put_links, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]
@@ -137,7 +138,7 @@ impl Resource for Commitments {
         let rows: Vec<Row> =
             commitments::table.filter(commitments::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let responsible = links!(conn, commitment_responsible, commitment_id in ids, organization_id);
-        let approved = progress_reports::periods::approved(conn, ids)?;
+        let approved = approved(conn, ids)?;
         let terms = terms(conn, &rows.iter().map(|row| row.values.agreement_id).collect::<Vec<_>>())?;
 
         let mut references = References::default();

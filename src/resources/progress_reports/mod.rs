@@ -11,7 +11,8 @@ pub mod periods;
 pub mod sheet;
 pub mod store;
 
-use crate::{kind, text_enum};
+use crate::kind;
+pub use crate::model::progress_reports::Status;
 
 /// The resource.
 pub struct ProgressReports;
@@ -26,33 +27,3 @@ kind!(
     },
     after &["supersedes"]
 );
-
-text_enum! {
-    /// How a progress report stands.
-    Status as "ProgressReportStatus" {
-        /// 草稿.
-        Draft => "draft",
-        /// 已上报: waits for a decision.
-        Submitted => "submitted",
-        /// 已审定: counts, and never changes.
-        Approved => "approved",
-        /// 已退回: has a note that says why.
-        Returned => "returned",
-    }
-}
-
-impl Status {
-    /// What may follow this status.
-    pub fn next(self) -> &'static [Status] {
-        match self {
-            Status::Draft | Status::Returned => &[Status::Submitted],
-            Status::Submitted => &[Status::Approved, Status::Returned],
-            Status::Approved => &[],
-        }
-    }
-
-    /// What a report may begin as: an import brings in what was approved, or returned, elsewhere.
-    pub fn first() -> &'static [Status] {
-        &[Status::Draft, Status::Submitted, Status::Approved, Status::Returned]
-    }
-}

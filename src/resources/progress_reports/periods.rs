@@ -1,6 +1,6 @@
 //! Which periods count, which are locked, and what corrects what.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -9,8 +9,6 @@ use super::Status;
 use crate::db::Conn;
 use crate::db::schema::progress_reports;
 use crate::error::{Fault, Faults, Problem, Result};
-use crate::figures::pace::Period;
-use crate::model::decimal::Quantity;
 use crate::msg;
 
 /// What a correction may correct: an approved report of its commitment that no other corrects.
@@ -84,24 +82,4 @@ pub fn corrections(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<i64, i64>> {
         corrections.extend(rows.into_iter().filter_map(|(corrected, by)| Some((corrected?, by))));
     }
     Ok(corrections)
-}
-
-/// The periods that count for each commitment: those of approved reports that no approved one corrects.
-pub fn approved(conn: &mut Conn, commitments: &[i64]) -> Result<HashMap<i64, Vec<Period>>> {
-    use progress_reports as r;
-    type Found = (i64, i64, Option<i64>, NaiveDate, NaiveDate, Option<Quantity>);
-    let mut found: Vec<Found> = Vec::new();
-    for chunk in commitments.chunks(10_000) {
-        let of_chunk = r::table.filter(r::commitment_id.eq_any(chunk)).filter(r::status.eq(Status::Approved));
-        let columns = (r::id, r::commitment_id, r::supersedes_id, r::period_start_on, r::period_end_on, r::value);
-        found.extend(of_chunk.select(columns).load::<Found>(conn)?);
-    }
-    let corrected: BTreeSet<i64> = found.iter().filter_map(|(_, _, supersedes, ..)| *supersedes).collect();
-    let mut periods: HashMap<i64, Vec<Period>> = HashMap::new();
-    for (id, commitment, _, start_on, end_on, value) in found {
-        if !corrected.contains(&id) {
-            periods.entry(commitment).or_default().push(Period { start_on, end_on, value });
-        }
-    }
-    Ok(periods)
 }

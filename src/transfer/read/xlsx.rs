@@ -20,8 +20,8 @@ use crate::msg;
 use crate::transfer::cells::Cell;
 use crate::transfer::columns::{Table, all_tables};
 use crate::transfer::fault::ImportFault;
+use crate::transfer::guide;
 use crate::transfer::row::{Sink, Spot};
-use crate::transfer::workbook::guide;
 use crate::validation::Contract;
 
 /// The most letters that a spreadsheet has in a cell, and its last row and column.

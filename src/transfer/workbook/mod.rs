@@ -4,7 +4,6 @@
 //! Rows go to disk as they are written, so that a workbook of any length takes the same memory.
 
 mod book;
-pub mod guide;
 mod marked;
 pub mod plain;
 mod rules;

@@ -8,13 +8,14 @@ use serde_json::Value;
 
 use super::book::{Book, SheetId};
 use super::rules::{Choices, must_be_given, note, validation};
-use super::{guide, styles};
+use super::styles;
 use crate::db::reference::Kind;
 use crate::error::Result;
 use crate::model::sheet::CITATIONS;
 use crate::model::text::Language;
 use crate::transfer::cells::defuse;
 use crate::transfer::columns::{Choice, Column, NAME_AND_CODE, Shape, Table};
+use crate::transfer::guide;
 
 /// How many rows have drop-downs and checks, and how many records of a kind a drop-down offers.
 pub const ROWS: u32 = 5_000;

@@ -3,16 +3,4 @@
 pub mod api;
 pub mod store;
 
-use crate::text_enum;
-
-text_enum! {
-    /// How a delivery stands.
-    Status as "WebhookDeliveryStatus" {
-        /// It is under way, or will be tried again. 待投递.
-        Pending => "pending",
-        /// The receiver took it. 已送达.
-        Delivered => "delivered",
-        /// It was given up after the last attempt. 已放弃.
-        Failed => "failed",
-    }
-}
+pub use crate::model::webhooks::DeliveryStatus as Status;

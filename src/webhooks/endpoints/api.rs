@@ -22,7 +22,6 @@ use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
 use crate::resources;
 use crate::text_enum;
-use crate::webhooks::deliveries;
 use crate::webhooks::event::Change;
 use crate::webhooks::target::Targets;
 
@@ -321,5 +320,4 @@ async fn judge_target(call: &Call, url: Option<&str>) -> Result<()> {
 /// Mounts the operations.
 pub fn mount(config: &mut ServiceConfig<'_>) {
     config.service(list).service(create).service(get).service(update).service(remove).service(rotate).service(history);
-    deliveries::api::mount(config);
 }

@@ -19,10 +19,10 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Problem, Result};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
+use crate::model::webhooks::DeliveryStatus;
 use crate::record::citations::NewCitation;
 use crate::record::{self, Precondition, Resource, Tx, View};
 use crate::resources::pairings;
-use crate::webhooks::deliveries::Status as DeliveryStatus;
 use crate::webhooks::sign;
 use crate::{keyset, links, msg, narrow, put_links, put_row};
 

@@ -11,7 +11,7 @@ use zip::ZipArchive;
 use super::tabs;
 use crate::error::{Error, Result};
 use crate::model::text::Language;
-use crate::transfer::workbook::guide;
+use crate::transfer::guide;
 
 const TYPES: &str = "[Content_Types].xml";
 const RELATION: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
