@@ -182,8 +182,7 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
     });
     jobs.running().insert(id, running.clone());
     state.metrics.imports_running(jobs.count());
-    let state = state.clone();
-    let runtime = jobs.runtime.get().cloned();
+    let (state, runtime) = (state.clone(), jobs.runtime.get().cloned());
     let work = async move {
         // Where the run itself is the one writer, a note would wait for its end, and make every kept answer old then.
         let noting = (!state.store.has_one_writer())
