@@ -1,8 +1,8 @@
-//! The document's examples: real requests against the seed, and the answers to them.
+//! The document's examples: real requests against the seed, and the responses to them.
 //!
-//! The requests stand beside what they ask, in `examples.yaml` of each resource and of the reports. `UPDATE=1` writes what
-//! the service answers into `src/openapi/examples.json`, from where the document takes it; without, the test holds the
-//! two against each other. What no two runs share (instants, request ids, digests) is fixed.
+//! The requests are in `examples.yaml` of each resource and of the reports. `UPDATE=1` writes the responses of the service to
+//! `src/openapi/examples.json`, from where the document takes them; without it the test compares the two. Values that differ
+//! between runs (instants, request ids, digests) are replaced by fixed ones.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::common::builders::operations;
 use crate::common::{Client, databases};
 
-/// A request whose answer is an example.
+/// A request whose response is an example.
 pub struct Call {
     operation: String,
     method: Method,
@@ -38,7 +38,7 @@ fn read(path: &Path) -> Vec<Call> {
     entries.iter().map(|entry| call(entry).unwrap_or_else(|| panic!("{}: {entry}", path.display()))).collect()
 }
 
-/// Every operation with a JSON body or answer, in an order in which each finds what it needs.
+/// Every operation with a JSON body or response, in an order in which each finds the records that it needs.
 fn calls() -> Vec<Call> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let of_service = [("getHealth", "/healthz"), ("getReadiness", "/readyz")].map(|(operation, path)| Call {
@@ -54,7 +54,7 @@ fn calls() -> Vec<Call> {
     of_service.into_iter().chain(folders.flat_map(|folder| read(&folder.join("examples.yaml")))).collect()
 }
 
-/// Fixes what no two runs share.
+/// Replaces values that differ between runs.
 fn settle(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -65,7 +65,7 @@ fn settle(value: &mut Value) {
                     fields.entry(name).and_modify(|code| *code = json!("k3m9q2xa"));
                 }
             }
-            // Nothing that looks like a key to who searches for them.
+            // A value that secret scanners do not take for a key.
             let secret = if fields.contains_key("webhook") { "whsec_…" } else { "ptk_k3m9q2xa_…" };
             fields.entry("secret").and_modify(|own| *own = json!(secret));
             let message = "msg_5f0c2a9be1d44f7c8e21b7a90c3d6f58";
@@ -104,7 +104,7 @@ fn settle_today(value: &mut Value) {
     }
 }
 
-/// Makes every request, which leaves a record of every kind; gives the examples.
+/// Sends every request, which creates a record of every kind; returns the examples.
 pub async fn gather(client: &Client) -> Value {
     let mut examples = Map::new();
     // One refusal, for the list of them.
@@ -114,7 +114,7 @@ pub async fn gather(client: &Client) -> Value {
         let is_read = method == Method::GET;
         let headers: &[(&str, &str)] = if method == Method::PATCH { &[("If-Match", "*")] } else { &[] };
         let mut answer = match file {
-            // However long it takes, so that the answer is that of its end.
+            // Waits for the end of the import, so that the response is the final one.
             Some(file) => {
                 let headers = [("Content-Type", "application/json"), ("Prefer", "wait=30")];
                 client.send_bytes(method, &path, &headers, Some(file.to_string().into_bytes())).await
@@ -127,7 +127,7 @@ pub async fn gather(client: &Client) -> Value {
             settle_today(&mut answer.body);
         }
         if operation == "getBundle" {
-            // One record of each kind shows what there is.
+            // One record of each kind is enough for an example.
             let kinds = answer.body.as_object_mut().expect("a bundle");
             kinds.values_mut().for_each(|records| records.as_array_mut().expect("records").truncate(1));
         }
@@ -138,12 +138,12 @@ pub async fn gather(client: &Client) -> Value {
         example.insert("responses".to_owned(), json!({ answer.status.as_u16().to_string(): answer.body }));
         examples.insert(operation, Value::Object(example));
     }
-    // The file's bytes have no JSON; the answer is a document like any other.
+    // The bytes of a file have no JSON; the response is a document, as for `getDocument`.
     examples.insert(
         "putDocumentContent".to_owned(),
         json!({ "responses": { "200": examples["getDocument"]["responses"]["200"] } }),
     );
-    // A restored record is a record like any other.
+    // The response of a restoration is the record, as for a GET.
     for operation in operations().iter().filter(|operation| operation.template.ends_with("/{ref}/restore")) {
         let read = operation.id.replacen("restore", "get", 1);
         examples

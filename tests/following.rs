@@ -1,4 +1,4 @@
-//! The history as it goes on: a stream of server-sent events that misses nothing and ends when it must.
+//! Following the history: a stream of server-sent events that misses no event and ends when it must.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::common::program::{Service, databases, on};
 
-/// A client of a stream, as it comes over a connection: lines, and between them the sizes of HTTP's chunks.
+/// A client of a stream, reading raw lines, among them the sizes of HTTP's chunks.
 struct Follower {
     lines: std::io::Lines<BufReader<TcpStream>>,
-    /// The lines of the answer's head.
+    /// The lines of the response head.
     head: Vec<String>,
 }
 
@@ -30,14 +30,14 @@ impl Follower {
         follower
     }
 
-    /// The rest of the next line that begins so.
+    /// The rest of the next line that begins with this text.
     fn until(&mut self, beginning: &str) -> String {
         let found =
             self.lines.by_ref().map(|line| line.expect("a line in time")).find(|line| line.starts_with(beginning));
         found.expect("the stream goes on")[beginning.len()..].to_owned()
     }
 
-    /// The next event, whose number stands before it.
+    /// The next event, which its id precedes.
     fn next(&mut self) -> Value {
         let id = self.until("id: ");
         let event: Value = serde_json::from_str(&self.until("data: ")).expect("JSON");
@@ -45,7 +45,7 @@ impl Follower {
         event
     }
 
-    /// Whether nothing but an end follows.
+    /// Whether only the end of the stream follows.
     fn ends(&mut self) -> bool {
         self.lines.by_ref().map_while(Result::ok).all(|line| !line.starts_with("data"))
     }
@@ -106,7 +106,7 @@ fn who_comes_again_has_missed_nothing() {
         assert_eq!(json!([second["action"], second["record_code"]]), json!(["update", "low-altitude"]));
         assert_eq!(json!([third["action"], third["record_code"]]), json!(["create", "marine"]));
 
-        // Of one record, from the beginning, under a code that it has no more.
+        // The events of one record, from the beginning, by a code that it no longer has.
         write(&service, &admin, "PATCH", "sectors/marine", &json!({ "code": "ocean" }));
         let mut one = Follower::start(&service, "follow&entity=sector&record=marine", "Last-Event-ID: 0\r\n");
         assert_eq!(json!([one.next()["action"], one.next()["action"]]), json!(["create", "update"]));
@@ -157,7 +157,7 @@ fn streams_of_one_address_are_few() {
     let (status, body) = service.ask("GET /api/v1/audit-events?follow", None);
     assert_eq!(status, 429, "{body}");
     followers.pop();
-    // That one has gone away is noticed when something is written to it, or read from it.
+    // The service notices a closed connection when it writes to it or reads from it.
     let key = on(directory.path(), "sqlite:test.db", &["key", "create", "--name", "x", "--role", "admin"]).good();
     let mut code = 0;
     let begun = loop {
@@ -204,6 +204,6 @@ fn what_is_wrong_with_a_stream_is_told_before_it_begins() {
     for (query, header, expected) in cases {
         assert_eq!(ask(query, header), expected, "{query} {header}");
     }
-    // Not followed, a list is what it was.
+    // Without following, the list is unchanged.
     assert_eq!(service.ask("GET /api/v1/audit-events?follow=false&limit=5", None).0, 200);
 }

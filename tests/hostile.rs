@@ -1,4 +1,4 @@
-//! Clients that are slow, or ask for too much, over TCP: others are served meanwhile, and they are sent away.
+//! Clients that are slow or request too much, over TCP: others are served meanwhile, and their connections are closed.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -9,15 +9,15 @@ use tempfile::TempDir;
 
 use crate::common::program::{SQLITE, Service, answer_of, on};
 
-/// Clients of each slow kind.
+/// The number of clients of each slow kind.
 const MANY: usize = 200;
-/// No limits of one address: all clients here have the same.
+/// Without limits per address, as all clients here share one.
 const UNLIMITED: [&str; 6] = ["--rate-per-address", "0", "--rate-per-key", "0", "--in-flight-per-address", "0"];
 
 struct Program {
     service: Service,
     key: String,
-    /// Gone with the program, and not before.
+    /// Removed after the program has ended.
     directory: TempDir,
 }
 
@@ -34,7 +34,7 @@ fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
-/// Connections that have sent so much, and no more.
+/// Connections that send only this much.
 fn slow(service: &Service, sent: &str) -> Vec<TcpStream> {
     let open = |_| {
         let mut stream = service.connect();
@@ -52,7 +52,7 @@ fn slow_clients_do_not_hold_up_others_and_are_sent_away() {
     let bodies = slow(&service, &format!("{post}Authorization: Bearer {key}\r\nContent-Length: 1000\r\n\r\n{{"));
     let chunks =
         slow(&service, &format!("{post}Authorization: Bearer {key}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n"));
-    // They ask for more than the sockets hold, and read none of it.
+    // These request more than the sockets hold, and read none of it.
     let readers = slow(&service, &"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(15));
     for _ in 0..20 {
         assert_eq!(service.ask("GET /api/v1/pairings", Some(&key)).0, 200);
@@ -85,7 +85,7 @@ fn a_kept_connection_has_no_more_time_for_its_next_head_than_for_its_first() {
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
     let mut answer = [0; 4096];
     assert!(stream.read(&mut answer).expect("it answers") > 0);
-    // A byte now and then, which is all that keeps it.
+    // Only an occasional byte keeps the connection busy.
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ").expect("it reads");
     stream.set_read_timeout(Some(Duration::from_secs(1))).expect("a timeout");
     let closed = (0..120).any(|_| match stream.read(&mut answer) {
@@ -106,13 +106,13 @@ fn slow_bodies_of_one_address_are_counted() {
         "POST /api/v1/regions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {key}\r\n\
          Content-Length: 1000\r\n\r\n{{"
     );
-    // Some are refused; five stay, whichever.
+    // Some are refused; five remain, whichever they are.
     let mut streams: Vec<TcpStream> = (0..20).map(|_| service.connect()).collect();
     streams.iter_mut().for_each(|stream| stream.write_all(head.as_bytes()).expect("it reads"));
     let ask = || service.ask("GET /api/v1/pairings", None).0;
     assert!((0..1000).any(|_| ask() == 429), "five are in flight");
     assert_eq!(service.ask("GET /healthz", None).0, 200);
-    // Clients that go away leave their places.
+    // Clients that disconnect free their places.
     drop(streams);
     assert!((0..1000).any(|_| ask() == 200), "none is in flight");
 }
@@ -132,13 +132,13 @@ fn a_large_body_is_refused_unread() {
         ("POST /api/v1/nothing", json.to_owned(), 404),
         ("POST /healthz", json.to_owned(), 405),
     ] {
-        // Declared, and not sent: the answer does not wait for it.
+        // Declared, but not sent: the response does not wait for it.
         let declared = format!("{request} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: 1073741824\r\n\r\n");
         let answer = service.exchange(declared.as_bytes());
         assert_eq!(status(&answer), wanted, "{request}: {answer}");
         assert!(answer.contains("application/problem+json"), "{answer}");
 
-        // In chunks without end: it stops reading.
+        // Endless chunks: the service stops reading.
         let mut stream = service.connect();
         stream
             .write_all(
@@ -177,7 +177,7 @@ fn a_slow_body_that_nobody_reads_does_not_keep_its_connection() {
         assert_eq!(status(&answer), 401, "{framing}: {answer}");
         assert!(answer.to_ascii_lowercase().contains("\r\nconnection: close\r\n"), "{framing}: {answer}");
     }
-    // One that was read keeps it.
+    // A connection whose body was read stays open.
     let mut stream = service.connect();
     let whole =
         format!("{head}Authorization: Bearer {key}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
@@ -202,7 +202,7 @@ fn a_head_without_end_is_refused_at_once() {
         ("\u{0}\u{1}\u{2}\r\n\r\n".to_owned(), 400),
     ] {
         let mut stream = service.connect();
-        // It stops reading in the middle.
+        // The service stops reading in the middle.
         let _ = stream.write_all(request.as_bytes());
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).unwrap_or_else(|e| panic!("{}: {e}", &request[..60.min(request.len())]));

@@ -1,4 +1,4 @@
-//! The log: it names every request, and holds nothing that is nobody else's to read.
+//! The log: every request appears in it, and no secret or personal data does.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ fn every_request_is_logged_and_no_secret_is() {
     on(path, SQLITE, &["migrate"]).good();
     let made = on(path, SQLITE, &["key", "create", "--name", "office", "--role", "admin"]).good();
     let key = made.trim_end();
-    // One that no database knows: the shape is right.
+    // A well-formed key of another database.
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
     on(elsewhere.path(), SQLITE, &["migrate"]).good();
     let made = on(elsewhere.path(), SQLITE, &["key", "create", "--name", "x", "--role", "admin"]).good();
@@ -56,7 +56,7 @@ fn every_request_is_logged_and_no_secret_is() {
     send(key, "GET", "/api/v1/liaisons/secretary", "", "", 200);
     send(unknown, "GET", "/api/v1/liaisons?q=hidden-query", "", "", 401);
     send(malformed, "GET", "/api/v1/liaisons", "", "", 401);
-    // A key in a URL; the bearer beside it is good.
+    // An invalid key in the URL beside a valid bearer key.
     let feed = format!("ptf_{}", &unknown[4..]);
     send(key, "GET", &format!("/api/v1/pairings/xinhui-taishan/milestones.ics?key={feed}"), "", "", 401);
     send(key, "GET", "/api/v1/none?q=hidden-query", "", "", 404);
@@ -70,7 +70,7 @@ fn every_request_is_logged_and_no_secret_is() {
         assert!(secret.len() < 30 || !log.contains(&part[4..]), "the log holds a part of {secret}");
     }
     assert!(!log.contains("?q=") && !log.contains("limit=5"), "the log holds a query");
-    // The control: what may be there is.
+    // The control: the permitted fields are there.
     let lines: Vec<Value> = told.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
     for (id, status) in &ids {
         let line =

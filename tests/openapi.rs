@@ -1,4 +1,4 @@
-//! The published document: current, whole, and good for generators.
+//! The published document: current, complete, and usable by generators.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -87,7 +87,7 @@ fn every_reference_resolves_and_every_field_is_described() {
     }
 }
 
-/// Collects the fields marked with a word in a value of the document and in whatever it refers to.
+/// Collects the fields marked with a keyword in a value of the document and in everything that it refers to.
 fn marked(document: &Value, value: &Value, word: &str, seen: &mut BTreeSet<String>, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {

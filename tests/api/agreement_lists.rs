@@ -1,4 +1,4 @@
-//! Lists of agreements: what each is on a date, filters, and the order by signing date.
+//! Lists of agreements: the state on a date, filters, and the order by signing date.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::common::{Client, on_each};
 
 const STATES: [&str; 6] = ["draft", "signed", "in_force", "expired", "suspended", "terminated"];
 
-/// Status, its date, signed, effective, expires; then the state on each of [`DAYS`].
+/// Status, date of the status, signed, effective, expires; then the state on each of [`DAYS`].
 type Case = (&'static str, Option<&'static str>, [Option<&'static str>; 3], [&'static str; 6]);
 
 const DAYS: [&str; 6] = ["2022-03-30", "2022-03-31", "2022-04-10", "2022-12-31", "2023-01-01", "2024-02-29"];

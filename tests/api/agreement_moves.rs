@@ -1,5 +1,5 @@
-//! An agreement that moves to another pairing takes along what is under it: commitments with their reports, projects,
-//! and the milestones of both.
+//! Moving an agreement to another pairing moves the records under it: commitments with their reports, projects, and the
+//! milestones of both.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::common::{Client, on_each};
 const FROM: &str = "xinhui-taishan";
 const TO: &str = "heshan-kaiping";
 
-/// What stands under the agreement, as paths; and what stands beside it.
+/// The paths of the records under the agreement, and of unrelated records beside it.
 const UNDER: [&str; 8] = [
     "commitments/teachers",
     "progress-reports/january",
@@ -25,8 +25,8 @@ const UNDER: [&str; 8] = [
 const BESIDE: [&str; 4] =
     ["commitments/elsewhere", "projects/beside", "milestones/of-beside", "milestones/of-framework"];
 
-/// An agreement that is a draft, so that it can move, with everything that can be under one: the milestones of a
-/// project under it hang on it twice, by themselves and by the project.
+/// A draft agreement, which can move, with a record of every kind that can be under one. The milestones of a project under it
+/// belong to it twice: directly and through the project.
 async fn build(client: &Client) {
     create(client, "agreements", bare_agreement("moving", FROM)).await;
     let of_it = || json!({ "agreement": "moving" });
@@ -66,14 +66,14 @@ fn everything_under_an_agreement_moves_with_it() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
-        // One seeded milestone of Heshan and Kaiping is met, and of no weight.
+        // Heshan and Kaiping have one seeded milestone; it is met and has no weight.
         let (pairing_from, pairing_to) = (format!("pairings/{FROM}"), format!("pairings/{TO}"));
         assert_eq!(figures(&client, &pairing_from).await, json!([5, 30.0, 5]));
         assert_eq!(figures(&client, &pairing_to).await, json!([1, null, 0]));
         let of_agreement = figures(&client, "agreements/moving").await;
         assert_eq!(of_agreement, json!([3, 33.33, 3]));
 
-        // There and back again.
+        // To the other pairing and back.
         for (target, here, there) in [(TO, 2, 4), (FROM, 5, 1)] {
             client.patch("agreements/moving", json!({ "pairing": target })).await.expect(200);
             assert_eq!(pairings_of(&client, &UNDER).await, vec![json!(target); UNDER.len()]);

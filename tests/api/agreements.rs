@@ -1,11 +1,11 @@
-//! Agreements: what may follow what, who must sign, what hangs under what, and amendments.
+//! Agreements: transitions, signatories, parents, and amendments.
 
 use serde_json::{Value, json};
 
 use crate::common::on_each;
 use crate::common::records::{agreement, create, fault, listed, milestone, party, with, words_at};
 
-/// An agreement with this status and what the status needs.
+/// An agreement with this status and the fields that the status requires.
 fn standing(code: &str, status: &str) -> Value {
     let reason = if ["suspended", "terminated"].contains(&status) { json!("资金未到位") } else { Value::Null };
     with(agreement(code), json!({ "status": status, "status_reason": reason }))

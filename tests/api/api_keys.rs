@@ -1,4 +1,4 @@
-//! Keys: made, shown once, changed, revoked; and what holds of them on every replica.
+//! API keys: creation, the single display of the secret, changes and revocation, on every replica.
 
 use actix_web::http::{Method, header};
 use diesel::prelude::*;
@@ -16,14 +16,14 @@ fn new_key() -> Value {
     json!({ "name": "新会区对口办", "role": "editor", "pairings": [OWN] })
 }
 
-/// Makes a key; gives what was answered of it, and the whole of it.
+/// Creates a key; returns the response body and the secret.
 async fn make(admin: &Client, changes: Value) -> (Value, String) {
     let answer = admin.post("api-keys", with(new_key(), changes)).await.expect(201);
     let secret = answer.body["secret"].as_str().expect("a secret").to_owned();
     (answer.body["key"].clone(), secret)
 }
 
-/// The code of a change that writes nothing.
+/// The status of a change that writes nothing.
 async fn note(client: &Client) -> u16 {
     client.patch("pairings/xinhui-taishan", json!({})).await.status.as_u16()
 }
@@ -52,7 +52,7 @@ fn a_key_is_shown_once_and_only_its_hash_is_kept() {
     });
 }
 
-/// Where the secret part of a key begins.
+/// The offset of the secret part of a key.
 const PUBLIC: usize = "ptk_k3m9q2xa_".len();
 
 #[test]
@@ -85,7 +85,7 @@ fn a_revocation_holds_at_once_for_every_replica_and_for_ever() {
         let revoked = admin.post(&revoke, json!({})).await.expect(200).body;
         assert_eq!(revoked["status"], "revoked");
         assert_eq!(note(&holder).await, 401);
-        // Though the answer is kept for who may have it.
+        // The revoked key gets 401 although the response is cached for keys that may read it.
         holder.get("pairings").await.expect(401);
 
         let again = admin.post(&revoke, json!({})).await.expect(200).body;
@@ -117,7 +117,7 @@ fn a_key_is_good_through_its_last_day() {
         assert_eq!(note(&admin.with_key(&secret)).await, 401);
         let item = format!("api-keys/{}", key["id"]);
         assert_eq!(admin.get(&item).await.expect(200).body["status"], "expired");
-        // Its day can be put off again, and it stays what it is.
+        // An expired key can still be changed, and its last day can be removed.
         admin.patch(&item, json!({ "note": "改" })).await.expect(200);
         admin.patch(&item, json!({ "expires_on": null })).await.expect(200);
         assert_eq!(note(&admin.with_key(&secret)).await, 200);

@@ -1,4 +1,4 @@
-//! Assets: what a region brings, shared by all pairings.
+//! Assets: what a region contributes, shared by all pairings.
 
 use pairing_tracker::access::Role;
 use pairing_tracker::resources::assets::KIND;

@@ -1,4 +1,4 @@
-//! The history as evidence: a chain that shows what was done to it, and who sees what of it.
+//! The audit log as evidence: tampering with the chain is detected, and each caller sees only the events that they may see.
 
 use std::collections::BTreeMap;
 
@@ -22,19 +22,19 @@ use crate::common::{Client, Database, on_each};
 
 const OWN: &str = "xinhui-taishan";
 
-/// What the chain of a database ends in.
+/// The head of a database's chain.
 fn whole(database: &Database) -> Head {
     chain::verify(&mut database.connect(), None).expect("it can be read").expect("it is whole")
 }
 
-/// A record's life: the last three events create, change and delete it.
+/// Creates, changes and deletes a record, which records three events.
 async fn live(client: &Client) {
     create(client, "milestones", milestone("step")).await;
     client.patch("milestones/step", json!({ "note": "改" })).await.expect(200);
     client.delete("milestones/step").await.expect(204);
 }
 
-/// Writes every hash anew, by the words of the documentation alone.
+/// Recomputes every hash as the documentation describes it.
 fn write_anew(conn: &mut Conn) {
     type Texts = (Option<String>, Option<String>, Option<String>, Option<String>);
     type Row = ((i64, Instant, String, String, String, String), Option<i64>, Texts, String);
@@ -58,7 +58,8 @@ fn write_anew(conn: &mut Conn) {
     }
 }
 
-/// What is found, without a noted head and with the right one, after the database's owner did something; which is undone.
+/// What verification finds, without a noted head and with the right one, after the owner of the database ran some statements;
+/// they are rolled back.
 fn found_after(database: &Database, noted: &Head, tamper: impl FnOnce(&mut Conn)) -> [Result<i64, Break>; 2] {
     let mut found = None;
     let undone = database.connect().transaction(|conn| {
@@ -137,7 +138,7 @@ fn whatever_is_done_to_the_chain_is_found() {
         assert_eq!(found_after(&database, &head, write_anew), [Ok(last), Ok(last)], "the hashes are as documented");
         create(&database.client(), "milestones", milestone("later")).await;
         let mut conn = database.connect();
-        // The client's key is an event, too.
+        // The creation of the client's key is an event, too.
         assert_eq!(chain::verify(&mut conn, Some(&head)).expect("it can be read").map(|head| head.id), Ok(last + 2));
     });
 }
@@ -199,7 +200,7 @@ fn a_storm_of_writers_leaves_a_whole_chain_and_one_event_a_write() {
             for number in 0..20 {
                 let code = format!("storm-{writer}-{number}");
                 let answer = match number % 5 {
-                    // Every writer wants this code; one gets it.
+                    // Every writer requests this code; one of them gets it.
                     0 => client.post("milestones", milestone(&format!("wanted-{number}"))).await,
                     1 => client.post("milestones", with(milestone(&code), json!({ "status": "met" }))).await,
                     2 => {
@@ -241,7 +242,7 @@ fn a_bundle_and_writers_of_its_records_do_not_wait_for_each_other_for_ever() {
         let before = whole(database).id;
         bring("一");
         if database.name == "sqlite" {
-            // Two processes do not write to one file at a time.
+            // SQLite allows one writing process at a time.
             assert_eq!(whole(database).id - before, 30);
             return;
         }

@@ -1,4 +1,4 @@
-//! Bundles: what goes out comes in again as it was.
+//! Bundles: an exported bundle imports unchanged.
 
 use actix_web::http::Method;
 use chrono::NaiveDate;
@@ -28,7 +28,7 @@ fn codes(bundle: &Map<String, Value>, path: &str) -> Vec<String> {
     records.into_iter().flatten().map(|record| record["code"].as_str().expect("a code").to_owned()).collect()
 }
 
-/// Takes everything out, brings it in again where it was and elsewhere, and compares.
+/// Exports everything, imports it into the same and into an empty database, and compares.
 fn round_trip(from: &Database, client: &Client, elsewhere: [Database; 2]) {
     for (suffix, database) in ["yaml", "json"].into_iter().zip(elsewhere) {
         let text = alone(async || bundle(client, suffix, "").await);
@@ -43,7 +43,7 @@ fn round_trip(from: &Database, client: &Client, elsewhere: [Database; 2]) {
     }
 }
 
-/// Databases without records, two of each backend that is there.
+/// Databases without records, two for each available backend.
 fn empty() -> Vec<[Database; 2]> {
     databases(false).into_iter().zip(databases(false)).map(|(a, b)| [a, b]).collect()
 }
@@ -56,7 +56,7 @@ fn the_seed_comes_back_byte_for_byte() {
     }
 }
 
-/// Texts that files and their readers are known to spoil.
+/// Texts that file formats and their parsers are known to corrupt.
 const TEXTS: [&str; 30] = [
     "no",
     "1e3",
@@ -90,7 +90,7 @@ const TEXTS: [&str; 30] = [
     "1.50",
 ];
 
-/// Choices that a case makes one after the other.
+/// The random choices of a case, consumed one after the other.
 struct Choices<'a>(std::slice::Iter<'a, u8>);
 
 impl Choices<'_> {
@@ -135,7 +135,7 @@ impl Choices<'_> {
     }
 }
 
-/// A record of every kind and in every state that traps an import, with what the choices make of it.
+/// A record of every kind, in each state that is hard to import, with random content.
 pub async fn fill(client: &Client, bytes: &[u8]) {
     let mut c = Choices(bytes.iter());
     let key = |made: &Value| match made["code"].as_str() {
@@ -271,7 +271,7 @@ fn a_programmes_bundle_holds_what_is_its_own_and_what_that_names() {
     });
 }
 
-/// The programme of [`fill`] beside that of the seed.
+/// A second programme, beside that of the seed, for [`fill`].
 async fn alone_fill(client: &Client) {
     gather(client).await;
     fill(client, &[2; 400]).await;
@@ -318,7 +318,7 @@ fn a_stand_in_leads_back_to_its_record_while_that_has_no_code() {
             codes(&all, "milestones").into_iter().find(|code| code.starts_with("milestone-")).expect("a stand-in");
         let path = format!("milestones/{stand_in}");
         assert_eq!(client.get(&path).await.expect(200).body["id"], made.body["id"]);
-        // A change in the file reaches the record, which stays without a code.
+        // A change in the file is applied to the record, which still has no code.
         let milestones = all["milestones"].as_array_mut().expect("milestones");
         let changed = milestones.iter_mut().find(|one| one["code"] == stand_in.as_str()).expect("there");
         changed["note"] = json!("已改");
@@ -327,10 +327,10 @@ fn a_stand_in_leads_back_to_its_record_while_that_has_no_code() {
             outcomes.iter().filter(|outcome| **outcome != Outcome::Unchanged).collect::<Vec<_>>(),
             [&Outcome::Update]
         );
-        // By another path: the answer to the first may be kept for a moment, as another process wrote.
+        // Another path avoids the cached response: this process may see another process's write a moment later.
         let now = client.get(&format!("milestones/{}?as_of=2022-01-01", made.body["id"])).await.expect(200).body;
         assert_eq!((&now["note"], &now["code"]), (&json!("已改"), &Value::Null));
-        // Another digest names nothing, and with a code of its own the record is no longer meant.
+        // Another digest is not found, and once the record has a code, its surrogate code no longer resolves.
         let (head, _) = stand_in.rsplit_once('-').expect("a digest");
         client.get(&format!("milestones/{head}-00000000")).await.expect(404);
         client.patch(&path, json!({ "code": "own" })).await.expect(200);
@@ -372,7 +372,7 @@ fn reports_whose_periods_overlap_come_back_in_the_order_of_their_approval() {
                 let (start, end) = (format!("2022-{month:02}-01"), format!("2022-{month:02}-28"));
                 with(report("teachers", &start, &end, "1"), json!({ "code": code }))
             };
-            // Its days are claimed by an approved one after it.
+            // An approved report later in the bundle takes its days.
             create(&client, "progress-reports", of("z-draft", 1)).await;
             let is_approved = json!({ "status": "approved" });
             create(&client, "progress-reports", with(of("y-first", 1), is_approved.clone())).await;

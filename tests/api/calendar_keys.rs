@@ -1,4 +1,5 @@
-//! Keys of calendars: each opens one feed of one pairing by its URL, and nothing else, until it is revoked or expires.
+//! Calendar keys: each gives access to one feed of one pairing through its URL, and to nothing else, until it is revoked or
+//! expires.
 
 use actix_web::http::Method;
 use diesel::prelude::*;
@@ -21,7 +22,7 @@ fn new_key() -> Value {
     json!({ "name": "手机日历", "feed": "milestones" })
 }
 
-/// Makes a key of Xinhui and Taishan; gives what was answered of it, and the key itself.
+/// Creates a key of Xinhui and Taishan; returns the response body and the key.
 async fn make(client: &Client, changes: Value) -> (Value, String) {
     let path = format!("pairings/{OWN}/calendar-keys");
     let answer = client.post(&path, with(new_key(), changes)).await.expect(201);
@@ -53,7 +54,7 @@ fn a_key_opens_its_feed_of_a_private_service_and_nothing_else() {
         nobody.get(&url(MILESTONES, &key)).await.expect(200);
         nobody.get(&url(&MILESTONES.replace(OWN, &made["pairing"]["id"].to_string()), &key)).await.expect(200);
         nobody.get(&format!("{MILESTONES}?as_of=2022-12-31&key={key}")).await.expect(200);
-        // A bearer opens it, too, and a wrong key is refused beside a good one.
+        // A bearer key works as well, but a wrong key in the URL is refused although the bearer key is valid.
         client.get(MILESTONES).await.expect(200);
         client.get(&url(MILESTONES, "ptf_wrong")).await.expect(401);
 
@@ -79,14 +80,14 @@ fn a_key_opens_its_feed_of_a_private_service_and_nothing_else() {
                 reader.get(path).await.expect(401);
             }
         }
-        // Writes by it, as a bearer and in the URL of a write.
+        // Writes with the key, as a bearer key and in the URL.
         bearer.post("regions", json!({})).await.expect(401);
         public.send(Method::POST, &url("regions", &key), &[], Some(json!({}))).await.expect(401);
         nobody.get(&format!("{MILESTONES}?key={key}&key={key}")).await.expect(401);
         nobody.get(&url(MILESTONES, "")).await.expect(401);
         let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
         nobody.get(&url(MILESTONES, &mistyped)).await.expect(401);
-        // The control: it is still good where it is.
+        // The control: the key still works for its own feed.
         nobody.get(&url(MILESTONES, &key)).await.expect(200);
     });
 }
@@ -101,7 +102,7 @@ fn an_api_key_is_no_key_of_a_calendar() {
     });
 }
 
-/// The summaries and statuses of a feed, and whether it has the words of a record.
+/// The summaries and statuses of a feed, and whether it contains the words of a record.
 async fn read(client: &Client, path: &str) -> Vec<(String, String)> {
     let answer = client.get(path).await.expect(200);
     let text = String::from_utf8(answer.bytes).expect("UTF-8");
@@ -130,7 +131,7 @@ fn a_revoked_and_an_expired_key_read_nothing_but_cancellations_on_any_replica() 
             let dropped = vec![("已取消".to_owned(), "CANCELLED".to_owned()); before.len()];
             assert_eq!(read(&nobody, &feed).await, dropped);
             assert_eq!(client.post(&revoke, json!({})).await.expect(200).body, revoked);
-            // What came, changed or left since then is not disclosed, and what left is cancelled all the same.
+            // Changes since then are not disclosed, but records that left the feed are cancelled.
             let code = format!("later-{}", made["id"]);
             let later = client.post("milestones", milestone(&code)).await.expect(201);
             assert_eq!(read(&nobody, &feed).await, dropped);
@@ -262,7 +263,7 @@ fn wrong_keys_in_urls_are_counted_like_all_wrong_keys() {
         }
         let refused = nobody.get(&url(MILESTONES, "ptf_guess")).await.expect(429);
         assert_eq!(refused.body["code"], "too_many_attempts");
-        // Who holds a good one is not shut out, and neither is another address.
+        // Neither the holder of a valid key nor another address is locked out.
         nobody.get(&url(MILESTONES, &key)).await.expect(200);
         nobody.at("192.0.2.8").get(&url(MILESTONES, "ptf_guess")).await.expect(401);
     });

@@ -1,4 +1,4 @@
-//! Calendar feeds: what a program reads in them, and how it learns of changes, cancellations and deletions.
+//! Calendar feeds: their content, and how changes, cancellations and deletions reach a calendar program.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::common::{Client, on_each};
 pub const MILESTONES: &str = "pairings/xinhui-taishan/milestones.ics";
 pub const CONFERENCES: &str = "pairings/xinhui-taishan/conferences.ics";
 
-/// The properties of one event, by their names with parameters, as they stand.
+/// The properties of one event, by name with parameters, unparsed.
 pub type Event = BTreeMap<String, String>;
 
-/// The content lines of a feed, unfolded, once each line is looked at.
+/// The content lines of a feed, unfolded; checks the form of each physical line.
 fn lines(answer: &Answer) -> Vec<String> {
     assert_eq!(answer.header("content-type"), "text/calendar; charset=utf-8");
     let text = std::str::from_utf8(&answer.bytes).expect("UTF-8");
@@ -101,10 +101,10 @@ fn a_milestone_is_a_whole_day_with_what_there_is_to_know() {
         }
         assert!(event["UID"].starts_with(&format!("milestone-{}@", made["id"])), "{event:?}");
         assert_eq!(event["DTSTAMP"], event["LAST-MODIFIED"]);
-        // Not overdue yet.
+        // The milestone is not overdue on this date.
         let events = read(&client, &format!("{MILESTONES}?as_of=2022-07-31")).await;
         assert_eq!(of(&events, "编制四张图，含路线图；初稿")["CATEGORIES"], "里程碑,未开始");
-        // In English for who prefers it; where there is none, in Chinese.
+        // English where the client prefers it; Chinese where there is no English text.
         let english = client.send(Method::GET, MILESTONES, &[("Accept-Language", "en")], None).await.expect(200);
         let told = lines(&english);
         assert!(
@@ -155,13 +155,13 @@ fn who_has_a_feed_gets_it_again_only_when_it_has_changed() {
                 async move { client.send(Method::GET, path, &[("If-None-Match", &tag)], None).await.status.as_u16() }
             };
             assert_eq!(asks(&client, tag.clone()).await, 304);
-            // Another replica, which kept nothing, says the same to the byte.
+            // Another replica, with an empty cache, returns the same bytes.
             let other = database.client().get(path).await.expect(200);
             assert_eq!(other.bytes, first.bytes);
             client.patch(change, json!({ "note": "改" })).await.expect(200);
             assert_eq!(asks(&client, tag).await, 200);
         }
-        // A key in the URL changes nothing of the feed, but no shared cache keeps it.
+        // A key in the URL does not change the feed, but forbids shared caches to store it.
         let made =
             client.post("pairings/xinhui-taishan/calendar-keys", json!({ "name": "甲", "feed": "milestones" })).await;
         let path = made.expect(201).body["subscribe_path"].as_str().expect("a path").to_owned();
@@ -180,7 +180,7 @@ fn an_event_stays_itself_through_changes_and_is_cancelled_and_not_lost() {
         let client = database.client();
         create(&client, "milestones", milestone("maps")).await;
         let first = of(&read(&client, MILESTONES).await, "编制线路图").clone();
-        // Neither the title nor the code nor the programme's code is in its identity.
+        // The UID is independent of the title, the code and the code of the programme.
         let change = json!({ "title": { "zh": "编制四张图" }, "code": "four-maps" });
         client.patch("milestones/maps", change).await.expect(200);
         client.patch("programmes/jiangmen-east-west", json!({ "code": "east-west" })).await.expect(200);
@@ -196,7 +196,7 @@ fn an_event_stays_itself_through_changes_and_is_cancelled_and_not_lost() {
         assert_eq!((&fourth["UID"], &fourth["DTSTART;VALUE=DATE"]), (&first["UID"], &first["DTSTART;VALUE=DATE"]));
         assert!(fourth["LAST-MODIFIED"] >= third["LAST-MODIFIED"]);
         assert_eq!(fourth["DESCRIPTION"], "已删除", "nothing else is told of what is gone");
-        // Not in the feed of another pairing.
+        // The event is not in the feed of another pairing.
         let other = read(&client, "pairings/heshan-kaiping/milestones.ics").await;
         assert!(other.iter().all(|event| event["UID"] != first["UID"]));
     });
@@ -230,7 +230,7 @@ fn deletions_are_told_for_ninety_days() {
             .expect("the deletion");
         let has = |events: &[Event]| events.iter().any(|event| event["SUMMARY"] == "编制线路图");
         assert!(has(&read(&client, MILESTONES).await));
-        // An older deletion beside it: events are never changed, but one can be appended with a day of its own.
+        // An older deletion: events cannot be changed, but one can be appended with an earlier instant.
         let mut before: Value = serde_json::from_str(&last.1.expect("a state")).expect("JSON");
         before["title"]["zh"] = json!("旧的");
         for (days, title, told) in [(89, "近的", true), (92, "旧的", false)] {

@@ -1,4 +1,4 @@
-//! The catalog of APIs at its well-known address (RFC 9727).
+//! The API catalog at its well-known address (RFC 9727).
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -10,12 +10,12 @@ const PATH: &str = "/.well-known/api-catalog";
 #[test]
 fn a_program_that_knows_the_host_alone_finds_the_api() {
     on_each(|database| async move {
-        // Who may see nothing else may see what there is, as with the document.
+        // The catalog is public even where the data are private, as the document is.
         let client = database.client_with(|settings| settings.private = true).anonymous();
         let answer = client.get(PATH).await.expect(200);
         let media_type = "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"";
         assert_eq!(answer.header("content-type"), media_type);
-        // RFC 9264, 4.2.1: the set is the sole member.
+        // RFC 9264, 4.2.1: `linkset` is the sole member.
         let members: Vec<&str> = answer.body.as_object().expect("an object").keys().map(String::as_str).collect();
         assert_eq!(members, ["linkset"]);
         let [api] = &answer.body["linkset"].as_array().expect("a set")[..] else { panic!("one API: {}", answer.body) };
@@ -27,7 +27,7 @@ fn a_program_that_knows_the_host_alone_finds_the_api() {
         for (relation, links) in api.as_object().expect("links").iter().filter(|(name, _)| *name != "anchor") {
             for link in links.as_array().expect("an array, of one link too") {
                 let href = link["href"].as_str().expect("an address");
-                // Behind any proxy it is of the same host.
+                // The link is relative to the host, so that it works behind any proxy.
                 assert!(href.starts_with('/') && !href.starts_with("//"), "{href}");
                 let there = client.get(href).await.expect(200);
                 let media_type = there.header("content-type").split(';').next().unwrap_or_default().to_owned();

@@ -1,5 +1,5 @@
-//! Retries, and many writers at once, each on a thread of its own: no update is lost, no retry is done twice, nothing
-//! that was acknowledged is missing.
+//! Retries and concurrent writers, each on its own thread: no update is lost, no retry is executed twice, and no acknowledged
+//! write is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,7 +171,7 @@ fn writers_who_would_close_a_circle_together_never_do() {
                 let path = format!("milestones/{code}");
                 let answer = client.patch(&path, json!({ "depends_on": [other] })).await;
                 if answer.status == 200 {
-                    // Nobody but this writer takes it back, so the other's cannot stand now.
+                    // Only this writer removes its dependency, so the other one cannot exist now.
                     let of_other = client.get(&format!("milestones/{other}")).await.expect(200);
                     assert_eq!(of_other.body["depends_on"], json!([]), "each would wait for the other");
                 }

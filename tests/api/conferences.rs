@@ -1,4 +1,4 @@
-//! Conferences: what may follow what, numbers, who takes part, what they are called, and what rests on them.
+//! Conferences: transitions, numbers, participants, names, and references that prevent deletion.
 
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ fn a_conference_that_was_held_has_the_day_and_it_is_past() {
         (json!({ "status": "held", "held_on": "2999-01-01" }), early()),
         (json!({ "status": "held", "held_on": "2022-02-30" }), vec![fault("/held_on", "format")]),
         (json!({ "status": "held", "held_on": "2022-06-01" }), vec![]),
-        // What is only planned may be of any day, or of none yet.
+        // A conference that was not held may have any date, or none.
         (json!({ "status": "planned", "held_on": "2999-01-01" }), vec![]),
         (json!({ "status": "postponed", "held_on": null }), vec![]),
         (json!({ "status": "cancelled", "held_on": "2999-01-01" }), vec![]),
@@ -103,7 +103,7 @@ fn a_number_is_of_one_conference_of_a_kind_in_a_pairing() {
         for code in ["plain", "plainer"] {
             create(&client, "conferences", conference(code)).await;
         }
-        // A change of number, kind or pairing meets the same rule.
+        // The same rule holds when the number, the kind or the pairing changes.
         for (code, change) in [
             ("plain", second.clone()),
             ("other-kind", json!({ "kind": "joint_conference" })),
@@ -152,7 +152,7 @@ fn who_takes_part_is_a_person_an_organization_or_a_region() {
         assert_eq!(regions, [json!(null), json!(null), json!("taishan"), json!("jiangmen")]);
         assert_eq!(made["host_region"]["code"], "taishan");
 
-        // What is there is there, and a list is replaced whole.
+        // Equal participants are no change, and a list is replaced as a whole.
         let same = client.patch("conferences/with-all", json!({ "participants": present })).await.expect(200);
         assert_eq!((&same.body["version"], &same.body["participants"]), (&json!(1), &made["participants"]));
         let fewer = json!({ "participants": [{ "region": "xinhui" }] });
@@ -240,7 +240,7 @@ fn an_agreement_names_a_conference_of_its_own_pairing_alone() {
             assert_eq!(refused.faults(), [fault("/conference", code)]);
         }
         assert_eq!(listed(&client, "agreements", "conference=own").await, ["new"]);
-        // Neither leaves the pairing without the other.
+        // Neither can change its pairing without the other.
         let elsewhere = json!({ "pairing": "heshan-kaiping" });
         let refused = client.patch("agreements/new", elsewhere.clone()).await.expect(422);
         assert_eq!(refused.faults(), [fault("/conference", "other_pairing")]);

@@ -1,4 +1,4 @@
-//! Pages of other origins, bodies and heads that are too much, and the headers of files.
+//! Requests from pages of other origins, bodies and heads that are too large, and the headers of files.
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -89,12 +89,12 @@ fn pages_of_named_origins_may_call_the_api() {
             assert_eq!(allowed(&answer), [""; 0], "{origin}");
         }
         assert_eq!(allowed(&client.get("pairings").await.expect(200)), [""; 0]);
-        // Without what makes it a preflight it is a method that is not there.
+        // Without the headers of a preflight, OPTIONS is an unsupported method.
         client.send(Method::OPTIONS, "pairings", &[("Origin", PAGE)], None).await.expect(405);
     });
 }
 
-/// Lists within lists, so many deep.
+/// Nested lists of this depth.
 fn nested(depth: usize) -> Value {
     (0..depth).fold(json!(1), |inner, _| json!([inner]))
 }
@@ -107,11 +107,11 @@ fn what_is_nested_too_deep_is_refused() {
         assert_eq!(refused.body["code"], "too_deep");
         let refused = client.patch("regions/xinhui", json!({ "note": nested(100) })).await.expect(400);
         assert_eq!(refused.body["code"], "too_deep");
-        // One less is judged field by field, and brackets in a text are a text.
+        // One level less is validated field by field, and brackets inside a text do not count.
         let judged = client.post("regions", json!({ "code": nested(31) })).await;
         assert!(judged.body["code"] != "too_deep" && !judged.faults().is_empty(), "{judged:?}");
         client.patch("regions/xinhui", json!({ "note": "[".repeat(1000) })).await.expect(200);
-        // A quarter of a million brackets: nothing recurses into them.
+        // 262,144 brackets: no parser may recurse into them.
         let bomb = "[".repeat(256 * 1024).into_bytes();
         let headers = [("Content-Type", "application/json")];
         let refused = client.send_bytes(Method::POST, "regions", &headers, Some(bomb)).await.expect(400);

@@ -1,4 +1,4 @@
-//! The document walked operation by operation: what it promises of all of them holds for each.
+//! Promises of the published document, checked for every operation.
 
 use actix_web::http::Method;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::common::client::Answer;
 use crate::common::{CONTRACT, on_each};
 use crate::examples::gather;
 
-/// The answer's status is one that the document lists for the operation.
+/// Whether the document lists the status of the response for the operation.
 fn listed(operation: &Operation, answer: Answer) -> Answer {
     let status = answer.status.as_str().to_owned();
     assert!(
@@ -19,7 +19,7 @@ fn listed(operation: &Operation, answer: Answer) -> Answer {
     answer
 }
 
-/// What is wrong with an example by the schema of its media type.
+/// The faults of an example by the schema of its media type.
 fn faults(media: &Value, example: &Value) -> Vec<String> {
     let reference = media["schema"]["$ref"].as_str().expect("a body has a component of its own");
     let component = reference.trim_start_matches("#/components/schemas/");

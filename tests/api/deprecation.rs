@@ -1,4 +1,4 @@
-//! How what is on its way out is told, by a table of this test's own: the published one is empty.
+//! Deprecation notices, with a table of this test: the published table is empty.
 
 use actix_web::http::Method;
 use pairing_tracker::access::oidc::Times;
@@ -56,10 +56,10 @@ fn what_is_deprecated_is_told_in_answers_of_it_and_in_no_others() {
 
         assert_eq!(told(&client.get("sectors/talent").await.expect(200)), whole);
         assert_eq!(told(&client.send(Method::HEAD, "sectors/talent", &[], None).await.expect(200)), whole);
-        // Who is refused is to know, too.
+        // Error responses carry the notice, too.
         assert_eq!(told(&client.get("sectors/none").await.expect(404)), whole);
         assert_eq!(told(&client.post("sectors", json!({})).await.expect(422)), whole);
-        // A field alone is told in the document.
+        // The deprecation of a single field appears in the document only.
         assert_eq!(told(&client.get("sectors").await.expect(200)), none);
         assert_eq!(told(&client.patch("sectors/talent", json!({ "vocabulary": "v" })).await.expect(200)), none);
 

@@ -1,4 +1,4 @@
-//! Documents: a file is set once and comes back as it was, and citations hold documents fast.
+//! Documents: a file is attached once and returned unchanged, and a cited document cannot be deleted.
 
 use actix_web::http::Method;
 use actix_web::test as harness;
@@ -166,7 +166,7 @@ fn a_damaged_file_is_not_handed_out() {
         put(&client, "text", "text/plain", "abc").await.expect(200);
         client.get("documents/text/content").await.expect(200);
         let file = path.join(ABC);
-        // Past the client, for which a fault of the service is a failed test.
+        // Bypasses the test client, which fails the test on an internal error.
         let read = async || {
             let service = harness::init_service(app(client.state.clone())).await;
             let request = harness::TestRequest::get().uri("/api/v1/documents/text/content").to_request();

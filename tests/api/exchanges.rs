@@ -1,4 +1,4 @@
-//! Exchanges: their dates, stages and statuses, and names that are shown to few.
+//! Exchanges: dates, stages, statuses, and names as personal data.
 
 use pairing_tracker::resources::exchanges::KIND;
 use serde_json::{Value, json};
@@ -88,7 +88,7 @@ fn what_breaks_a_rule_is_refused() {
             assert_eq!(refused.faults(), [fault("/names", "too_many")]);
             client.patch("exchanges/limit", json!({ "headcount": null })).await.expect(200);
 
-            // One organization is the same by its code and by its id.
+            // A code and an id that name the same organization are equal.
             let id = client.get("organizations/jiangmen-polytechnic").await.expect(200).body["id"].to_string();
             let same = exchange("same", json!({ "sending": "jiangmen-polytechnic", "hosting": id }));
             assert_eq!(client.post("exchanges", same).await.expect(422).faults(), [fault("/hosting", "same")]);

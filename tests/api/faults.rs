@@ -1,4 +1,4 @@
-//! What is wrong with the items of a list is told of every item, and beside what is wrong with the rest.
+//! Faults in the items of a list are reported for every item, together with all other faults of the request.
 
 use actix_web::http::Method;
 use base64::Engine;
@@ -96,7 +96,7 @@ fn a_reference_or_cursor_that_no_backend_could_hold_is_refused() {
         }
         admin.patch("liaisons/%00", json!({})).await.expect(404);
         admin.delete("liaisons/%00").await.expect(404);
-        // A cursor of this list whose place was made up.
+        // A cursor of this list with a forged position.
         let page = admin.get("sectors?sort=code&limit=1").await.expect(200);
         let cursor = page.body["next_cursor"].as_str().expect("a cursor");
         let cursor = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(cursor).expect("base64");

@@ -1,4 +1,4 @@
-//! Figures: random milestones give, through the API, what a slow and obvious computation gives.
+//! Figures of random milestones, through the API, compared with a slow and simple computation.
 
 use chrono::NaiveDate;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ const AGREEMENTS: [(&str, &str, &[&str]); 5] = [
 ];
 const STATUSES: [&str; 6] = ["scheduled", "in_progress", "met", "partially_met", "not_met", "cancelled"];
 
-/// A milestone as the slow computation sees it; days count from 1 January 2022.
+/// A milestone for the simple computation; days count from 1 January 2022.
 #[derive(Clone, Debug)]
 struct One {
     agreement: usize,
@@ -87,7 +87,7 @@ async fn build(client: &Client, all: &[One]) {
     }
 }
 
-/// The figures of a scorecard's row, the obvious way; progress and rate are compared on their own.
+/// The figures of a row of the scorecard, computed simply; progress and rate are compared separately.
 fn slow(all: &[&One], as_of: NaiveDate) -> (Value, Option<f64>, Option<f64>) {
     let live: Vec<&&One> = all.iter().filter(|one| one.status != "cancelled").collect();
     let weight: f64 = live.iter().map(|one| f64::from(one.thousandths)).sum();
@@ -133,7 +133,7 @@ fn compare(what: &str, given: &Value, all: &[&One], as_of: NaiveDate) {
     }
 }
 
-/// A record's own figures, which are fewer.
+/// The figures of a record, which has fewer.
 fn compare_record(what: &str, record: &Value, all: &[&One], as_of: NaiveDate) {
     let (figures, progress, _) = slow(all, as_of);
     near(&format!("progress of {what}"), &record["progress"], progress);
@@ -262,7 +262,7 @@ fn lists_reports_and_records_agree_on_the_days_around_a_due_date() {
             let report = client.get(&format!("reports/overdue?count=true&as_of={as_of}")).await.expect(200).body;
             assert_eq!(report["total"], late.count(), "the report on {as_of}");
         }
-        // What was recorded counts by the same rule.
+        // A report on recorded data follows the same rule.
         let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
         for as_of in (98..=102).map(day) {
             let query = format!("reports/scorecard?as_of={as_of}&group_by=agreement&recorded_at={now}");

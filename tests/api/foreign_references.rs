@@ -1,5 +1,5 @@
-//! No reference is a way into another pairing: whatever field names a record there, an editor is refused, and the record
-//! stays as it was.
+//! No reference gives access to another pairing: whichever field names a record there, an editor is refused and the record
+//! stays unchanged.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::common::{CONTRACT, Client, on_each};
 const OWN: &str = "xinhui-taishan";
 const FOREIGN: &str = "heshan-kaiping";
 
-/// A reference to a record of a pairing: where it stands, and which record it names.
+/// A reference to a record of a pairing: the field that holds it, and the record that it names.
 struct Case {
     /// The collection that a body with it is sent to.
     path: &'static str,
@@ -53,7 +53,7 @@ const CASES: &[Case] = &[
     case("twinnings", "NewTwinning", "pairing", "pairings/heshan-kaiping"),
 ];
 
-/// What names other records, and no record of a pairing: shared ones.
+/// Fields that name shared records, which belong to no pairing.
 const SHARED: &[&str] = &[
     "document",
     "focus",
@@ -106,7 +106,7 @@ fn record(path: &str, code: &str, pairing: &str) -> Value {
     }
 }
 
-/// Makes a record of every kind in both pairings.
+/// Creates a record of every kind in both pairings.
 async fn make_all(admin: &Client) {
     for (code, region) in [("own-school", "xinhui"), ("other-school", "taishan")] {
         let school = json!({ "code": code, "name": { "zh": code }, "kind": "school", "region": region });
@@ -126,7 +126,7 @@ async fn make_all(admin: &Client) {
         "transactions",
     ] {
         create(admin, path, record(path, "own", OWN)).await;
-        // The schools are of the first pairing; who is twinned and who pays in the second is no matter here.
+        // The schools belong to the first pairing; the second needs no twinning here.
         if path != "twinnings" {
             create(admin, path, record(path, "foreign", FOREIGN)).await;
         }
@@ -139,7 +139,7 @@ fn no_reference_reaches_into_another_pairing() {
         let admin = database.client();
         make_all(&admin).await;
         let editor = admin.with_key(database.key("editor", Role::Editor, &[OWN]));
-        // Administrators would see the refusals, too.
+        // Without a key, as administrators would also see the events of refusals.
         let nobody = admin.anonymous();
         let events = async || nobody.get("audit-events?count=true&limit=1").await.expect(200).body["total"].clone();
         let before = events().await;
@@ -191,7 +191,7 @@ fn every_reference_is_among_them() {
             let is_reference = property.to_string().contains("#/components/schemas/Ref\"");
             let is_of_tree =
                 field == "parent" && ["NewRegion", "NewSector", "NewOrganization"].contains(&component.as_str());
-            // Whole pairings are made, and keys and webhooks written, by who may write in all of them.
+            // Creating pairings, keys and webhooks takes the right to write in all pairings.
             let is_for_others = ["NewApiKey", "NewWebhook"].contains(&component.as_str());
             if is_reference && !is_of_tree && !is_for_others && !SHARED.contains(&field.as_str()) {
                 let known = CASES.iter().any(|case| case.component == component && case.field == field);

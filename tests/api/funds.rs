@@ -1,4 +1,4 @@
-//! Funds: their sources, focus and period, and what keeps them from going.
+//! Funds: their sources, focus and period, and the references that prevent deletion.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ async fn report(client: &Client, query: &str) -> Answer {
     client.get(&format!("reports/funds?{query}")).await.expect(200)
 }
 
-/// Who a row is of, its currency, and what was pledged, committed, disbursed, spent and passed through.
+/// The subject of a row, its currency, and what was pledged, committed, disbursed, spent and passed through.
 fn rows(report: &Answer) -> Vec<String> {
     let items = report.body["items"].as_array().expect("rows");
     let row = |item: &Value| {
@@ -27,7 +27,7 @@ fn rows(report: &Answer) -> Vec<String> {
     items.iter().map(row).collect()
 }
 
-/// The figures of all that the report covers.
+/// The figures of everything that the report covers.
 fn overall(report: &Answer) -> Vec<String> {
     report.body["overall"].as_array().expect("figures").iter().map(money).collect()
 }
@@ -68,7 +68,7 @@ fn money_that_is_passed_on_counts_once() {
                 (vec![format!("{subject} {figures}")], vec![figures.to_owned()])
             );
         }
-        // A reversed leg is no longer passed through; the sums of what arrived stay.
+        // A reversed payment is no longer passed through; the sums that arrived stay.
         book(&client, "back", json!({ "kind": "reversal", "reverses": "first-leg", "amount": "30" })).await;
         assert_eq!(overall(&report(&client, DAY).await), ["CNY 0.00 100.00 100.00 70.00 70.00 5"]);
     });
@@ -154,7 +154,7 @@ fn thirds_sum_to_the_fen_by_sector_and_by_year() {
         ] {
             book(&client, code, fields).await;
         }
-        // Of 0.01 the last third has it, of 0.02 the last and the first.
+        // The rounding remainder of 0.01 goes to the last third, that of 0.02 to the last and the first.
         let sectors = report(&client, &format!("group_by=sector&{DAY}")).await;
         let parts = [
             "education CNY 0.00 0.00 0.34 0.00 0.00 5",
@@ -191,7 +191,7 @@ fn thirds_sum_to_the_fen_by_sector_and_by_year() {
     });
 }
 
-/// Funds, pairings and currencies, some entries without.
+/// Funds, pairings and currencies; some entries lack one of them.
 async fn create_some(client: &Client) {
     create_places(client).await;
     create(client, "programmes", json!({ "code": "other", "name": { "zh": "另一计划" } })).await;
@@ -208,7 +208,7 @@ async fn create_some(client: &Client) {
     }
 }
 
-/// Rows without the sums that are nothing.
+/// Rows without sums of zero.
 fn pledged(report: &Answer) -> Vec<String> {
     rows(report).iter().map(|row| row.replace(" 0.00 0.00 0.00 0.00", "")).collect()
 }

@@ -1,4 +1,4 @@
-//! The history as of an instant: the record as it stood, and what had been written until then.
+//! The history as of an instant: the state of the record then, and the events until then.
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ async fn instants(client: &Client, path: &str) -> Vec<DateTime<Utc>> {
     items.iter().map(|event| event["at"].as_str().expect("an instant").parse().expect("RFC 3339")).collect()
 }
 
-/// The record as it stood at an instant, and how many events the answer has.
+/// The record as of an instant, and how many events the response has.
 async fn stood(client: &Client, path: &str, at: DateTime<Utc>) -> (Value, usize) {
     let at = at.to_rfc3339_opts(SecondsFormat::Micros, true);
     let answer = client.get(&format!("{path}/history?at={at}")).await.expect(200);
     (answer.body["record"].clone(), answer.body["items"].as_array().map_or(0, Vec::len))
 }
 
-/// The finest step that both backends keep.
+/// The smallest difference of instants that both backends store.
 fn just_before(at: DateTime<Utc>) -> DateTime<Utc> {
     at - Duration::microseconds(1)
 }

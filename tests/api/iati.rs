@@ -1,4 +1,4 @@
-//! The IATI file: good by the official schema, and true to the records.
+//! The IATI file: valid by the official schema, and consistent with the records.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ const FILE: &str = "programmes/jiangmen-east-west/iati.xml";
 
 /// Makes a missing schema or `xmllint` a failure instead of a skip.
 const REQUIRE: &str = "PAIRING_TRACKER_REQUIRE_IATI";
-/// Where the schema's files are; `tests/iati/README.md` tells where they come from.
+/// The directory of the schema's files; `tests/iati/README.md` names their source.
 const SCHEMAS: &str = "PAIRING_TRACKER_IATI_SCHEMAS";
 
-/// The schema, where it and `xmllint` are there.
+/// The schema, if it and `xmllint` are available.
 static SCHEMA: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let schema = std::env::var_os(SCHEMAS).map(|folder| PathBuf::from(folder).join("iati-activities-schema.xsd"));
     let schema = schema.filter(|schema| schema.is_file());
@@ -31,7 +31,7 @@ static SCHEMA: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     }
     let required = std::env::var(REQUIRE).is_ok_and(|value| !value.is_empty() && value != "0");
     assert!(!required, "{REQUIRE} is set, and xmllint or the schema in {SCHEMAS} is missing");
-    // Past the test harness, which would show it only for tests that fail.
+    // Written directly to standard error: the test harness shows captured output only for tests that fail.
     let _ = writeln!(
         std::io::stderr().lock(),
         "xmllint or {SCHEMAS} is missing: the IATI file is not held against its schema."
@@ -39,7 +39,7 @@ static SCHEMA: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     None
 });
 
-/// What the schema says against a file; nothing where it is good, or where there is no schema.
+/// The schema's errors for a file; `None` if it is valid or there is no schema.
 fn refusal(bytes: &[u8]) -> Option<String> {
     let schema = SCHEMA.as_ref()?;
     let mut file = tempfile::NamedTempFile::new().expect("a file");
@@ -136,7 +136,7 @@ const ORDER: [&str; 15] = [
     "related-activity",
 ];
 
-/// The activities of a file, which is good by the schema and by the rules that stand beside it.
+/// The activities of a file, which is checked against the schema and the rules below.
 fn activities(answer: &Answer) -> Vec<Element> {
     assert_eq!(answer.header("content-type"), "application/xml");
     assert_eq!(refusal(&answer.bytes), None);
@@ -230,7 +230,7 @@ fn the_seed_and_richer_data_are_good_by_the_official_schema() {
             let rich = activities(&client.get(&format!("{FILE}{query}")).await.expect(200));
             assert!(rich.len() > seed.len());
         }
-        // The control: what is not good is found, where there is a schema.
+        // The control: the schema, where there is one, rejects a broken file.
         let broken = client.get(FILE).await.expect(200).bytes;
         let broken = String::from_utf8(broken).expect("UTF-8").replacen("activity-status", "activity-state", 1);
         assert_eq!(refusal(broken.as_bytes()).is_some(), SCHEMA.is_some());
@@ -258,7 +258,7 @@ fn the_file_is_true_to_the_records() {
         assert!(related(programme).contains(&("2".to_owned(), "CN-1-pairing-xinhui-taishan".to_owned())));
         assert_eq!(related(pairing)[0], ("1".to_owned(), "CN-1-programme-jiangmen-east-west".to_owned()));
         assert!(related(pairing).contains(&("2".to_owned(), "CN-1-project-park".to_owned())));
-        // A date that is another record's says so; its own does not.
+        // A date derived from another record says so; the record's own date does not.
         let date = pairing.first("activity-date");
         assert_eq!((date.get("iso-date"), date.said("zh")), ("2022-02-18", "首份协议的签署日期"));
         let country = pairing.first("recipient-country");
@@ -385,7 +385,7 @@ fn a_programme_without_any_date_is_refused_and_persons_are_in_no_file() {
         let exchange = json!({ "pairing": "tie", "profession": "doctor", "direction": "supporter_to_recipient", "headcount": 1, "names": ["丙某人"] });
         create(&client, "exchanges", exchange).await;
         for path in ["programmes/bare/iati.xml", "pairings/tie/milestones.ics", "pairings/tie/conferences.ics"] {
-            // With an administrator's key, who sees all.
+            // With the key of an administrator, who may see all personal data.
             let text = String::from_utf8(client.get(path).await.expect(200).bytes).expect("UTF-8");
             assert!(["乙某人", "13800138000", "丙某人"].iter().all(|person| !text.contains(person)), "{path}");
         }

@@ -1,5 +1,5 @@
-//! What imports and exports must not do: delete what a file has, tell or clear what is private, write something other than
-//! was planned, or keep a file that nobody can read.
+//! Safety of imports and exports: they delete nothing that the file contains, neither disclose nor clear private data, write
+//! exactly what was planned, and produce only readable files.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -22,7 +22,7 @@ async fn step(client: &Client, id: &Value, step: &str) -> crate::common::client:
     client.send(Method::POST, &format!("imports/{id}/{step}"), &[("Prefer", "wait=30")], None).await
 }
 
-/// A milestone that has no code.
+/// A milestone without a code.
 async fn nameless(client: &Client) -> Value {
     let mut record = milestone("none");
     record.as_object_mut().expect("a record").shift_remove("code");
@@ -129,7 +129,7 @@ fn personal_data_is_neither_told_nor_cleared() {
         let bundle = json!({ "liaisons": [{ "code": "leader", "contact": "猜" }] });
         let sent = send_json(&editor, "", &bundle).await;
         assert_eq!(sent["status"], "refused");
-        // Whoever may see more does not plan it for him.
+        // A caller with more rights may not plan the sender's import.
         step(&admin, &sent["id"], "plan").await.expect(403);
         let lines = editor.get(&format!("imports/{}/lines", sent["id"])).await.expect(200);
         assert!(!lines.body.to_string().contains("7654321"), "{}", lines.body);

@@ -1,4 +1,4 @@
-//! What people write into tables is read as it is meant, or refused with the reason; whichever way it comes in.
+//! Cells that people fill in are read as they are meant, or refused with the reason, in every format.
 
 use actix_web::http::Method;
 use encoding_rs::GB18030;
@@ -57,7 +57,7 @@ fn a_file_refers_to_no_record_by_its_number() {
         let sent = send(&client, "?file_name=a.json", "application/json", bundle.to_string().into_bytes()).await;
         let codes: Vec<String> = places(&client, &sent).await;
         assert!(codes.len() == 2 && codes.iter().all(|code| code.starts_with("reference_by_number")), "{codes:?}");
-        // A request may: there it is an id.
+        // In a request the same number is an id.
         create(&client, "milestones", with(milestone("by-id"), json!({ "agreement": id }))).await;
     });
 }
@@ -96,7 +96,7 @@ fn names_are_found_however_their_blanks_are_written() {
             let read = client.get(&format!("milestones/blank-{number}")).await.expect(200).body;
             assert_eq!(read["responsible"][0]["code"], "jiangmen-government", "{name:?}");
         }
-        // A name that was stored in another form is the same name.
+        // Names that differ only in the form of their characters are equal.
         let made = json!({ "code": "wide", "name": { "zh": "新会区（教育局）Ａ组" }, "kind": "government", "region": "xinhui" });
         create(&client, "organizations", made).await;
         let sent = csv(&client, "", &row("wide-1", "xinhui-taishan-framework-2022", "新会区(教育局)a组", "")).await;

@@ -1,4 +1,4 @@
-//! Workbooks that are sent: every bad cell told and marked, mended, applied, and sent again.
+//! Uploaded workbooks: every bad cell is reported and marked, corrected, and the workbook is applied.
 
 use std::io::{Cursor, Read};
 
@@ -13,14 +13,14 @@ use crate::common::client::Answer;
 use crate::common::{CONTRACT, Client, on_each};
 
 const ROWS: usize = 10_000;
-/// Every so manieth row is bad.
+/// One row in this many is bad.
 const BAD: usize = 33;
 
-/// A workbook of milestones in Chinese, as somebody fills it in: every row with what `record` says of it.
+/// A workbook of milestones in Chinese, as a person fills it in, with the values of `record` in every row.
 fn workbook(count: usize, record: impl Fn(usize) -> Value) -> Vec<u8> {
     let form = pairing_tracker::resources::forms().into_iter().find(|form| form.kind.path == "milestones");
     let mut tables = columns::tables(&CONTRACT, &form.expect("milestones")).expect("tables");
-    // People write words into columns of dates, too: here every cell is what it is.
+    // People also write words into date columns: every cell is written as it is.
     for column in &mut tables[0].columns {
         if matches!(column.shape, Shape::Date | Shape::Reference(_)) {
             *column = Column { shape: Shape::Text, ..column.clone() };
@@ -80,7 +80,7 @@ async fn settled(client: &Client, id: &Value, mut status: Value) -> Value {
     client.get(&format!("imports/{id}")).await.expect(200).body
 }
 
-/// The first part of a workbook whose name holds a word.
+/// The first part of a workbook whose name contains a word.
 fn part(answer: &Answer, word: &str) -> String {
     let mut archive = zip::ZipArchive::new(Cursor::new(&answer.bytes)).expect("a workbook");
     for index in 0..archive.len() {

@@ -1,4 +1,4 @@
-//! Imports: planned, looked at, applied or left; stale plans, rights, retries, and runs that nobody ends.
+//! Imports: planned, reviewed, applied or abandoned; stale plans, rights, retries, and interrupted runs.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -21,7 +21,7 @@ async fn send_as(client: &Client, query: &str, headers: &[(&str, &str)], bytes: 
     client.send_bytes(Method::POST, &format!("imports{query}"), &headers, Some(bytes)).await
 }
 
-/// Asks for a step of an import, and waits for its end.
+/// Starts a step of an import, and waits for its end.
 async fn step(client: &Client, id: &Value, step: &str) -> Answer {
     client.send(Method::POST, &format!("imports/{id}/{step}"), &[("Prefer", "wait=30")], None).await
 }
@@ -235,7 +235,7 @@ fn pruning_deletes_within_the_named_pairings_alone() {
             "delete"
         );
 
-        // What others still name is not deleted, and then nothing is.
+        // A record that others refer to is not deleted, and then nothing is.
         let agreements = client.get("agreements/xinhui-taishan-framework-2022").await.expect(200).body;
         let bundle = json!({ "agreements": [{ "code": "another", "pairing": "xinhui-taishan", "kind": "memorandum", "title": agreements["title"] }] });
         let refused = send(&client, "?prune=xinhui-taishan", &bundle).await.expect(201).body;
@@ -267,7 +267,7 @@ fn an_import_is_its_senders_and_writes_what_he_may_write() {
         admin.anonymous().get("imports").await.expect(401);
         assert_eq!(admin.get("imports").await.expect(200).body["items"][0]["id"], sent["id"]);
         step(&editor, &sent["id"], "apply").await.expect(200);
-        // What is there, and whether it is the same, is not told to who may not write it.
+        // A caller who may not write a record must not learn whether it exists or equals the one in the file.
         for bundle in [milestones(&["own"]), milestones(&["foreign"])] {
             let refused = send(&other, "", &bundle).await.expect(201).body;
             assert_eq!((&refused["status"], &refused["counts"]["refused"]), (&json!("refused"), &json!(1)));
@@ -328,7 +328,7 @@ fn what_was_cancelled_is_never_written() {
     });
 }
 
-/// Hands an import to a run that nobody does.
+/// Assigns an import to a run that never works on it.
 fn abandon(database: &Database, id: i64, run: &str) {
     let planned = pairing_tracker::transfer::imports::Status::Planned;
     let applying = pairing_tracker::transfer::imports::Status::Applying;

@@ -1,4 +1,4 @@
-//! The judge of all answers: it sees each way in which an answer can be another than the document says.
+//! The validator of responses detects each way in which a response can differ from the document.
 
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -11,20 +11,20 @@ use crate::common::on_each;
 const SECTOR: &str = "/api/v1/sectors/talent";
 const LIST: &str = "/api/v1/sectors";
 
-/// What the judge finds in an answer.
+/// The faults that the validator finds in a response.
 fn faults(method: &Method, path: &str, answer: &Answer) -> Vec<String> {
     let body = Some(&answer.bytes[..]);
     JUDGE.faults(&Seen { method, path, status: answer.status.as_u16(), headers: &answer.headers, body })
 }
 
-/// The answer, changed.
+/// The response, modified.
 fn doctored(answer: &Answer, change: impl FnOnce(&mut Answer)) -> Answer {
     let mut doctored = answer.clone();
     change(&mut doctored);
     doctored
 }
 
-/// The answer with another body.
+/// The response with another body.
 fn with_body(answer: &Answer, change: impl FnOnce(&mut Value)) -> Answer {
     doctored(answer, |answer| {
         change(&mut answer.body);
@@ -32,7 +32,7 @@ fn with_body(answer: &Answer, change: impl FnOnce(&mut Value)) -> Answer {
     })
 }
 
-/// The answer with another header, or without it.
+/// The response with another header, or without it.
 fn with_header(answer: &Answer, name: &'static str, value: Option<&'static str>) -> Answer {
     doctored(answer, |answer| {
         let name = HeaderName::from_static(name);

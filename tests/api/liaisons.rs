@@ -1,4 +1,4 @@
-//! Liaisons: whom they name, when they are active, and a contact that is shown to few.
+//! Liaisons: whom they name, when they are active, and the contact as personal data.
 
 use pairing_tracker::resources::liaisons::KIND;
 use serde_json::{Value, json};

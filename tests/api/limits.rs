@@ -1,4 +1,4 @@
-//! What one client may ask: requests a minute of an address and of a key, keys tried, requests at one time.
+//! Limits of one client: requests a minute of an address and of a key, wrong keys, and concurrent requests.
 
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::common::{CONTRACT, Client, on_each};
 
 const HERE: &str = "198.51.100.7";
 const THERE: &str = "203.0.113.9";
-/// Attempts with wrong keys that the service lets an address make in a minute.
+/// Attempts with wrong keys that the service allows an address in a minute.
 const WRONG_MAX: usize = 60;
 
 #[track_caller]
@@ -30,14 +30,14 @@ fn refused(answer: Answer) -> Answer {
     answer
 }
 
-/// Refused for the keys that the address has tried, before this one is looked at.
+/// Refused before the look-up of the key, because the address tried too many.
 fn shut_out(answer: Answer) {
     let answer = answer.expect(429);
     assert_eq!(answer.body["code"], "too_many_attempts");
     assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1));
 }
 
-/// Lets tasks of this thread run until they wait for something else than each other.
+/// Runs the tasks of this thread until each waits for something else than another task.
 async fn settle() {
     for _ in 0..1000 {
         yield_now().await;
@@ -68,7 +68,7 @@ fn an_address_has_a_quota_that_answers_tell() {
             for path in ["/healthz", "/readyz"] {
                 assert_eq!(here.get(path).await.expect(200).header("ratelimit"), "");
             }
-            // Without an address it is nobody's request.
+            // A request without an address has no quota.
             assert_eq!(client.get("pairings").await.expect(200).header("ratelimit"), "");
         }
     });
@@ -133,10 +133,10 @@ fn only_a_trusted_proxy_says_who_the_client_is() {
         ask("10.0.0.1", HERE).await.expect(200);
         ask("10.0.0.2", THERE).await.expect(200);
         refused(ask("10.0.0.2", HERE).await);
-        // What the client itself writes in front of its address gives it no other.
+        // Entries that the client itself puts in front of its address do not count.
         refused(ask("10.0.0.1", &format!("192.0.2.77, {HERE}")).await);
         refused(ask("10.0.0.1", &format!("192.0.2.78, {HERE}, 10.0.0.9")).await);
-        // Who is no trusted proxy is counted as himself, whomever he names.
+        // The header of an untrusted proxy is ignored: the proxy itself is the client.
         ask("192.0.2.1", "192.0.2.79").await.expect(200);
         refused(ask("192.0.2.1", "192.0.2.80").await);
     });
@@ -150,7 +150,7 @@ fn who_tries_keys_is_refused_before_they_are_looked_up() {
         let colleague = client.with_key(database.key("colleague", Role::Viewer, &[])).at(HERE);
         let newcomer = client.with_key(database.key("newcomer", Role::Viewer, &[])).at(HERE);
         colleague.get("pairings").await.expect(200);
-        // Of the right shape and unknown here; and of no shape at all.
+        // Keys of the right form that are unknown here, and keys of a wrong form.
         let other = on_other_database();
         for n in 0..WRONG_MAX {
             let wrong = if n % 2 == 0 { other.clone() } else { "ptk_nonsense".to_owned() };
@@ -158,7 +158,7 @@ fn who_tries_keys_is_refused_before_they_are_looked_up() {
         }
         shut_out(here.with_key(other.clone()).get("pairings").await);
         shut_out(here.with_key("ptk_nonsense").get("pairings").await);
-        // A look-up would find this one.
+        // This key is valid, but it is not looked up.
         shut_out(newcomer.get("pairings").await);
         colleague.get("pairings").await.expect(200);
         here.anonymous().get("pairings").await.expect(200);
@@ -166,7 +166,7 @@ fn who_tries_keys_is_refused_before_they_are_looked_up() {
     });
 }
 
-/// A good key of another database.
+/// A valid key of another database.
 fn on_other_database() -> String {
     crate::common::databases(false)[0].key("stranger", Role::Admin, &[])
 }
@@ -189,7 +189,7 @@ fn requests_at_one_time_have_their_limits() {
         });
         settle().await;
 
-        // None of them has an answer that is kept: they wait for the connection.
+        // The responses are not cached, so that the requests wait for the connection.
         let ask = |address: &'static str, n: usize| {
             let client = client.at(address);
             spawn(async move { client.get(&format!("pairings/none-{n}")).await.status.as_u16() })
@@ -203,7 +203,7 @@ fn requests_at_one_time_have_their_limits() {
         assert_eq!((full.header("retry-after"), full.body["code"].as_str()), ("1", Some("unavailable")));
         client.at(HERE).get("/healthz").await.expect(200);
 
-        // A client that goes away leaves its place.
+        // A client that disconnects frees its place.
         first.abort();
         settle().await;
         let fourth = ask(HERE, 4);
@@ -240,7 +240,7 @@ fn when_all_streams_are_taken_a_newcomer_gets_a_place_of_whoever_has_most() {
         let given_up = streams.pop().expect("a stream");
         let ended = timeout(Duration::from_secs(60), to_bytes(given_up.into_body())).await.expect("it ends");
         assert_eq!(ended.expect("it ends well"), "retry: 1000\n\n");
-        // The control: one that was not given up goes on.
+        // The control: a stream that was not ended continues.
         let kept = streams.swap_remove(0);
         assert!(timeout(Duration::from_millis(200), to_bytes(kept.into_body())).await.is_err());
     });
@@ -264,10 +264,10 @@ fn who_waits_for_the_database_is_sent_away_in_time() {
             })
             .collect();
         settle().await;
-        // The line is full; those in it still wait.
+        // The queue is full; the requests in it still wait.
         let unavailable = |answer: Answer| assert_eq!(answer.expect(503).header("retry-after"), "1");
         unavailable(client.get("pairings/none-64").await);
-        // What monitors ask, and who holds a key, waits behind none of them.
+        // Health checks and authenticated clients do not wait behind them.
         client.get("/readyz").await.expect(200);
         client.with_key(database.key("viewer", Role::Viewer, &[])).get("/healthz").await.expect(200);
         assert!(waiting.iter().all(|task| !task.is_finished()));

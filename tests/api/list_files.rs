@@ -24,7 +24,7 @@ fn items(answer: &Answer) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// The rows of a CSV file, its header first; a parser of its own, so that no fault of ours hides another.
+/// The rows of a CSV file, its header first; an independent parser, so that errors of the service's own do not cancel out.
 pub fn cells(answer: &Answer) -> Vec<Vec<String>> {
     let text = std::str::from_utf8(&answer.bytes).expect("UTF-8").strip_prefix('\u{feff}').expect("a byte order mark");
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
@@ -128,7 +128,7 @@ fn what_is_acceptable_decides() {
         }
         let refused = accepting(&client, "regions", &[("Accept", "image/png, text/csv;q=0")]).await.expect(406);
         assert_eq!(refused.body["code"], "not_acceptable");
-        // What is not a list answers as before.
+        // Paths that are no lists do not offer files.
         accepting(&client, "regions/enping", &[("Accept", "text/csv")]).await.expect(200);
         for path in [
             "regions/enping.csv",
@@ -160,7 +160,7 @@ fn a_file_speaks_the_language_that_is_asked_for_and_hides_formulas() {
         let notes = column(&english, "note");
         assert_eq!(notes[..2], ["'=1+1", "''=1+1"]);
         let came_back: Vec<&str> = notes.iter().map(|note| pairing_tracker::transfer::cells::restore(note)).collect();
-        // A break of lines is one character.
+        // Every line break becomes a single line feed.
         assert_eq!(came_back, texts.map(|text| if text.contains('\r') { "a,\"b\"\nc" } else { text }));
         assert!(column(&english, "code").iter().all(|code| code.starts_with("milestone-")), "stand-ins");
         assert_eq!(column(&english, "status")[0], "scheduled");
@@ -171,7 +171,7 @@ fn a_file_speaks_the_language_that_is_asked_for_and_hides_formulas() {
         let chinese = cells(&chinese);
         assert_eq!(column(&chinese, "状态")[0], "未开始");
         assert!(column(&chinese, "协议")[0].ends_with(" | xinhui-taishan-framework-2022"), "{chinese:?}");
-        // The line leads back to its record.
+        // The surrogate code of a row resolves to its record.
         let code = &column(&english, "code")[0];
         assert_eq!(client.get(&format!("milestones/{code}")).await.expect(200).body["note"], "=1+1");
     });
@@ -254,7 +254,7 @@ fn a_fault_in_the_middle_breaks_the_transfer_off() {
                         .expect("renamed");
                 }
             }
-            // One page may have been read before the table went.
+            // One page may have been read before the table was dropped.
             assert_eq!((error.is_some(), lines < 2_600), (is_broken, is_broken), "{error:?} after {lines} lines");
         }
     });

@@ -1,5 +1,5 @@
-//! The manners that every operation shares: faults told all at once, tags and preconditions, merge patches, deletion,
-//! codes and history.
+//! Conventions of all operations: all faults at once, entity tags and preconditions, merge patches, deletion, codes and
+//! history.
 
 use actix_web::http::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A CSV file with faults comes back as a workbook of its rows, marked, which is mended and sent again.
+//! A CSV file with faults is returned as a workbook with marked cells, which is corrected and sent again.
 
 use std::io::{Cursor, Read, Write};
 
@@ -43,7 +43,7 @@ fn parts(workbook: &[u8]) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The workbook with texts in place of others, in its sheets.
+/// The workbook with some texts of its sheets replaced.
 fn mended(workbook: &[u8], mends: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in parts(workbook) {
@@ -99,7 +99,7 @@ fn a_csv_file_is_marked_mended_and_sent_again() {
             let refused = send(&client, "text/csv", query, bytes).await;
             assert_eq!(refused["status"], "refused", "{what}: {refused}");
             let found = faults(&client, &refused).await;
-            // The blank row counts as a spreadsheet counts it, and a note of two lines is one row.
+            // Rows count as in a spreadsheet: the blank row counts, and a note of two lines is one row.
             let wanted = [(json!(4), json!("D")), (json!(5), json!("B"))];
             let places: Vec<_> = found.iter().map(|(row, column, _)| (row.clone(), column.clone())).collect();
             assert_eq!(places, wanted, "{what}: {found:?}");
@@ -111,10 +111,10 @@ fn a_csv_file_is_marked_mended_and_sent_again() {
                 let [(_, comments)] = comments.as_slice() else { panic!("{what}: one sheet has comments") };
                 assert_eq!(String::from_utf8_lossy(comments).matches("<comment ").count(), 2, "{what}");
 
-                // Sent as it is, it has the same faults at the same cells.
+                // Sent unchanged, it has the same faults at the same cells.
                 let again = send(&client, XLSX, "", workbook.clone()).await;
                 assert_eq!(faults(&client, &again).await, found, "{what} in {language}");
-                // Mended, it is planned as the file would have been.
+                // Corrected, it gives the same plan as the file would have.
                 let workbook = mended(&workbook, &[("尽快", "2031-02-05"), ("framework-2021", "framework-2022")]);
                 let planned = send(&client, XLSX, "", workbook).await;
                 assert_eq!(

@@ -1,4 +1,4 @@
-//! Lists of milestones: what is overdue on a date, and filters.
+//! Lists of milestones: overdue on a date, and filters.
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::common::records::{create, fault, listed, milestone, with};
 use crate::common::{Client, on_each};
 
-/// Milestones of every status around the middle of 2022, one of them moved.
+/// Milestones of every status around the middle of 2022, one of them with a changed due date.
 async fn create_some(client: &Client) {
     let xinhui = "xinhui-taishan-memoranda-2022";
     for (code, fields) in [

@@ -1,11 +1,11 @@
-//! Milestones: the baseline stays, moves have reasons, changes of status have rules, and both sides confirm.
+//! Milestones: fixed baseline, changes of the due date with reasons, transitions, and confirmation by both sides.
 
 use serde_json::{Value, json};
 
 use crate::common::on_each;
 use crate::common::records::{codes_of, create, fault, listed, milestone, with, words_at};
 
-/// What a status needs beside itself, of a milestone whose due date has passed.
+/// The fields that a status requires, of a milestone whose due date has passed.
 fn standing(status: &str) -> Value {
     match status {
         "met" | "partially_met" => json!({ "status": status, "met_on": "2022-06-01" }),
@@ -50,7 +50,7 @@ fn every_move_is_kept_in_order_and_the_baseline_stays() {
                 (&json!("2022-06-30"), &json!(slippage))
             );
         }
-        // What moves nothing needs no reason and leaves nothing.
+        // An unchanged due date needs no reason and adds no revision.
         client.patch("milestones/step", json!({ "due_on": "2022-06-30", "note": "如期" })).await.expect(200);
         let kept = client.get("milestones/step/revisions?count=true").await.expect(200);
         assert_eq!(kept.body["total"], 3);

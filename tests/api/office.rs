@@ -1,4 +1,4 @@
-//! LibreOffice opens what the service exports and saves it, and nothing is changed by it.
+//! Workbooks that LibreOffice opens and saves again change no record.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::common::on_each_empty;
 /// Makes a missing LibreOffice a failure instead of a skip.
 const REQUIRE: &str = "PAIRING_TRACKER_REQUIRE_LIBREOFFICE";
 
-/// Opens workbooks and saves them again into another directory; false where there is no LibreOffice.
+/// Opens workbooks and saves them into another directory; false where there is no LibreOffice.
 fn saved_again(files: &[String], profile: &Path, into: &Path) -> bool {
     let run = Command::new("soffice")
         .arg("--headless")
@@ -28,7 +28,7 @@ fn saved_again(files: &[String], profile: &Path, into: &Path) -> bool {
         Err(error) => {
             let required = std::env::var(REQUIRE).is_ok_and(|value| !value.is_empty() && value != "0");
             assert!(!required, "{REQUIRE} is set, and soffice cannot be run: {error}");
-            // Past the test harness, which would show it only for tests that fail.
+            // Written directly to standard error: the test harness shows captured output only for tests that fail.
             let _ = writeln!(std::io::stderr().lock(), "LibreOffice is not installed: its workbooks are not read.");
             false
         }

@@ -1,4 +1,4 @@
-//! Tokens of an OpenID Connect issuer: what they let their holders do, which are refused, and when the issuer is asked.
+//! Tokens of an OpenID Connect issuer: the rights that they give, the tokens that are refused, and the requests to the issuer.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn role(role: &str, pairings: Value) -> Value {
     json!({ "pairing_tracker_role": role, "pairing_tracker_pairings": pairings })
 }
 
-/// The application with an issuer, at the times of a clock.
+/// The application with an issuer and a test clock.
 fn client(database: &Database, issuer: &Issuer, clock: &Clock) -> Client {
     client_with(database, issuer, clock.times(), |_| {})
 }
@@ -31,12 +31,12 @@ fn client_with(database: &Database, issuer: &Issuer, times: Times, change: impl 
     })
 }
 
-/// The status of a read with a token, which without one is 200.
+/// The status of a read with a token; without one it is 200.
 async fn reads(client: &Client, token: &str) -> u16 {
     client.with_key(token).get("sectors").await.status.as_u16()
 }
 
-/// Where the data matters little: on SQLite alone.
+/// Runs a test on SQLite only, where the backend does not matter.
 fn on_one(test: impl AsyncFn(Database)) {
     crate::common::builders::alone(async || test(databases(false).swap_remove(0)).await);
 }
@@ -53,7 +53,7 @@ fn the_role_and_the_pairings_of_a_token_decide() {
             create(&admin, "liaisons", contact).await;
         }
         let everything = [true, true, true, true];
-        // Whether it writes in its own pairing, in a foreign one, what all share, and documents.
+        // Whether the token may write in its own pairing, in another pairing, shared records, and documents.
         let holders = [
             (role("admin", Value::Null), everything, [true, true]),
             (role("admin", json!([OWN])), everything, [true, true]),
@@ -176,7 +176,7 @@ fn the_name_of_a_holder_passes_for_no_other() {
         assert_eq!((&report.body["submitted_by"], &report.body["reviewed_by"]), (&json!(shown), &json!(shown)));
         let events = admin.get(&format!("audit-events?actor={shown}&entity=milestone")).await.expect(200).body;
         assert_eq!(events["items"][0]["actor_id"], "subject:s-1");
-        // No key can be named so.
+        // No key can take such a name.
         for name in [shown, "OIDC:x", "operator", " Service "] {
             let refused = admin.post("api-keys", json!({ "name": name, "role": "viewer" })).await.expect(422);
             assert_eq!(refused.faults(), [("/name".to_owned(), "reserved".to_owned())], "{name}");
@@ -194,7 +194,7 @@ fn a_retry_of_another_subject_gets_nothing_of_the_first() {
         let admin = client(&database, &issuer, &Clock::new());
         let headers = [("Idempotency-Key", "shared-key")];
         let body = || Some(with(milestone(""), json!({ "code": null })));
-        // The same name, and a subject that reads like the id of a key.
+        // The same name, and a subject that looks like the id of a key.
         let post = async |subject: &str| {
             let claims = with(role("admin", Value::Null), json!({ "sub": subject, "preferred_username": "tester" }));
             admin.with_key(issuer.token(claims)).send(Method::POST, "milestones", &headers, body()).await.expect(201)
@@ -311,7 +311,7 @@ fn tokens_are_of_the_one_algorithm_of_the_settings() {
     on_one(async |database| {
         let issuer = Issuer::start();
         let keys = ALGORITHMS.map(|algorithm| SigningKey::of(algorithm, algorithm));
-        // As some issuers have it: every key in one set, and what each is for is told by its kind alone.
+        // Some issuers publish all keys in one set, and only the type of a key shows its use.
         issuer.publish(&keys.each_ref());
         for pinned in ALGORITHMS {
             let client = client_with(&database, &issuer, Clock::new().times(), |settings| {
@@ -346,7 +346,7 @@ fn a_key_that_is_for_something_else_is_no_key() {
             (json!({ "kty": "EC" }), 401),
             (json!({ "n": "AQAB" }), 401),
         ] {
-            // Keys that cannot be read are not in the way of those that can.
+            // Unreadable keys do not affect the readable ones.
             issuer.publish_as(vec![json!({ "kty": "XYZ", "use": 1 }), with(jwk.clone(), changes.clone()), json!("?")]);
             let client = client(&database, &issuer, &Clock::new());
             assert_eq!(reads(&client, &token).await, status, "{changes}");

@@ -1,4 +1,4 @@
-//! The report of pace: how many keep which, who comes first, whom a commitment counts for, and pages.
+//! The pace report: counts, order, the members that a commitment counts for, and pages.
 
 use serde_json::{Value, json};
 
@@ -8,8 +8,7 @@ use crate::common::records::{
 };
 use crate::common::{Client, on_each};
 
-/// Commitments over the year 2022 of which half a year was reported: code, agreement, value. 49.59 % of the year are
-/// gone then.
+/// Commitments over the year 2022 with reports on half a year: code, agreement, value. 49.59 % of the year have elapsed then.
 const SOME: [(&str, &str, Option<&str>); 9] = [
     ("on-track", "xinhui-taishan-framework-2022", Some("50")),
     ("behind", "xinhui-taishan-framework-2022", Some("40")),
@@ -89,7 +88,7 @@ fn those_behind_come_first_in_each_pairing_the_furthest_before_the_others() {
         assert_eq!(codes_of(&behind["recipients"]), ["taishan"]);
         assert_eq!(report.body["items"][4]["completion"], json!(null));
 
-        // Before anything was reported nothing is known, and what is over is behind.
+        // Before the first report the pace is unknown; after the period an incomplete commitment is behind.
         let early = client.get("reports/pace?as_of=2022-06-29").await.expect(200);
         assert_eq!(counts(&early.body), json!([9, 0, 0, 0, 9]));
         let late = client.get("reports/pace?as_of=2022-12-31").await.expect(200);
@@ -133,7 +132,7 @@ fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
         let dated = |region: &str, role: &str, from: Option<&str>, to: Option<&str>| {
             with(member(region, role), json!({ "from_on": from, "to_on": to }))
         };
-        // Heshan takes Jianghai's place in mid-year; Kaiping pauses, so that it is a member twice.
+        // Heshan replaces Jianghai in the middle of the year; Kaiping pauses, so it is a member twice.
         let members = json!([
             dated("xinhui", "supporter", None, None),
             dated("jianghai", "supporter", None, Some("2022-06-30")),
@@ -160,11 +159,11 @@ fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
             ("of-all", Some(summer), vec!["taishan"], vec!["heshan", "taishan", "xinhui"]),
             ("of-all", Some(autumn), vec!["kaiping", "taishan"], vec!["heshan", "kaiping", "taishan", "xinhui"]),
             ("of-two", Some(spring), vec!["kaiping"], vec!["kaiping", "xinhui"]),
-            // Who signed and is no member on the day leaves it to those who are.
+            // A signatory that is not a member on the day does not count; the members of the day do.
             ("of-two", Some(summer), vec!["taishan"], vec!["taishan", "xinhui"]),
             ("of-a-school", Some(spring), vec!["taishan"], vec!["jianghai", "taishan", "xinhui"]),
             ("of-a-school", Some(autumn), vec!["taishan"], vec!["heshan", "taishan"]),
-            // Without a day of its own: on the day of the report.
+            // Without a due date, the date of the report counts.
             ("of-two", None, vec!["taishan"], vec!["taishan", "xinhui"]),
         ];
         for (number, (agreement, due_on, _, _)) in cases.iter().enumerate() {
@@ -197,7 +196,7 @@ fn pages_make_up_the_whole() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
-        // Many that are in one place of the order but for their ids.
+        // Many rows that the order distinguishes only by id.
         create(&client, "agreements", bare_agreement("many", "xinhui-taishan")).await;
         for number in 0..12 {
             let code = format!("many-{number}");

@@ -1,5 +1,5 @@
-//! Lists walked to their end, in every order that the document names: nothing is lost, nothing doubled, whoever writes
-//! meanwhile; and lists searched.
+//! Lists read page by page to the end, in every order that the document names: no item is missing or repeated, even during
+//! concurrent writes; and search.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use crate::common::records::{create, fault, listed, milestone, with};
 use crate::common::{Client, on_each};
 use crate::examples::gather;
 
-/// Gives each list that hangs on one record more than one item, and gives orders by date ties and gaps.
+/// Gives each list under a record more than one item, and gives orders by date ties and gaps.
 async fn fill(client: &Client) {
     let agreement = "agreements/xinhui-taishan-framework-2022";
     for title in ["一", "二", "三"] {
@@ -35,7 +35,7 @@ async fn fill(client: &Client) {
     }
 }
 
-/// What an item is sorted by; the undated come last.
+/// The sort key of an item; items without a date come last.
 fn key(item: &Value, field: &str) -> (bool, String, i64) {
     let id = item["id"].as_i64().unwrap_or_default();
     match &item[field] {
@@ -180,7 +180,7 @@ fn days() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(1..12_u8, 0..4)
 }
 
-/// The milestones that a case begins with, and for each page its size and what is inserted after it.
+/// The initial milestones of a case, and for each page its size and the milestones inserted after it.
 type Steps = Vec<(usize, Vec<u8>)>;
 
 fn cases() -> impl Strategy<Value = (Vec<u8>, Steps, &'static str)> {

@@ -1,4 +1,4 @@
-//! Pairings: who supports whom and since when, who leads, what follows what, and how far they are.
+//! Pairings: members and their periods, lead members, successors, and progress.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};

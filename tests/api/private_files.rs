@@ -1,4 +1,4 @@
-//! Personal data in files: every reader finds in each format what JSON shows it, and sending a file back clears nothing.
+//! Personal data in files: each format shows a reader the same data as JSON, and importing a file again clears nothing.
 
 use std::io::{Cursor, Read};
 
@@ -20,7 +20,7 @@ struct Private {
     values: [Value; 2],
 }
 
-/// The words that the values of the two pairings have.
+/// The words in the values of the two pairings.
 const WORDS: [&str; 2] = ["密甲", "密乙"];
 
 fn all() -> Vec<Private> {
@@ -46,7 +46,7 @@ fn all() -> Vec<Private> {
     all
 }
 
-/// Every file that could hold records of a kind.
+/// Every file that could contain records of a kind.
 fn files(path: &str) -> Vec<String> {
     let mut files: Vec<String> = ["csv", "xlsx", "ndjson"].iter().map(|format| format!("{path}.{format}")).collect();
     for pairing in [OWN, FOREIGN] {
@@ -82,7 +82,7 @@ async fn fill(client: &Client) {
     }
 }
 
-/// The readers, and whether each sees the personal data of [`OWN`] and of [`FOREIGN`].
+/// The readers, and whether each may see the personal data of [`OWN`] and of [`FOREIGN`].
 fn readers(database: &crate::common::Database, issuer: &Issuer) -> Vec<(&'static str, Client, [bool; 2])> {
     let client = database.client_at(Clock::new().times(), |settings| settings.oidc = Some(issuer.settings()));
     let key = |role, pairings: &[&str]| client.with_key(database.key("reader", role, pairings));
@@ -129,7 +129,7 @@ fn a_file_holds_the_personal_data_that_json_shows() {
     });
 }
 
-/// Plans a file; what became of the records, as counts.
+/// Plans a file; returns the counts by outcome.
 async fn plan(client: &Client, name: &str, path: &str, bytes: Vec<u8>) -> Value {
     let query = format!("imports?file_name={name}&resource={path}");
     let headers = [("Content-Type", "application/octet-stream"), ("Prefer", "wait=30")];

@@ -1,4 +1,4 @@
-//! Progress reports: from draft to a decision by actions and by patches, who and when, and what may change on the way.
+//! Progress reports: from draft to decision by actions and by patches, who did it and when, and which fields stay editable.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -10,7 +10,7 @@ use crate::common::{Client, on_each};
 
 const STATUSES: [&str; 4] = ["draft", "submitted", "approved", "returned"];
 
-/// A report of one month; the month makes the periods of many differ.
+/// A report of one month; the month gives each report another period.
 fn month(code: &str, month: usize) -> Value {
     let day = |day: u32| format!("{}-{:02}-{day:02}", 2022 + month / 12, month % 12 + 1);
     with(report("teachers", &day(1), &day(28), "5"), json!({ "code": code }))
@@ -54,7 +54,7 @@ fn every_action_and_every_patch_of_the_status_is_allowed_or_refused() {
                 number += 1;
                 bring_to(&client, &code, from).await;
                 let answer = act(&client, &code, action).await;
-                // What it is already, it stays.
+                // Setting the current status again is allowed.
                 if next.contains(&to) || from == to {
                     assert_eq!(answer.expect(200).body["status"], to, "{code}");
                     continue;
@@ -103,7 +103,7 @@ fn who_submitted_and_who_decided_is_kept_with_the_time() {
         let returned = act(&head, "january", "return").await.expect(200).body;
         assert_eq!(who(&returned), json!(["clerk", "head", "请补充人员名册"]));
         assert_eq!(returned["submitted_at"], submitted["submitted_at"]);
-        // Mending it, it is still the one that was returned, and why.
+        // Editing does not clear who returned it and why.
         let mended = clerk.patch("progress-reports/january", json!({ "value": "6" })).await.expect(200).body;
         assert_eq!((who(&mended), &mended["reviewed_at"]), (who(&returned), &returned["reviewed_at"]));
         let patched = clerk.patch("progress-reports/january", json!({ "status": "submitted" })).await.expect(200).body;
@@ -120,7 +120,7 @@ fn who_submitted_and_who_decided_is_kept_with_the_time() {
             column(&history, "/after/status"),
             ["draft", "submitted", "returned", "returned", "submitted", "approved"]
         );
-        // What comes in approved was submitted and decided by who brings it in.
+        // A report created as approved names its creator as submitter and reviewer.
         let brought = with(month("february", 1), json!({ "status": "approved" }));
         assert_eq!(who(&create(&head, "progress-reports", brought).await.body), json!(["head", "head", null]));
     });
@@ -157,19 +157,19 @@ fn a_retry_of_an_action_gets_the_first_answer_again() {
         assert_eq!(first.header("idempotent-replayed"), "");
         let note = |words: &str| Some(json!({ "note": words }));
         let returned = keyed("return", "two", note("请补充名册")).await.expect(200);
-        // The report has gone on since; the answer is that of the first time.
+        // The report has changed since; the retry returns the first response.
         let again = keyed("submit", "one", None).await.expect(200);
         assert_eq!((again.header("idempotent-replayed"), &again.bytes), ("true", &first.bytes));
         assert_eq!(again.header("etag"), first.header("etag"));
         let again = keyed("return", "two", note("请补充名册")).await.expect(200);
         assert_eq!((again.header("idempotent-replayed"), &again.bytes), ("true", &returned.bytes));
         assert_eq!(client.get("progress-reports/january").await.expect(200).body["status"], "returned");
-        // The key is of that action and that note.
+        // A key is bound to its action and its body.
         for (action, key, body) in [("return", "two", note("另一说明")), ("approve", "one", None)] {
             let refused = keyed(action, key, body).await.expect(422);
             assert_eq!(refused.body["code"], "idempotency_key_reused", "{action}");
         }
-        // What was refused keeps no key.
+        // A refused request does not use up its key.
         keyed("approve", "three", None).await.expect(409);
         keyed("submit", "three", None).await.expect(200);
     });

@@ -1,4 +1,4 @@
-//! Milestones of projects: they belong to one of the two, count for both, and go where their project goes.
+//! Milestones of projects: they belong to an agreement or a project, count for both, and move with the project.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
@@ -11,13 +11,13 @@ fn of_project(code: &str, project: &str) -> Value {
     with(milestone(code), json!({ "agreement": null, "project": project }))
 }
 
-/// Progress, how many it counts and leaves out, and how many are overdue on 1 July 2022.
+/// Progress, milestones counted and left out, and overdue on 1 July 2022.
 async fn figures(client: &Client, path: &str) -> Value {
     let read = client.get(&format!("{path}?as_of=2022-07-01")).await.expect(200).body;
     json!([read["progress"], read["progress_counted"], read["progress_left_out"], read["overdue"]])
 }
 
-/// An agreement with a milestone of its own, a project under it with three, and a project under none with one.
+/// An agreement with its own milestone, a project under it with three, and a project without an agreement with one.
 async fn build(client: &Client) {
     create(client, "agreements", with(agreement("own"), json!({ "sectors": ["education"] }))).await;
     let transport = json!({ "agreement": "own", "sectors": [{ "sector": "transport", "percent": 100 }] });
@@ -53,7 +53,7 @@ fn a_milestone_belongs_to_an_agreement_or_to_a_project() {
         let mut bare = milestone("new");
         bare.as_object_mut().expect("an object").remove("agreement");
         assert_eq!(client.post("milestones", bare).await.expect(422).faults(), [fault("/agreement", "required")]);
-        // The one it is given without taking the other away makes two.
+        // Setting one parent without clearing the other gives the milestone two.
         for (code, change, pointer) in [
             ("late", json!({ "agreement": "own" }), "/project"),
             ("of-agreement", json!({ "project": "under" }), "/project"),
@@ -64,7 +64,7 @@ fn a_milestone_belongs_to_an_agreement_or_to_a_project() {
         let read = client.get("milestones/late").await.expect(200).body;
         assert_eq!((&read["agreement"], &read["project"]["code"]), (&json!(null), &json!("under")));
         assert_eq!(read["pairing"]["code"], "xinhui-taishan");
-        // From one to the other, and to a project of another pairing.
+        // From one parent to the other, and to a project of another pairing.
         create(&client, "projects", with(project("far"), json!({ "pairing": "heshan-kaiping" }))).await;
         for (fields, agreement, project, pairing) in [
             (of(json!("own"), json!(null)), json!("own"), json!(null), "xinhui-taishan"),
@@ -99,7 +99,7 @@ fn they_count_for_the_project_its_agreement_and_the_pairing() {
             ("project", "/project/code", vec![("alone", json!(10.0)), ("under", json!(80.0))]),
             ("agreement", "/agreement/code", vec![("own", json!(65.0))]),
             ("pairing", "/pairing/code", vec![("xinhui-taishan", json!(54.0))]),
-            // The shares of a project are its own; its agreement's sectors are those of what has none.
+            // A project has its own shares of sectors; without them the sectors of its agreement count.
             ("sector", "/sector/code", vec![("transport", json!(80.0)), ("education", json!(20.0))]),
         ] {
             let query = format!("reports/scorecard?as_of=2022-07-01&group_by={group}&limit=1000");
@@ -141,7 +141,7 @@ fn every_report_and_list_takes_a_milestone_for_the_same_sectors() {
             let query = format!("pairing=xinhui-taishan&event=due&from=2022-06-30&to=2022-06-30&sector={sector}");
             let axis = client.get(&format!("reports/timeline?{query}")).await.expect(200);
             let mut on_axis = column(&axis, "/milestone/code");
-            // What is met or given up was due as well.
+            // Milestones that are met or cancelled were due as well.
             on_axis.retain(|code| code != "met" && code != "given-up");
             assert_eq!(on_axis, codes, "{sector}");
         }
@@ -203,7 +203,7 @@ fn a_project_takes_them_to_another_agreement_and_to_another_pairing() {
                 assert_eq!(found, wanted, "{candidate} after {change}");
             }
         }
-        // An agreement of another pairing is none that a project can be under.
+        // A project cannot be under an agreement of another pairing.
         for change in [json!({ "agreement": "heshan-kaiping-framework-2022" }), far] {
             let refused = client.patch("projects/under", change).await.expect(422);
             assert_eq!(refused.faults(), [fault("/agreement", "other_pairing")]);

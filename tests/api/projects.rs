@@ -1,4 +1,4 @@
-//! Projects: shares that make up the whole, who does what, dates, money, and what may follow what.
+//! Projects: shares of sectors, roles of organizations, dates, money, and transitions.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
     });
 }
 
-/// Sectors with shares, from their percents.
+/// Sectors with shares, from their percentages.
 fn shares(percents: &[Value]) -> Value {
     let sectors = ["transport", "education", "health", "talent", "industry"];
     let share = |(sector, percent): (&str, &Value)| json!({ "sector": sector, "percent": percent });

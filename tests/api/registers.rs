@@ -1,4 +1,4 @@
-//! The registers that all pairings share: programmes, regions, organizations and sectors.
+//! Registers shared by all pairings: programmes, regions, organizations and sectors.
 
 use serde_json::{Value, json};
 

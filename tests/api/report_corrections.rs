@@ -1,4 +1,4 @@
-//! Periods that an approved report locks, and the reports that correct it.
+//! Periods locked by an approved report, and reports that correct it.
 
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ fn locked(answer: Answer) {
     assert_eq!(refused.faults(), [fault("/period_start_on", "period_locked")]);
 }
 
-/// Where the commitment stands at the end of 2022.
+/// The actual value of the commitment at the end of 2022.
 async fn actual(client: &Client) -> Value {
     client.get("commitments/teachers?as_of=2022-12-31").await.expect(200).body["actual"].clone()
 }
@@ -96,13 +96,13 @@ fn no_other_report_overlaps_a_period_that_is_locked() {
                 answer.expect(201);
             } else {
                 locked(answer);
-                // Another commitment has periods of its own.
+                // The lock does not apply to another commitment.
                 create(&client, "progress-reports", report("doctors", start, end, "1")).await;
             }
             let brought = client.post("progress-reports", approved("teachers", start, end, "1")).await;
             if is_free { drop(brought.expect(201)) } else { locked(brought) }
         }
-        // A draft does not come there by a change either.
+        // A draft cannot move into a locked period by a change either.
         create(&client, "progress-reports", draft("march", "2022-03-01", "2022-03-31", "1")).await;
         locked(client.patch("progress-reports/march", json!({ "period_start_on": "2022-01-31" })).await);
         create(
@@ -136,7 +136,7 @@ fn of_overlapping_drafts_the_first_that_is_approved_locks_out_the_others() {
         locked(client.patch("progress-reports/draft", json!({ "value": "11" })).await);
         locked(act(&client, "waiting", "approve").await);
         assert_eq!(actual(&client).await, "10");
-        // There are ways on: a draft moves to days that are free or goes, what waits is returned and mended.
+        // What remains possible: a draft moves to free days or is deleted; a submitted report is returned and edited.
         client.patch("progress-reports/draft", json!({ "period_start_on": "2022-02-01" })).await.expect(200);
         for code in ["waiting", "refused"] {
             let note = json!({ "note": "该月已审定" });
@@ -167,7 +167,7 @@ fn a_correction_takes_the_place_of_what_it_corrects_once_it_is_approved() {
         act(&client, "second", "approve").await.expect(200);
         assert_eq!(counts(&client, "january").await, json!([false, "second"]));
         assert_eq!((counts(&client, "second").await, actual(&client).await), (json!([true, null]), json!("12")));
-        // A chain: each corrects the one before, and the last one counts.
+        // A chain of corrections: each corrects the one before, and the last one counts.
         for (number, value) in ["7", "9.5", "0"].into_iter().enumerate() {
             let of = if number == 0 { "second".to_owned() } else { format!("chain-{}", number - 1) };
             let code = format!("chain-{number}");
@@ -177,7 +177,7 @@ fn a_correction_takes_the_place_of_what_it_corrects_once_it_is_approved() {
             assert_eq!(counts(&client, &of).await, json!([false, code]));
         }
         assert_eq!(counts(&client, "january").await, json!([false, "second"]), "the first stays corrected");
-        // The days of the last one are locked, those that a narrower correction gives up are free.
+        // The days of the last one are locked; days that a shorter correction gives up are free.
         locked(client.post("progress-reports", draft("new", "2022-01-31", "2022-02-28", "1")).await);
         let narrow = with(correction("narrow", "chain-2", "1"), json!({ "period_end_on": "2022-01-15" }));
         create(&client, "progress-reports", narrow).await;
@@ -213,7 +213,7 @@ fn only_an_approved_report_of_the_commitment_is_corrected_and_only_once() {
         assert_eq!(refused.faults(), [fault("/supersedes", "not_approved")]);
         let refused = client.patch("progress-reports/second", json!({ "commitment": "doctors" })).await.expect(422);
         assert_eq!(refused.faults(), [fault("/supersedes", "other_commitment")]);
-        // It may not reach into another locked period, and without what it corrects it is one report of many.
+        // A correction may not overlap another locked period, and without `supersedes` it is an ordinary report.
         create(&client, "progress-reports", approved("teachers", "2022-02-01", "2022-02-28", "1")).await;
         locked(client.patch("progress-reports/second", json!({ "period_end_on": "2022-02-01" })).await);
         locked(client.patch("progress-reports/second", json!({ "supersedes": null })).await);

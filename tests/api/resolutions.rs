@@ -1,4 +1,4 @@
-//! Resolutions: what a conference decided, what became of it, and which are of the last conference.
+//! Resolutions: decisions of a conference, the records that they became, and those of the last conference.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
@@ -145,7 +145,7 @@ fn it_becomes_one_of_the_two_in_its_own_pairing() {
                 (&json!(null), &json!("own"))
             );
             assert_eq!(codes_of(&changed.body["responsible"]), ["jiangmen-polytechnic"]);
-            // To another pairing it goes without what it became there, and what it became does not go without it.
+            // A resolution cannot move to another pairing with the record that it became, nor that record without it.
             let refused = client.patch("resolutions/there", json!({ "conference": FOREIGN })).await.expect(422);
             assert_eq!(refused.faults(), [fault("/commitment", "other_pairing")]);
             for (path, change) in [
@@ -229,7 +229,7 @@ fn below_a_conference_are_its_own() {
 fn those_of_the_last_conference_are_of_the_last_one_held_by_the_day() {
     on_each(|database| async move {
         let client = database.client();
-        // The first was held on 18 February 2022. Two are of one day, of which the later record is the last.
+        // The first was held on 18 February 2022. Two are on the same day; of these the later record is the last.
         for (code, status, held_on) in [
             ("june", "held", json!("2022-06-01")),
             ("june-too", "held", json!("2022-06-01")),
@@ -264,7 +264,7 @@ fn those_of_the_last_conference_are_of_the_last_one_held_by_the_day() {
             let others: Vec<String> = all.iter().filter(|code| !of_last.contains(code)).cloned().collect();
             assert_eq!(listed(&client, "resolutions", &query(false)).await, others, "on {as_of}");
         }
-        // Each pairing has a last one of its own.
+        // Each pairing has its own last conference.
         let everywhere = listed(&client, "resolutions", "last_conference=true&status=open&as_of=2022-05-31").await;
         assert_eq!(everywhere, ["march-open".to_owned(), format!("{FOREIGN}-open")]);
     });

@@ -1,4 +1,4 @@
-//! Restoration: a deleted record of every kind comes back with its id, its code and its history, and nothing else changes.
+//! Restoration: a deleted record of every kind is restored with its id, its code and its history, and nothing else changes.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::common::records::{
 use crate::common::{Client, on_each};
 use crate::examples::gather;
 
-/// The kinds that can be restored, those last that others refer to.
+/// The kinds that can be restored, ordered so that those that others refer to come last.
 fn restorable() -> Vec<&'static str> {
     let all = operations();
     let can = |path: &str| all.iter().any(|one: &Operation| one.template == format!("/api/v1/{path}/{{ref}}/restore"));
@@ -27,7 +27,7 @@ async fn restore(client: &Client, item: &str) -> Answer {
     client.send(Method::POST, &format!("{item}/restore"), &[], None).await
 }
 
-/// A record without what a restoration changes.
+/// A record without the fields that a restoration changes.
 fn settled(record: &Value) -> Value {
     let mut record = record.clone();
     let fields = record.as_object_mut().expect("a record");
@@ -35,7 +35,7 @@ fn settled(record: &Value) -> Value {
     record
 }
 
-/// Records of the kinds of which the seed's own are all referred to.
+/// Unreferenced records of the kinds whose seeded records are all referred to.
 async fn add_free_records(client: &Client) {
     for (path, record) in [
         ("programmes", json!({ "code": "free", "name": { "zh": "计划" }, "lead_body": "江门市" })),
@@ -63,7 +63,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
         let client = database.client();
         gather(&client).await;
         add_free_records(&client).await;
-        // As they all are before the first is deleted: figures follow from other records.
+        // Read before the first deletion, as figures depend on other records.
         let mut before: BTreeMap<String, Value> = BTreeMap::new();
         for path in restorable() {
             for record in walk(&client, path, "", 1000).await {
@@ -74,7 +74,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
         let mut deleted: Vec<(String, Value)> = Vec::new();
         for path in restorable() {
             let mut count = 0;
-            // What others of the kind name goes after these.
+            // In reverse, so that records of the same kind that refer to others go first.
             for record in walk(&client, path, "", 1000).await.into_iter().rev() {
                 let item = format!("{path}/{}", record["id"]);
                 if client.delete(&item).await.status == 204 {
@@ -85,7 +85,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
             }
             assert!(count > 0, "no record of {path} could be deleted");
         }
-        // A record that was deleted later is referred to by those before.
+        // In reverse: a record that was deleted later is referred to by those before.
         for (item, before) in deleted.iter().rev() {
             client.get(item).await.expect(404);
             let restored = restore(&client, item).await.expect(200);
@@ -128,7 +128,7 @@ fn a_restored_record_is_changed_searched_and_cited_as_before() {
         let revisions = client.get("milestones/maps/revisions").await.expect(200).body["items"].clone();
         let before = client.get("milestones/maps").await.expect(200).body;
         client.delete("milestones/maps").await.expect(204);
-        // What it cites may change its code meanwhile.
+        // A cited document may change its code in the meantime.
         client.patch("documents/source", json!({ "code": "new-source" })).await.expect(200);
         restore(&client, "milestones/maps").await.expect(200);
         let now = client.get("milestones/maps").await.expect(200).body;
@@ -186,7 +186,7 @@ fn a_code_of_a_deleted_record_is_refused_with_what_to_do() {
         let zh = [("Accept-Language", "zh")];
         let refused = client.send(Method::POST, "milestones", &zh, Some(milestone("maps"))).await.expect(409);
         assert!(words_at(&refused, "/code").contains("删除"), "{}", refused.body);
-        // Who already has the code is no deleted record.
+        // The code belongs to an existing record, not to a deleted one.
         restore(&client, "milestones/maps").await.expect(200);
         assert_eq!(client.post("milestones", milestone("maps")).await.expect(409).faults(), [fault("/code", "taken")]);
     });
@@ -264,7 +264,7 @@ fn only_editors_of_the_record_restore_it_and_a_retry_restores_once() {
         let first = send().await.expect(200);
         let again = send().await.expect(200);
         assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
-        // A record that others share is for editors of all pairings.
+        // Restoring a shared record takes an editor of all pairings.
         create(&client, "sectors", json!({ "code": "free", "name": { "zh": "领域" } })).await;
         client.delete("sectors/free").await.expect(204);
         restore(&own, "sectors/free").await.expect(403);
@@ -297,7 +297,7 @@ fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
         let before = client.get("milestones/maps").await.expect(200).body;
         client.delete("milestones/maps").await.expect(204);
         client.delete("organizations/office").await.expect(204);
-        // Given in part: the rest is as it was deleted.
+        // Fields that the bundle omits keep the values that they had when the record was deleted.
         let bundle = json!({
             "organizations": [{ "code": "office" }],
             "milestones": [{ "code": "maps", "note": "恢复", "due_on": "2022-08-31", "reason": "汛期" }, milestone("new")]
@@ -330,10 +330,10 @@ fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
         let actions: Vec<&str> =
             history["items"].as_array().expect("events").iter().filter_map(|event| event["action"].as_str()).collect();
         assert_eq!(actions, ["create", "delete", "restore", "update"]);
-        // Once it is there, the same file changes nothing.
+        // Once the records exist, the same file changes nothing.
         let again = import(&client, "&restore=true", &bundle).await;
         assert_eq!(again["counts"]["unchanged"], 3, "{again}");
-        // Its rules hold: a due date does not move without a reason.
+        // The rules of a change hold: a due date does not move without a reason.
         client.delete("milestones/maps").await.expect(204);
         let silent = json!({ "milestones": [{ "code": "maps", "due_on": "2023-01-31" }] });
         let refused = import(&client, "&restore=true", &silent).await;

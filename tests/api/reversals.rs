@@ -1,4 +1,4 @@
-//! Reversals: of what, how much, on what, and two at once.
+//! Reversals: what they may reverse, how much, where they are booked, and concurrent ones.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::common::builders::{alone, in_threads, on_each_alone};
 use crate::common::on_each;
 use crate::common::records::{create, fault, with, words_at};
 
-/// What makes an entry the reversal of another.
+/// The fields that make an entry the reversal of another.
 fn of(code: &str) -> Value {
     json!({ "kind": "reversal", "reverses": code })
 }

@@ -1,4 +1,4 @@
-//! Bundles: the committed seed, faults told with file, line and field, and what a second time changes.
+//! Bundles: the committed seed, faults with file, line and field, and the effect of importing a second time.
 
 use std::path::Path;
 
@@ -39,9 +39,9 @@ fn fields(line: &ImportLine) -> Vec<String> {
     fields
 }
 
-/// How many writes the history holds.
+/// How many writes of records the audit log contains.
 fn events(database: &Database) -> i64 {
-    // The key that the tests call with has an event of its own.
+    // The creation of the tests' own key is an event, too.
     let of_records = audit_events::table.filter(audit_events::entity.ne("api_key"));
     of_records.count().get_result(&mut database.connect()).expect("a count")
 }
@@ -56,7 +56,7 @@ fn the_committed_seed_creates_all_and_then_leaves_all() {
         for kind in KINDS {
             let total = client.get(&format!("{}?count=true", kind.path)).await.expect(200).body["total"].clone();
             assert_eq!(total, lines.iter().filter(|line| line.resource == kind.path).count(), "{}", kind.path);
-            // Of these the sources name none.
+            // The sources contain none of these.
             let unknown = ["commitments", "progress-reports", "resolutions", "liaisons", "twinnings", "transactions"];
             assert_eq!(total == 0, unknown.contains(&kind.path), "{}", kind.path);
         }
@@ -156,7 +156,7 @@ pairings: none
             let words = line.line("", pairing_tracker::text::Language::En);
             assert!(words.starts_with("a.yaml:7: regions/here /level: must be one of "), "{words}");
         }
-        // Without what cannot be read at all, the same: a good record beside a bad one is not written.
+        // Without the unreadable files the result is the same: a good record beside a bad one is not written.
         bring(&database, &mut [source("a.yaml", first)], true).expect_err("it is bad");
         client.get("regions/good").await.expect(404);
         assert_eq!(events(&database), before);

@@ -1,4 +1,4 @@
-//! Workbooks that people and programs made are read as they are seen. The files and what makes them: `tests/sheets`.
+//! Workbooks made by people and by programs are read as they are displayed. The files and their sources: `tests/sheets`.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Brings a workbook in, and shows its faults as `code cell`.
+/// Imports a workbook, and returns its faults as `code cell`.
 fn bring(database: &Database, name: &str, resource: Option<&str>, ignore: bool, apply: bool) -> (Told, Vec<String>) {
     let told = bring_with(database, &mut [source_of("book.xlsx", &bytes(name))], resource, ignore, apply);
     let place = |fault: &pairing_tracker::transfer::fault::ImportFault| {
@@ -56,7 +56,7 @@ fn a_range_merged_over_columns_is_a_fault() {
 
 #[test]
 fn a_formula_without_a_result_clears_nothing() {
-    // LibreOffice computes formulas when it saves.
+    // LibreOffice is left out: it computes formulas when it saves.
     for program in ["openpyxl", "xlsxwriter", "exceljs", "hand", "sheetjs"] {
         on_each(|database| async move {
             let client = database.client();

@@ -1,4 +1,4 @@
-//! Lists of transactions: by each filter, and in the order of their value dates.
+//! Lists of transactions: each filter, and the order by value date.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Transactions: a ledger to which entries are added, each on what it may be booked on, and from which none goes.
+//! Transactions: a ledger to which entries are only added, each booked on an allowed record.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -18,7 +18,7 @@ pub fn entry(code: &str) -> Value {
     json!({ "code": code, "kind": "disbursement", "amount": "100.00", "value_on": "2022-05-01" })
 }
 
-/// A fund, a project in each of two pairings.
+/// A fund, and a project in each of two pairings.
 pub async fn create_places(client: &Client) {
     let fund = json!({ "code": "pot", "programme": "jiangmen-east-west", "name": { "zh": "帮扶资金" } });
     create(client, "funds", fund).await;
@@ -149,7 +149,7 @@ fn a_project_brings_its_pairing_and_money_keeps_it_there() {
         client.patch("projects/park", json!({ "status": "planned" })).await.expect(200);
         client.patch("projects/school", json!({ "pairing": "xinhui-taishan" })).await.expect(200);
 
-        // A project that its agreement would take along is held as well, and holds the agreement.
+        // An agreement cannot move a project with money along, so the agreement is fixed as well.
         let agreement =
             json!({ "code": "plan", "pairing": "xinhui-taishan", "kind": "other", "title": { "zh": "草案" } });
         create(&client, "agreements", agreement).await;
@@ -206,7 +206,7 @@ fn an_entry_is_neither_changed_nor_deleted() {
     });
 }
 
-/// Brings a bundle in; what became of its records, or the faults that it was refused with.
+/// Imports a bundle; returns the outcomes of its records, or the faults that it was refused with.
 fn bring(database: &Database, text: &str) -> Result<Vec<Outcome>, Vec<String>> {
     let lines = files::bring(database, &mut [source("a.yaml", text)], true);
     lines
@@ -268,7 +268,7 @@ fn an_editor_books_in_the_pairings_of_the_key_alone() {
             new["code"] = json!(null);
             let answer = editor.post("transactions", new.clone()).await;
             assert_eq!(answer.status.as_u16(), status, "{place}: {}", answer.body);
-            // Who may not write there does not learn which codes are taken.
+            // A caller who may not write there must not learn which codes are taken.
             new["code"] = json!("own");
             let answer = editor.post("transactions", new).await;
             assert_eq!(answer.status.as_u16(), if status == 201 { 409 } else { status }, "{place}: {}", answer.body);

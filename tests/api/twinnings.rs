@@ -1,4 +1,4 @@
-//! Twinnings: two organizations, whatever region they are of, and what they are called together.
+//! Twinnings: two organizations of any region, and the name that they give the twinning.
 
 use pairing_tracker::resources::twinnings::KIND;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ fn school(code: &str, en: Value) -> Value {
     json!({ "code": code, "name": { "zh": format!("{code}校"), "en": en }, "kind": "school", "region": "pengjiang" })
 }
 
-/// Three schools of a region that is of neither side; the last has no English name.
+/// Three schools of a region on neither side; the last has no English name.
 async fn create_schools(client: &Client) {
     for (code, en) in [("first", json!("First")), ("second", json!("Second")), ("third", Value::Null)] {
         create(client, "organizations", school(code, en)).await;

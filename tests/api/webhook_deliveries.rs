@@ -1,4 +1,4 @@
-//! Messages to webhooks: what they say, in which order they come, when they come again, and where they never go.
+//! Messages to webhooks: content, order, retries, and forbidden addresses.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn sector(code: &str) -> Value {
     json!({ "code": code, "name": { "zh": "领域" } })
 }
 
-/// A milestone's progress, as a change that can be told from others.
+/// Sets the progress of a milestone, which makes each change distinguishable.
 async fn advance(client: &Client, code: &str, progress: i64) {
     let change = json!({ "status": "in_progress", "progress": progress });
     client.patch(&format!("milestones/{code}"), change).await.expect(200);
@@ -46,7 +46,7 @@ fn changes_since_it_was_made_are_told_signed_and_as_anybody_sees_them() {
         let (hook, secret) = hook(&admin, &receiver, json!({})).await;
         create(&admin, "milestones", milestone("step")).await;
         advance(&admin, "step", 40).await;
-        // Of keys and of webhooks nothing is told, nor of what was refused.
+        // Events of keys, webhooks and refusals are never sent.
         admin.post("api-keys", json!({ "name": "甲", "role": "viewer" })).await.expect(201);
         admin.patch(&hook, json!({ "description": "改" })).await.expect(200);
         admin.anonymous().post("sectors", sector("none")).await.expect(401);
@@ -87,7 +87,7 @@ fn changes_since_it_was_made_are_told_signed_and_as_anybody_sees_them() {
             );
             assert!(delivery["ended_at"].is_string() && delivery["next_attempt_at"].is_null());
         }
-        // There is nothing left to tell.
+        // Nothing is left to send.
         assert_eq!(work_off(&admin, after(now, 1_000_000)).await, []);
     });
 }
@@ -112,7 +112,7 @@ fn personal_data_is_never_sent() {
                 (&json!("乙"), &Value::Null)
             );
         }
-        // That is not to say that nobody sees it.
+        // The control: administrators see the contact.
         assert_eq!(admin.get("liaisons/secretary").await.expect(200).body["contact"], "13900139000");
     });
 }
@@ -139,7 +139,7 @@ fn of_one_record_the_later_waits_for_the_earlier_and_other_records_do_not() {
         assert_eq!(rest, what(&[("milestone.created", other), ("milestone.updated", other)]));
         assert_eq!(work_off(&admin, after(now, 4)).await, []);
 
-        // Twice more it fails, and what comes after waits as long.
+        // Two more failures; later messages of the record wait.
         receiver.answer([reply(503), reply(302)]);
         assert_eq!(work_off(&admin, after(now, 6)).await, [Written::Retried]);
         assert_eq!(work_off(&admin, after(now, 600)).await, [Written::Retried]);
@@ -228,7 +228,7 @@ fn who_dies_between_sending_and_writing_sends_again_under_the_same_id() {
         let sender = Arc::new(Sender::new(admin.state.targets.clone()));
         let outcome = send_once(&admin.state, &sender, &claimed[0], now).await.expect("it is sent");
         assert_eq!((outcome.status, outcome.failure), (Some(204), None));
-        // Nothing is written: as if the process were gone. Another does not send it while it may be under way.
+        // The outcome is not written, as if the process had crashed. Another process does not send it while the claim holds.
         let other = database.hooking_client();
         let held = i64::try_from(CLAIMED_FOR.as_secs()).expect("few");
         assert_eq!(work_off(&other, after(now, held - 1)).await, []);
@@ -238,7 +238,7 @@ fn who_dies_between_sending_and_writing_sends_again_under_the_same_id() {
         assert_eq!((received[0].id(), &received[0].bytes), (received[1].id(), &received[1].bytes));
         assert_ne!(received[1].id(), received[2].id());
 
-        // The first comes back to life, and writes over nothing.
+        // The first process continues after all, and overwrites nothing.
         let late = pairing_tracker::outbox::attempt(&admin.state, &sender, &claimed[0], || after(now, held)).await;
         assert_eq!(late, Some(Written::Nothing));
     });
@@ -287,14 +287,14 @@ fn events_are_sent_again_on_request() {
         let replay = async |body: Value| admin.post(&format!("{hook}/replays"), body).await;
         let event = first[0].body()["data"]["event_id"].as_i64().expect("a number");
 
-        // One event, under the id that it had.
+        // One event, with its original message id.
         assert_eq!(replay(json!({ "events": [event] })).await.expect(200).body, json!({ "events": 1 }));
         let later = after(Instant::now(), 1);
         assert_eq!(work_off(&admin, later).await, [Written::Delivered]);
         let again = receiver.take();
         assert_eq!((again[0].id(), &again[0].bytes), (first[0].id(), &first[0].bytes));
 
-        // All since an instant: as many are looked at as there were since.
+        // All events since an instant.
         let since = first[0].body()["timestamp"].clone();
         let cursor = admin.get(&hook).await.expect(200).body["event_cursor"].as_i64().expect("a number");
         assert_eq!(replay(json!({ "since": since })).await.expect(200).body["events"], cursor - event + 1);
@@ -305,7 +305,7 @@ fn events_are_sent_again_on_request() {
         assert_eq!(work_off(&admin, later).await, []);
         assert_eq!(deliveries(&admin, &hook).await.len(), 2, "one row an event");
 
-        // What was written before the webhook was made, too, where it is asked for.
+        // On request, also events from before the creation of the webhook.
         let beginning = replay(json!({ "since": "2000-01-01T00:00:00Z" })).await.expect(200);
         assert_eq!(beginning.body["events"].as_i64(), Some(cursor));
         receiver.answer([reply(500)]);
@@ -313,7 +313,7 @@ fn events_are_sent_again_on_request() {
         assert!(written.len() > 2, "{written:?}");
         receiver.take();
 
-        // What was given up, and that alone.
+        // Only the messages that were given up.
         let failing = after(later, 1_000_000);
         receiver.answer(vec![reply(500); 9]);
         for number in 1..=9 {
@@ -334,7 +334,7 @@ fn events_are_sent_again_on_request() {
             (json!({ "failed": false }), vec![("", "required")]),
             (json!({ "failed": true, "events": [event] }), vec![("/events", "not_together")]),
             (json!({ "events": [event, event] }), vec![("/events/1", "repeated")]),
-            // One that is not there, and one that the webhook does not ask for.
+            // An event that does not exist, and one that the webhook does not subscribe to.
             (
                 json!({ "events": [987_654_321, event + 1] }),
                 vec![("/events/0", "unknown_reference"), ("/events/1", "unknown_reference")],
@@ -351,7 +351,7 @@ fn events_are_sent_again_on_request() {
 fn an_address_that_is_private_is_not_sent_to_whatever_it_was_before() {
     on_each(|database| async move {
         let receiver = Receiver::start();
-        // A name that was public when the webhook was made.
+        // A host name that resolved to a public address when the webhook was created.
         let strict = database.client();
         let url = format!("https://moves.test:{}/", receiver.address.port());
         let made = strict.post("webhooks", json!({ "url": url })).await.expect(201).body;
@@ -372,7 +372,8 @@ fn an_address_that_is_private_is_not_sent_to_whatever_it_was_before() {
                 (&json!("target_refused"), &Value::Null)
             );
         }
-        // The control: where it is allowed, it comes. By https it does not, as this receiver knows none.
+        // The control: where the address is allowed, the message arrives. The https one fails, as this receiver does not
+        // support TLS.
         let written = work_off(&admin, after(now, 6)).await;
         assert_eq!(written.iter().filter(|written| **written == Written::Delivered).count(), 2);
         assert_eq!(receiver.received().len(), 2);
@@ -489,7 +490,7 @@ fn a_webhook_is_told_of_what_it_asks_for() {
         create(&admin, "milestones", milestone("step")).await;
         let draft = json!({ "code": "draft", "pairing": OWN, "kind": "other", "title": { "zh": "草案" } });
         create(&admin, "agreements", draft).await;
-        // It leaves the one for the other: both are told.
+        // It leaves one pairing for the other: both are notified.
         admin.patch("agreements/draft", json!({ "pairing": "heshan-kaiping" })).await.expect(200);
         admin.patch("pairings/heshan-kaiping", json!({ "note": "改" })).await.expect(200);
         admin.delete("milestones/step").await.expect(204);
@@ -543,7 +544,7 @@ fn a_message_that_would_be_too_large_comes_without_the_record() {
         let citations = |letter: &str| -> Vec<Value> {
             (0..7).map(|_| json!({ "document": "source", "note": letter.repeat(10_000) })).collect()
         };
-        // Either state alone is not too large; both together are.
+        // Either state alone fits; both together are too large.
         admin.patch("sectors/large", json!({ "citations": citations("长") })).await.expect(200);
         admin.patch("sectors/large", json!({ "citations": citations("大") })).await.expect(200);
         work_off(&admin, Instant::now()).await;

@@ -1,11 +1,12 @@
-//! Webhooks of the program as it runs: it sends by itself, to the end when it stops, and tells nobody the secret.
+//! Webhooks of the running program: it sends without being triggered, finishes deliveries when it stops, and discloses no
+//! secret.
 
 use serde_json::{Value, json};
 
 use crate::common::program::{Service, databases, on};
 use crate::common::receiver::{Receiver, reply};
 
-/// The body of the answer to a POST.
+/// The body of the response to a POST.
 fn post(service: &Service, key: &str, path: &str, body: &Value, status: u16) -> Value {
     let body = body.to_string();
     let request = format!(
@@ -38,7 +39,7 @@ fn the_program_sends_by_itself_without_a_proxy_and_logs_no_secret() {
         let service = Service::start_with(directory.path(), &["--database-url", &url], &variables);
         let hook = post(&service, key, "webhooks", &json!({ "code": "office", "url": receiver.url() }), 201);
         let secret = hook["secret"].as_str().expect("a secret");
-        // The first is answered badly, and comes again by itself.
+        // The first delivery fails and is retried.
         receiver.answer([reply(500)]);
         let sector = json!({ "code": "one", "name": { "zh": "领域" } });
         post(&service, key, "sectors", &sector, 201);
@@ -46,7 +47,7 @@ fn the_program_sends_by_itself_without_a_proxy_and_logs_no_secret() {
         assert_eq!(received[0].what(), ("sector.created".to_owned(), "one".to_owned()));
         assert_eq!((received[1].id(), received[1].signed_with(&[secret])), (received[0].id(), vec![0]));
 
-        // What is under way when the service stops is ended, and its outcome written.
+        // A delivery in progress is finished when the service stops, and its outcome is written.
         post(&service, key, "webhooks/office/test", &json!({}), 200);
         receiver.wait_for(3);
         let (code, told) = service.stop();

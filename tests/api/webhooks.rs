@@ -1,4 +1,4 @@
-//! Webhooks as records: made, shown once, changed, deleted; who sees them, and where they may not point.
+//! Webhooks as records: creation, the single display of the secret, changes, deletion, visibility, and forbidden addresses.
 
 use actix_web::http::Method;
 use diesel::prelude::*;
@@ -49,7 +49,7 @@ fn a_secret_is_shown_once_and_kept_out_of_history_and_retries() {
             audit_events::table.select(audit_events::after_json).load(&mut conn).expect("rows");
         assert_eq!(kept.len(), 2);
         assert!(kept.into_iter().chain(told.into_iter().flatten()).all(|text| !text.contains("whsec_")));
-        // The control: it is where it must be.
+        // The control: the secret is stored where it belongs.
         let row: (String, Option<String>) =
             webhooks::table.select((webhooks::secret, webhooks::previous_secret)).first(&mut conn).expect("a row");
         assert_eq!(row, (second, Some(secret)));
@@ -90,14 +90,14 @@ fn a_webhook_that_cannot_be_is_refused() {
         assert_eq!(answer.faults(), [("/secret".to_owned(), "unknown_field".to_owned())]);
         assert_eq!(admin.get("webhooks").await.expect(200).body["items"], json!([]));
 
-        // A name that leads nowhere may do so later, by https.
+        // A name that does not resolve may do so later, over https.
         admin.post("webhooks", with(new_hook(), json!({ "url": "https://nowhere.test/" }))).await.expect(201);
         let answer = admin.patch("webhooks/office", json!({ "url": "https://localhost/" })).await.expect(422);
         assert_eq!(answer.faults(), [("/url".to_owned(), "address_not_public".to_owned())]);
         let kept = admin.get("webhooks/office").await.expect(200);
         assert_eq!((&kept.body["url"], &kept.body["version"]), (&json!("https://nowhere.test/"), &json!(1)));
 
-        // What the operator allows is taken.
+        // Networks that the operator allows are accepted.
         let inside = database.client_with(|settings| settings.webhook_networks = vec!["10.0.0.0/8".parse().unwrap()]);
         for url in ["http://inside.test/", "https://10.200.0.1:8443/hook"] {
             inside.patch("webhooks/office", json!({ "url": url })).await.expect(200);
@@ -130,7 +130,7 @@ fn a_webhook_is_changed_and_deleted_like_any_record() {
         assert_eq!((&changed["entities"], &changed["actions"]), (&json!(["milestone"]), &json!(["updated"])));
         assert_eq!(changed["pairings"][0]["id"], 1);
         patch(vec![("If-Match", etag)], json!({ "status": "active" })).await.expect(412);
-        // Nothing changes, and no trace is left.
+        // Nothing changes, and no event is recorded.
         assert_eq!(admin.patch("webhooks/office", json!({ "status": "paused" })).await.expect(200).body["version"], 2);
         let cleared =
             admin.patch("webhooks/office", json!({ "status": null, "entities": null, "pairings": null })).await;

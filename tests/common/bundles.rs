@@ -1,4 +1,4 @@
-//! Bringing bundles in.
+//! Imports of bundles.
 
 use pairing_tracker::transfer::plan::Outcome;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::files::{bring, source};
 use super::records::milestone;
 use super::records::with;
 
-/// Brings a bundle in as the operator does; what became of each record.
+/// Imports a bundle as the operator does; returns the outcome of each record.
 #[track_caller]
 pub fn bring_in(database: &Database, text: &str) -> Vec<Outcome> {
     let lines = bring(database, &mut [source("bundle.yaml", text)], true);
@@ -16,7 +16,7 @@ pub fn bring_in(database: &Database, text: &str) -> Vec<Outcome> {
     lines.into_iter().map(|line| line.outcome).collect()
 }
 
-/// So many milestones of the kind `many`, in one transaction.
+/// Imports this many milestones of the kind `many` in one transaction.
 pub fn many_milestones(database: &Database, count: usize) {
     let record = |index: usize| {
         let day = format!("2022-06-{:02}", index % 28 + 1);

@@ -1,4 +1,4 @@
-//! Files that are brought in without HTTP, as the command line does it.
+//! Files imported without HTTP, as the command line does it.
 
 use std::io::Write;
 
@@ -16,7 +16,7 @@ use pairing_tracker::transfer::{Import, Refusal};
 
 use super::{CONTRACT, Database};
 
-/// What was told of a file.
+/// The report on an import.
 #[derive(Debug, Default)]
 pub struct Told {
     pub lines: Vec<ImportLine>,
@@ -52,7 +52,7 @@ pub fn source_of(name: &str, content: &[u8]) -> Source {
     Source { name: name.to_owned(), file, format }
 }
 
-/// Plans or applies files as the operator, and what was reported of them. Nothing is written where there is an error.
+/// Plans or applies files as the operator, and returns the report. Nothing is written where there is an error.
 pub fn bring_with(
     database: &Database,
     sources: &mut [Source],
@@ -79,7 +79,7 @@ pub fn bring_with(
     told
 }
 
-/// Plans or applies bundles as the operator, on the first day of 2026: what became of each record, or every fault.
+/// Plans or applies bundles as the operator, as of 1 January 2026: returns the outcome of each record, or every fault.
 pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result<Vec<ImportLine>, Vec<ImportFault>> {
     let mut gathered = files::gather(sources, ReadOptions::default(), &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
@@ -100,7 +100,7 @@ pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result
     }
 }
 
-/// How many records met an outcome.
+/// How many records have an outcome.
 pub fn outcomes(lines: &[ImportLine], outcome: Outcome) -> usize {
     lines.iter().filter(|line| line.outcome == outcome).count()
 }

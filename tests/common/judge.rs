@@ -1,5 +1,5 @@
-//! Every answer of every test, judged by the published document: an answer has the status, the headers, the media type
-//! and the fields that its operation lists, and no others.
+//! Validates every response of every test against the published document: a response has only the status, headers, media type
+//! and fields that its operation lists.
 
 use std::sync::LazyLock;
 
@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::CONTRACT;
 
-/// The judge of the suite, whose validators are compiled when they are first needed, and once.
+/// The validator of the suite; compiles each schema once, on first use.
 pub static JUDGE: LazyLock<Judge> = LazyLock::new(|| Judge::new(CONTRACT.document()));
 
-/// What any answer may have, and no document of an API lists: the fields of HTTP itself, and those that browsers and proxies obey.
+/// Headers that any response may have and that an API document does not list: those of HTTP itself, and those for browsers and
+/// proxies.
 const GENERAL: &[&str] = &[
     "access-control-allow-headers",
     "access-control-allow-methods",
@@ -36,10 +37,10 @@ const GENERAL: &[&str] = &[
     "x-frame-options",
 ];
 
-/// What answers besides the document's operations.
+/// Paths outside the document's operations.
 const PAGES: &[&str] = &["/", "/metrics", "/docs", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json"];
 
-/// The suffixes of files, each with the media type that a path with it asks for.
+/// The suffixes of files, each with the media type that it selects.
 const SUFFIXES: &[(&str, &str)] = &[
     ("json", "application/json"),
     ("yaml", "application/yaml"),
@@ -51,7 +52,7 @@ const SUFFIXES: &[(&str, &str)] = &[
 const PROBLEM: &str = "application/problem+json";
 const NDJSON: &str = "application/x-ndjson";
 
-/// What was asked, and what came back.
+/// A request and its response.
 pub struct Seen<'a> {
     pub method: &'a Method,
     /// With the query.
@@ -73,7 +74,7 @@ impl Seen<'_> {
     }
 }
 
-/// The document, closed: an object has no field that its schema does not list.
+/// The document with closed schemas: an object has no field that its schema does not list.
 pub struct Judge {
     closed: Contract,
 }
@@ -82,7 +83,7 @@ impl Judge {
     pub fn new(document: &Value) -> Judge {
         let mut closed = document.clone();
         close(&mut closed["components"]["schemas"]);
-        // So that the values of headers are judged by the same means.
+        // Headers become schemas, so that their values are validated in the same way.
         let headers = closed["components"]["headers"].clone();
         for (name, header) in headers.as_object().expect("shared headers") {
             closed["components"]["schemas"][format!("Header{name}")] = header["schema"].clone();
@@ -90,7 +91,7 @@ impl Judge {
         Judge { closed: Contract::new(closed) }
     }
 
-    /// Everything of an answer that is not as the document says.
+    /// Every difference between a response and the document.
     pub fn faults(&self, seen: &Seen<'_>) -> Vec<String> {
         let path = seen.path.split(['?', '#']).next().unwrap_or_default();
         let method = if seen.method == Method::HEAD { "get".to_owned() } else { seen.method.as_str().to_lowercase() };
@@ -108,7 +109,7 @@ impl Judge {
         faults
     }
 
-    /// The path of the operation that was asked for, and the media type that the suffix of its path names.
+    /// The path of the requested operation, and the media type that the suffix of its path selects.
     fn template(&self, method: &str, path: &str) -> Option<(&str, Option<&'static str>)> {
         let paths = self.closed.document()["paths"].as_object().expect("paths");
         let find = |path: &str| {
@@ -117,7 +118,7 @@ impl Judge {
                 left.clone().count() == right.clone().count()
                     && left.zip(right).all(|(l, r)| l == r || (l.starts_with('{') && !r.is_empty()))
             };
-            // A literal path is meant before a template that fits it, too.
+            // A literal path takes precedence over a template that matches it.
             let known = paths.get_key_value(path).or_else(|| paths.iter().find(|(template, _)| fits(template)));
             known.filter(|(_, item)| item.get(method).is_some()).map(|(template, _)| template.as_str())
         };
@@ -131,7 +132,7 @@ impl Judge {
         Some((find(path)?, None))
     }
 
-    /// What is beside the operations: pages, the questions of browsers, and the refusals of what is not there.
+    /// Responses outside the operations: pages, preflight requests, and refusals of unknown paths.
     fn outside(&self, path: &str, seen: &Seen<'_>) -> Vec<String> {
         if seen.status >= 400 {
             return self.of_problem(seen);
@@ -200,7 +201,7 @@ impl Judge {
         if name == "application/json" || name.ends_with("+json") {
             self.of_json(&component(&media["schema"]), body)
         } else if name == NDJSON {
-            // The lines are the items of the list that the same answer is in JSON.
+            // The lines are the items of the same list in JSON.
             let list = component(&content["application/json"]["schema"]);
             let items = &self.closed.document()["components"]["schemas"][list]["properties"]["items"]["items"];
             let item = component(items);
@@ -225,7 +226,7 @@ impl Judge {
             return Vec::new();
         }
         let faults = self.closed.faults(component, value).expect("the schema is good");
-        // There is one at least, whether or not it can be explained.
+        // At least one fault, even if the schema gives no explanation.
         let told = faults.iter().map(|fault| format!("{component}{}: {}", fault.pointer, fault.message.en));
         told.chain(faults.is_empty().then(|| format!("not by {component}"))).collect()
     }
@@ -236,12 +237,12 @@ impl Judge {
     }
 }
 
-/// Whether a media type is of text, though the document calls every file binary.
+/// Whether a media type is text; the document describes every file as binary.
 fn is_text(name: &str) -> bool {
     name.starts_with("text/") || ["application/yaml", "application/xml"].contains(&name)
 }
 
-/// Closes every object that lists its fields. One that lists none may have any: what the history keeps of a record.
+/// Closes every object that lists its fields. One that lists none may have any: the state of a record in an event.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! A receiver of webhooks on a port of this machine, and the work of the service on its webhooks at a time that a test sets.
+//! A receiver of webhooks on a local port, and deliveries of the service at a time that a test sets.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
@@ -20,10 +20,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Client, Database};
 
-/// How long one waits for a message.
+/// The longest wait for a message.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Names that need no network: `moves.test` is public when it is first asked for, and this machine afterwards.
+/// Names that need no network: `moves.test` resolves to a public address at first, and to this machine afterwards.
 pub fn lookup() -> Lookup {
     let asked = AtomicUsize::new(0);
     Arc::new(move |name, port| {
@@ -38,7 +38,7 @@ pub fn lookup() -> Lookup {
     })
 }
 
-/// A message as it came.
+/// A message as received.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// Method and target.
@@ -63,8 +63,8 @@ impl Received {
         (text(&body["type"]), text(&body["data"]["record_code"]))
     }
 
-    /// Which of the secrets its signatures were made with, in their order; computed by another implementation of HMAC
-    /// (RFC 2104) than the service's.
+    /// Which of the secrets its signatures were made with, in their order; computed by an implementation of HMAC (RFC 2104)
+    /// that is independent of the service's.
     pub fn signed_with(&self, secrets: &[&str]) -> Vec<usize> {
         let mut signed = format!("{}.{}.", self.id(), self.headers["webhook-timestamp"]).into_bytes();
         signed.extend_from_slice(&self.bytes);
@@ -82,15 +82,15 @@ fn hmac(secret: &str, message: &[u8]) -> String {
     BASE64_STANDARD.encode(Sha256::digest([pad(0x5c), inner.to_vec()].concat()))
 }
 
-/// What the receiver answers.
+/// The response of the receiver.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
-    /// Each with its line's end.
+    /// Header lines, each with its line ending.
     pub headers: String,
 }
 
-/// An answer with a status alone.
+/// A response with a status only.
 pub fn reply(status: u16) -> Reply {
     Reply { status, headers: String::new() }
 }
@@ -102,7 +102,7 @@ struct Shared {
     replies: Mutex<VecDeque<Reply>>,
 }
 
-/// Takes messages; answers 204 where no other answer was ordered.
+/// Accepts messages; responds with 204 unless another response is queued.
 pub struct Receiver {
     pub address: SocketAddr,
     shared: Arc<Shared>,
@@ -116,7 +116,7 @@ impl Receiver {
         let of_thread = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                // Who goes away in the middle has sent nothing.
+                // A client that disconnects in the middle has sent no message.
                 let _ = serve(stream, &of_thread);
             }
         });
@@ -127,17 +127,17 @@ impl Receiver {
         format!("http://{}/hook?token=of-the-url", self.address)
     }
 
-    /// Answers the next messages so, in this order.
+    /// Queues the responses to the next messages.
     pub fn answer(&self, replies: impl IntoIterator<Item = Reply>) {
         self.shared.replies.lock().expect("no panic").extend(replies);
     }
 
-    /// What came so far.
+    /// All messages so far.
     pub fn received(&self) -> Vec<Received> {
         self.shared.received.lock().expect("no panic").clone()
     }
 
-    /// What came since this was last asked.
+    /// The messages since the last call.
     pub fn take(&self) -> Vec<Received> {
         std::mem::take(&mut self.shared.received.lock().expect("no panic"))
     }
@@ -147,7 +147,7 @@ impl Receiver {
         self.take().iter().map(Received::what).collect()
     }
 
-    /// Waits until this many have come.
+    /// Waits until this many messages have arrived.
     pub fn wait_for(&self, count: usize) -> Vec<Received> {
         let received = self.shared.received.lock().expect("no panic");
         let (received, waited) =
@@ -185,13 +185,13 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
 }
 
 impl Database {
-    /// The application, which may send to receivers on this machine.
+    /// A client of the application, which may send to receivers on this machine.
     pub fn hooking_client(&self) -> Client {
         self.client_with(|settings| settings.webhook_networks = vec!["127.0.0.1/32".parse().expect("a network")])
     }
 }
 
-/// Makes a webhook to a receiver; gives its path below `/api/v1/` and its secret.
+/// Creates a webhook to a receiver; returns its path below `/api/v1/` and its secret.
 pub async fn hook(client: &Client, receiver: &Receiver, changes: Value) -> (String, String) {
     let mut new = json!({ "url": receiver.url() });
     new.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
@@ -204,7 +204,7 @@ pub fn after(instant: Instant, seconds: i64) -> Instant {
     Instant::from(instant.utc() + TimeDelta::seconds(seconds))
 }
 
-/// Sends everything that is due at an instant, and what becomes due by that; gives what was written of it.
+/// Sends everything that is due at an instant, and what becomes due as a result; returns the outcomes.
 pub async fn work_off(client: &Client, now: Instant) -> Vec<Written> {
     let sender = Arc::new(Sender::new(client.state.targets.clone()));
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! What a database's owner can do to the history.
+//! Changes that a database's owner can make to the audit log.
 
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
@@ -12,7 +12,7 @@ pub fn execute(conn: &mut Conn, sql: &str) -> QueryResult<()> {
     }
 }
 
-/// Takes away what refuses changes.
+/// Drops the triggers that refuse changes of events.
 pub fn unguard(conn: &mut Conn) {
     let sql = match conn {
         Conn::Sqlite(_) => {

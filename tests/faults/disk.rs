@@ -8,7 +8,7 @@ use super::writes::{Http, write_during};
 use super::{RECOVERS_WITHIN, prepare, serve, skip, within, writes};
 use crate::common::program::SQLITE;
 
-/// A file system of a few megabytes; unmounted with the test.
+/// A file system of a few megabytes; unmounted at the end of the test.
 struct Small(tempfile::TempDir);
 
 impl Small {
@@ -27,7 +27,7 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        // The service may be a moment from its end.
+        // The service may still be ending.
         let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }
@@ -54,7 +54,7 @@ fn what_a_full_disk_refuses_is_not_found_later() {
             fill(&ballast);
             within(Duration::from_secs(20), "writes are refused", || one().is_ok_and(|reply| reply.status == 503));
             assert_eq!(http.get("/api/v1/sectors?limit=1").expect("a response").status, 200, "reads go on");
-            // It tries a write once a second.
+            // The readiness check attempts a write once a second.
             within(RECOVERS_WITHIN, "readiness names the check", || {
                 let ready = http.get("/readyz").expect("a response");
                 (ready.status, ready.json()["errors"][0]["pointer"].as_str()) == (503, Some("/checks/write"))
@@ -67,7 +67,7 @@ fn what_a_full_disk_refuses_is_not_found_later() {
     outcomes.print("disk full");
     outcomes.require_truth(&http.codes());
     drop(service);
-    // As it is found when the service starts again.
+    // Reads the records again after a restart.
     let service = serve(small.path(), SQLITE, &[]);
     outcomes.require_truth(&Http::new(&service.address, Some(&key)).codes());
 }

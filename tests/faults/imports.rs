@@ -49,7 +49,7 @@ fn finished(http: &Http, import: &Value) -> Value {
     now
 }
 
-/// Does a work while another client writes; returns how long its slowest write took, and how many succeeded.
+/// Runs a task while another client writes; returns the duration of its slowest write, and how many succeeded.
 fn beside_writes(http: &Http, prefix: &str, work: impl FnOnce()) -> (Duration, usize) {
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -92,7 +92,7 @@ fn others_write_while_a_large_file_is_planned_and_applied() {
             assert_eq!(finished(&http, &import)["status"], "applied");
         });
         eprintln!("{url}: {rows} rows; slowest write beside planning {planning:?}, beside applying {applying:?}");
-        // Each of the writes above succeeded: none waited to its deadline. Every event is in the chain at last.
+        // Every write above succeeded, so none waited until its deadline. In the end every event is in the chain.
         within(Duration::from_secs(30), "the audit log is whole", || {
             let reply = http.get("/api/v1/audit-events?entity=sector&count=true&limit=1").expect("a response");
             reply.json()["total"].as_u64().is_some_and(|total| total as usize >= rows + written)

@@ -1,4 +1,4 @@
-//! The service is killed in the midst of writes.
+//! The service is killed during writes.
 
 use super::writes::{Http, Outcomes, write_during};
 use super::{prepare, serve, writes};
@@ -16,7 +16,7 @@ fn what_was_acknowledged_survives_kill_9() {
             let http = Http::new(&service.address, Some(&key));
             let made = writes() / rounds;
             let outcomes = write_during(&http, &format!("r{round}"), 16, || {
-                // Killed while all clients have a write under way.
+                // Killed while all clients have a write in progress.
                 super::within(std::time::Duration::from_secs(120), "writes are made", || {
                     http.count() >= Some((round + 1) * made)
                 });

@@ -10,7 +10,7 @@ use super::writes::{Http, write_during};
 use super::{RECOVERS_WITHIN, prepare, serve, within, writes};
 use crate::common::program::{SQLITE, Service};
 
-/// A service on a file of SQLite's, and a connection of another process to the same file.
+/// A service on an SQLite file, and another process's connection to the same file.
 fn beside_another() -> (tempfile::TempDir, Service, Http, SqliteConnection) {
     let directory = tempfile::tempdir().expect("a directory");
     let key = prepare(directory.path(), SQLITE);
@@ -37,7 +37,7 @@ fn another_process_costs_all_writers_one_bounded_wait() {
             (0..50).map(|n| scope.spawn(move || http.create(&format!("l-{n}")).expect("a response").status)).collect();
         all.into_iter().map(|one| one.join().expect("a client")).collect::<Vec<_>>()
     });
-    // Fifty waits of two seconds each would be far beyond this.
+    // Fifty sequential waits of two seconds would take far longer.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert!(statuses.iter().all(|status| *status == 503), "{statuses:?}");
     assert_eq!(http.get("/api/v1/sectors?limit=1").expect("a response").status, 200, "reads go on");

@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode stands between: any statement may meet a server connection that never prepared it.
+//! PgBouncer in transaction mode: any statement may reach a server connection that has not prepared it.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::writes::Http;
 use super::{prepare, serve, skip, within};
 use crate::common::postgres::command;
 
-/// A pooler; ended with the test.
+/// A pooler; stopped at the end of the test.
 struct PgBouncer {
     child: Child,
     port: u16,
@@ -25,7 +25,7 @@ impl Drop for PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts it before a server; `None` where it is not installed.
+    /// Starts it in front of a server; `None` where it is not installed.
     fn start(cluster: &Cluster) -> Option<PgBouncer> {
         let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
             .into_iter()
@@ -43,7 +43,7 @@ impl PgBouncer {
             cluster.socket().display()
         );
         std::fs::write(&settings, text).expect("the settings are written");
-        // Like the server it refuses to run as root.
+        // Like the server, it refuses to run as root.
         let mut pooler: Command = command(program.as_ref());
         pooler.arg("-q").arg(&settings).current_dir("/tmp");
         let child = pooler.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -52,7 +52,7 @@ impl PgBouncer {
     }
 }
 
-/// How many of many requests, made at the same time, fail.
+/// How many of many concurrent requests fail.
 fn failures(http: &Http, prefix: &str) -> usize {
     let one = |number: usize| {
         let is_good =
@@ -90,7 +90,7 @@ fn one_switch_makes_it_work_behind_pgbouncer() {
     let http = Http::new(&service.address, Some(&key));
     recovers(&http, "behind PgBouncer");
     assert_eq!(failures(&http, "with"), 0);
-    // What another process writes is seen there, too.
+    // Writes of another process become visible, too.
     let beside = serve(directory.path(), &cluster.url(), &[]);
     let path = "/api/v1/sectors?limit=1000";
     assert_eq!(http.get(path).expect("a response").status, 200);

@@ -1,4 +1,4 @@
-//! The power is cut: the disk holds what was synced, and nothing else.
+//! A power cut: the disk holds only the data that were synced.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use super::writes::{Http, Outcomes, write_during};
 use super::{UNLIMITED, prepare, program, serve, within, writes};
 use crate::common::program::{SQLITE, Service};
 
-/// Builds the library that copies what is synced.
+/// Builds the library that copies synced data.
 fn library(directory: &Path) -> PathBuf {
     let library = directory.join("power_cut.so");
     let built = Command::new("cc")
@@ -20,14 +20,15 @@ fn library(directory: &Path) -> PathBuf {
     library
 }
 
-/// Has clients write until the power is cut; returns what became of the writes, and the directory that the disk holds.
+/// Runs clients that write until the power is cut; returns the outcomes of the writes, and the directory with the contents of
+/// the disk.
 fn cut(root: &Path, ignores_syncs: bool) -> (Outcomes, PathBuf, String) {
     let (live, disk) = (root.join("live"), root.join("disk"));
     std::fs::create_dir_all(&live).expect("a directory");
     std::fs::create_dir_all(&disk).expect("a directory");
     let (library, ignored) = (library(root), root.join("ignored"));
     let key = prepare(&live, SQLITE);
-    // What was there before is on the disk.
+    // Existing files are on the disk.
     for file in std::fs::read_dir(&live).expect("the directory").flatten() {
         std::fs::copy(file.path(), disk.join(file.file_name())).expect("a copy");
     }

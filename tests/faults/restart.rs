@@ -8,7 +8,7 @@ use super::cluster::Cluster;
 use super::writes::{Http, write_during};
 use super::{RECOVERS_WITHIN, prepare, serve, skip, within, writes};
 
-/// One request of each kind, by what it is: each must be answered by the database.
+/// One request of each kind, with its name: each needs the database.
 fn kinds(http: &Http) -> Vec<(&'static str, bool)> {
     let stamp = format!("k{:x}", rand::random::<u64>());
     let good = |reply: std::io::Result<super::writes::Reply>, status| reply.is_ok_and(|reply| reply.status == status);
@@ -30,7 +30,7 @@ fn kinds(http: &Http) -> Vec<(&'static str, bool)> {
     ]
 }
 
-/// Waits until every kind of request succeeds, as often as there may be bad connections left.
+/// Waits until every kind of request succeeds as many times as there may be bad connections left.
 #[track_caller]
 pub fn recovers(http: &Http, what: &str) {
     let began = Instant::now();

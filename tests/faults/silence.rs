@@ -1,4 +1,4 @@
-//! The network to PostgreSQL falls silent: no answer, and no word that there is none.
+//! The network to PostgreSQL falls silent: neither a response nor an error arrives.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::restart::recovers;
 use super::writes::Http;
 use super::{prepare, serve, skip, within};
 
-/// A service behind a network, and one beside it.
+/// A service behind a network, and one with a direct connection.
 fn with_network(test: impl FnOnce(&Proxy, &Http, &Http)) {
     let Some(cluster) = Cluster::start() else { return skip("PostgreSQL is not installed") };
     let proxy = Proxy::start(cluster.socket().join(".s.PGSQL.5432"));
@@ -59,7 +59,7 @@ fn nothing_is_answered_from_the_cache_once_changes_may_go_unseen() {
         within(Duration::from_secs(5), "the change is seen", || {
             names(&reader).is_some_and(|body| body.contains("cached"))
         });
-        // A write of the service itself, such as when a key was last used, may empty the cache just then.
+        // A write of the service itself, such as the last use of a key, may empty the cache at that moment.
         let is_cached = (0..10).any(|_| {
             proxy.speak();
             within(Duration::from_secs(10), "it is read", || names(&reader).is_some());

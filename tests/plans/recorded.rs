@@ -1,4 +1,4 @@
-//! The reads of records as they stood: each statement walks an index, and the sums over milestones sort nothing.
+//! Reads of records as of an instant: each statement uses an index, and the sums over milestones sort nothing.
 
 use diesel::prelude::*;
 use pairing_tracker::db::types::Instant;
