@@ -55,7 +55,7 @@ fn calls() -> Vec<Call> {
 }
 
 /// Replaces values that differ between runs.
-fn settle(value: &mut Value) {
+fn fix_values(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             let is_key =
@@ -78,34 +78,34 @@ fn settle(value: &mut Value) {
                 } else if name == "request_id" {
                     *field = json!("b8c1f0d2a94e4f7c");
                 } else {
-                    settle(field);
+                    fix_values(field);
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::Array(items) => items.iter_mut().for_each(fix_values),
         _ => {}
     }
 }
 
 /// Fixes the figures of today: a write takes no `as_of`.
-fn settle_today(value: &mut Value) {
+fn fix_figures_of_today(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
                 if name == "days_late" && *field != json!(0) {
                     *field = json!(45);
                 } else {
-                    settle_today(field);
+                    fix_figures_of_today(field);
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(settle_today),
+        Value::Array(items) => items.iter_mut().for_each(fix_figures_of_today),
         _ => {}
     }
 }
 
 /// Sends every request, which creates a record of every kind; returns the examples.
-pub async fn gather(client: &Client) -> Value {
+pub async fn create_examples(client: &Client) -> Value {
     let mut examples = Map::new();
     // One refusal, for the list of them.
     client.anonymous().post("sectors", json!({})).await.expect(401);
@@ -113,7 +113,7 @@ pub async fn gather(client: &Client) -> Value {
         let path = utf8_percent_encode(&path, CONTROLS).to_string();
         let is_read = method == Method::GET;
         let headers: &[(&str, &str)] = if method == Method::PATCH { &[("If-Match", "*")] } else { &[] };
-        let mut answer = match file {
+        let mut response = match file {
             // Waits for the end of the import, so that the response is the final one.
             Some(file) => {
                 let headers = [("Content-Type", "application/json"), ("Prefer", "wait=30")];
@@ -121,21 +121,21 @@ pub async fn gather(client: &Client) -> Value {
             }
             None => client.send(method, &path, headers, body.clone()).await,
         };
-        assert!(answer.status.is_success(), "{operation}: {}", answer.body);
-        settle(&mut answer.body);
+        assert!(response.status.is_success(), "{operation}: {}", response.body);
+        fix_values(&mut response.body);
         if !is_read {
-            settle_today(&mut answer.body);
+            fix_figures_of_today(&mut response.body);
         }
         if operation == "getBundle" {
             // One record of each kind is enough for an example.
-            let kinds = answer.body.as_object_mut().expect("a bundle");
+            let kinds = response.body.as_object_mut().expect("a bundle");
             kinds.values_mut().for_each(|records| records.as_array_mut().expect("records").truncate(1));
         }
         let mut example = Map::new();
         if let Some(body) = body {
             example.insert("request".to_owned(), body);
         }
-        example.insert("responses".to_owned(), json!({ answer.status.as_u16().to_string(): answer.body }));
+        example.insert("responses".to_owned(), json!({ response.status.as_u16().to_string(): response.body }));
         examples.insert(operation, Value::Object(example));
     }
     // The bytes of a file have no JSON; the response is a document, as for `getDocument`.
@@ -153,9 +153,9 @@ pub async fn gather(client: &Client) -> Value {
 }
 
 #[test]
-fn examples_are_what_the_service_answers() {
+fn examples_match_the_responses_of_the_service() {
     let database = databases(true).swap_remove(0);
-    let examples = actix_web::rt::System::new().block_on(async move { gather(&database.client()).await });
+    let examples = actix_web::rt::System::new().block_on(async move { create_examples(&database.client()).await });
     let text = format!("{}\n", serde_json::to_string_pretty(&examples).expect("JSON"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/openapi/examples.json");
     if std::env::var_os("UPDATE").is_some() {

@@ -202,7 +202,7 @@ fn readable(program: &Program) -> Vec<String> {
 }
 
 #[test]
-fn a_head_has_the_head_of_a_get_and_nothing_after_it() {
+fn a_head_response_has_the_headers_of_a_get_and_no_body() {
     let program = start();
     for path in readable(&program) {
         for coding in ["", "Accept-Encoding: gzip\r\n"] {
@@ -236,7 +236,7 @@ fn a_head_has_the_head_of_a_get_and_nothing_after_it() {
 }
 
 #[test]
-fn a_head_of_a_stream_without_end_ends_at_once_and_leaves_its_place() {
+fn a_head_request_for_a_stream_ends_at_once_and_frees_its_place() {
     let program = start();
     let mut stream = program.service.connect();
     for _ in 0..40 {
@@ -256,7 +256,7 @@ fn a_head_of_a_stream_without_end_ends_at_once_and_leaves_its_place() {
 }
 
 #[test]
-fn http_1_0_gets_no_chunks_and_keeps_a_connection_only_where_it_asks() {
+fn http_1_0_clients_get_no_chunks_and_keep_a_connection_only_on_request() {
     let program = start();
     for (path, is_whole) in [("/api/v1/milestones.csv", false), ("/api/v1/sectors/talent", true), ("/docs/", true)] {
         let modern = program.get("GET", path, "");
@@ -269,12 +269,12 @@ fn http_1_0_gets_no_chunks_and_keeps_a_connection_only_where_it_asks() {
             assert_eq!(length, old.body.len().to_string(), "{path}");
         }
     }
-    let kept = "GET /api/v1/sectors/talent HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    let keep_alive = "GET /api/v1/sectors/talent HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
     let mut stream = program.service.connect();
     for _ in 0..2 {
-        stream.write_all(kept.as_bytes()).expect("it reads");
-        let kept = read_one(&mut stream);
-        assert_eq!(kept.header("connection"), Some("keep-alive"), "{}", kept.head);
+        stream.write_all(keep_alive.as_bytes()).expect("it reads");
+        let keep_alive = read_one(&mut stream);
+        assert_eq!(keep_alive.header("connection"), Some("keep-alive"), "{}", keep_alive.head);
     }
     // Where the end of the connection marks the end of the body, it is closed.
     let streamed = program.exchange("GET /api/v1/milestones.csv HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
@@ -282,7 +282,7 @@ fn http_1_0_gets_no_chunks_and_keeps_a_connection_only_where_it_asks() {
 }
 
 #[test]
-fn a_compressed_response_has_a_tag_of_its_own_and_both_tags_are_accepted() {
+fn a_compressed_response_has_its_own_entity_tag_and_both_tags_are_accepted() {
     let program = start();
     let path = "/api/v1/sectors/talent";
     let plain = program.get("GET", path, "");
@@ -371,7 +371,7 @@ fn multipart(parts: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_may_come_as_the_one_part_of_a_form() {
+fn a_file_may_be_sent_as_the_only_part_of_a_form() {
     const FORM: &str = "Content-Type: multipart/form-data; boundary=line\r\n";
     let program = start();
     let table = "code,name_zh\r\nfrom-form,领域\r\n".as_bytes();
@@ -417,7 +417,7 @@ fn a_file_may_come_as_the_one_part_of_a_form() {
 }
 
 #[test]
-fn json_with_a_byte_order_mark_is_read() {
+fn json_with_a_byte_order_mark_is_accepted() {
     let program = start();
     let body = format!("\u{feff}{}", json!({ "code": "marked", "name": { "zh": "领域" } }));
     let created = program.send("POST /api/v1/sectors", "Content-Type: application/json\r\n", body.as_bytes());
@@ -429,7 +429,7 @@ fn json_with_a_byte_order_mark_is_read() {
 }
 
 #[test]
-fn an_instant_whose_plus_sign_was_not_encoded_is_shown_as_it_arrived() {
+fn an_instant_with_an_unencoded_plus_sign_is_quoted_as_it_arrived() {
     let program = start();
     let path = "/api/v1/reports/scorecard?recorded_at=2022-01-01T00:00:00";
     let refused = program.get("GET", &format!("{path}+08:00"), "");
@@ -440,22 +440,22 @@ fn an_instant_whose_plus_sign_was_not_encoded_is_shown_as_it_arrived() {
 }
 
 #[test]
-fn a_head_that_the_parser_refuses_gets_a_problem() {
+fn an_unparsable_head_gets_a_problem_response() {
     let program = start();
     let long = "a".repeat(100_000);
     let many: String = (0..200).map(|n| format!("X-{n}: a\r\n")).collect();
-    let ask = |target: &str, headers: &str| format!("GET {target} HTTP/1.1\r\n{headers}\r\n");
+    let request = |target: &str, headers: &str| format!("GET {target} HTTP/1.1\r\n{headers}\r\n");
     for (request, status, code) in [
-        (ask("/api/v1/pairings?q=里", "Host: x\r\n"), 400, "malformed_request"),
-        (ask("/api/v1/里", "Host: x\r\n"), 400, "malformed_request"),
-        (ask("/api/v1/pairings", ""), 400, "malformed_request"),
-        (ask("/api/v1/pairings", "Host: x\r\nContent-Length: x\r\n"), 400, "malformed_request"),
+        (request("/api/v1/pairings?q=里", "Host: x\r\n"), 400, "malformed_request"),
+        (request("/api/v1/里", "Host: x\r\n"), 400, "malformed_request"),
+        (request("/api/v1/pairings", ""), 400, "malformed_request"),
+        (request("/api/v1/pairings", "Host: x\r\nContent-Length: x\r\n"), 400, "malformed_request"),
         ("\u{16}\u{3}\u{1}\r\n".to_owned(), 400, "malformed_request"),
-        (ask(&format!("/api/v1/pairings?q={}", &long[..10_000]), "Host: x\r\n"), 414, "uri_too_long"),
-        (ask(&format!("/api/v1/pairings?q={long}"), "Host: x\r\n"), 414, "uri_too_long"),
-        (ask("/api/v1/pairings", &format!("Host: x\r\nX: {}\r\n", &long[..20_000])), 431, "head_too_large"),
-        (ask("/api/v1/pairings", &format!("Host: x\r\nX: {long}\r\n")), 431, "head_too_large"),
-        (ask("/api/v1/pairings", &format!("Host: x\r\n{many}")), 431, "head_too_large"),
+        (request(&format!("/api/v1/pairings?q={}", &long[..10_000]), "Host: x\r\n"), 414, "uri_too_long"),
+        (request(&format!("/api/v1/pairings?q={long}"), "Host: x\r\n"), 414, "uri_too_long"),
+        (request("/api/v1/pairings", &format!("Host: x\r\nX: {}\r\n", &long[..20_000])), 431, "head_too_large"),
+        (request("/api/v1/pairings", &format!("Host: x\r\nX: {long}\r\n")), 431, "head_too_large"),
+        (request("/api/v1/pairings", &format!("Host: x\r\n{many}")), 431, "head_too_large"),
     ] {
         // An earlier response on the same connection is not affected.
         let first = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -472,7 +472,7 @@ fn a_head_that_the_parser_refuses_gets_a_problem() {
             assert!(refused.header("x-request-id").is_some() && refused.header("vary").is_some(), "{}", refused.head);
         }
     }
-    let raw = ask("/api/v1/pairings?q=里", "Host: x\r\nAccept-Language: zh-CN\r\nX-Request-Id: mine\r\n");
+    let raw = request("/api/v1/pairings?q=里", "Host: x\r\nAccept-Language: zh-CN\r\nX-Request-Id: mine\r\n");
     let chinese = program.exchange(raw);
     assert_eq!((chinese.header("content-language"), chinese.header("x-request-id")), (Some("zh-cn"), Some("mine")));
     assert!(chinese.problem()["detail"].as_str().is_some_and(|detail| detail.contains("%E9%87%8C")));

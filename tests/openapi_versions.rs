@@ -183,7 +183,7 @@ fn only_of_webhooks(document: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn both_versions_tell_the_same_operations_fields_choices_and_nulls() {
+fn both_versions_have_the_same_operations_fields_choices_and_nulls() {
     let document = CONTRACT.document();
     let mut expected = all_facts(Version::V3_1, document);
     let left_out = only_of_webhooks(document);
@@ -197,7 +197,7 @@ fn both_versions_tell_the_same_operations_fields_choices_and_nulls() {
 }
 
 #[test]
-fn a_difference_would_be_seen() {
+fn a_difference_between_the_versions_is_detected() {
     let document = CONTRACT.document();
     let honest = v3_0::from_3_1(document);
     let expected = all_facts(Version::V3_1, document);
@@ -220,7 +220,7 @@ fn a_difference_would_be_seen() {
 }
 
 #[test]
-fn the_words_of_3_1_become_those_of_3_0() {
+fn keywords_of_3_1_are_converted_to_those_of_3_0() {
     let document = json!({
         "openapi": "3.1.0",
         "info": { "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" } },

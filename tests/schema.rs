@@ -145,7 +145,7 @@ fn declarations(conn: &mut Conn) -> String {
 }
 
 #[test]
-fn the_declared_tables_are_those_of_the_migrations() {
+fn the_declared_tables_match_the_migrations() {
     let made = declarations(&mut databases(false).swap_remove(0).connect());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/db/schema.rs");
     if std::env::var_os("UPDATE").is_some() {
@@ -156,7 +156,7 @@ fn the_declared_tables_are_those_of_the_migrations() {
 }
 
 #[test]
-fn every_down_undoes_its_up() {
+fn every_down_migration_reverts_its_up() {
     for database in databases(true) {
         let mut conn = database.connect();
         backend::revert_all(&mut conn).expect("every down runs");

@@ -16,8 +16,8 @@ fn editor(database: &Database, client: &Client) -> Client {
     client.with_key(database.key("editor of one", Role::Editor, &[OWN]))
 }
 
-fn refused(answer: crate::common::client::Answer) {
-    assert_eq!(answer.expect(403).body["code"], "forbidden");
+fn refused(response: crate::common::client::Response) {
+    assert_eq!(response.expect(403).body["code"], "forbidden");
 }
 
 /// The responses to a create, a change and a deletion.
@@ -30,7 +30,7 @@ async fn write_all(client: &Client, path: &str, code: &str, new: Value, change: 
 }
 
 #[test]
-fn an_editor_writes_in_the_pairings_of_the_key_alone() {
+fn an_editor_writes_only_in_the_pairings_of_the_key() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
@@ -66,7 +66,7 @@ fn an_editor_writes_in_the_pairings_of_the_key_alone() {
 }
 
 #[test]
-fn an_editor_moves_no_record_into_or_out_of_a_foreign_pairing() {
+fn an_editor_cannot_move_records_into_or_out_of_another_pairing() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
@@ -89,7 +89,7 @@ fn an_editor_moves_no_record_into_or_out_of_a_foreign_pairing() {
 }
 
 #[test]
-fn an_editor_of_some_pairings_writes_no_shared_record() {
+fn an_editor_of_some_pairings_cannot_write_shared_records() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
@@ -116,7 +116,7 @@ fn an_editor_of_some_pairings_writes_no_shared_record() {
 }
 
 #[test]
-fn a_document_is_of_the_pairings_of_the_key_that_made_it() {
+fn a_document_belongs_to_the_pairings_of_the_key_that_created_it() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
@@ -161,7 +161,7 @@ fn a_document_is_of_the_pairings_of_the_key_that_made_it() {
 }
 
 #[test]
-fn a_key_of_one_pairing_never_becomes_a_key_of_all() {
+fn a_key_of_one_pairing_gains_no_rights_when_the_pairing_is_deleted() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "pairings", pairing("short-lived")).await;
@@ -176,7 +176,7 @@ fn a_key_of_one_pairing_never_becomes_a_key_of_all() {
 }
 
 #[test]
-fn a_retry_with_another_holders_key_gets_nothing_of_the_first() {
+fn a_retry_with_another_key_does_not_return_the_first_response() {
     on_each(|database| async move {
         let admin = database.client();
         let stranger = admin.with_key(database.key("tester", Role::Editor, &[FOREIGN]));

@@ -62,7 +62,7 @@ async fn figures(client: &Client, path: &str) -> Value {
 }
 
 #[test]
-fn everything_under_an_agreement_moves_with_it() {
+fn all_records_under_an_agreement_move_with_it() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -105,7 +105,7 @@ fn everything_under_an_agreement_moves_with_it() {
 }
 
 #[test]
-fn a_commitment_that_changes_its_agreement_takes_its_reports_along() {
+fn a_commitment_moves_its_reports_to_its_new_agreement() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -119,7 +119,7 @@ fn a_commitment_that_changes_its_agreement_takes_its_reports_along() {
 }
 
 #[test]
-fn what_a_resolution_became_keeps_the_agreement_where_it_is() {
+fn an_agreement_cannot_move_while_a_resolution_refers_to_its_records() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -158,7 +158,7 @@ fn an_agreement_moves_only_between_pairings_of_the_key() {
 }
 
 #[test]
-fn what_moved_is_recorded_where_it_is() {
+fn recorded_figures_follow_moved_records_to_their_new_pairing() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;

@@ -20,7 +20,7 @@ fn sequence(event: &Event) -> i64 {
 }
 
 #[test]
-fn what_moves_to_another_pairing_is_cancelled_in_the_old_feed() {
+fn a_record_that_moves_to_another_pairing_is_cancelled_in_the_old_feed() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", with(bare_agreement("here", "xinhui-taishan"), json!({}))).await;
@@ -54,7 +54,7 @@ fn what_moves_to_another_pairing_is_cancelled_in_the_old_feed() {
 }
 
 #[test]
-fn what_an_agreement_or_a_project_takes_along_is_cancelled_in_the_old_feed() {
+fn milestones_moved_by_an_agreement_or_a_project_are_cancelled_in_the_old_feed() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", bare_agreement("moves", "xinhui-taishan")).await;
@@ -110,7 +110,7 @@ fn what_an_agreement_or_a_project_takes_along_is_cancelled_in_the_old_feed() {
 }
 
 #[test]
-fn a_conference_that_moves_or_loses_its_day_is_cancelled() {
+fn a_conference_that_moves_or_loses_its_date_is_cancelled() {
     on_each(|database| async move {
         let client = database.client();
         let mut uids = Vec::new();

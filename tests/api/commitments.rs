@@ -6,7 +6,7 @@ use crate::common::records::{agreement, approved, codes_of, commitment, create, 
 use crate::common::{Client, on_each};
 
 #[test]
-fn what_an_indicator_needs_is_asked_for() {
+fn faults_of_an_indicator_are_reported_at_its_fields() {
     let against = || vec![fault("/indicator/target", "against_direction")];
     let pattern = |name: &str| vec![fault(&format!("/indicator/{name}"), "pattern")];
     let cases = [
@@ -77,7 +77,7 @@ fn what_an_indicator_needs_is_asked_for() {
 }
 
 #[test]
-fn one_field_of_an_indicator_is_patched_and_the_others_stay() {
+fn patching_one_field_of_an_indicator_keeps_the_others() {
     let whole = || {
         json!({
             "name": "跟岗教师人数", "unit": "人", "baseline": "20", "target": "100", "direction": "rising",
@@ -89,7 +89,7 @@ fn one_field_of_an_indicator_is_patched_and_the_others_stay() {
         create(&client, "commitments", with(commitment("teachers"), json!({ "indicator": whole() }))).await;
         let patch = |indicator: Value| client.patch("commitments/teachers", json!({ "indicator": indicator }));
         let mut expected = whole();
-        for (change, kept) in [
+        for (change, stored) in [
             (json!({ "target": "120" }), json!({ "target": "120" })),
             (json!({ "baseline": null }), json!({ "baseline": null })),
             (json!({ "name": null, "unit": "人次" }), json!({ "name": null, "unit": "人次" })),
@@ -97,7 +97,7 @@ fn one_field_of_an_indicator_is_patched_and_the_others_stay() {
             (json!({ "accumulation": "cumulative" }), json!({ "accumulation": "cumulative" })),
             (json!({}), json!({})),
         ] {
-            expected = with(expected, kept);
+            expected = with(expected, stored);
             assert_eq!(patch(change.clone()).await.expect(200).body["indicator"], expected, "{change}");
         }
         for (change, pointer, code) in [
@@ -125,13 +125,13 @@ fn one_field_of_an_indicator_is_patched_and_the_others_stay() {
 }
 
 /// Actual, completion, expected, pace, reported to.
-async fn standing(client: &Client, code: &str, as_of: &str) -> Value {
+async fn figures_of(client: &Client, code: &str, as_of: &str) -> Value {
     let read = client.get(&format!("commitments/{code}?as_of={as_of}")).await.expect(200).body;
     ["actual", "completion", "expected", "pace", "reported_to"].map(|name| read[name].clone()).into_iter().collect()
 }
 
 #[test]
-fn how_a_commitment_stands_follows_from_what_was_approved() {
+fn figures_of_a_commitment_follow_from_its_approved_reports() {
     let months = [("2022-01-01", "2022-01-31"), ("2022-02-01", "2022-02-28"), ("2022-03-01", "2022-03-31")];
     let last = |baseline: Value, target: &str| {
         let numbers = json!({ "baseline": baseline, "target": target });
@@ -178,14 +178,14 @@ fn how_a_commitment_stands_follows_from_what_was_approved() {
                 }
                 // A draft is not counted.
                 create(&client, "progress-reports", report(&code, "2021-12-01", "2021-12-31", "1000")).await;
-                assert_eq!(standing(&client, &code, as_of).await, wanted, "{indicator} {values:?} on {as_of}");
+                assert_eq!(figures_of(&client, &code, as_of).await, wanted, "{indicator} {values:?} on {as_of}");
             }
         }
     });
 }
 
 #[test]
-fn a_period_of_no_days_of_its_own_is_the_agreements_term() {
+fn a_commitment_without_dates_takes_the_term_of_its_agreement() {
     let year = json!({ "effective_on": "2022-01-01", "expires_on": "2022-12-31" });
     let own = |starts_on: Value, due_on: Value| json!({ "starts_on": starts_on, "due_on": due_on });
     let none = || own(json!(null), json!(null));
@@ -241,7 +241,7 @@ fn a_period_of_no_days_of_its_own_is_the_agreements_term() {
 }
 
 #[test]
-fn filters_find_the_commitments_that_fit_and_those_without_a_day_come_last() {
+fn filters_select_commitments_and_those_without_a_date_sort_last() {
     on_each(|database| async move {
         let client = database.client();
         for (code, fields) in [

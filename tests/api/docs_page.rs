@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::on_each;
 
-fn text(answer: &Answer) -> String {
-    String::from_utf8(answer.bytes.clone()).expect("UTF-8")
+fn text(response: &Response) -> String {
+    String::from_utf8(response.bytes.clone()).expect("UTF-8")
 }
 
 /// The values of an attribute of the page's elements.
@@ -17,7 +17,7 @@ fn values(page: &str, attribute: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_page_needs_nothing_from_elsewhere_and_its_links_lead_somewhere() {
+fn the_page_loads_no_external_resource_and_its_links_resolve() {
     on_each(|database| async move {
         let client = database.client().anonymous();
         let page = client.get("/docs/").await.expect(200);
@@ -65,7 +65,7 @@ fn the_page_needs_nothing_from_elsewhere_and_its_links_lead_somewhere() {
 }
 
 #[test]
-fn the_page_is_in_two_languages_and_keeps_no_key() {
+fn the_page_has_two_languages_and_stores_no_key() {
     on_each(|database| async move {
         let client = database.client().anonymous();
         let html = text(&client.get("/docs/").await.expect(200));

@@ -53,7 +53,7 @@ async fn swept(client: &Client, directory: &TempDir, later: Duration) -> Swept {
 }
 
 #[test]
-fn a_file_without_a_record_is_set_aside_and_removed_long_after() {
+fn an_unreferenced_file_is_set_aside_and_removed_later() {
     on_each(|database| async move {
         let (directory, client) = service(&database);
         attach(&client, "minutes").await;
@@ -74,7 +74,7 @@ fn a_file_without_a_record_is_set_aside_and_removed_long_after() {
 }
 
 #[test]
-fn a_file_that_is_needed_again_comes_back() {
+fn a_file_that_was_set_aside_is_restored_when_it_is_needed() {
     on_each(|database| async move {
         let (directory, client) = service(&database);
         attach(&client, "minutes").await;
@@ -95,7 +95,7 @@ fn a_file_that_is_needed_again_comes_back() {
 }
 
 #[test]
-fn parts_of_uploads_that_died_are_removed_and_nothing_else_is_touched() {
+fn leftovers_of_aborted_uploads_are_removed_and_nothing_else() {
     on_each(|database| async move {
         let (directory, client) = service(&database);
         attach(&client, "minutes").await;
@@ -119,7 +119,7 @@ fn parts_of_uploads_that_died_are_removed_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn uploads_and_sweeps_at_once_lose_no_file() {
+fn concurrent_uploads_and_sweeps_lose_no_file() {
     on_each(|database| async move {
         let (directory, client) = service(&database);
         for round in 0..20 {

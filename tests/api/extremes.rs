@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::common::builders::{Operation, example, ids, operations, with_query};
 use crate::common::records::{approved, commitment, create, milestone, with};
 use crate::common::{CONTRACT, Client, Database, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
 /// The first and the last date that a request may contain.
 const DAYS: [&str; 2] = ["0000-01-01", "9999-12-31"];
@@ -108,9 +108,9 @@ async fn create_all(client: &Client, operation: &Operation) -> usize {
                     (Value::Object(fields), Value::Object(more)) => fields.extend(more.clone()),
                     (value, extreme) => *value = extreme.clone(),
                 }
-                let answer = client.post(operation.template, record).await;
-                assert!(answer.status.as_u16() < 500, "{} with {name}", operation.id);
-                admitted += usize::from(answer.status == 201);
+                let response = client.post(operation.template, record).await;
+                assert!(response.status.as_u16() < 500, "{} with {name}", operation.id);
+                admitted += usize::from(response.status == 201);
             }
         }
     }
@@ -118,7 +118,7 @@ async fn create_all(client: &Client, operation: &Operation) -> usize {
 }
 
 /// The values that each parameter of an operation is set to, one at a time.
-fn asked(operation: &Operation) -> Vec<String> {
+fn values_of(operation: &Operation) -> Vec<String> {
     let mut queries = vec![String::new(), "count=true&limit=1000".to_owned()];
     for parameter in operation.document["parameters"].as_array().into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap_or_default();
@@ -162,16 +162,20 @@ async fn read_all(client: &Client) -> BTreeMap<&'static str, Vec<u16>> {
             .into_iter()
             .filter(|(_, part)| formats.len() > 1 && formats.keys().any(|name| name.contains(part)));
         for (index, path) in paths.iter().enumerate() {
-            for query in asked(&operation) {
-                let answer = client.get(&with_query(path, &[&query])).await;
-                assert!(answer.status.as_u16() < 500, "{path}?{query}: {}", String::from_utf8_lossy(&answer.bytes));
-                seen.entry(operation.id).or_default().push(answer.status.as_u16());
+            for query in values_of(&operation) {
+                let response = client.get(&with_query(path, &[&query])).await;
+                assert!(response.status.as_u16() < 500, "{path}?{query}: {}", String::from_utf8_lossy(&response.bytes));
+                seen.entry(operation.id).or_default().push(response.status.as_u16());
             }
             // A file contains the whole list, so two records are enough.
             for (suffix, _) in suffixes.clone().filter(|_| index < 2) {
-                let answer = client.get(&format!("{path}.{suffix}")).await;
-                assert!(answer.status.as_u16() < 500, "{path}.{suffix}: {}", String::from_utf8_lossy(&answer.bytes));
-                seen.entry(operation.id).or_default().push(answer.status.as_u16());
+                let response = client.get(&format!("{path}.{suffix}")).await;
+                assert!(
+                    response.status.as_u16() < 500,
+                    "{path}.{suffix}: {}",
+                    String::from_utf8_lossy(&response.bytes)
+                );
+                seen.entry(operation.id).or_default().push(response.status.as_u16());
             }
         }
     }
@@ -224,11 +228,11 @@ async fn quantities_beyond_a_column(database: &Database, client: &Client) -> &'s
 }
 
 #[test]
-fn no_stored_extreme_makes_a_read_fail_and_sums_are_exact() {
+fn extreme_values_can_be_read_everywhere_and_sums_are_exact() {
     on_each(|database| async move {
         let client = database.client();
         // A record of every kind, which the following ones refer to.
-        gather(&client).await;
+        create_examples(&client).await;
         let mut admitted = BTreeMap::new();
         for operation in operations() {
             if operation.method == "POST" && !operation.takes_reference() && operation.id != "createImport" {
@@ -264,15 +268,15 @@ fn no_stored_extreme_makes_a_read_fail_and_sums_are_exact() {
         assert_eq!(in_currency(&scorecard["overall"]["funds"]), pledged);
         let csv = client.get("reports/funds.csv?group_by=year").await.expect(200).bytes;
         assert!(String::from_utf8_lossy(&csv).contains(pledged), "a file has every digit");
-        let held = client.get("commitments/beyond").await.expect(200).body;
-        assert_eq!((&held["actual"], &held["completion"]), (&json!(actual), &json!(50_050.0)));
+        let beyond = client.get("commitments/beyond").await.expect(200).body;
+        assert_eq!((&beyond["actual"], &beyond["completion"]), (&json!(actual), &json!(50_050.0)));
         let slipped = client.get(&format!("milestones/{}", moved.body["id"])).await.expect(200).body;
         assert_eq!(slipped["slippage_days"], -3_652_424);
     });
 }
 
 #[test]
-fn weights_beyond_a_column_are_summed_exactly() {
+fn sums_of_weights_beyond_64_bits_are_exact() {
     on_each(|database| async move {
         let client = database.client();
         let done =

@@ -107,7 +107,7 @@ fn record(path: &str, code: &str, pairing: &str) -> Value {
 }
 
 /// Creates a record of every kind in both pairings.
-async fn make_all(admin: &Client) {
+async fn create_all(admin: &Client) {
     for (code, region) in [("own-school", "xinhui"), ("other-school", "taishan")] {
         let school = json!({ "code": code, "name": { "zh": code }, "kind": "school", "region": region });
         create(admin, "organizations", school).await;
@@ -134,14 +134,14 @@ async fn make_all(admin: &Client) {
 }
 
 #[test]
-fn no_reference_reaches_into_another_pairing() {
+fn no_reference_gives_access_to_another_pairing() {
     on_each(|database| async move {
         let admin = database.client();
-        make_all(&admin).await;
+        create_all(&admin).await;
         let editor = admin.with_key(database.key("editor", Role::Editor, &[OWN]));
         // Without a key, as administrators would also see the events of refusals.
-        let nobody = admin.anonymous();
-        let events = async || nobody.get("audit-events?count=true&limit=1").await.expect(200).body["total"].clone();
+        let anonymous = admin.anonymous();
+        let events = async || anonymous.get("audit-events?count=true&limit=1").await.expect(200).body["total"].clone();
         let before = events().await;
         for Case { path, component, field, foreign } in CASES {
             let was = admin.get(foreign).await.expect(200).body;
@@ -167,14 +167,14 @@ fn no_reference_reaches_into_another_pairing() {
                 let own = if *path == "pairings" { OWN } else { "own" };
                 asked.push(editor.patch(&format!("{path}/{own}"), change).await);
             }
-            for answer in asked {
-                let status = answer.status.as_u16();
-                assert!([403, 409, 422].contains(&status), "{component}.{field}: {status} {}", answer.body);
-                let at_field = answer.faults().iter().any(|(pointer, _)| pointer.contains(field));
+            for response in asked {
+                let status = response.status.as_u16();
+                assert!([403, 409, 422].contains(&status), "{component}.{field}: {status} {}", response.body);
+                let at_field = response.faults().iter().any(|(pointer, _)| pointer.contains(field));
                 assert!(
                     status != 422 || at_field,
                     "{component}.{field} is refused for something else: {}",
-                    answer.body
+                    response.body
                 );
             }
             assert_eq!(admin.get(foreign).await.expect(200).body, was, "{component}.{field}");
@@ -184,7 +184,7 @@ fn no_reference_reaches_into_another_pairing() {
 }
 
 #[test]
-fn every_reference_is_among_them() {
+fn every_reference_of_the_document_is_tested() {
     let schemas = CONTRACT.document()["components"]["schemas"].as_object().expect("schemas");
     for (component, schema) in schemas.iter().filter(|(name, _)| name.starts_with("New")) {
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {

@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use super::transactions::{create_places, entry};
 use crate::common::builders::walk;
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::records::{create, fault, with};
 use crate::common::{Client, on_each};
 
 const DAY: &str = "as_of=2023-12-31";
 
-async fn report(client: &Client, query: &str) -> Answer {
+async fn report(client: &Client, query: &str) -> Response {
     client.get(&format!("reports/funds?{query}")).await.expect(200)
 }
 
 /// The subject of a row, its currency, and what was pledged, committed, disbursed, spent and passed through.
-fn rows(report: &Answer) -> Vec<String> {
+fn rows(report: &Response) -> Vec<String> {
     let items = report.body["items"].as_array().expect("rows");
     let row = |item: &Value| {
         let subject = match ["fund", "pairing", "sector"].map(|name| item[name]["code"].as_str()) {
@@ -28,7 +28,7 @@ fn rows(report: &Answer) -> Vec<String> {
 }
 
 /// The figures of everything that the report covers.
-fn overall(report: &Answer) -> Vec<String> {
+fn overall(report: &Response) -> Vec<String> {
     report.body["overall"].as_array().expect("figures").iter().map(money).collect()
 }
 
@@ -42,7 +42,7 @@ async fn book(client: &Client, code: &str, fields: Value) {
 }
 
 #[test]
-fn money_that_is_passed_on_counts_once() {
+fn money_that_is_passed_through_counts_once() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -75,7 +75,7 @@ fn money_that_is_passed_on_counts_once() {
 }
 
 #[test]
-fn a_reversal_counts_against_what_it_reverses_from_its_own_date() {
+fn a_reversal_counts_from_its_own_value_date() {
     on_each(|database| async move {
         let client = database.client();
         for (kind, amount, rest) in [
@@ -110,7 +110,7 @@ fn a_reversal_counts_against_what_it_reverses_from_its_own_date() {
 }
 
 #[test]
-fn more_disbursed_than_committed_is_flagged_on_the_days_on_which_it_is() {
+fn over_disbursement_is_flagged_on_the_days_on_which_it_exists() {
     on_each(|database| async move {
         let client = database.client();
         for (code, fields) in [
@@ -136,7 +136,7 @@ fn more_disbursed_than_committed_is_flagged_on_the_days_on_which_it_is() {
 }
 
 #[test]
-fn thirds_sum_to_the_fen_by_sector_and_by_year() {
+fn shares_of_a_third_sum_exactly_by_sector_and_by_year() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -209,12 +209,12 @@ async fn create_some(client: &Client) {
 }
 
 /// Rows without sums of zero.
-fn pledged(report: &Answer) -> Vec<String> {
+fn pledged(report: &Response) -> Vec<String> {
     rows(report).iter().map(|row| row.replace(" 0.00 0.00 0.00 0.00", "")).collect()
 }
 
 #[test]
-fn there_is_a_row_for_each_subject_and_currency_and_what_has_none_is_last() {
+fn each_subject_and_currency_has_a_row_and_entries_without_a_subject_come_last() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -256,16 +256,16 @@ fn there_is_a_row_for_each_subject_and_currency_and_what_has_none_is_last() {
         let names = ["programme", "pairing", "fund", "project", "sector"];
         let query = names.map(|name| format!("{name}=none")).join("&");
         let refused = client.get(&format!("reports/funds?{query}")).await.expect(422);
-        let mut told = refused.faults();
-        told.sort();
+        let mut faults = refused.faults();
+        faults.sort();
         let mut wanted = names.map(|name| fault(&format!("/query/{name}"), "unknown_reference"));
         wanted.sort();
-        assert_eq!(told, wanted);
+        assert_eq!(faults, wanted);
     });
 }
 
 #[test]
-fn the_pages_of_a_funds_report_make_up_the_whole() {
+fn the_pages_of_a_funds_report_contain_every_row_once() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

@@ -42,12 +42,12 @@ fn depend(database: &Database, count: i64, from: &str, to: &str) {
 }
 
 async fn depends_on(client: &Client, code: &str, on: Value) -> Vec<(String, String)> {
-    let answer = client.patch(&format!("milestones/{code}"), json!({ "depends_on": on })).await;
-    if answer.status == 200 { Vec::new() } else { answer.expect(422).faults() }
+    let response = client.patch(&format!("milestones/{code}"), json!({ "depends_on": on })).await;
+    if response.status == 200 { Vec::new() } else { response.expect(422).faults() }
 }
 
 #[test]
-fn a_long_chain_and_a_wide_fan_of_dependencies_are_walked() {
+fn long_chains_and_wide_fans_of_dependencies_are_traversed() {
     on_each(|database| async move {
         let client = database.client();
         let first = create(&client, "milestones", milestone("first")).await.body["id"].clone();
@@ -80,7 +80,7 @@ fn a_long_chain_and_a_wide_fan_of_dependencies_are_walked() {
 }
 
 #[test]
-fn a_cycle_that_is_there_already_ends_and_what_is_too_large_is_refused() {
+fn traversal_ends_at_an_existing_cycle_and_refuses_graphs_that_are_too_large() {
     on_each(|database| async move {
         let client = database.client();
         let first = create(&client, "milestones", milestone("first")).await.body["id"].clone();
@@ -100,7 +100,7 @@ fn a_cycle_that_is_there_already_ends_and_what_is_too_large_is_refused() {
 }
 
 #[test]
-fn trees_are_bounded_and_a_cycle_in_them_ends() {
+fn trees_are_bounded_and_traversal_ends_at_a_cycle() {
     on_each(|database| async move {
         let client = database.client();
         let top = create(&client, "sectors", json!({ "code": "top", "name": { "zh": "顶" } })).await.body["id"].clone();
@@ -115,8 +115,8 @@ fn trees_are_bounded_and_a_cycle_in_them_ends() {
         let sectors = insert("sectors", "", "", 1_000_000);
         database.connect().batch_execute(&sectors).expect("the rows are inserted");
         let under = async |parent: i64| {
-            let answer = client.patch("sectors/top", json!({ "parent": parent.to_string() })).await;
-            if answer.status == 200 { Vec::new() } else { answer.expect(422).faults() }
+            let response = client.patch("sectors/top", json!({ "parent": parent.to_string() })).await;
+            if response.status == 200 { Vec::new() } else { response.expect(422).faults() }
         };
         assert_eq!(under(1_000_000 + TOO_MANY).await, [fault("/parent", "too_many_reached")]);
         assert_eq!(under(1_000_000 + TOO_MANY - 1).await, []);

@@ -6,11 +6,11 @@ use std::path::Path;
 use actix_web::http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{Client, databases, on_each};
 
-fn text(answer: &Answer) -> String {
-    String::from_utf8(answer.bytes.clone()).expect("UTF-8")
+fn text(response: &Response) -> String {
+    String::from_utf8(response.bytes.clone()).expect("UTF-8")
 }
 
 /// The values of an attribute of the page's elements, by the beginning of the element.
@@ -41,7 +41,7 @@ fn guides() -> BTreeSet<String> {
     guides.into_iter().map(|guide| if guide == "README" { "index".to_owned() } else { guide }).collect()
 }
 
-async fn page(client: &Client, path: &str, language: &str) -> Answer {
+async fn page(client: &Client, path: &str, language: &str) -> Response {
     client.send(Method::GET, path, &[("Accept-Language", language)], None).await
 }
 
@@ -85,9 +85,9 @@ fn every_guide_is_a_page_in_both_languages() {
 }
 
 #[test]
-fn links_resolve_and_nothing_is_loaded_from_elsewhere() {
+fn links_resolve_and_no_external_resource_is_loaded() {
     let database = databases(true).swap_remove(0);
-    crate::common::builders::alone(async || {
+    crate::common::builders::block_on(async || {
         let client = database.client().anonymous();
         let style = text(&client.get("/docs/guides.css").await.expect(200));
         assert!(!style.contains("://") && !style.contains("url(") && !style.contains("@import"), "{style}");

@@ -22,15 +22,15 @@ async fn send(client: &Client, bundle: Value) -> Value {
 async fn shown(client: &Client, id: &Value) -> String {
     let mut all = String::new();
     for path in ["", "/lines", "/lines.csv", "/lines.ndjson", "/faults", "/faults.ndjson"] {
-        let answer = client.get(&format!("imports/{id}{path}")).await.expect(200);
-        all.push_str(&String::from_utf8_lossy(&answer.bytes));
+        let response = client.get(&format!("imports/{id}{path}")).await.expect(200);
+        all.push_str(&String::from_utf8_lossy(&response.bytes));
     }
     let list = client.get("imports").await.expect(200);
     all + &String::from_utf8_lossy(&list.bytes)
 }
 
 #[test]
-fn a_key_that_was_narrowed_no_longer_sees_what_its_plan_saw() {
+fn a_key_with_reduced_rights_no_longer_sees_its_earlier_plan() {
     on_each(|database| async move {
         let admin = database.client();
         for (code, pairing) in [("leader", OWN), ("guest", OTHER)] {
@@ -70,7 +70,7 @@ fn a_key_that_was_narrowed_no_longer_sees_what_its_plan_saw() {
 }
 
 #[test]
-fn faults_suggestions_and_the_marked_workbook_hold_nothing_of_the_records() {
+fn faults_suggestions_and_the_marked_workbook_disclose_no_personal_data() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "liaisons", json!({ "code": "leader", "pairing": OTHER, "name": "甲", "contact": SECRET }))
@@ -96,7 +96,7 @@ fn faults_suggestions_and_the_marked_workbook_hold_nothing_of_the_records() {
 }
 
 #[test]
-fn keys_that_see_the_same_see_their_own_imports_alone() {
+fn keys_with_equal_rights_see_only_their_own_imports() {
     on_each(|database| async move {
         let admin = database.client();
         let keys = ["甲", "乙"].map(|name| admin.with_key(database.key(name, Role::Editor, &[OWN])));

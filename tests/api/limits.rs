@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::common::builders::operations;
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{CONTRACT, Client, on_each};
 
 const HERE: &str = "198.51.100.7";
@@ -22,37 +22,37 @@ const THERE: &str = "203.0.113.9";
 const WRONG_MAX: usize = 60;
 
 #[track_caller]
-fn refused(answer: Answer) -> Answer {
-    let answer = answer.expect(429);
-    assert_eq!(answer.body["code"], "rate_limited");
-    let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
+fn refused(response: Response) -> Response {
+    let response = response.expect(429);
+    assert_eq!(response.body["code"], "rate_limited");
+    let seconds: u64 = response.header("retry-after").parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");
-    answer
+    response
 }
 
 /// Refused before the look-up of the key, because the address tried too many.
-fn shut_out(answer: Answer) {
-    let answer = answer.expect(429);
-    assert_eq!(answer.body["code"], "too_many_attempts");
-    assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1));
+fn locked_out(response: Response) {
+    let response = response.expect(429);
+    assert_eq!(response.body["code"], "too_many_attempts");
+    assert!(response.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1));
 }
 
 /// Runs the tasks of this thread until each waits for something else than another task.
-async fn settle() {
+async fn run_tasks() {
     for _ in 0..1000 {
         yield_now().await;
     }
 }
 
 #[test]
-fn an_address_has_a_quota_that_answers_tell() {
+fn an_address_has_a_quota_that_responses_report() {
     on_each(|database| async move {
         let client = database.client_with(|settings| settings.rate_per_address = 3).anonymous();
         let here = client.at(HERE);
         for (path, left) in [("pairings", 2), ("pairings/none", 1), ("/docs/", 0)] {
-            let answer = here.get(path).await;
-            assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=3;w=60");
-            let limit = answer.header("ratelimit");
+            let response = here.get(path).await;
+            assert_eq!(response.header("ratelimit-policy"), "\"address\";q=3;w=60");
+            let limit = response.header("ratelimit");
             assert!(limit.starts_with(&format!("\"address\";r={left};t=")), "{limit}");
         }
         let english = refused(here.get("pairings").await);
@@ -75,7 +75,7 @@ fn an_address_has_a_quota_that_answers_tell() {
 }
 
 #[test]
-fn an_ipv6_network_is_one_client_and_a_mapped_address_is_its_ipv4() {
+fn an_ipv6_network_is_one_client_and_a_mapped_address_counts_as_ipv4() {
     on_each(|database| async move {
         let client = database.client_with(|settings| settings.rate_per_address = 1).anonymous();
         client.at("2001:db8:1:2::1").get("pairings").await.expect(200);
@@ -87,19 +87,19 @@ fn an_ipv6_network_is_one_client_and_a_mapped_address_is_its_ipv4() {
 }
 
 #[test]
-fn a_key_has_a_quota_wherever_it_is_used() {
+fn a_key_has_one_quota_across_all_addresses() {
     on_each(|database| async move {
         let client = database.client_with(|settings| {
             settings.rate_per_address = 100;
             settings.rate_per_key = 2;
         });
-        let answer = client.at(HERE).get("pairings").await.expect(200);
-        assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=100;w=60, \"key\";q=2;w=60");
-        assert_eq!(answer.header("ratelimit"), "\"address\";r=99;t=1, \"key\";r=1;t=30");
-        let answer = client.get("pairings").await.expect(200);
-        assert_eq!(answer.header("ratelimit"), "\"key\";r=0;t=60");
-        let answer = refused(client.at(THERE).get("pairings").await);
-        assert!(answer.header("ratelimit").contains("\"key\";r=0;t="), "{}", answer.header("ratelimit"));
+        let response = client.at(HERE).get("pairings").await.expect(200);
+        assert_eq!(response.header("ratelimit-policy"), "\"address\";q=100;w=60, \"key\";q=2;w=60");
+        assert_eq!(response.header("ratelimit"), "\"address\";r=99;t=1, \"key\";r=1;t=30");
+        let response = client.get("pairings").await.expect(200);
+        assert_eq!(response.header("ratelimit"), "\"key\";r=0;t=60");
+        let response = refused(client.at(THERE).get("pairings").await);
+        assert!(response.header("ratelimit").contains("\"key\";r=0;t="), "{}", response.header("ratelimit"));
         refused(client.delete("pairings/xinhui-taishan").await);
         client.at(HERE).anonymous().get("pairings").await.expect(200);
         client.with_key(database.key("another", Role::Viewer, &[])).at(HERE).get("pairings").await.expect(200);
@@ -107,43 +107,43 @@ fn a_key_has_a_quota_wherever_it_is_used() {
 }
 
 #[test]
-fn quotas_that_are_off_are_not_told() {
+fn disabled_quotas_are_not_reported() {
     on_each(|database| async move {
         let client = database.client_with(|settings| {
             settings.rate_per_address = 0;
             settings.rate_per_key = 0;
         });
-        let answer = client.at(HERE).get("pairings").await.expect(200);
-        assert_eq!((answer.header("ratelimit-policy"), answer.header("ratelimit")), ("", ""));
+        let response = client.at(HERE).get("pairings").await.expect(200);
+        assert_eq!((response.header("ratelimit-policy"), response.header("ratelimit")), ("", ""));
     });
 }
 
 #[test]
-fn only_a_trusted_proxy_says_who_the_client_is() {
+fn only_a_trusted_proxy_can_set_the_client_address() {
     on_each(|database| async move {
         let client = database.client_with(|settings| {
             settings.rate_per_address = 1;
             settings.trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
         });
         let client = client.anonymous();
-        let ask = async |peer: &str, forwarded: &str| {
+        let request = async |peer: &str, forwarded: &str| {
             let headers = [("X-Forwarded-For", forwarded)];
             client.at(peer).send(Method::GET, "pairings", &headers, None).await
         };
-        ask("10.0.0.1", HERE).await.expect(200);
-        ask("10.0.0.2", THERE).await.expect(200);
-        refused(ask("10.0.0.2", HERE).await);
+        request("10.0.0.1", HERE).await.expect(200);
+        request("10.0.0.2", THERE).await.expect(200);
+        refused(request("10.0.0.2", HERE).await);
         // Entries that the client itself puts in front of its address do not count.
-        refused(ask("10.0.0.1", &format!("192.0.2.77, {HERE}")).await);
-        refused(ask("10.0.0.1", &format!("192.0.2.78, {HERE}, 10.0.0.9")).await);
+        refused(request("10.0.0.1", &format!("192.0.2.77, {HERE}")).await);
+        refused(request("10.0.0.1", &format!("192.0.2.78, {HERE}, 10.0.0.9")).await);
         // The header of an untrusted proxy is ignored: the proxy itself is the client.
-        ask("192.0.2.1", "192.0.2.79").await.expect(200);
-        refused(ask("192.0.2.1", "192.0.2.80").await);
+        request("192.0.2.1", "192.0.2.79").await.expect(200);
+        refused(request("192.0.2.1", "192.0.2.80").await);
     });
 }
 
 #[test]
-fn who_tries_keys_is_refused_before_they_are_looked_up() {
+fn an_address_that_tries_many_keys_is_refused_before_the_look_up() {
     on_each(|database| async move {
         let client = database.client();
         let here = client.at(HERE);
@@ -156,10 +156,10 @@ fn who_tries_keys_is_refused_before_they_are_looked_up() {
             let wrong = if n % 2 == 0 { other.clone() } else { "ptk_nonsense".to_owned() };
             here.with_key(wrong).get("pairings").await.expect(401);
         }
-        shut_out(here.with_key(other.clone()).get("pairings").await);
-        shut_out(here.with_key("ptk_nonsense").get("pairings").await);
+        locked_out(here.with_key(other.clone()).get("pairings").await);
+        locked_out(here.with_key("ptk_nonsense").get("pairings").await);
         // This key is valid, but it is not looked up.
-        shut_out(newcomer.get("pairings").await);
+        locked_out(newcomer.get("pairings").await);
         colleague.get("pairings").await.expect(200);
         here.anonymous().get("pairings").await.expect(200);
         client.with_key(other).at(THERE).get("pairings").await.expect(401);
@@ -172,7 +172,7 @@ fn on_other_database() -> String {
 }
 
 #[test]
-fn requests_at_one_time_have_their_limits() {
+fn concurrent_requests_are_limited() {
     on_each(|database| async move {
         let client = database
             .client_with(|settings| {
@@ -187,27 +187,27 @@ fn requests_at_one_time_have_their_limits() {
         let occupied = spawn(async move {
             store.read(move |_: &mut Conn| released.recv().map_err(Error::unexpected)).await.expect("it was released");
         });
-        settle().await;
+        run_tasks().await;
 
         // The responses are not cached, so that the requests wait for the connection.
-        let ask = |address: &'static str, n: usize| {
+        let request = |address: &'static str, n: usize| {
             let client = client.at(address);
             spawn(async move { client.get(&format!("pairings/none-{n}")).await.status.as_u16() })
         };
-        let (first, second) = (ask(HERE, 1), ask(HERE, 2));
-        settle().await;
+        let (first, second) = (request(HERE, 1), request(HERE, 2));
+        run_tasks().await;
         refused(client.at(HERE).get("pairings").await);
-        let third = ask(THERE, 3);
-        settle().await;
+        let third = request(THERE, 3);
+        run_tasks().await;
         let full = client.at("192.0.2.1").get("pairings").await.expect(503);
         assert_eq!((full.header("retry-after"), full.body["code"].as_str()), ("1", Some("unavailable")));
         client.at(HERE).get("/healthz").await.expect(200);
 
         // A client that disconnects frees its place.
         first.abort();
-        settle().await;
-        let fourth = ask(HERE, 4);
-        settle().await;
+        run_tasks().await;
+        let fourth = request(HERE, 4);
+        run_tasks().await;
         refused(client.at(HERE).get("pairings").await);
 
         release.send(()).expect("it waits");
@@ -220,7 +220,7 @@ fn requests_at_one_time_have_their_limits() {
 }
 
 #[test]
-fn when_all_streams_are_taken_a_newcomer_gets_a_place_of_whoever_has_most() {
+fn a_new_stream_replaces_one_of_the_client_with_most_streams() {
     on_each(|database| async move {
         let client = database.client();
         let key = |name: &str| client.with_key(database.key(name, Role::Viewer, &[]));
@@ -241,13 +241,13 @@ fn when_all_streams_are_taken_a_newcomer_gets_a_place_of_whoever_has_most() {
         let ended = timeout(Duration::from_secs(60), to_bytes(given_up.into_body())).await.expect("it ends");
         assert_eq!(ended.expect("it ends well"), "retry: 1000\n\n");
         // The control: a stream that was not ended continues.
-        let kept = streams.swap_remove(0);
-        assert!(timeout(Duration::from_millis(200), to_bytes(kept.into_body())).await.is_err());
+        let remaining = streams.swap_remove(0);
+        assert!(timeout(Duration::from_millis(200), to_bytes(remaining.into_body())).await.is_err());
     });
 }
 
 #[test]
-fn who_waits_for_the_database_is_sent_away_in_time() {
+fn a_request_that_waits_too_long_for_the_database_gets_503() {
     on_each(|database| async move {
         let client: Client = database.client_with(|settings| settings.connections = 1).anonymous();
         client.get("pairings").await.expect(200);
@@ -256,16 +256,16 @@ fn who_waits_for_the_database_is_sent_away_in_time() {
         let occupied = spawn(async move {
             store.read(move |_: &mut Conn| released.recv().map_err(Error::unexpected)).await.expect("it was released");
         });
-        settle().await;
+        run_tasks().await;
         let waiting: Vec<_> = (0..64)
             .map(|n| {
                 let client = client.clone();
                 spawn(async move { client.get(&format!("pairings/none-{n}")).await })
             })
             .collect();
-        settle().await;
+        run_tasks().await;
         // The queue is full; the requests in it still wait.
-        let unavailable = |answer: Answer| assert_eq!(answer.expect(503).header("retry-after"), "1");
+        let unavailable = |response: Response| assert_eq!(response.expect(503).header("retry-after"), "1");
         unavailable(client.get("pairings/none-64").await);
         // Health checks and authenticated clients do not wait behind them.
         client.get("/readyz").await.expect(200);
@@ -282,7 +282,7 @@ fn who_waits_for_the_database_is_sent_away_in_time() {
 }
 
 #[test]
-fn the_document_tells_of_the_limits_at_every_answer_of_the_api() {
+fn the_document_describes_the_limits_at_every_response() {
     let document = CONTRACT.document();
     for operation in operations() {
         let responses = operation.document["responses"].as_object().expect("answers");

@@ -43,7 +43,7 @@ fn codes(items: &[&Value]) -> Vec<String> {
 }
 
 #[test]
-fn a_milestone_is_overdue_from_the_day_after_it_was_due() {
+fn a_milestone_is_overdue_from_the_day_after_its_due_date() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -74,7 +74,7 @@ fn a_milestone_is_overdue_from_the_day_after_it_was_due() {
 }
 
 #[test]
-fn the_overdue_filter_agrees_with_every_milestone_on_every_day() {
+fn the_overdue_filter_matches_every_milestone_on_every_day() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -99,7 +99,7 @@ fn the_overdue_filter_agrees_with_every_milestone_on_every_day() {
 }
 
 #[test]
-fn filters_find_the_milestones_that_fit() {
+fn filters_select_milestones() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

@@ -43,7 +43,7 @@ fn counts(report: &Value) -> Value {
 }
 
 #[test]
-fn those_behind_come_first_in_each_pairing_the_furthest_before_the_others() {
+fn commitments_behind_come_first_in_each_pairing_in_order_of_their_lag() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -97,7 +97,7 @@ fn those_behind_come_first_in_each_pairing_the_furthest_before_the_others() {
 }
 
 #[test]
-fn filters_narrow_rows_and_counts_and_pace_the_rows_alone() {
+fn filters_apply_to_rows_and_counts_but_the_pace_filter_to_rows_only() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -126,7 +126,7 @@ fn filters_narrow_rows_and_counts_and_pace_the_rows_alone() {
 }
 
 #[test]
-fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
+fn a_commitment_counts_for_its_signatories_or_for_all_members_of_its_day() {
     on_each(|database| async move {
         let client = database.client();
         let dated = |region: &str, role: &str, from: Option<&str>, to: Option<&str>| {
@@ -177,14 +177,14 @@ fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
             assert_eq!(codes_of(&row["recipients"]), cases[number].2, "{:?}", cases[number]);
         }
         for region in ["heshan", "jianghai", "kaiping", "taishan", "xinhui", "enping"] {
-            let narrowed =
+            let filtered =
                 client.get(&format!("reports/pace?pairing=wide&member={region}&as_of=2022-07-15")).await.expect(200);
             let codes = (0..cases.len())
                 .filter(|number| cases[*number].3.contains(&region))
                 .map(|number| format!("case-{number}"));
             let wanted: Vec<Value> = codes.map(Value::from).collect();
-            assert_eq!(narrowed.body["counts"]["total"], wanted.len(), "{region}");
-            let mut found = column(&narrowed, "/commitment/code");
+            assert_eq!(filtered.body["counts"]["total"], wanted.len(), "{region}");
+            let mut found = column(&filtered, "/commitment/code");
             found.sort_by_key(Value::to_string);
             assert_eq!(found, wanted, "{region}");
         }
@@ -192,7 +192,7 @@ fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
 }
 
 #[test]
-fn pages_make_up_the_whole() {
+fn the_pages_of_a_pace_report_contain_every_row_once() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

@@ -107,7 +107,7 @@ fn readers(database: &crate::common::Database, issuer: &Issuer) -> Vec<(&'static
 }
 
 #[test]
-fn a_file_holds_the_personal_data_that_json_shows() {
+fn a_file_contains_the_same_personal_data_as_json() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         fill(&database.client()).await;
@@ -118,10 +118,10 @@ fn a_file_holds_the_personal_data_that_json_shows() {
                     assert_eq!(shown.contains(word), sees, "{word} in the JSON of {path} for {who}");
                 }
                 for file in files(path) {
-                    let held = text(&reader.get(&file).await.expect(200).bytes);
+                    let content = text(&reader.get(&file).await.expect(200).bytes);
                     let of = [OWN, FOREIGN].map(|pairing| !file.contains("pairing=") || file.ends_with(pairing));
                     for ((word, sees), of) in WORDS.into_iter().zip(sees).zip(of) {
-                        assert_eq!(held.contains(word), sees && of, "{word} in {file} for {who}");
+                        assert_eq!(content.contains(word), sees && of, "{word} in {file} for {who}");
                     }
                 }
             }
@@ -138,7 +138,7 @@ async fn plan(client: &Client, name: &str, path: &str, bytes: Vec<u8>) -> Value 
 }
 
 #[test]
-fn a_file_that_hides_personal_data_clears_none() {
+fn importing_a_redacted_file_clears_no_personal_data() {
     on_each(|database| async move {
         let admin = database.client();
         fill(&admin).await;

@@ -4,8 +4,8 @@ use actix_web::http::Method;
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
-use crate::common::records::{column, commitment, create, fault, listed, report, with, words_at};
+use crate::common::client::Response;
+use crate::common::records::{column, commitment, create, fault, listed, message_at, report, with};
 use crate::common::{Client, on_each};
 
 const STATUSES: [&str; 4] = ["draft", "submitted", "approved", "returned"];
@@ -16,13 +16,13 @@ fn month(code: &str, month: usize) -> Value {
     with(report("teachers", &day(1), &day(28), "5"), json!({ "code": code }))
 }
 
-async fn act(client: &Client, code: &str, action: &str) -> Answer {
+async fn act(client: &Client, code: &str, action: &str) -> Response {
     let body = (action == "return").then(|| json!({ "note": "请补充人员名册" }));
     client.send(Method::POST, &format!("progress-reports/{code}/{action}"), &[], body).await
 }
 
 /// Brings a draft to a status.
-async fn bring_to(client: &Client, code: &str, status: &str) {
+async fn set_status(client: &Client, code: &str, status: &str) {
     let actions: &[&str] = match status {
         "submitted" => &["submit"],
         "approved" => &["submit", "approve"],
@@ -52,14 +52,14 @@ fn every_action_and_every_patch_of_the_status_is_allowed_or_refused() {
                 let code = format!("{from}-{action}");
                 create(&client, "progress-reports", month(&code, number)).await;
                 number += 1;
-                bring_to(&client, &code, from).await;
-                let answer = act(&client, &code, action).await;
+                set_status(&client, &code, from).await;
+                let response = act(&client, &code, action).await;
                 // Setting the current status again is allowed.
                 if next.contains(&to) || from == to {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                     continue;
                 }
-                let refused = answer.expect(409);
+                let refused = response.expect(409);
                 assert_eq!(refused.body["code"], "transition_not_allowed", "{code}");
                 let detail = refused.body["detail"].as_str().unwrap_or_default();
                 assert!(detail.ends_with(&format!("allowed: {words}")), "{code}: {detail}");
@@ -68,18 +68,18 @@ fn every_action_and_every_patch_of_the_status_is_allowed_or_refused() {
                 let code = format!("{from}-to-{to}");
                 create(&client, "progress-reports", month(&code, number)).await;
                 number += 1;
-                bring_to(&client, &code, from).await;
+                set_status(&client, &code, from).await;
                 let note = if to == "returned" { json!("请补充人员名册") } else { json!(null) };
                 let change = json!({ "status": to, "return_note": note });
-                let answer = client.patch(&format!("progress-reports/{code}"), change).await;
+                let response = client.patch(&format!("progress-reports/{code}"), change).await;
                 if next.contains(&to) || from == to {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                 } else if from == "approved" {
-                    assert_eq!(answer.expect(409).body["code"], "period_locked", "{code}");
+                    assert_eq!(response.expect(409).body["code"], "period_locked", "{code}");
                 } else {
-                    let refused = answer.expect(422);
+                    let refused = response.expect(422);
                     assert_eq!(refused.faults(), [fault("/status", "transition_not_allowed")], "{code}");
-                    assert!(words_at(&refused, "/status").ends_with(&format!("allowed: {words}")), "{code}");
+                    assert!(message_at(&refused, "/status").ends_with(&format!("allowed: {words}")), "{code}");
                 }
             }
         }
@@ -87,7 +87,7 @@ fn every_action_and_every_patch_of_the_status_is_allowed_or_refused() {
 }
 
 #[test]
-fn who_submitted_and_who_decided_is_kept_with_the_time() {
+fn submitter_and_reviewer_are_recorded_with_the_time() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "commitments", commitment("teachers")).await;
@@ -121,13 +121,13 @@ fn who_submitted_and_who_decided_is_kept_with_the_time() {
             ["draft", "submitted", "returned", "returned", "submitted", "approved"]
         );
         // A report created as approved names its creator as submitter and reviewer.
-        let brought = with(month("february", 1), json!({ "status": "approved" }));
-        assert_eq!(who(&create(&head, "progress-reports", brought).await.body), json!(["head", "head", null]));
+        let created = with(month("february", 1), json!({ "status": "approved" }));
+        assert_eq!(who(&create(&head, "progress-reports", created).await.body), json!(["head", "head", null]));
     });
 }
 
 #[test]
-fn an_action_that_was_done_is_done_once_and_leaves_one_event() {
+fn a_repeated_action_has_no_effect_and_records_no_event() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -144,7 +144,7 @@ fn an_action_that_was_done_is_done_once_and_leaves_one_event() {
 }
 
 #[test]
-fn a_retry_of_an_action_gets_the_first_answer_again() {
+fn a_retry_of_an_action_returns_the_first_response() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -176,7 +176,7 @@ fn a_retry_of_an_action_gets_the_first_answer_again() {
 }
 
 #[test]
-fn a_return_says_why_and_nothing_else_does() {
+fn only_a_return_takes_a_note_and_requires_it() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -214,7 +214,7 @@ fn a_return_says_why_and_nothing_else_does() {
 }
 
 #[test]
-fn what_is_submitted_keeps_its_content_until_it_is_returned() {
+fn a_submitted_report_cannot_be_edited_until_it_is_returned() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -243,7 +243,7 @@ fn what_is_submitted_keeps_its_content_until_it_is_returned() {
 }
 
 #[test]
-fn a_report_that_says_nothing_or_cannot_be_is_refused() {
+fn an_empty_or_invalid_report_is_refused() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -285,7 +285,7 @@ fn a_report_that_says_nothing_or_cannot_be_is_refused() {
 }
 
 #[test]
-fn an_editor_of_another_pairing_neither_reports_nor_decides_here() {
+fn an_editor_of_another_pairing_can_neither_report_nor_review() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "commitments", commitment("teachers")).await;
@@ -311,6 +311,6 @@ fn an_editor_of_another_pairing_neither_reports_nor_decides_here() {
             act(&editor, "january", action).await.expect(403);
             act(&admin.anonymous(), "january", action).await.expect(401);
         }
-        bring_to(&editor, "own", "approved").await;
+        set_status(&editor, "own", "approved").await;
     });
 }

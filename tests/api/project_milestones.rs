@@ -3,7 +3,7 @@
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
-use crate::common::records::{agreement, column, create, fault, listed, milestone, project, with, words_at};
+use crate::common::records::{agreement, column, create, fault, listed, message_at, milestone, project, with};
 use crate::common::{Client, on_each};
 
 /// A milestone of a project, due on 30 June 2022.
@@ -80,7 +80,7 @@ fn a_milestone_belongs_to_an_agreement_or_to_a_project() {
 }
 
 #[test]
-fn they_count_for_the_project_its_agreement_and_the_pairing() {
+fn milestones_count_for_the_project_its_agreement_and_the_pairing() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -118,7 +118,7 @@ fn they_count_for_the_project_its_agreement_and_the_pairing() {
 }
 
 #[test]
-fn every_report_and_list_takes_a_milestone_for_the_same_sectors() {
+fn all_reports_and_lists_assign_a_milestone_to_the_same_sectors() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -132,8 +132,8 @@ fn every_report_and_list_takes_a_milestone_for_the_same_sectors() {
         {
             let at = sectors.iter().position(|found| found == sector).expect("a row");
             assert_eq!(card.body["items"][at]["figures"]["overdue"], codes.len(), "{sector}");
-            let narrowed = client.get(&format!("reports/scorecard?{day}&sector={sector}")).await.expect(200);
-            assert_eq!(narrowed.body["overall"]["overdue"], codes.len(), "{sector}");
+            let filtered = client.get(&format!("reports/scorecard?{day}&sector={sector}")).await.expect(200);
+            assert_eq!(filtered.body["overall"]["overdue"], codes.len(), "{sector}");
             let overdue = client.get(&format!("reports/overdue?{day}&sector={sector}")).await.expect(200);
             assert_eq!(column(&overdue, "/milestone/code"), codes, "{sector}");
             let query = format!("{day}&sort=id&overdue=true&sector={sector}");
@@ -149,7 +149,7 @@ fn every_report_and_list_takes_a_milestone_for_the_same_sectors() {
 }
 
 #[test]
-fn lists_find_them_by_project_and_by_agreement() {
+fn lists_filter_milestones_by_project_and_by_agreement() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -172,7 +172,7 @@ fn lists_find_them_by_project_and_by_agreement() {
 }
 
 #[test]
-fn a_project_takes_them_to_another_agreement_and_to_another_pairing() {
+fn a_project_moves_its_milestones_to_another_agreement_or_pairing() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -216,23 +216,23 @@ fn a_project_takes_them_to_another_agreement_and_to_another_pairing() {
 }
 
 #[test]
-fn a_project_that_others_rest_on_is_not_deleted() {
+fn a_project_that_others_refer_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
         let refused = client.delete("projects/alone").await.expect(409);
-        assert!(words_at(&refused, "").contains("milestones"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("milestones"), "{}", refused.body);
         client.delete("milestones/of-alone").await.expect(204);
         client.delete("projects/alone").await.expect(204);
         client.post("projects", project("alone")).await.expect(409);
         let refused = client.delete("agreements/own").await.expect(409);
-        let told = refused.body["errors"].to_string();
-        assert!(told.contains("milestones") && told.contains("projects"), "{told}");
+        let errors = refused.body["errors"].to_string();
+        assert!(errors.contains("milestones") && errors.contains("projects"), "{errors}");
     });
 }
 
 #[test]
-fn an_editor_of_another_pairing_leaves_them_alone() {
+fn an_editor_of_another_pairing_cannot_change_milestones_of_a_project() {
     on_each(|database| async move {
         let admin = database.client();
         build(&admin).await;

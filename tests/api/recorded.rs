@@ -131,17 +131,17 @@ fn writes() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 #[test]
-fn the_recorded_report_is_the_one_that_was_printed() {
+fn a_report_on_recorded_data_equals_the_report_of_that_instant() {
     on_each(|database| async move {
         let client = database.client();
         let mut before = vec![(now(), printed(&client, "").await)];
         for (method, path, body) in writes() {
-            let answer = match method {
+            let response = match method {
                 "POST" => client.post(path, body).await,
                 "PATCH" => client.patch(path, body).await,
                 _ => client.delete(path).await,
             };
-            assert!(answer.status.is_success(), "{method} {path}: {}", answer.body);
+            assert!(response.status.is_success(), "{method} {path}: {}", response.body);
             before.push((now(), printed(&client, "").await));
         }
         let distinct = before.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
@@ -166,7 +166,7 @@ fn the_recorded_report_is_the_one_that_was_printed() {
 }
 
 #[test]
-fn the_day_of_the_instant_is_the_date_of_the_recorded_figures() {
+fn recorded_figures_are_computed_for_the_day_of_the_instant() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("late")).await;
@@ -187,7 +187,7 @@ fn the_day_of_the_instant_is_the_date_of_the_recorded_figures() {
 }
 
 /// A random change of milestones or of their parents; some are refused.
-fn drawn(random: &mut StdRng, number: usize) -> (&'static str, String, Value) {
+fn random_change(random: &mut StdRng, number: usize) -> (&'static str, String, Value) {
     let some = |random: &mut StdRng| format!("m-{}", random.random_range(0..8));
     let day = |random: &mut StdRng| format!("2022-{:02}-15", random.random_range(1..=12));
     match random.random_range(0..10) {
@@ -223,7 +223,7 @@ fn drawn(random: &mut StdRng, number: usize) -> (&'static str, String, Value) {
 }
 
 #[test]
-fn any_changes_of_milestones_leave_the_report_of_any_instant_as_it_was() {
+fn later_changes_of_milestones_do_not_alter_reports_on_recorded_data() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", with(agreement("moving"), json!({ "parties": [] }))).await;
@@ -231,7 +231,7 @@ fn any_changes_of_milestones_leave_the_report_of_any_instant_as_it_was() {
         let mut random = StdRng::seed_from_u64(14);
         let mut printed_at = Vec::new();
         for number in 0..60 {
-            let (method, path, body) = drawn(&mut random, number);
+            let (method, path, body) = random_change(&mut random, number);
             match method {
                 "POST" => client.post(&path, body).await,
                 "PATCH" => client.patch(&path, body).await,

@@ -36,7 +36,7 @@ fn is_late() -> bool {
 }
 
 #[test]
-fn refusals_are_counted_and_told_to_administrators() {
+fn refusals_are_counted_and_listed_for_administrators() {
     on_each(|database| async move {
         let client = database.client();
         let events = chain::head(&mut database.connect()).expect("a head");
@@ -129,7 +129,7 @@ fn refusals_cannot_grow_without_bound() {
 }
 
 #[test]
-fn what_cannot_be_written_is_kept_and_counted_on() {
+fn refusals_that_cannot_be_written_stay_counted() {
     on_each(|database| async move {
         let client = database.client();
         let rename = |from: &str, to: &str| {
@@ -147,7 +147,7 @@ fn what_cannot_be_written_is_kept_and_counted_on() {
 }
 
 #[test]
-fn a_row_that_is_there_is_not_written_for_each_refusal() {
+fn an_existing_row_is_not_written_for_each_refusal() {
     on_each(|database| async move {
         let client = database.client();
         let late = is_late();
@@ -170,7 +170,7 @@ fn a_row_that_is_there_is_not_written_for_each_refusal() {
 }
 
 #[test]
-fn refusals_are_deleted_after_their_time() {
+fn refusals_are_deleted_after_the_retention_period() {
     on_each(|database| async move {
         let client = database.client();
         refuse(&client).await;

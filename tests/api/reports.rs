@@ -49,7 +49,7 @@ fn the_scorecard_has_a_row_for_every_pairing_and_one_overall() {
 }
 
 #[test]
-fn rows_are_pairings_sectors_or_agreements() {
+fn rows_can_be_pairings_sectors_or_agreements() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -96,7 +96,7 @@ fn rows_are_pairings_sectors_or_agreements() {
 }
 
 #[test]
-fn filters_narrow_rows_and_overall_alike() {
+fn filters_apply_to_rows_and_overall_figures() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -125,7 +125,7 @@ fn filters_narrow_rows_and_overall_alike() {
 }
 
 #[test]
-fn the_pages_of_a_report_make_up_the_whole() {
+fn the_pages_of_a_report_contain_every_row_once() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -154,7 +154,7 @@ fn the_pages_of_a_report_make_up_the_whole() {
 }
 
 #[test]
-fn the_longest_overdue_comes_first_with_who_is_responsible() {
+fn the_longest_overdue_comes_first_with_the_responsible_organizations() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -180,7 +180,7 @@ fn the_longest_overdue_comes_first_with_who_is_responsible() {
 }
 
 #[test]
-fn what_is_overdue_depends_on_the_date_and_the_filter() {
+fn overdue_milestones_depend_on_the_date_and_the_filter() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

@@ -8,13 +8,13 @@ use pairing_tracker::resources::KINDS;
 use serde_json::{Value, json};
 
 use crate::common::builders::{Operation, operations, walk};
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::privacy::{FOREIGN, OWN};
 use crate::common::records::{
-    agreement, commitment, conference, create, fault, listed, milestone, pairing, project, report, with, words_at,
+    agreement, commitment, conference, create, fault, listed, message_at, milestone, pairing, project, report, with,
 };
 use crate::common::{Client, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
 /// The kinds that can be restored, ordered so that those that others refer to come last.
 fn restorable() -> Vec<&'static str> {
@@ -23,12 +23,12 @@ fn restorable() -> Vec<&'static str> {
     KINDS.iter().rev().map(|kind| kind.path).filter(|path| can(path)).collect()
 }
 
-async fn restore(client: &Client, item: &str) -> Answer {
+async fn restore(client: &Client, item: &str) -> Response {
     client.send(Method::POST, &format!("{item}/restore"), &[], None).await
 }
 
 /// A record without the fields that a restoration changes.
-fn settled(record: &Value) -> Value {
+fn comparable(record: &Value) -> Value {
     let mut record = record.clone();
     let fields = record.as_object_mut().expect("a record");
     fields.retain(|name, _| !["version", "updated_at"].contains(&name.as_str()));
@@ -58,10 +58,10 @@ async fn add_free_records(client: &Client) {
 }
 
 #[test]
-fn every_kind_of_record_comes_back_as_it_was() {
+fn every_kind_of_record_is_restored_unchanged() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         add_free_records(&client).await;
         // Read before the first deletion, as figures depend on other records.
         let mut before: BTreeMap<String, Value> = BTreeMap::new();
@@ -99,13 +99,13 @@ fn every_kind_of_record_comes_back_as_it_was() {
         }
         for (item, before) in &deleted {
             let now = client.get(item).await.expect(200).body;
-            assert_eq!(settled(&now), settled(before), "{item}");
+            assert_eq!(comparable(&now), comparable(before), "{item}");
             let history = client.get(&format!("{item}/history?limit=1000")).await.expect(200).body;
             let events = history["items"].as_array().expect("events");
             let [.., delete, restore] = events.as_slice() else { panic!("{item}: {events:?}") };
             assert_eq!((&delete["action"], &restore["action"]), (&json!("delete"), &json!("restore")), "{item}");
             assert_eq!(restore["before"], Value::Null, "{item}");
-            assert_eq!(settled(&restore["after"]), settled(&delete["before"]), "{item}");
+            assert_eq!(comparable(&restore["after"]), comparable(&delete["before"]), "{item}");
             if let Some(code) = now["code"].as_str() {
                 let (path, _) = item.split_once('/').expect("a path");
                 assert_eq!(client.get(&format!("{path}/{code}")).await.expect(200).body["id"], now["id"], "{item}");
@@ -115,7 +115,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_restored_record_is_changed_searched_and_cited_as_before() {
+fn a_restored_record_can_be_changed_found_and_cited_as_before() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "documents", json!({ "code": "source", "title": { "zh": "来源" } })).await;
@@ -147,7 +147,7 @@ fn a_restored_record_is_changed_searched_and_cited_as_before() {
 }
 
 #[test]
-fn a_document_comes_back_with_its_pairings_and_without_its_file() {
+fn a_document_is_restored_with_its_pairings_and_without_its_file() {
     on_each(|database| async move {
         let client = database.client();
         let editor = |pairing: &str| client.with_key(database.key("editor", Role::Editor, &[pairing]));
@@ -167,7 +167,7 @@ fn a_document_comes_back_with_its_pairings_and_without_its_file() {
 }
 
 #[test]
-fn a_code_of_a_deleted_record_is_refused_with_what_to_do() {
+fn reusing_the_code_of_a_deleted_record_is_refused_with_a_hint() {
     on_each(|database| async move {
         let client = database.client();
         let made = create(&client, "milestones", milestone("maps")).await;
@@ -177,7 +177,7 @@ fn a_code_of_a_deleted_record_is_refused_with_what_to_do() {
             (&refused.body["code"], refused.faults()),
             (&json!("already_exists"), vec![fault("/code", "deleted")])
         );
-        let words = words_at(&refused, "/code");
+        let words = message_at(&refused, "/code");
         let path = format!("POST /api/v1/milestones/{}/restore", made.body["id"]);
         let today = chrono::Utc::now().format("%Y-").to_string();
         for part in ["tester", today.as_str(), "never reused", "restore=true", path.as_str()] {
@@ -185,7 +185,7 @@ fn a_code_of_a_deleted_record_is_refused_with_what_to_do() {
         }
         let zh = [("Accept-Language", "zh")];
         let refused = client.send(Method::POST, "milestones", &zh, Some(milestone("maps"))).await.expect(409);
-        assert!(words_at(&refused, "/code").contains("删除"), "{}", refused.body);
+        assert!(message_at(&refused, "/code").contains("删除"), "{}", refused.body);
         // The code belongs to an existing record, not to a deleted one.
         restore(&client, "milestones/maps").await.expect(200);
         assert_eq!(client.post("milestones", milestone("maps")).await.expect(409).faults(), [fault("/code", "taken")]);
@@ -198,7 +198,7 @@ async fn office(client: &Client) {
 }
 
 #[test]
-fn references_that_are_gone_are_named_and_values_that_are_taken_refused() {
+fn restoring_reports_missing_references_and_refuses_values_in_use() {
     on_each(|database| async move {
         let client = database.client();
         office(&client).await;
@@ -214,7 +214,7 @@ fn references_that_are_gone_are_named_and_values_that_are_taken_refused() {
         let mut faults = refused.faults();
         faults.sort();
         assert_eq!(faults, wanted);
-        assert!(words_at(&refused, "/responsible/0").contains("文旅局\" (office)"), "{}", refused.body);
+        assert!(message_at(&refused, "/responsible/0").contains("文旅局\" (office)"), "{}", refused.body);
         client.get("milestones/maps").await.expect(404);
         for item in ["organizations/office", "documents/source", "milestones/maps"] {
             restore(&client, item).await.expect(200);
@@ -232,7 +232,7 @@ fn references_that_are_gone_are_named_and_values_that_are_taken_refused() {
 }
 
 #[test]
-fn a_report_that_was_returned_comes_back_as_returned() {
+fn a_returned_report_is_restored_as_returned() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -243,12 +243,12 @@ fn a_report_that_was_returned_comes_back_as_returned() {
         let before = client.get("progress-reports/january").await.expect(200).body;
         client.delete("progress-reports/january").await.expect(204);
         let restored = restore(&client, "progress-reports/january").await.expect(200).body;
-        assert_eq!(settled(&restored), settled(&before));
+        assert_eq!(comparable(&restored), comparable(&before));
     });
 }
 
 #[test]
-fn only_editors_of_the_record_restore_it_and_a_retry_restores_once() {
+fn only_editors_of_a_record_can_restore_it_and_a_retry_restores_once() {
     on_each(|database| async move {
         let client = database.client();
         let key = |role, pairings: &[&str]| client.with_key(database.key("caller", role, pairings));
@@ -289,7 +289,7 @@ async fn apply(client: &Client, import: &Value) -> Value {
 }
 
 #[test]
-fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
+fn an_import_refuses_a_deleted_code_and_restores_it_on_request() {
     on_each(|database| async move {
         let client = database.client();
         office(&client).await;
@@ -343,7 +343,7 @@ fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
 }
 
 #[test]
-fn two_restorations_at_once_are_one() {
+fn two_concurrent_restorations_restore_once() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("maps")).await;

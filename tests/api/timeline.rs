@@ -126,14 +126,14 @@ fn wanted(fits: impl Fn(&str, &str, &str) -> bool) -> Vec<(String, String, Strin
 
 /// The rows of a query, of all pages.
 async fn rows(client: &Client, query: &str) -> Vec<Value> {
-    let answer = client.get(&format!("reports/timeline?limit=1000&count=true&{query}")).await.expect(200);
-    let rows = answer.body["items"].as_array().expect("rows").clone();
-    assert_eq!((&answer.body["total"], &answer.body["next_cursor"]), (&json!(rows.len()), &json!(null)), "{query}");
+    let response = client.get(&format!("reports/timeline?limit=1000&count=true&{query}")).await.expect(200);
+    let rows = response.body["items"].as_array().expect("rows").clone();
+    assert_eq!((&response.body["total"], &response.body["next_cursor"]), (&json!(rows.len()), &json!(null)), "{query}");
     rows
 }
 
 #[test]
-fn everything_dated_stands_in_the_order_of_days() {
+fn all_dated_events_are_ordered_by_day() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -146,7 +146,7 @@ fn everything_dated_stands_in_the_order_of_days() {
 }
 
 #[test]
-fn a_day_is_past_when_it_is_over_or_that_very_day() {
+fn an_event_is_past_on_its_day_and_after_it() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -161,7 +161,7 @@ fn a_day_is_past_when_it_is_over_or_that_very_day() {
 }
 
 #[test]
-fn filters_narrow_the_axis() {
+fn filters_select_events() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -203,7 +203,7 @@ fn filters_narrow_the_axis() {
 }
 
 #[test]
-fn pages_make_up_the_whole() {
+fn the_pages_of_the_timeline_contain_every_row_once() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;

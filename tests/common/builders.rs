@@ -5,7 +5,7 @@ use std::thread;
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::client::Answer;
+use super::client::Response;
 use super::{CONTRACT, Client, Database, Session, databases};
 
 /// One operation of the document below `/api/v1`.
@@ -103,7 +103,7 @@ impl Operation {
     }
 
     /// Sends the operation's own example, with `If-Match: *` where it needs a precondition.
-    pub async fn send(&self, client: &Client, reference: &str) -> Answer {
+    pub async fn send(&self, client: &Client, reference: &str) -> Response {
         let path = format!("{}{}", self.path(reference), self.query());
         let mut headers = Vec::new();
         if matches!(self.method, Method::PATCH | Method::DELETE) {
@@ -168,23 +168,23 @@ pub fn in_threads<T: Send + 'static>(
     let handles: Vec<thread::JoinHandle<T>> = (0..threads)
         .map(|index| {
             let (client, work) = (client.clone(), work.clone());
-            thread::spawn(move || alone(async || work(client, index).await))
+            thread::spawn(move || block_on(async || work(client, index).await))
         })
         .collect();
     handles.into_iter().map(|handle| handle.join().expect("no thread panics")).collect()
 }
 
 /// Runs a test that creates its own runtimes on each backend, over the seeded database.
-pub fn on_each_alone(test: impl Fn(&Database, Client)) {
+pub fn on_each_with_own_runtime(test: impl Fn(&Database, Client)) {
     for database in databases(true) {
         eprintln!("on {}", database.name);
-        let client = alone(async || database.client());
+        let client = block_on(async || database.client());
         test(&database, client);
     }
 }
 
 /// Runs a future in its own runtime.
-pub fn alone<T>(work: impl AsyncFnOnce() -> T) -> T {
+pub fn block_on<T>(work: impl AsyncFnOnce() -> T) -> T {
     actix_web::rt::System::new().block_on(async {
         let _session = Session;
         work().await

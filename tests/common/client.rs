@@ -17,7 +17,7 @@ use pairing_tracker::app::app;
 use pairing_tracker::http::AppState;
 use serde_json::Value;
 
-use super::judge::{JUDGE, Seen};
+use super::validator::{Exchange, VALIDATOR};
 
 /// Sends requests to the application, with a key or without.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub struct Client {
 
 /// A response.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: header::HeaderMap,
     /// The body as JSON; null when there is none.
@@ -98,26 +98,26 @@ impl Client {
         Client { peer: Some(SocketAddr::new(address, 4711)), ..self.clone() }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, &[], None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> Response {
         self.send(Method::POST, path, &[], Some(body)).await
     }
 
     /// A change without a check of the version.
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
         self.send(Method::PATCH, path, &[("If-Match", "*")], Some(body)).await
     }
 
     /// A deletion without a check of the version.
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, &[("If-Match", "*")], None).await
     }
 
     /// Sends JSON with these headers; a path without a leading slash is below `/api/v1/`.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Answer {
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Response {
         let body = body.map(|body| body.to_string().into_bytes());
         let mut all = headers.to_vec();
         if body.is_some() && headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("content-type")) {
@@ -150,7 +150,7 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
-    ) -> Answer {
+    ) -> Response {
         let service = service(&self.state).await;
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
         let mut request = test::TestRequest::with_uri(&path).method(method.clone());
@@ -170,13 +170,13 @@ impl Client {
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body()).await.unwrap_or_default().to_vec();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        let answer = Answer { status, headers, body, bytes };
-        answer.check(&method, &path);
-        answer
+        let response = Response { status, headers, body, bytes };
+        response.check(&method, &path);
+        response
     }
 }
 
-impl Answer {
+impl Response {
     /// A header's text; empty when it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -184,7 +184,7 @@ impl Answer {
 
     /// Returns the response if it has this status, and panics otherwise.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Answer {
+    pub fn expect(self, status: u16) -> Response {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
         self
     }
@@ -220,6 +220,6 @@ fn check(method: &Method, path: &str, status: StatusCode, headers: &header::Head
         context()
     );
     assert_ne!(status.as_u16(), 500, "{}", context());
-    let faults = JUDGE.faults(&Seen { method, path, status: status.as_u16(), headers, body });
+    let faults = VALIDATOR.faults(&Exchange { method, path, status: status.as_u16(), headers, body });
     assert!(faults.is_empty(), "{faults:?} {}", context());
 }

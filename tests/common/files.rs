@@ -53,7 +53,7 @@ pub fn source_of(name: &str, content: &[u8]) -> Source {
 }
 
 /// Plans or applies files as the operator, and returns the report. Nothing is written where there is an error.
-pub fn bring_with(
+pub fn import_files(
     database: &Database,
     sources: &mut [Source],
     resource: Option<&str>,
@@ -65,37 +65,41 @@ pub fn bring_with(
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
     let import = Import { actor: &actor, request_id: "files", contract: &CONTRACT, today, options: &options };
-    let (mut conn, mut told) = (database.connect(), Told::default());
+    let (mut conn, mut report) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {
-            import.apply(conn, &mut gathered, None, &mut told).map(Verdict::Keep)
+            import.apply(conn, &mut gathered, None, &mut report).map(Verdict::Keep)
         } else {
-            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut told)?))
+            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut report)?))
         }
     });
     if let Err(refusal @ (Refusal::Stale(_) | Refusal::Failed(_))) = done {
         panic!("{refusal:?}");
     }
-    told
+    report
 }
 
 /// Plans or applies bundles as the operator, as of 1 January 2026: returns the outcome of each record, or every fault.
-pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result<Vec<ImportLine>, Vec<ImportFault>> {
+pub fn import_bundles(
+    database: &Database,
+    sources: &mut [Source],
+    apply: bool,
+) -> Result<Vec<ImportLine>, Vec<ImportFault>> {
     let mut gathered = files::gather(sources, ReadOptions::default(), &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
     let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today, options: &options };
-    let (mut conn, mut told) = (database.connect(), Told::default());
+    let (mut conn, mut report) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {
-            import.apply(conn, &mut gathered, None, &mut told).map(Verdict::Keep)
+            import.apply(conn, &mut gathered, None, &mut report).map(Verdict::Keep)
         } else {
-            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut told)?))
+            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut report)?))
         }
     });
     match done {
-        Ok(_) if told.faults.is_empty() => Ok(told.lines),
-        Ok(_) | Err(Refusal::Faulty(_)) => Err(told.faults),
+        Ok(_) if report.faults.is_empty() => Ok(report.lines),
+        Ok(_) | Err(Refusal::Faulty(_)) => Err(report.faults),
         Err(refusal) => panic!("{refusal:?}"),
     }
 }

@@ -98,7 +98,7 @@ fn post(reader: &mut BufReader<TcpStream>, address: &str, key: &str, body: &str)
             length = value.parse().expect("a length");
         }
     }
-    let mut answer = vec![0; length];
-    reader.read_exact(&mut answer).expect("a body");
+    let mut response = vec![0; length];
+    reader.read_exact(&mut response).expect("a body");
     status
 }

@@ -123,7 +123,7 @@ pub fn unsigned(header: &Value, claims: &Value) -> String {
 
 /// How the issuer responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub enum Behavior {
     Good,
     /// With status 500.
     Failing,
@@ -142,7 +142,7 @@ pub enum Mood {
 }
 
 struct Shared {
-    mood: Mood,
+    behavior: Behavior,
     keys: Vec<Value>,
     cache_control: Option<&'static str>,
 }
@@ -175,14 +175,14 @@ impl Drop for Issuer {
 
 async fn discovery(state: web::Data<Arc<State>>) -> HttpResponse {
     state.discovery_asked.fetch_add(1, Ordering::SeqCst);
-    let (mood, url) = (state.shared().mood, &state.url);
-    let (issuer, keys) = match mood {
-        Mood::Failing => return HttpResponse::InternalServerError().finish(),
-        Mood::Garbage => return HttpResponse::Ok().body("<html>Sign in</html>"),
-        Mood::Silent => std::future::pending().await,
-        Mood::Foreign => ("https://id.example.org".to_owned(), format!("{url}/keys")),
-        Mood::Plain => (url.clone(), "http://id.example.org/keys".to_owned()),
-        Mood::Good | Mood::Huge | Mood::Redirecting => (url.clone(), format!("{url}/keys")),
+    let (behavior, url) = (state.shared().behavior, &state.url);
+    let (issuer, keys) = match behavior {
+        Behavior::Failing => return HttpResponse::InternalServerError().finish(),
+        Behavior::Garbage => return HttpResponse::Ok().body("<html>Sign in</html>"),
+        Behavior::Silent => std::future::pending().await,
+        Behavior::Foreign => ("https://id.example.org".to_owned(), format!("{url}/keys")),
+        Behavior::Plain => (url.clone(), "http://id.example.org/keys".to_owned()),
+        Behavior::Good | Behavior::Huge | Behavior::Redirecting => (url.clone(), format!("{url}/keys")),
     };
     HttpResponse::Ok().json(json!({ "issuer": issuer, "jwks_uri": keys, "authorization_endpoint": "https://unused" }))
 }
@@ -190,10 +190,10 @@ async fn discovery(state: web::Data<Arc<State>>) -> HttpResponse {
 async fn keys(state: web::Data<Arc<State>>) -> HttpResponse {
     state.keys_asked.fetch_add(1, Ordering::SeqCst);
     let shared = state.shared();
-    if shared.mood == Mood::Redirecting {
+    if shared.behavior == Behavior::Redirecting {
         return HttpResponse::Found().insert_header(("Location", format!("{}/elsewhere", state.url))).finish();
     }
-    let padding = if shared.mood == Mood::Huge { " ".repeat(2 * 1024 * 1024) } else { String::new() };
+    let padding = if shared.behavior == Behavior::Huge { " ".repeat(2 * 1024 * 1024) } else { String::new() };
     let mut response = HttpResponse::Ok();
     if let Some(value) = shared.cache_control {
         response.insert_header(("Cache-Control", value));
@@ -209,7 +209,7 @@ impl Issuer {
             actix_web::rt::System::new().block_on(async move {
                 let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
                 let url = format!("http://{}", listener.local_addr().expect("an address"));
-                let shared = Shared { mood: Mood::Good, keys: Vec::new(), cache_control: None };
+                let shared = Shared { behavior: Behavior::Good, keys: Vec::new(), cache_control: None };
                 let state = Arc::new(State {
                     url,
                     shared: Mutex::new(shared),
@@ -254,8 +254,8 @@ impl Issuer {
         self.state.shared().keys = keys;
     }
 
-    pub fn set_mood(&self, mood: Mood) {
-        self.state.shared().mood = mood;
+    pub fn set_behavior(&self, behavior: Behavior) {
+        self.state.shared().behavior = behavior;
     }
 
     pub fn set_cache_control(&self, value: &'static str) {
@@ -263,7 +263,7 @@ impl Issuer {
     }
 
     /// The number of requests for its metadata, and for its keys.
-    pub fn asked(&self) -> (usize, usize) {
+    pub fn requests(&self) -> (usize, usize) {
         (self.state.discovery_asked.load(Ordering::SeqCst), self.state.keys_asked.load(Ordering::SeqCst))
     }
 

@@ -6,13 +6,13 @@ pub mod client;
 pub mod files;
 pub mod flood;
 pub mod issuer;
-pub mod judge;
 pub mod postgres;
 pub mod privacy;
 pub mod program;
 pub mod receiver;
 pub mod records;
 pub mod tamper;
+pub mod validator;
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -68,20 +68,20 @@ impl Private {
     async fn is_shown(&self, database: &Database, wanted: &[(&str, Vec<&Value>)]) {
         for reader in readers(database).into_iter().chain(readers(database).into_iter().rev()) {
             for (query, wanted) in wanted {
-                let answer = reader.client.get(query).await.expect(200);
+                let response = reader.client.get(query).await.expect(200);
                 let mut found = Vec::new();
-                values_of(self.field, &answer.body, &mut found);
+                values_of(self.field, &response.body, &mut found);
                 let nothing = vec![&Value::Null; wanted.len()];
                 let wanted = if reader.sees { wanted } else { &nothing };
                 assert_eq!(&found, wanted, "{query} by {}", reader.who);
-                let text = String::from_utf8_lossy(&answer.bytes);
+                let text = String::from_utf8_lossy(&response.bytes);
                 assert_eq!(text.contains(self.word), reader.sees, "{query} by {}: {text}", reader.who);
             }
         }
     }
 
     /// No search finds it, while a search for the note finds the record.
-    async fn is_not_searched(&self, database: &Database) {
+    async fn is_not_searchable(&self, database: &Database) {
         for Reader { who, client, .. } in readers(database) {
             for (word, found) in [(self.word, &[][..]), (NOTE, &["private"])] {
                 assert_eq!(listed(&client, self.path, &format!("q={word}")).await, found, "{word} by {who}");
@@ -90,27 +90,27 @@ impl Private {
     }
 
     /// A refused write discloses nothing; an allowed one returns the data.
-    async fn is_not_told_to_who_may_not_write(&self, database: &Database) {
+    async fn is_not_disclosed_by_refused_writes(&self, database: &Database) {
         let item = format!("{}/private", self.path);
         for Reader { who, client, sees } in readers(database) {
             // None of these patches changes anything.
             for patch in [json!({}), json!({ self.field: self.values[1] }), json!({ "note": NOTE })] {
-                let answer = client.patch(&item, patch.clone()).await;
-                let text = String::from_utf8_lossy(&answer.bytes);
-                assert_eq!(answer.status == 200, sees && !who.contains("viewer"), "{patch} by {who}: {text}");
-                assert_eq!(text.contains(self.word), answer.status == 200, "{patch} by {who}: {text}");
+                let response = client.patch(&item, patch.clone()).await;
+                let text = String::from_utf8_lossy(&response.bytes);
+                assert_eq!(response.status == 200, sees && !who.contains("viewer"), "{patch} by {who}: {text}");
+                assert_eq!(text.contains(self.word), response.status == 200, "{patch} by {who}: {text}");
             }
         }
     }
 
     /// The entity tag of a response with the data differs from that of one without.
-    async fn has_a_tag_of_its_own(&self, admin: &Client) {
+    async fn changes_the_entity_tag(&self, admin: &Client) {
         let item = format!("{}/private", self.path);
         let etag = admin.get(&item).await.expect(200).header("etag").to_owned();
         let headers = [("If-None-Match", etag.as_str())];
         admin.send(Method::GET, &item, &headers, None).await.expect(304);
-        let veiled = admin.anonymous().send(Method::GET, &item, &headers, None).await.expect(200);
-        assert_eq!(veiled.body[self.field], Value::Null);
+        let redacted = admin.anonymous().send(Method::GET, &item, &headers, None).await.expect(200);
+        assert_eq!(redacted.body[self.field], Value::Null);
     }
 
     /// A record that moves belongs to the new pairing from then on; its earlier states belong to the old one.
@@ -131,7 +131,7 @@ impl Private {
     }
 
     /// All of the above, through the life of a record.
-    pub async fn is_kept(&self, database: &Database) {
+    pub async fn is_protected(&self, database: &Database) {
         let admin = database.client();
         let [first, second] = &self.values;
         let (path, field) = (self.path, self.field);
@@ -156,9 +156,9 @@ impl Private {
             ("audit-events?action=update&limit=1", vec![first, second]),
         ];
         self.is_shown(database, &wanted).await;
-        self.is_not_searched(database).await;
-        self.is_not_told_to_who_may_not_write(database).await;
-        self.has_a_tag_of_its_own(&admin).await;
+        self.is_not_searchable(database).await;
+        self.is_not_disclosed_by_refused_writes(database).await;
+        self.changes_the_entity_tag(&admin).await;
 
         admin.delete(&item).await.expect(204);
         let lived = vec![first, first, second, second];

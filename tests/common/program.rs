@@ -11,8 +11,8 @@ use actix_web::http::header::HeaderMap;
 use pairing_tracker::config::DatabaseUrl;
 use pairing_tracker::db::{Conn, Manager};
 
-use super::judge::{JUDGE, Seen};
 use super::postgres;
+use super::validator::{Exchange, VALIDATOR};
 
 /// The longest wait for a line or a response.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -98,17 +98,17 @@ pub fn connect(directory: &Path, url: &str) -> Conn {
 }
 
 /// Reads a connection until its end, or until it is reset.
-pub fn answer_of(stream: &mut TcpStream) -> String {
-    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+pub fn read_response(stream: &mut TcpStream) -> String {
+    let (mut response, mut part) = (Vec::new(), [0; 4096]);
     while let Ok(count @ 1..) = stream.read(&mut part) {
-        answer.extend_from_slice(&part[..count]);
+        response.extend_from_slice(&part[..count]);
     }
-    String::from_utf8(answer).expect("UTF-8")
+    String::from_utf8(response).expect("UTF-8")
 }
 
 /// The status and body of a response, validated by the document; `request` is its method and path.
-pub fn judged<'a>(request: &str, answer: &'a str) -> (u16, &'a str) {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer}"));
+pub fn status_and_body<'a>(request: &str, response: &'a str) -> (u16, &'a str) {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {response}"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     let mut headers = HeaderMap::new();
     for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
@@ -118,7 +118,7 @@ pub fn judged<'a>(request: &str, answer: &'a str) -> (u16, &'a str) {
     let whole = (!headers.contains_key("transfer-encoding")).then_some(body.as_bytes());
     let (method, path) = request.split_once(' ').expect("a method and a path");
     let method = method.parse().expect("a method");
-    let faults = JUDGE.faults(&Seen { method: &method, path, status, headers: &headers, body: whole });
+    let faults = VALIDATOR.faults(&Exchange { method: &method, path, status, headers: &headers, body: whole });
     assert!(faults.is_empty(), "{request}: {status} {faults:?} {body}");
     (status, body)
 }
@@ -135,7 +135,7 @@ pub struct Service {
     child: Child,
     lines: Receiver<String>,
     /// Its output so far.
-    pub told: Vec<String>,
+    pub output: Vec<String>,
     /// The address that it listens on.
     pub address: String,
 }
@@ -167,14 +167,14 @@ impl Service {
         let (sender, lines) = channel();
         let errors = BufReader::new(child.stderr.take().expect("a pipe"));
         std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut service = Service { child, lines, told: Vec::new(), address: String::new() };
+        let mut service = Service { child, lines, output: Vec::new(), address: String::new() };
         while service.address.is_empty() {
             let line = service.lines.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|_| panic!("it does not serve: {:?}", service.told));
+            let line = line.unwrap_or_else(|_| panic!("it does not serve: {:?}", service.output));
             if let Some((_, rest)) = line.split_once("page  http://") {
                 service.address = rest.trim_end_matches('/').to_owned();
             }
-            service.told.push(line);
+            service.output.push(line);
         }
         service
     }
@@ -186,10 +186,10 @@ impl Service {
     }
 
     /// Waits until it prints a line with this text.
-    pub fn hear(&mut self, words: &str) {
-        while !self.told.iter().any(|line| line.contains(words)) {
+    pub fn wait_for_line(&mut self, words: &str) {
+        while !self.output.iter().any(|line| line.contains(words)) {
             let line = self.lines.recv_timeout(PATIENCE);
-            self.told.push(line.unwrap_or_else(|_| panic!("not said: {words}: {:?}", self.told)));
+            self.output.push(line.unwrap_or_else(|_| panic!("not said: {words}: {:?}", self.output)));
         }
     }
 
@@ -207,7 +207,7 @@ impl Service {
         let mut stream = self.connect();
         // The response to the part that it read is still readable.
         let _ = stream.write_all(request);
-        answer_of(&mut stream)
+        read_response(&mut stream)
     }
 
     /// The process's id.
@@ -227,15 +227,15 @@ impl Service {
     }
 
     /// The status and body of a response, validated by the document.
-    pub fn ask(&self, request: &str, key: Option<&str>) -> (u16, String) {
+    pub fn request(&self, request: &str, key: Option<&str>) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
         let head = format!("{request} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{key}\r\n", self.address);
         stream.write_all(head.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let (status, body) = judged(request, &answer);
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("it answers");
+        let (status, body) = status_and_body(request, &response);
         (status, body.to_owned())
     }
 
@@ -246,12 +246,12 @@ impl Service {
         // Its standard error is closed when it ends.
         let error = loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => self.told.push(line),
+                Ok(line) => self.output.push(line),
                 Err(error) => break error,
             }
         };
-        assert_eq!(error, RecvTimeoutError::Disconnected, "it does not end: {:?}", self.told);
+        assert_eq!(error, RecvTimeoutError::Disconnected, "it does not end: {:?}", self.output);
         let ended = self.child.wait().expect("it can be waited for");
-        (ended.code(), std::mem::take(&mut self.told))
+        (ended.code(), std::mem::take(&mut self.output))
     }
 }

@@ -57,7 +57,7 @@ impl Received {
     }
 
     /// Its type and the code of its record.
-    pub fn what(&self) -> (String, String) {
+    pub fn type_and_code(&self) -> (String, String) {
         let body = self.body();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         (text(&body["type"]), text(&body["data"]["record_code"]))
@@ -128,7 +128,7 @@ impl Receiver {
     }
 
     /// Queues the responses to the next messages.
-    pub fn answer(&self, replies: impl IntoIterator<Item = Reply>) {
+    pub fn respond_with(&self, replies: impl IntoIterator<Item = Reply>) {
         self.shared.replies.lock().expect("no panic").extend(replies);
     }
 
@@ -143,8 +143,8 @@ impl Receiver {
     }
 
     /// Types and codes of [`Receiver::take`].
-    pub fn take_what(&self) -> Vec<(String, String)> {
-        self.take().iter().map(Received::what).collect()
+    pub fn take_types_and_codes(&self) -> Vec<(String, String)> {
+        self.take().iter().map(Received::type_and_code).collect()
     }
 
     /// Waits until this many messages have arrived.
@@ -180,19 +180,19 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         shared.replies.lock().expect("no panic").pop_front().unwrap_or_else(|| reply(204));
     shared.received.lock().expect("no panic").push(Received { line, headers, bytes });
     shared.came.notify_all();
-    let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n{more}\r\n");
-    reader.into_inner().write_all(answer.as_bytes())
+    let response = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n{more}\r\n");
+    reader.into_inner().write_all(response.as_bytes())
 }
 
 impl Database {
     /// A client of the application, which may send to receivers on this machine.
-    pub fn hooking_client(&self) -> Client {
+    pub fn webhook_client(&self) -> Client {
         self.client_with(|settings| settings.webhook_networks = vec!["127.0.0.1/32".parse().expect("a network")])
     }
 }
 
 /// Creates a webhook to a receiver; returns its path below `/api/v1/` and its secret.
-pub async fn hook(client: &Client, receiver: &Receiver, changes: Value) -> (String, String) {
+pub async fn create_webhook(client: &Client, receiver: &Receiver, changes: Value) -> (String, String) {
     let mut new = json!({ "url": receiver.url() });
     new.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
     let made = client.post("webhooks", new).await.expect(201).body;
@@ -205,7 +205,7 @@ pub fn after(instant: Instant, seconds: i64) -> Instant {
 }
 
 /// Sends everything that is due at an instant, and what becomes due as a result; returns the outcomes.
-pub async fn work_off(client: &Client, now: Instant) -> Vec<Written> {
+pub async fn deliver_due(client: &Client, now: Instant) -> Vec<Written> {
     let sender = Arc::new(Sender::new(client.state.targets.clone()));
     let mut all = Vec::new();
     loop {
@@ -220,7 +220,7 @@ pub async fn work_off(client: &Client, now: Instant) -> Vec<Written> {
 }
 
 /// The deliveries of a webhook, oldest first.
-pub async fn deliveries(client: &Client, hook: &str) -> Vec<Value> {
-    let page = client.get(&format!("{hook}/deliveries?sort=id&limit=1000")).await.expect(200);
+pub async fn deliveries(client: &Client, create_webhook: &str) -> Vec<Value> {
+    let page = client.get(&format!("{create_webhook}/deliveries?sort=id&limit=1000")).await.expect(200);
     page.body["items"].as_array().expect("items").clone()
 }

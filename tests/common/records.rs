@@ -4,7 +4,7 @@ use pairing_tracker::db::reference::Kind;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::client::Answer;
+use super::client::Response;
 use super::{Client, Database};
 
 /// The fields of a record, some of them changed or added.
@@ -76,7 +76,7 @@ pub fn project(code: &str) -> Value {
 }
 
 /// Creates a valid record.
-pub async fn create(client: &Client, path: &str, record: Value) -> Answer {
+pub async fn create(client: &Client, path: &str, record: Value) -> Response {
     client.post(path, record).await.expect(201)
 }
 
@@ -86,8 +86,8 @@ pub fn fault(pointer: &str, code: &str) -> (String, String) {
 }
 
 /// The English message of the fault at a pointer; empty when there is none.
-pub fn words_at(answer: &Answer, pointer: &str) -> String {
-    let faults = answer.body["errors"].as_array().cloned().unwrap_or_default();
+pub fn message_at(response: &Response, pointer: &str) -> String {
+    let faults = response.body["errors"].as_array().cloned().unwrap_or_default();
     let found = faults.iter().find(|fault| fault["pointer"] == pointer);
     found.and_then(|fault| fault["message"].as_str()).unwrap_or_default().to_owned()
 }
@@ -98,7 +98,7 @@ pub fn codes_of(references: &Value) -> Vec<&str> {
 }
 
 /// A column of a list's or a report's rows.
-pub fn column(list: &Answer, pointer: &str) -> Vec<Value> {
+pub fn column(list: &Response, pointer: &str) -> Vec<Value> {
     let rows = list.body["items"].as_array().expect("rows");
     rows.iter().map(|row| row.pointer(pointer).cloned().unwrap_or_default()).collect()
 }
@@ -117,7 +117,7 @@ pub async fn listed_of(client: &Client, path: &str, query: &str, codes: &[&str])
 }
 
 /// The name of a record where others refer to it, in Chinese and English.
-pub fn named(database: &Database, kind: &Kind, record: &Answer) -> (String, Option<String>) {
+pub fn named(database: &Database, kind: &Kind, record: &Response) -> (String, Option<String>) {
     let id = record.body["id"].as_i64().expect("an id");
     let found = (kind.references)(&mut database.connect(), &[id]).expect("the record is read");
     let [reference] = found.as_slice() else { panic!("{found:?}") };

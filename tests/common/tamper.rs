@@ -13,7 +13,7 @@ pub fn execute(conn: &mut Conn, sql: &str) -> QueryResult<()> {
 }
 
 /// Drops the triggers that refuse changes of events.
-pub fn unguard(conn: &mut Conn) {
+pub fn drop_triggers(conn: &mut Conn) {
     let sql = match conn {
         Conn::Sqlite(_) => {
             "DROP TRIGGER audit_events_stay; DROP TRIGGER audit_events_remain; DROP TRIGGER audit_events_are_new"

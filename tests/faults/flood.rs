@@ -81,7 +81,7 @@ fn flood(flooding: &Http, other: &Http, (path, clients): (&str, usize), prefix: 
 }
 
 #[test]
-fn a_flood_from_one_address_leaves_the_others_served() {
+fn a_flood_from_one_address_does_not_block_other_clients() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a directory");
         let key = prepare(directory.path(), &url);

@@ -70,7 +70,7 @@ fn prepare(directory: &Path, url: &str) -> String {
 
 /// Waits until a condition holds, at most this long; returns the time it took.
 #[track_caller]
-fn within(longest: Duration, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+fn wait_until(longest: Duration, what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();
     loop {
         if holds() {

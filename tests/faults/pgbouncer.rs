@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::cluster::Cluster;
 use super::restart::recovers;
 use super::writes::Http;
-use super::{prepare, serve, skip, within};
+use super::{prepare, serve, skip, wait_until};
 use crate::common::postgres::command;
 
 /// A pooler; stopped at the end of the test.
@@ -47,7 +47,7 @@ impl PgBouncer {
         let mut pooler: Command = command(program.as_ref());
         pooler.arg("-q").arg(&settings).current_dir("/tmp");
         let child = pooler.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        within(Duration::from_secs(10), "it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        wait_until(Duration::from_secs(10), "it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         Some(PgBouncer { child, port, _directory: directory })
     }
 }
@@ -72,7 +72,7 @@ fn failures(http: &Http, prefix: &str) -> usize {
 }
 
 #[test]
-fn one_switch_makes_it_work_behind_pgbouncer() {
+fn one_setting_makes_the_service_work_behind_pgbouncer() {
     let Some(cluster) = Cluster::start() else { return skip("PostgreSQL is not installed") };
     let Some(pooler) = PgBouncer::start(&cluster) else { return skip("PgBouncer is not installed") };
     let directory = tempfile::tempdir().expect("a directory");
@@ -95,7 +95,7 @@ fn one_switch_makes_it_work_behind_pgbouncer() {
     let path = "/api/v1/sectors?limit=1000";
     assert_eq!(http.get(path).expect("a response").status, 200);
     assert_eq!(Http::new(&beside.address, Some(&key)).create("beside").expect("a response").status, 201);
-    within(Duration::from_secs(5), "the change is seen", || {
+    wait_until(Duration::from_secs(5), "the change is seen", || {
         http.get(path).is_ok_and(|reply| reply.body.contains("\"beside\""))
     });
 }

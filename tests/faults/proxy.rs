@@ -19,7 +19,7 @@ pub struct Proxy {
 struct Shared {
     is_silent: AtomicBool,
     /// Connections on which the network stays silent.
-    lost: AtomicUsize,
+    lost_connections: AtomicUsize,
     connections: Mutex<Vec<(Arc<AtomicBool>, TcpStream, UnixStream)>>,
 }
 
@@ -49,7 +49,7 @@ impl Proxy {
     }
 
     /// Passes on everything that was held back.
-    pub fn speak(&self) {
+    pub fn resume(&self) {
         self.shared.is_silent.store(false, Ordering::SeqCst);
     }
 
@@ -57,13 +57,13 @@ impl Proxy {
     pub fn lose_connections(&self) {
         for (is_lost, _, _) in self.shared.connections.lock().expect("the list").iter() {
             is_lost.store(true, Ordering::SeqCst);
-            self.shared.lost.fetch_add(1, Ordering::SeqCst);
+            self.shared.lost_connections.fetch_add(1, Ordering::SeqCst);
         }
     }
 
     /// How many connections were lost.
-    pub fn lost(&self) -> usize {
-        self.shared.lost.load(Ordering::SeqCst)
+    pub fn lost_connections(&self) -> usize {
+        self.shared.lost_connections.load(Ordering::SeqCst)
     }
 }
 

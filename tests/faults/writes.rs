@@ -123,7 +123,7 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    fn note(&mut self, code: String, reply: std::io::Result<Reply>) {
+    fn record(&mut self, code: String, reply: std::io::Result<Reply>) {
         match reply {
             Ok(reply) if reply.status == 201 => self.acknowledged.push(code),
             Ok(reply) if reply.json()["code"] == "outcome_unknown" => self.unknown.push(code),
@@ -153,7 +153,7 @@ impl Outcomes {
 
     /// Panics unless everything acknowledged is among the codes and nothing refused is.
     #[track_caller]
-    pub fn require_truth(&self, found: &HashSet<String>) {
+    pub fn assert_consistent_with(&self, found: &HashSet<String>) {
         let lost: Vec<_> = self.acknowledged.iter().filter(|code| !found.contains(*code)).collect();
         let written: Vec<_> = self.refused.iter().filter(|code| found.contains(*code)).collect();
         let (acknowledged, refused) = (self.acknowledged.len(), self.refused.len());
@@ -195,7 +195,7 @@ fn write(http: &Http, prefix: &str, clients: usize, stop: &AtomicBool) -> Outcom
                 // The service may be down: avoids a busy loop of refused connections.
                 std::thread::sleep(Duration::from_millis(5));
             }
-            outcomes.note(code, reply);
+            outcomes.record(code, reply);
         }
         outcomes
     };

@@ -18,8 +18,8 @@ use pairing_tracker::access::Role;
 use crate::common::builders::{Operation, operations};
 use crate::common::tamper::execute;
 use crate::common::{Client, Database, Session, databases};
-use crate::examples::gather;
-use process::{Measured, Seen, peak_of_command};
+use crate::examples::create_examples;
+use process::{Measured, Measurement, peak_of_command};
 
 const MILESTONES: i64 = 100_000;
 /// The limit of a process's growth for one request, in KiB.
@@ -40,7 +40,7 @@ const WARM_UP: [&str; 4] = [
 const BACKLOG: i64 = 9_500;
 
 /// Requests in addition to the default ones of every operation.
-fn further(pairing: &str) -> Vec<String> {
+fn additional_requests(pairing: &str) -> Vec<String> {
     let day = |instant: pairing_tracker::db::types::Instant| instant.utc().to_rfc3339_opts(SecondsFormat::Secs, true);
     let mut all = Vec::new();
     // Before everything, before the changes, and after them.
@@ -86,19 +86,24 @@ async fn requests(operation: &Operation, client: &Client, pairing: &str) -> Vec<
     all
 }
 
-fn check(path: &str, seen: &Seen, faults: &mut Vec<String>) {
-    eprintln!("{:>7} KiB {} {} {path}", seen.growth, seen.status, if seen.is_whole { "whole" } else { "begun" });
-    if seen.growth > GROWTH_MAX {
-        faults.push(format!("{path}: {} KiB", seen.growth));
+fn check(path: &str, measured: &Measurement, faults: &mut Vec<String>) {
+    eprintln!(
+        "{:>7} KiB {} {} {path}",
+        measured.growth,
+        measured.status,
+        if measured.is_whole { "whole" } else { "begun" }
+    );
+    if measured.growth > GROWTH_MAX {
+        faults.push(format!("{path}: {} KiB", measured.growth));
     }
     // A request that timed out before its head has no status to check.
-    if seen.status != 200 && seen.is_whole {
-        faults.push(format!("{path}: answered {}", seen.status));
+    if measured.status != 200 && measured.is_whole {
+        faults.push(format!("{path}: answered {}", measured.status));
     }
 }
 
 #[test]
-fn no_request_holds_a_table_in_memory() {
+fn no_request_keeps_a_whole_table_in_memory() {
     // The memory of the program's process is measured; on PostgreSQL a part of the work is in the server's.
     let Some(database) = databases(true).into_iter().next() else { return };
     let (paths, key, pairing) = prepare(&database);
@@ -106,10 +111,10 @@ fn no_request_holds_a_table_in_memory() {
     let url = database.url.to_string();
     let mut service = Measured::start(directory.path(), &url, &key, &WARM_UP);
     let mut faults = Vec::new();
-    for path in paths.iter().chain(&further(&pairing)) {
-        let seen = service.measure(path, &key);
-        check(path, &seen, &mut faults);
-        if !seen.is_whole {
+    for path in paths.iter().chain(&additional_requests(&pairing)) {
+        let measured = service.measure(path, &key);
+        check(path, &measured, &mut faults);
+        if !measured.is_whole {
             // It may still be working on the response that was dropped.
             service = Measured::start(directory.path(), &url, &key, &WARM_UP);
         }
@@ -132,7 +137,7 @@ fn backlog(database: &Database, directory: &Path, key: &str) -> Option<String> {
     let service = Measured::start(directory, &url, key, &WARM_UP);
     execute(&mut database.connect(), "UPDATE webhooks SET status = 'active', event_cursor = 0")
         .expect("it is set back");
-    let cursor = || service.ask("/api/v1/webhooks", key)["items"][0]["event_cursor"].as_i64().expect("a cursor");
+    let cursor = || service.get_json("/api/v1/webhooks", key)["items"][0]["event_cursor"].as_i64().expect("a cursor");
     while cursor() < BACKLOG {
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -146,7 +151,7 @@ fn prepare(database: &Database) -> (Vec<String>, String, String) {
     actix_web::rt::System::new().block_on(async {
         let _session = Session;
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         let mut paths = vec!["/healthz".to_owned(), "/readyz".to_owned()];
         let pairing = client.get("pairings?sort=id&limit=1").await.expect(200).body["items"][0]["id"].to_string();
         for operation in operations().into_iter().filter(|operation| operation.method == Method::GET) {

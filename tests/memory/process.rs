@@ -17,7 +17,7 @@ const TRIM: [(&str, &str); 3] =
 
 /// The result of a request.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Measurement {
     pub status: u16,
     /// Whether its response was read to the end.
     pub is_whole: bool,
@@ -45,11 +45,11 @@ impl Measured {
     }
 
     /// Sends a request and drops its response; measures the process meanwhile.
-    pub fn measure(&self, path: &str, key: &str) -> Seen {
+    pub fn measure(&self, path: &str, key: &str) -> Measurement {
         // The peak is now that of this request.
         self.service.reset_peak();
         let (status, is_whole) = send(&self.service, path, key);
-        Seen { status, is_whole, growth: self.growth() }
+        Measurement { status, is_whole, growth: self.growth() }
     }
 
     /// The growth at the peak since the last request was sent, or since the start.
@@ -58,8 +58,8 @@ impl Measured {
     }
 
     /// The JSON of a response.
-    pub fn ask(&self, path: &str, key: &str) -> serde_json::Value {
-        let (status, body) = self.service.ask(&format!("GET {path}"), Some(key));
+    pub fn get_json(&self, path: &str, key: &str) -> serde_json::Value {
+        let (status, body) = self.service.request(&format!("GET {path}"), Some(key));
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).expect("JSON")
     }

@@ -337,7 +337,7 @@ fn every_large_list_is_read_in_the_order_of_an_index() {
 }
 
 #[test]
-fn a_plan_that_no_index_serves_is_seen() {
+fn a_plan_without_a_suitable_index_is_detected() {
     for database in databases(true) {
         let mut conn = database.connect();
         turn_off(&mut conn);

@@ -12,7 +12,7 @@ use crate::common::tamper::execute;
 const DELIVERIES: i64 = 3_000;
 
 #[test]
-fn deliveries_that_wait_are_not_read() {
+fn waiting_deliveries_are_not_read() {
     for database in databases(true) {
         let mut conn = database.connect();
         execute(

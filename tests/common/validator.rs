@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::CONTRACT;
 
 /// The validator of the suite; compiles each schema once, on first use.
-pub static JUDGE: LazyLock<Judge> = LazyLock::new(|| Judge::new(CONTRACT.document()));
+pub static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new(CONTRACT.document()));
 
 /// Headers that any response may have and that an API document does not list: those of HTTP itself, and those for browsers and
 /// proxies.
@@ -53,7 +53,7 @@ const PROBLEM: &str = "application/problem+json";
 const NDJSON: &str = "application/x-ndjson";
 
 /// A request and its response.
-pub struct Seen<'a> {
+pub struct Exchange<'a> {
     pub method: &'a Method,
     /// With the query.
     pub path: &'a str,
@@ -63,7 +63,7 @@ pub struct Seen<'a> {
     pub body: Option<&'a [u8]>,
 }
 
-impl Seen<'_> {
+impl Exchange<'_> {
     fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
@@ -75,12 +75,12 @@ impl Seen<'_> {
 }
 
 /// The document with closed schemas: an object has no field that its schema does not list.
-pub struct Judge {
+pub struct Validator {
     closed: Contract,
 }
 
-impl Judge {
-    pub fn new(document: &Value) -> Judge {
+impl Validator {
+    pub fn new(document: &Value) -> Validator {
         let mut closed = document.clone();
         close(&mut closed["components"]["schemas"]);
         // Headers become schemas, so that their values are validated in the same way.
@@ -88,22 +88,24 @@ impl Judge {
         for (name, header) in headers.as_object().expect("shared headers") {
             closed["components"]["schemas"][format!("Header{name}")] = header["schema"].clone();
         }
-        Judge { closed: Contract::new(closed) }
+        Validator { closed: Contract::new(closed) }
     }
 
     /// Every difference between a response and the document.
-    pub fn faults(&self, seen: &Seen<'_>) -> Vec<String> {
-        let path = seen.path.split(['?', '#']).next().unwrap_or_default();
-        let method = if seen.method == Method::HEAD { "get".to_owned() } else { seen.method.as_str().to_lowercase() };
-        let Some((template, by_suffix)) = self.template(&method, path) else { return self.outside(path, seen) };
+    pub fn faults(&self, exchange: &Exchange<'_>) -> Vec<String> {
+        let path = exchange.path.split(['?', '#']).next().unwrap_or_default();
+        let method =
+            if exchange.method == Method::HEAD { "get".to_owned() } else { exchange.method.as_str().to_lowercase() };
+        let Some((template, by_suffix)) = self.template(&method, path) else { return self.outside(path, exchange) };
         let responses = &self.closed.document()["paths"][template][&method]["responses"];
-        let response = self.resolve(&responses[seen.status.to_string()]);
+        let response = self.resolve(&responses[exchange.status.to_string()]);
         if response.is_null() {
-            return vec![format!("{method} {template} does not list the status {}", seen.status)];
+            return vec![format!("{method} {template} does not list the status {}", exchange.status)];
         }
-        let mut faults = self.of_headers(response, seen);
-        faults.extend(self.of_content(response, seen));
-        if let Some(media_type) = by_suffix.filter(|wanted| seen.status == 200 && seen.media_type() != *wanted) {
+        let mut faults = self.header_faults(response, exchange);
+        faults.extend(self.content_faults(response, exchange));
+        if let Some(media_type) = by_suffix.filter(|wanted| exchange.status == 200 && exchange.media_type() != *wanted)
+        {
             faults.push(format!("the suffix asks for {media_type}"));
         }
         faults
@@ -133,32 +135,33 @@ impl Judge {
     }
 
     /// Responses outside the operations: pages, preflight requests, and refusals of unknown paths.
-    fn outside(&self, path: &str, seen: &Seen<'_>) -> Vec<String> {
-        if seen.status >= 400 {
-            return self.of_problem(seen);
+    fn outside(&self, path: &str, exchange: &Exchange<'_>) -> Vec<String> {
+        if exchange.status >= 400 {
+            return self.problem_faults(exchange);
         }
         let is_page = PAGES.contains(&path) || path.starts_with("/docs/");
-        let is_preflight = *seen.method == Method::OPTIONS && seen.header("access-control-allow-origin").is_some();
-        if is_preflight || (is_page && matches!(*seen.method, Method::GET | Method::HEAD)) {
+        let is_preflight =
+            *exchange.method == Method::OPTIONS && exchange.header("access-control-allow-origin").is_some();
+        if is_preflight || (is_page && matches!(*exchange.method, Method::GET | Method::HEAD)) {
             return Vec::new();
         }
-        vec![format!("{} {path} is no operation of the document, and answers {}", seen.method, seen.status)]
+        vec![format!("{} {path} is no operation of the document, and answers {}", exchange.method, exchange.status)]
     }
 
-    fn of_problem(&self, seen: &Seen<'_>) -> Vec<String> {
+    fn problem_faults(&self, exchange: &Exchange<'_>) -> Vec<String> {
         let mut faults = Vec::new();
-        if seen.media_type() != PROBLEM {
+        if exchange.media_type() != PROBLEM {
             faults.push(format!("a refusal is no {PROBLEM}"));
         }
-        faults.extend(seen.body.into_iter().flat_map(|body| self.of_json("Problem", body)));
+        faults.extend(exchange.body.into_iter().flat_map(|body| self.json_faults("Problem", body)));
         faults
     }
 
-    fn of_headers(&self, response: &Value, seen: &Seen<'_>) -> Vec<String> {
+    fn header_faults(&self, response: &Value, exchange: &Exchange<'_>) -> Vec<String> {
         let mut faults = Vec::new();
         let none = serde_json::Map::new();
         let listed = response["headers"].as_object().unwrap_or(&none);
-        for name in seen.headers.keys().map(|name| name.as_str()) {
+        for name in exchange.headers.keys().map(|name| name.as_str()) {
             if !GENERAL.contains(&name) && !listed.keys().any(|listed| listed.eq_ignore_ascii_case(name)) {
                 faults.push(format!("the header {name} is not listed"));
             }
@@ -168,45 +171,45 @@ impl Judge {
             let component = component.unwrap_or_else(|| panic!("{name} is no shared header"));
             let schema = format!("Header{component}");
             let is_number = self.closed.document()["components"]["schemas"][&schema]["type"] == "integer";
-            for value in seen.headers.get_all(name.as_str()) {
+            for value in exchange.headers.get_all(name.as_str()) {
                 let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 let value = match text.parse::<i64>() {
                     Ok(number) if is_number => json!(number),
                     _ => json!(text),
                 };
-                faults.extend(self.of_value(&schema, &value).into_iter().map(|fault| format!("{name}: {fault}")));
+                faults.extend(self.value_faults(&schema, &value).into_iter().map(|fault| format!("{name}: {fault}")));
             }
-            if self.resolve(header)["required"] == true && !seen.headers.contains_key(name.as_str()) {
+            if self.resolve(header)["required"] == true && !exchange.headers.contains_key(name.as_str()) {
                 faults.push(format!("the header {name} is required"));
             }
         }
         faults
     }
 
-    fn of_content(&self, response: &Value, seen: &Seen<'_>) -> Vec<String> {
-        let given = seen.media_type();
+    fn content_faults(&self, response: &Value, exchange: &Exchange<'_>) -> Vec<String> {
+        let given = exchange.media_type();
         let Some(content) = response["content"].as_object() else {
-            let is_empty = given.is_empty() && seen.body.is_none_or(<[u8]>::is_empty);
+            let is_empty = given.is_empty() && exchange.body.is_none_or(<[u8]>::is_empty);
             return if is_empty { Vec::new() } else { vec![format!("no content is listed, and there is {given:?}")] };
         };
         let listed = content.get_key_value(&given).or_else(|| content.get_key_value("*/*"));
         let Some((name, media)) = listed.filter(|_| !given.is_empty()) else {
             return vec![format!("the media type {given:?} is not listed")];
         };
-        let Some(body) = seen.body.filter(|_| *seen.method != Method::HEAD) else { return Vec::new() };
+        let Some(body) = exchange.body.filter(|_| *exchange.method != Method::HEAD) else { return Vec::new() };
         let component = |schema: &Value| {
             let at = schema["$ref"].as_str().and_then(|at| at.strip_prefix("#/components/schemas/"));
             at.unwrap_or_else(|| panic!("{name} has no component of its own")).to_owned()
         };
         if name == "application/json" || name.ends_with("+json") {
-            self.of_json(&component(&media["schema"]), body)
+            self.json_faults(&component(&media["schema"]), body)
         } else if name == NDJSON {
             // The lines are the items of the same list in JSON.
             let list = component(&content["application/json"]["schema"]);
             let items = &self.closed.document()["components"]["schemas"][list]["properties"]["items"]["items"];
             let item = component(items);
             let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            lines.flat_map(|line| self.of_json(&item, line)).collect()
+            lines.flat_map(|line| self.json_faults(&item, line)).collect()
         } else if !is_text(name) || std::str::from_utf8(body).is_ok() {
             Vec::new()
         } else {
@@ -214,21 +217,21 @@ impl Judge {
         }
     }
 
-    fn of_json(&self, component: &str, body: &[u8]) -> Vec<String> {
+    fn json_faults(&self, component: &str, body: &[u8]) -> Vec<String> {
         match serde_json::from_slice(body) {
-            Ok(value) => self.of_value(component, &value),
+            Ok(value) => self.value_faults(component, &value),
             Err(error) => vec![format!("no JSON: {error}")],
         }
     }
 
-    fn of_value(&self, component: &str, value: &Value) -> Vec<String> {
+    fn value_faults(&self, component: &str, value: &Value) -> Vec<String> {
         if self.closed.is_good(component, value).expect("the schema is good") {
             return Vec::new();
         }
         let faults = self.closed.faults(component, value).expect("the schema is good");
         // At least one fault, even if the schema gives no explanation.
-        let told = faults.iter().map(|fault| format!("{component}{}: {}", fault.pointer, fault.message.en));
-        told.chain(faults.is_empty().then(|| format!("not by {component}"))).collect()
+        let messages = faults.iter().map(|fault| format!("{component}{}: {}", fault.pointer, fault.message.en));
+        messages.chain(faults.is_empty().then(|| format!("not by {component}"))).collect()
     }
 
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
