@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::common::flood::{self, Flood};
-use crate::common::program::{SQLITE, Service, answer_of, connect, databases, on};
+use crate::common::program::{SQLITE, Service, connect, databases, on, read_response};
 use crate::common::tamper;
 
 const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/seed");
@@ -78,7 +78,7 @@ fn content(service: &Service) -> String {
     );
     let mut stream = service.connect();
     std::io::Write::write_all(&mut stream, head.as_bytes()).expect("it reads");
-    let answer = answer_of(&mut stream);
+    let answer = read_response(&mut stream);
     answer.split_once("\r\n\r\n").expect("a body").1.to_owned()
 }
 
@@ -161,8 +161,8 @@ fn a_backup_restores_all_that_was_there() {
         assert_eq!(on(directory.path(), &url, &["key", "list"]).good(), keys);
         assert_eq!(verify(&["--head", head]).lines().last(), Some(format!("Head: {head}").as_str()));
         let service = Service::start(directory.path(), &[&["--database-url", &url, "--private"], files].concat());
-        assert_eq!(service.ask("GET /api/v1/pairings", Some(key)).0, 200, "keys still work");
-        assert_eq!(service.ask("GET /api/v1/pairings", None).0, 401);
+        assert_eq!(service.request("GET /api/v1/pairings", Some(key)).0, 200, "keys still work");
+        assert_eq!(service.request("GET /api/v1/pairings", None).0, 401);
         service.stop();
         let service = Service::start(directory.path(), &[&["--database-url", &url], files].concat());
         assert_eq!(content(&service), CONTENT);
@@ -313,7 +313,7 @@ fn what_is_damaged_is_not_backed_up_unless_that_is_asked_for() {
         let directory = tempfile::tempdir().expect("a directory");
         seeded(directory.path(), &url);
         let mut conn = connect(directory.path(), &url);
-        tamper::unguard(&mut conn);
+        tamper::drop_triggers(&mut conn);
         tamper::execute(&mut conn, "UPDATE audit_events SET actor = 'somebody' WHERE id = 3").expect("changed");
         let refused = on(directory.path(), &url, &["backup", "b.tar"]);
         assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{refused:?}");

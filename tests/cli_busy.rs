@@ -27,14 +27,14 @@ fn keys_are_made_and_revoked_while_others_write() {
         let mut slowest = Duration::ZERO;
         for _ in 0..20 {
             let secret = key(directory.path(), &url, "viewer");
-            assert_eq!(service.ask("GET /api/v1/sectors?limit=1", Some(&secret)).0, 200);
+            assert_eq!(service.request("GET /api/v1/sectors?limit=1", Some(&secret)).0, 200);
             let code = secret.split('_').nth(1).expect("a code");
             let before = flood.created();
             let started = Instant::now();
             let revoked = on(directory.path(), &url, &["key", "revoke", code]);
             slowest = slowest.max(started.elapsed());
             revoked.good();
-            assert_eq!(service.ask("GET /api/v1/sectors?limit=1", Some(&secret)).0, 401, "at once");
+            assert_eq!(service.request("GET /api/v1/sectors?limit=1", Some(&secret)).0, 401, "at once");
             assert!(flood.created() > before, "others wrote meanwhile");
         }
         eprintln!("slowest revocation: {slowest:?}, beside {} writes", flood.stop());

@@ -113,7 +113,7 @@ fn a_database_that_is_not_there_or_not_current_is_a_failure() {
 #[test]
 fn a_changed_audit_log_is_found() {
     for installed in installations() {
-        tamper::unguard(&mut connect(installed.directory.path(), &installed.url));
+        tamper::drop_triggers(&mut connect(installed.directory.path(), &installed.url));
         installed.corrupt("UPDATE audit_events SET at = '2999-01-01 00:00:00' WHERE id = 3");
         installed.assert_check("audit_chain", "failure", "event 3", &[]);
         installed.assert_check("clock", "failure", "in the future", &[]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::common::program::{Service, answer_of, databases, judged, on};
+use crate::common::program::{Service, databases, on, read_response, status_and_body};
 use crate::common::records::{milestone, with};
 
 /// Milestones of the file: enough for a run to be seen at work.
@@ -30,8 +30,8 @@ impl Client<'_> {
             body.len()
         );
         stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).expect("it reads");
-        let answer = answer_of(&mut stream);
-        let (_, body) = judged(request, &answer);
+        let answer = read_response(&mut stream);
+        let (_, body) = status_and_body(request, &answer);
         serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"))
     }
 

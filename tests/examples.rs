@@ -1,8 +1,8 @@
-//! The document's examples: real requests against the seed, and the answers to them.
+//! The document's examples: real requests against the seed, and the responses to them.
 //!
-//! The requests stand beside what they ask, in `examples.yaml` of each resource and of the reports. `UPDATE=1` writes what
-//! the service answers into `src/openapi/examples.json`, from where the document takes it; without, the test holds the
-//! two against each other. What no two runs share (instants, request ids, digests) is fixed.
+//! The requests are in `examples.yaml` of each resource and of the reports. `UPDATE=1` writes the responses of the service to
+//! `src/openapi/examples.json`, from where the document takes them; without it the test compares the two. Values that differ
+//! between runs (instants, request ids, digests) are replaced by fixed ones.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::common::builders::operations;
 use crate::common::{Client, databases};
 
-/// A request whose answer is an example.
+/// A request whose response is an example.
 pub struct Call {
     operation: String,
     method: Method,
@@ -38,7 +38,7 @@ fn read(path: &Path) -> Vec<Call> {
     entries.iter().map(|entry| call(entry).unwrap_or_else(|| panic!("{}: {entry}", path.display()))).collect()
 }
 
-/// Every operation with a JSON body or answer, in an order in which each finds what it needs.
+/// Every operation with a JSON body or response, in an order in which each finds the records that it needs.
 fn calls() -> Vec<Call> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let of_service = [("getHealth", "/healthz"), ("getReadiness", "/readyz")].map(|(operation, path)| Call {
@@ -57,8 +57,8 @@ fn calls() -> Vec<Call> {
     of_service.into_iter().chain(folders.flat_map(|folder| read(&folder.join("examples.yaml")))).collect()
 }
 
-/// Fixes what no two runs share.
-fn settle(value: &mut Value) {
+/// Replaces values that differ between runs.
+fn fix_values(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             let is_key =
@@ -68,7 +68,7 @@ fn settle(value: &mut Value) {
                     fields.entry(name).and_modify(|code| *code = json!("k3m9q2xa"));
                 }
             }
-            // Nothing that looks like a key to who searches for them.
+            // A value that secret scanners do not take for a key.
             let secret = if fields.contains_key("webhook") { "whsec_…" } else { "ptk_k3m9q2xa_…" };
             fields.entry("secret").and_modify(|own| *own = json!(secret));
             let message = "msg_5f0c2a9be1d44f7c8e21b7a90c3d6f58";
@@ -81,34 +81,34 @@ fn settle(value: &mut Value) {
                 } else if name == "request_id" {
                     *field = json!("b8c1f0d2a94e4f7c");
                 } else {
-                    settle(field);
+                    fix_values(field);
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::Array(items) => items.iter_mut().for_each(fix_values),
         _ => {}
     }
 }
 
 /// Fixes the figures of today: a write takes no `as_of`.
-fn settle_today(value: &mut Value) {
+fn fix_figures_of_today(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
                 if name == "days_late" && *field != json!(0) {
                     *field = json!(45);
                 } else {
-                    settle_today(field);
+                    fix_figures_of_today(field);
                 }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(settle_today),
+        Value::Array(items) => items.iter_mut().for_each(fix_figures_of_today),
         _ => {}
     }
 }
 
-/// Makes every request, which leaves a record of every kind; gives the examples.
-pub async fn gather(client: &Client) -> Value {
+/// Sends every request, which creates a record of every kind; returns the examples.
+pub async fn create_examples(client: &Client) -> Value {
     let mut examples = Map::new();
     // One refusal, for the list of them.
     client.anonymous().post("sectors", json!({})).await.expect(401);
@@ -116,37 +116,37 @@ pub async fn gather(client: &Client) -> Value {
         let path = utf8_percent_encode(&path, CONTROLS).to_string();
         let is_read = method == Method::GET;
         let headers: &[(&str, &str)] = if method == Method::PATCH { &[("If-Match", "*")] } else { &[] };
-        let mut answer = match file {
-            // However long it takes, so that the answer is that of its end.
+        let mut response = match file {
+            // Waits for the end of the import, so that the response is the final one.
             Some(file) => {
                 let headers = [("Content-Type", "application/json"), ("Prefer", "wait=30")];
                 client.send_bytes(method, &path, &headers, Some(file.to_string().into_bytes())).await
             }
             None => client.send(method, &path, headers, body.clone()).await,
         };
-        assert!(answer.status.is_success(), "{operation}: {}", answer.body);
-        settle(&mut answer.body);
+        assert!(response.status.is_success(), "{operation}: {}", response.body);
+        fix_values(&mut response.body);
         if !is_read {
-            settle_today(&mut answer.body);
+            fix_figures_of_today(&mut response.body);
         }
         if operation == "getBundle" {
-            // One record of each kind shows what there is.
-            let kinds = answer.body.as_object_mut().expect("a bundle");
+            // One record of each kind is enough for an example.
+            let kinds = response.body.as_object_mut().expect("a bundle");
             kinds.values_mut().for_each(|records| records.as_array_mut().expect("records").truncate(1));
         }
         let mut example = Map::new();
         if let Some(body) = body {
             example.insert("request".to_owned(), body);
         }
-        example.insert("responses".to_owned(), json!({ answer.status.as_u16().to_string(): answer.body }));
+        example.insert("responses".to_owned(), json!({ response.status.as_u16().to_string(): response.body }));
         examples.insert(operation, Value::Object(example));
     }
-    // The file's bytes have no JSON; the answer is a document like any other.
+    // The bytes of a file have no JSON; the response is a document, as for `getDocument`.
     examples.insert(
         "putDocumentContent".to_owned(),
         json!({ "responses": { "200": examples["getDocument"]["responses"]["200"] } }),
     );
-    // A restored record is a record like any other.
+    // The response of a restoration is the record, as for a GET.
     for operation in operations().iter().filter(|operation| operation.template.ends_with("/{ref}/restore")) {
         let read = operation.id.replacen("restore", "get", 1);
         examples
@@ -156,9 +156,9 @@ pub async fn gather(client: &Client) -> Value {
 }
 
 #[test]
-fn examples_are_what_the_service_answers() {
+fn examples_match_the_responses_of_the_service() {
     let database = databases(true).swap_remove(0);
-    let examples = actix_web::rt::System::new().block_on(async move { gather(&database.client()).await });
+    let examples = actix_web::rt::System::new().block_on(async move { create_examples(&database.client()).await });
     let text = format!("{}\n", serde_json::to_string_pretty(&examples).expect("JSON"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/openapi/examples.json");
     if std::env::var_os("UPDATE").is_some() {

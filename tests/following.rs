@@ -1,4 +1,4 @@
-//! The history as it goes on: a stream of server-sent events that misses nothing and ends when it must.
+//! Following the history: a stream of server-sent events that misses no event and ends when it must.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::common::program::{Service, databases, on};
 
-/// A client of a stream, as it comes over a connection: lines, and between them the sizes of HTTP's chunks.
+/// A client of a stream, reading raw lines, among them the sizes of HTTP's chunks.
 struct Follower {
     lines: std::io::Lines<BufReader<TcpStream>>,
-    /// The lines of the answer's head.
+    /// The lines of the response head.
     head: Vec<String>,
 }
 
@@ -30,14 +30,14 @@ impl Follower {
         follower
     }
 
-    /// The rest of the next line that begins so.
+    /// The rest of the next line that begins with this text.
     fn until(&mut self, beginning: &str) -> String {
         let found =
             self.lines.by_ref().map(|line| line.expect("a line in time")).find(|line| line.starts_with(beginning));
         found.expect("the stream goes on")[beginning.len()..].to_owned()
     }
 
-    /// The next event, whose number stands before it.
+    /// The next event, which its id precedes.
     fn next(&mut self) -> Value {
         let id = self.until("id: ");
         let event: Value = serde_json::from_str(&self.until("data: ")).expect("JSON");
@@ -45,7 +45,7 @@ impl Follower {
         event
     }
 
-    /// Whether nothing but an end follows.
+    /// Whether only the end of the stream follows.
     fn ends(&mut self) -> bool {
         self.lines.by_ref().map_while(Result::ok).all(|line| !line.starts_with("data"))
     }
@@ -67,8 +67,8 @@ fn write(service: &Service, key: &str, method: &str, path: &str, body: &Value) {
         bearer(key),
         body.len()
     );
-    let answer = service.exchange(request.as_bytes());
-    assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+    let response = service.exchange(request.as_bytes());
+    assert!(response.starts_with("HTTP/1.1 20"), "{response}");
 }
 
 fn sector(code: &str) -> Value {
@@ -76,7 +76,7 @@ fn sector(code: &str) -> Value {
 }
 
 #[test]
-fn who_comes_again_has_missed_nothing() {
+fn a_client_that_reconnects_has_missed_no_event() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path();
@@ -93,7 +93,7 @@ fn who_comes_again_has_missed_nothing() {
             json!([first["entity"], first["action"], first["record_code"]]),
             json!(["sector", "create", "low-altitude"])
         );
-        let (_, body) = service.ask("GET /api/v1/audit-events?limit=1", None);
+        let (_, body) = service.request("GET /api/v1/audit-events?limit=1", None);
         let list: Value = serde_json::from_str(&body).expect("JSON");
         assert_eq!(first, list["items"][0], "an event is the same as in the list");
         drop(follower);
@@ -106,7 +106,7 @@ fn who_comes_again_has_missed_nothing() {
         assert_eq!(json!([second["action"], second["record_code"]]), json!(["update", "low-altitude"]));
         assert_eq!(json!([third["action"], third["record_code"]]), json!(["create", "marine"]));
 
-        // Of one record, from the beginning, under a code that it has no more.
+        // The events of one record, from the beginning, by a code that it no longer has.
         write(&service, &admin, "PATCH", "sectors/marine", &json!({ "code": "ocean" }));
         let mut one = Follower::start(&service, "follow&entity=sector&record=marine", "Last-Event-ID: 0\r\n");
         assert_eq!(json!([one.next()["action"], one.next()["action"]]), json!(["create", "update"]));
@@ -115,7 +115,7 @@ fn who_comes_again_has_missed_nothing() {
 }
 
 #[test]
-fn a_stream_tells_what_other_processes_write_and_no_more_than_the_caller_may_see() {
+fn a_stream_has_events_of_other_processes_and_only_those_that_the_caller_may_see() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path();
@@ -137,27 +137,27 @@ fn a_stream_tells_what_other_processes_write_and_no_more_than_the_caller_may_see
 }
 
 #[test]
-fn the_service_stops_although_it_is_followed() {
+fn the_service_stops_while_streams_are_open() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let url = "sqlite:test.db";
     let service = Service::start(directory.path(), &["--database-url", url]);
     let followers: Vec<Follower> = (0..3).map(|_| Follower::start(&service, "follow", "")).collect();
-    let (code, told) = service.stop();
-    assert_eq!(code, Some(0), "{told:?}");
+    let (code, output) = service.stop();
+    assert_eq!(code, Some(0), "{output:?}");
     for mut follower in followers {
         assert!(follower.ends());
     }
 }
 
 #[test]
-fn streams_of_one_address_are_few() {
+fn streams_of_one_address_are_limited() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let service = Service::start(directory.path(), &["--database-url", "sqlite:test.db"]);
     let mut followers: Vec<Follower> = (0..8).map(|_| Follower::start(&service, "follow", "")).collect();
-    let (status, body) = service.ask("GET /api/v1/audit-events?follow", None);
+    let (status, body) = service.request("GET /api/v1/audit-events?follow", None);
     assert_eq!(status, 429, "{body}");
     followers.pop();
-    // That one has gone away is noticed when something is written to it, or read from it.
+    // The service notices a closed connection when it writes to it or reads from it.
     let key = on(directory.path(), "sqlite:test.db", &["key", "create", "--name", "x", "--role", "admin"]).good();
     let mut code = 0;
     let begun = loop {
@@ -175,15 +175,15 @@ fn streams_of_one_address_are_few() {
 }
 
 #[test]
-fn what_is_wrong_with_a_stream_is_told_before_it_begins() {
+fn an_invalid_stream_request_is_refused_before_the_stream_begins() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let service = Service::start(directory.path(), &["--database-url", "sqlite:test.db", "--seed"]);
-    let ask = |query: &str, header: &str| {
+    let request = |query: &str, header: &str| {
         let request =
             format!("GET /api/v1/audit-events?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n");
-        let answer = service.exchange(request.as_bytes());
-        let body = answer.split_once("\r\n\r\n").expect("a body").1;
-        let problem: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
+        let response = service.exchange(request.as_bytes());
+        let body = response.split_once("\r\n\r\n").expect("a body").1;
+        let problem: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{response}"));
         let faults = problem["errors"].as_array().expect("faults").iter();
         let faults: Vec<Value> = faults.map(|fault| json!([fault["pointer"], fault["code"]])).collect();
         json!([problem["status"], faults])
@@ -202,8 +202,8 @@ fn what_is_wrong_with_a_stream_is_told_before_it_begins() {
         ("follow&entity=pairing&record=none", "", json!([422, [["/query/record", "unknown_reference"]]])),
     ];
     for (query, header, expected) in cases {
-        assert_eq!(ask(query, header), expected, "{query} {header}");
+        assert_eq!(request(query, header), expected, "{query} {header}");
     }
-    // Not followed, a list is what it was.
-    assert_eq!(service.ask("GET /api/v1/audit-events?follow=false&limit=5", None).0, 200);
+    // Without following, the list is unchanged.
+    assert_eq!(service.request("GET /api/v1/audit-events?follow=false&limit=5", None).0, 200);
 }

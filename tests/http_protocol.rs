@@ -1,4 +1,4 @@
-//! HTTP as its RFCs define it, over plain sockets: what a client library would hide.
+//! HTTP as its RFCs define it, over plain sockets: details that a client library hides.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 
 use crate::common::program::{SQLITE, Service, on};
 
-/// No limits of one address: all connections here have the same.
+/// Without limits per address, as all connections here share one.
 const UNLIMITED: [&str; 6] = ["--rate-per-address", "0", "--rate-per-key", "0", "--in-flight-per-address", "0"];
 
 struct Program {
     service: Service,
     key: String,
-    /// Removed with the program, and not before.
+    /// Removed after the program has ended.
     _directory: TempDir,
 }
 
@@ -31,7 +31,7 @@ fn start() -> Program {
     Program { service, key, _directory: directory }
 }
 
-/// A response as it came over the connection.
+/// A response as received over the connection.
 struct Response {
     /// In lower case.
     head: String,
@@ -47,7 +47,7 @@ impl Response {
         self.head.lines().skip(1).filter_map(|line| line.split_once(": ")).find(|(n, _)| *n == name).map(|(_, v)| v)
     }
 
-    /// The status line and the fields that a HEAD must share with a GET, in order.
+    /// The status line and the headers that a HEAD must share with a GET, in order.
     fn shared(&self) -> Vec<&str> {
         let differs = ["date", "x-request-id", "connection", "transfer-encoding", "content-length"];
         let mut lines: Vec<&str> = self
@@ -66,10 +66,10 @@ impl Response {
 }
 
 impl Program {
-    /// Everything that comes back until the connection is closed, as one response.
+    /// Everything that is received until the connection is closed, as one response.
     fn exchange(&self, request: impl AsRef<[u8]>) -> Response {
         let mut stream = self.service.connect();
-        // It may stop reading before the end.
+        // The service may stop reading before the end.
         let _ = stream.write_all(request.as_ref());
         response(&read_all(&mut stream))
     }
@@ -121,7 +121,7 @@ fn read_one(stream: &mut TcpStream) -> Response {
     response
 }
 
-/// Reads one head, byte by byte, so that what follows stays unread.
+/// Reads one head, byte by byte, so that the rest stays unread.
 fn read_head(stream: &mut TcpStream) -> Response {
     let (mut bytes, mut byte) = (Vec::new(), [0]);
     while !bytes.ends_with(b"\r\n\r\n") {
@@ -146,7 +146,7 @@ fn with_file(program: &Program, code: &str, bytes: &[u8]) {
     assert_eq!(put.status(), 200, "{}", put.head);
 }
 
-/// Every path of the document that can be read, with the references of records that are there, and what is beside it.
+/// Every path of the document that can be read, with references to existing records, and the other paths.
 fn readable(program: &Program) -> Vec<String> {
     let document = app::document().expect("the document");
     let known = [
@@ -202,12 +202,12 @@ fn readable(program: &Program) -> Vec<String> {
 }
 
 #[test]
-fn a_head_has_the_head_of_a_get_and_nothing_after_it() {
+fn a_head_response_has_the_headers_of_a_get_and_no_body() {
     let program = start();
     for path in readable(&program) {
         for coding in ["", "Accept-Encoding: gzip\r\n"] {
             let get = program.get("GET", &path, coding);
-            // Both come in one packet, so that the server has read the second before it answers the first.
+            // Both arrive in one packet, so that the server has read the second before it responds to the first.
             let (head, rest) = {
                 let first = format!("HEAD {path} HTTP/1.1\r\nHost: x\r\n{}{coding}\r\n", program.bearer());
                 let both = format!("{first}GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -216,12 +216,12 @@ fn a_head_has_the_head_of_a_get_and_nothing_after_it() {
             };
             let next = String::from_utf8_lossy(&rest);
             assert!(next.starts_with("HTTP/1.1 200 OK\r\n") && next.ends_with('}'), "{path}: {next:.200}");
-            // What depends on the time, or on the requests before, has another length.
+            // The length of these depends on the time, or on earlier requests.
             let changes =
                 ["/metrics", "/api/v1/audit-events", "/api/v1/api-keys"].iter().any(|of| path.starts_with(of));
             if !changes {
                 assert_eq!(head.shared(), get.shared(), "{path} {coding}");
-                // A problem names its request, whose id has a fixed length.
+                // A problem contains its request id, whose length is fixed.
                 if let Some(length) = head.header("content-length") {
                     assert_eq!(Some(length), get.header("content-length"), "{path} {coding}");
                     assert_eq!(length, get.body.len().to_string(), "{path} {coding}");
@@ -236,7 +236,7 @@ fn a_head_has_the_head_of_a_get_and_nothing_after_it() {
 }
 
 #[test]
-fn a_head_of_a_stream_without_end_ends_at_once_and_leaves_its_place() {
+fn a_head_request_for_a_stream_ends_at_once_and_frees_its_place() {
     let program = start();
     let mut stream = program.service.connect();
     for _ in 0..40 {
@@ -247,7 +247,7 @@ fn a_head_of_a_stream_without_end_ends_at_once_and_leaves_its_place() {
     }
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it reads");
     assert_eq!(response(&read_all(&mut stream)).status(), 200);
-    // The control: a GET goes on.
+    // The control: a GET continues.
     let mut stream = program.service.connect();
     stream.write_all(b"GET /api/v1/audit-events?follow HTTP/1.1\r\nHost: x\r\n\r\n").expect("it reads");
     assert_eq!(read_head(&mut stream).header("transfer-encoding"), Some("chunked"));
@@ -256,7 +256,7 @@ fn a_head_of_a_stream_without_end_ends_at_once_and_leaves_its_place() {
 }
 
 #[test]
-fn http_1_0_gets_no_chunks_and_keeps_a_connection_only_where_it_asks() {
+fn http_1_0_clients_get_no_chunks_and_keep_a_connection_only_on_request() {
     let program = start();
     for (path, is_whole) in [("/api/v1/milestones.csv", false), ("/api/v1/sectors/talent", true), ("/docs/", true)] {
         let modern = program.get("GET", path, "");
@@ -269,20 +269,20 @@ fn http_1_0_gets_no_chunks_and_keeps_a_connection_only_where_it_asks() {
             assert_eq!(length, old.body.len().to_string(), "{path}");
         }
     }
-    let kept = "GET /api/v1/sectors/talent HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+    let keep_alive = "GET /api/v1/sectors/talent HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
     let mut stream = program.service.connect();
     for _ in 0..2 {
-        stream.write_all(kept.as_bytes()).expect("it reads");
-        let kept = read_one(&mut stream);
-        assert_eq!(kept.header("connection"), Some("keep-alive"), "{}", kept.head);
+        stream.write_all(keep_alive.as_bytes()).expect("it reads");
+        let keep_alive = read_one(&mut stream);
+        assert_eq!(keep_alive.header("connection"), Some("keep-alive"), "{}", keep_alive.head);
     }
-    // Where the end of the connection is the end of the body, it is not kept.
+    // Where the end of the connection marks the end of the body, it is closed.
     let streamed = program.exchange("GET /api/v1/milestones.csv HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     assert_eq!((streamed.status(), streamed.header("connection")), (200, None), "{}", streamed.head);
 }
 
 #[test]
-fn a_compressed_response_has_a_tag_of_its_own_and_both_tags_are_accepted() {
+fn a_compressed_response_has_its_own_entity_tag_and_both_tags_are_accepted() {
     let program = start();
     let path = "/api/v1/sectors/talent";
     let plain = program.get("GET", path, "");
@@ -345,7 +345,7 @@ fn a_compressed_request_body_is_decoded_within_the_limits() {
     if let (Some(before), Some(after)) = (before, program.service.memory("VmRSS:")) {
         assert!(after < before + 64 * 1024, "from {before} to {after} KiB");
     }
-    // The control: what fits is taken, as an import and as the file of a document.
+    // The control: what fits is accepted, as an import and as the file of a document.
     let table = gzip("code,name_zh\r\nfrom-gzip,领域\r\n".as_bytes());
     let headers = "Content-Type: text/csv\r\nContent-Encoding: gzip\r\n";
     assert_eq!(program.send("POST /api/v1/imports?resource=sectors", headers, &table).status(), 201);
@@ -371,7 +371,7 @@ fn multipart(parts: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_may_come_as_the_one_part_of_a_form() {
+fn a_file_may_be_sent_as_the_only_part_of_a_form() {
     const FORM: &str = "Content-Type: multipart/form-data; boundary=line\r\n";
     let program = start();
     let table = "code,name_zh\r\nfrom-form,领域\r\n".as_bytes();
@@ -387,7 +387,7 @@ fn a_file_may_come_as_the_one_part_of_a_form() {
     }
     let pdf = "Content-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"";
     let content = "PUT /api/v1/documents/gb-t-2260/content";
-    // What looks like a boundary and is none stays in the file.
+    // Bytes that only resemble a boundary stay in the file.
     let bytes = b"%PDF\r\n--lin\r\n--".as_slice();
     let put = program.send(content, FORM, &multipart(&[(pdf, bytes)]));
     let document: Value = serde_json::from_slice(&put.body).expect("JSON");
@@ -417,19 +417,19 @@ fn a_file_may_come_as_the_one_part_of_a_form() {
 }
 
 #[test]
-fn json_with_a_byte_order_mark_is_read() {
+fn json_with_a_byte_order_mark_is_accepted() {
     let program = start();
     let body = format!("\u{feff}{}", json!({ "code": "marked", "name": { "zh": "领域" } }));
     let created = program.send("POST /api/v1/sectors", "Content-Type: application/json\r\n", body.as_bytes());
     assert_eq!(created.status(), 201, "{}", String::from_utf8_lossy(&created.body));
-    // The control: anywhere else it is no JSON.
+    // The control: anywhere else it makes the JSON invalid.
     let twice = format!("\u{feff}{body}");
     let refused = program.send("POST /api/v1/sectors", "Content-Type: application/json\r\n", twice.as_bytes());
     assert_eq!((refused.status(), &refused.problem()["errors"][0]["code"]), (400, &json!("invalid_json")));
 }
 
 #[test]
-fn an_instant_whose_plus_sign_was_not_encoded_is_shown_as_it_arrived() {
+fn an_instant_with_an_unencoded_plus_sign_is_quoted_as_it_arrived() {
     let program = start();
     let path = "/api/v1/reports/scorecard?recorded_at=2022-01-01T00:00:00";
     let refused = program.get("GET", &format!("{path}+08:00"), "");
@@ -440,24 +440,24 @@ fn an_instant_whose_plus_sign_was_not_encoded_is_shown_as_it_arrived() {
 }
 
 #[test]
-fn a_head_that_the_parser_refuses_gets_a_problem() {
+fn an_unparsable_head_gets_a_problem_response() {
     let program = start();
     let long = "a".repeat(100_000);
     let many: String = (0..200).map(|n| format!("X-{n}: a\r\n")).collect();
-    let ask = |target: &str, headers: &str| format!("GET {target} HTTP/1.1\r\n{headers}\r\n");
+    let request = |target: &str, headers: &str| format!("GET {target} HTTP/1.1\r\n{headers}\r\n");
     for (request, status, code) in [
-        (ask("/api/v1/pairings?q=里", "Host: x\r\n"), 400, "malformed_request"),
-        (ask("/api/v1/里", "Host: x\r\n"), 400, "malformed_request"),
-        (ask("/api/v1/pairings", ""), 400, "malformed_request"),
-        (ask("/api/v1/pairings", "Host: x\r\nContent-Length: x\r\n"), 400, "malformed_request"),
+        (request("/api/v1/pairings?q=里", "Host: x\r\n"), 400, "malformed_request"),
+        (request("/api/v1/里", "Host: x\r\n"), 400, "malformed_request"),
+        (request("/api/v1/pairings", ""), 400, "malformed_request"),
+        (request("/api/v1/pairings", "Host: x\r\nContent-Length: x\r\n"), 400, "malformed_request"),
         ("\u{16}\u{3}\u{1}\r\n".to_owned(), 400, "malformed_request"),
-        (ask(&format!("/api/v1/pairings?q={}", &long[..10_000]), "Host: x\r\n"), 414, "uri_too_long"),
-        (ask(&format!("/api/v1/pairings?q={long}"), "Host: x\r\n"), 414, "uri_too_long"),
-        (ask("/api/v1/pairings", &format!("Host: x\r\nX: {}\r\n", &long[..20_000])), 431, "head_too_large"),
-        (ask("/api/v1/pairings", &format!("Host: x\r\nX: {long}\r\n")), 431, "head_too_large"),
-        (ask("/api/v1/pairings", &format!("Host: x\r\n{many}")), 431, "head_too_large"),
+        (request(&format!("/api/v1/pairings?q={}", &long[..10_000]), "Host: x\r\n"), 414, "uri_too_long"),
+        (request(&format!("/api/v1/pairings?q={long}"), "Host: x\r\n"), 414, "uri_too_long"),
+        (request("/api/v1/pairings", &format!("Host: x\r\nX: {}\r\n", &long[..20_000])), 431, "head_too_large"),
+        (request("/api/v1/pairings", &format!("Host: x\r\nX: {long}\r\n")), 431, "head_too_large"),
+        (request("/api/v1/pairings", &format!("Host: x\r\n{many}")), 431, "head_too_large"),
     ] {
-        // A response before it, on the same connection, is not disturbed.
+        // An earlier response on the same connection is not affected.
         let first = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
         for before in ["", first] {
             let mut stream = program.service.connect();
@@ -472,12 +472,12 @@ fn a_head_that_the_parser_refuses_gets_a_problem() {
             assert!(refused.header("x-request-id").is_some() && refused.header("vary").is_some(), "{}", refused.head);
         }
     }
-    let raw = ask("/api/v1/pairings?q=里", "Host: x\r\nAccept-Language: zh-CN\r\nX-Request-Id: mine\r\n");
+    let raw = request("/api/v1/pairings?q=里", "Host: x\r\nAccept-Language: zh-CN\r\nX-Request-Id: mine\r\n");
     let chinese = program.exchange(raw);
     assert_eq!((chinese.header("content-language"), chinese.header("x-request-id")), (Some("zh-cn"), Some("mine")));
     assert!(chinese.problem()["detail"].as_str().is_some_and(|detail| detail.contains("%E9%87%8C")));
     let head = program.exchange("HEAD /里 HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!((head.status(), head.body.len()), (400, 0));
-    // The control: encoded, it is answered.
+    // The control: with an encoded sign it succeeds.
     assert_eq!(program.get("GET", "/api/v1/pairings?q=%E9%87%8C", "").status(), 200);
 }

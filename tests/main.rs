@@ -1,4 +1,4 @@
-//! The suite: one binary, every test through HTTP against the real application, on both backends.
+//! The test suite: one binary, every test through HTTP against the real application, on both backends.
 
 mod api;
 mod architecture;

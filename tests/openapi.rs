@@ -1,4 +1,4 @@
-//! The published document: current, whole, and good for generators.
+//! The published document: current, complete, and usable by generators.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn operations() -> Vec<(String, String, Value)> {
 }
 
 #[test]
-fn what_is_committed_is_what_the_program_prints() {
+fn the_committed_document_is_the_one_that_the_program_prints() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi");
     let document = CONTRACT.document();
     for (name, text) in [
@@ -37,7 +37,7 @@ fn what_is_committed_is_what_the_program_prints() {
 }
 
 #[test]
-fn every_operation_says_all_of_itself() {
+fn every_operation_is_fully_described() {
     let mut ids = BTreeSet::new();
     for (path, method, operation) in operations() {
         let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
@@ -87,7 +87,7 @@ fn every_reference_resolves_and_every_field_is_described() {
     }
 }
 
-/// Collects the fields marked with a word in a value of the document and in whatever it refers to.
+/// Collects the fields marked with a keyword in a value of the document and in everything that it refers to.
 fn marked(document: &Value, value: &Value, word: &str, seen: &mut BTreeSet<String>, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
@@ -110,7 +110,7 @@ fn marked(document: &Value, value: &Value, word: &str, seen: &mut BTreeSet<Strin
 }
 
 #[test]
-fn no_response_has_a_field_that_is_only_written_and_no_request_one_that_is_only_read() {
+fn no_response_has_write_only_fields_and_no_request_read_only_ones() {
     let document = CONTRACT.document();
     for (part, word) in [("responses", "writeOnly"), ("requestBody", "readOnly")] {
         for (path, method, operation) in operations() {

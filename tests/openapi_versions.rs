@@ -1,4 +1,4 @@
-//! The documents of OpenAPI 3.1 and 3.0 tell the same: each is read by its own version's words into plain facts, and the
+//! The documents of OpenAPI 3.1 and 3.0 say the same: each is read by the keywords of its version into plain facts, and the
 //! facts are compared.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::common::CONTRACT;
 
-/// What a version calls things.
+/// The keywords of a version.
 #[derive(Clone, Copy, PartialEq)]
 enum Version {
     V3_0,
     V3_1,
 }
 
-/// What a schema allows, whatever the words: what it refers to or its type, whether null is allowed, its choices, its limits.
+/// What a schema allows, in either version: its reference or type, whether null is allowed, its choices, its limits.
 fn facts(version: Version, schema: &Value) -> Value {
     let mut schema = schema.clone();
     let mut is_nullable = false;
@@ -86,12 +86,12 @@ fn facts(version: Version, schema: &Value) -> Value {
     })
 }
 
-/// A parameter or header, followed where it is a reference.
+/// A parameter or header, resolved where it is a reference.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     value["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))).unwrap_or(value)
 }
 
-/// The media type that both versions know a body by, with what it may hold.
+/// The media type that both versions give a body, with its content.
 fn body(version: Version, content: &Value) -> Value {
     let Some(types) = content.as_object() else { return Value::Null };
     let json = ["application/json", "application/merge-patch+json", "application/problem+json"]
@@ -146,7 +146,7 @@ fn operation_facts(version: Version, document: &Value, operation: &Value) -> Val
     })
 }
 
-/// Everything a document tells, by name.
+/// Every fact of a document, by name.
 fn all_facts(version: Version, document: &Value) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
@@ -160,7 +160,7 @@ fn all_facts(version: Version, document: &Value) -> BTreeMap<String, Value> {
     all
 }
 
-/// What only the webhooks of 3.1 lead to, which 3.0 cannot tell.
+/// Schemas that only the webhooks of 3.1 refer to, which 3.0 does not have.
 fn only_of_webhooks(document: &Value) -> BTreeSet<String> {
     let (mut led_to, mut pending) = (BTreeSet::new(), vec![&document["paths"], &document["components"]["responses"]]);
     while let Some(value) = pending.pop() {
@@ -183,7 +183,7 @@ fn only_of_webhooks(document: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn both_versions_tell_the_same_operations_fields_choices_and_nulls() {
+fn both_versions_have_the_same_operations_fields_choices_and_nulls() {
     let document = CONTRACT.document();
     let mut expected = all_facts(Version::V3_1, document);
     let left_out = only_of_webhooks(document);
@@ -197,7 +197,7 @@ fn both_versions_tell_the_same_operations_fields_choices_and_nulls() {
 }
 
 #[test]
-fn a_difference_would_be_seen() {
+fn a_difference_between_the_versions_is_detected() {
     let document = CONTRACT.document();
     let honest = v3_0::from_3_1(document);
     let expected = all_facts(Version::V3_1, document);
@@ -220,7 +220,7 @@ fn a_difference_would_be_seen() {
 }
 
 #[test]
-fn the_words_of_3_1_become_those_of_3_0() {
+fn keywords_of_3_1_are_converted_to_those_of_3_0() {
     let document = json!({
         "openapi": "3.1.0",
         "info": { "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" } },

@@ -1,4 +1,4 @@
-//! The migrations of both backends make the same tables, and every `down` works.
+//! The migrations of both backends create the same tables, and every `down` works.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -102,7 +102,7 @@ const DECLARED: &str = "SELECT m.name AS table_name, c.name AS column_name, c.ty
     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE 'search_texts%' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' \
     ORDER BY m.rowid, c.cid";
 
-/// A column's type in Diesel's words.
+/// The Diesel type of a column.
 fn diesel_type(column: &Declared, key: &[&str]) -> String {
     let kind = match column.kind.trim_end_matches(" GENERATED ALWAYS") {
         "INTEGER" if key == [column.column_name.as_str()] => "BigInt",
@@ -119,7 +119,7 @@ fn diesel_type(column: &Declared, key: &[&str]) -> String {
     if column.is_required || column.key > 0 { kind.to_owned() } else { format!("Nullable<{kind}>") }
 }
 
-/// `src/db/schema.rs`, from the tables that the migrations make on SQLite.
+/// `src/db/schema.rs`, from the tables that the migrations create on SQLite.
 fn declarations(conn: &mut Conn) -> String {
     let columns: Vec<Declared> = match conn {
         Conn::Sqlite(conn) => diesel::sql_query(DECLARED).load(conn).expect("the catalogue answers"),
@@ -145,7 +145,7 @@ fn declarations(conn: &mut Conn) -> String {
 }
 
 #[test]
-fn the_declared_tables_are_those_of_the_migrations() {
+fn the_declared_tables_match_the_migrations() {
     let made = declarations(&mut databases(false).swap_remove(0).connect());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/db/schema.rs");
     if std::env::var_os("UPDATE").is_some() {
@@ -156,7 +156,7 @@ fn the_declared_tables_are_those_of_the_migrations() {
 }
 
 #[test]
-fn every_down_undoes_its_up() {
+fn every_down_migration_reverts_its_up() {
     for database in databases(true) {
         let mut conn = database.connect();
         backend::revert_all(&mut conn).expect("every down runs");

@@ -1,13 +1,13 @@
-//! Many milestones out of one file: how fast they are applied beside the bare database's own bulk insert of the same rows,
-//! what the service holds meanwhile, and whether others are answered.
+//! Import of a file with many milestones: the rate, compared with a bulk insert of the same rows into the bare database, the
+//! memory of the service, and the latency of another client meanwhile.
 //!
-//! The other client asks at a steady pace: one that asks as fast as it can would take a core of its own from the import,
-//! and none from the bare insert that it is compared with.
+//! The other client requests at a steady pace. As fast as possible it would take a core away from the import, but none from the
+//! bare insert.
 //!
-//! The bare insert takes the rows that the import left and puts them into another database with the same schema, by the
-//! backend's own fastest way and in one transaction: SQLite by `INSERT … SELECT` from an attached file, PostgreSQL by
-//! `COPY` from a file of its own format. It is measured twice: with all that an import leaves (the milestones, their codes,
-//! their texts for the search, their history), and with the milestones alone.
+//! The bare insert copies the rows of the import into another database with the same schema, by the fastest way of the backend
+//! and in one transaction: SQLite by `INSERT … SELECT` from an attached file, PostgreSQL by `COPY` from a file in its own
+//! format. It is measured twice: with everything that an import writes (milestones, codes, search texts, audit events), and
+//! with the milestones only.
 
 use std::cell::Cell;
 use std::fmt;
@@ -27,13 +27,13 @@ use super::http::Connection;
 use super::service::{Program, Service};
 use super::{Outcome, dataset};
 
-/// How long an import may take.
+/// The longest time that an import may take.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How long is waited between two looks at a running import.
+/// The interval at which a running import is polled.
 const LOOK: Duration = Duration::from_millis(20);
-/// How long the other client waits between two reads.
+/// The pause of the other client between two reads.
 const PACE: Duration = Duration::from_millis(5);
-/// What was there before: enough to have something to refer to.
+/// The milestones before the import: enough records to refer to.
 const BEFORE: i64 = 1_000;
 
 const MILESTONES: &str = "id, code, version, created_at, updated_at, pairing_id, agreement_id, project_id, title_zh, \
@@ -43,7 +43,7 @@ const CODES: &str = "entity, code, record_id";
 const EVENTS: &str = "id, at, actor, actor_id, action, entity, record_id, record_code, reason, before_json, after_json, \
     request_id, hash";
 
-/// What came of it on one backend.
+/// The measurements of one backend.
 pub struct Bulk {
     pub backend: &'static str,
     pub rows: i64,
@@ -53,16 +53,16 @@ pub struct Bulk {
     again: Duration,
     bare_all: Duration,
     bare_alone: Duration,
-    /// The most that the service held, after the file with a tenth of the rows and after the whole one, in bytes.
+    /// Peak memory of the service in bytes, after a file with a tenth of the rows and after the whole one.
     held_before: u64,
     held: u64,
-    /// Reads of another client a second, before and meanwhile, and the slowest of the latter.
+    /// Reads of another client per second, before and during the import, and the slowest during it.
     reads_before: f64,
     reads: f64,
     slowest: Duration,
 }
 
-/// Fills a database, brings a file in, and puts what it left into another database by the backend's own way.
+/// Fills a database, imports a file, and copies the result into another database by the backend's own way.
 pub async fn measure(
     backend: &'static str,
     url: &DatabaseUrl,
@@ -142,7 +142,7 @@ fn file(name: &str, rows: i64, agreements: &[String]) -> String {
     text
 }
 
-/// What was there before a file.
+/// The greatest ids before the import.
 struct Before {
     milestone: i64,
     event: i64,
@@ -218,7 +218,7 @@ impl Client<'_> {
     }
 }
 
-/// Another client, who reads one milestone after another.
+/// Another client, which reads one milestone after another.
 struct Reader {
     is_done: Rc<Cell<bool>>,
     begun: Instant,
@@ -249,7 +249,7 @@ impl Reader {
         Ok(Reader { is_done, begun: Instant::now(), task })
     }
 
-    /// Reads a second, and the slowest.
+    /// Reads per second, and the slowest.
     async fn stop(self) -> Outcome<(f64, Duration)> {
         self.is_done.set(true);
         let elapsed = self.begun.elapsed().as_secs_f64();
@@ -258,12 +258,12 @@ impl Reader {
     }
 }
 
-/// The most that the process held so far, in bytes; only Linux says so.
+/// Peak memory of the process in bytes; only Linux reports it.
 fn peak(service: &Service) -> Outcome<u64> {
     service.peak().ok_or_else(|| "this system does not say what a process holds".to_owned())
 }
 
-/// Puts rows of one database into another, in one transaction.
+/// Copies rows of one database into another, in one transaction.
 fn bare_insert(
     from: &DatabaseUrl,
     to: &DatabaseUrl,

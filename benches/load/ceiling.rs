@@ -1,4 +1,4 @@
-//! The machine's ceiling: the same kind of server, in a process of its own, answering a fixed body.
+//! The ceiling of the machine: the same kind of server, in a process of its own, with a fixed response.
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -30,7 +30,7 @@ pub async fn start() -> Outcome<Bare> {
     Ok(Bare { address, _process: process })
 }
 
-/// Is the bare server; it has as many workers as the service has, which leaves their number to actix-web, too.
+/// Runs the bare server, with the default number of workers of actix-web, as the service does.
 pub fn serve(address: SocketAddr) -> Outcome<()> {
     let (before, after) = ("{\"text\":\"", "\"}");
     let filling = "x".repeat(BODY_LENGTH - before.len() - after.len());
@@ -47,7 +47,7 @@ pub fn serve(address: SocketAddr) -> Outcome<()> {
     actix_web::rt::System::new().block_on(server.run()).map_err(|e| e.to_string())
 }
 
-/// What the bare server is asked.
+/// The request to the bare server.
 pub fn load(connections: usize) -> Load {
     let request = http::get("/").into_bytes();
     Load { name: Name::Ceiling, connections, requests: Rc::new(move |_| request.clone()), status: 200 }

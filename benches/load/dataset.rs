@@ -1,7 +1,7 @@
-//! The records, skewed as life is: one pairing holds 60 % of the milestones, and 40 % of those are overdue.
+//! The records, skewed as real data are: one pairing has 60 % of the milestones, and 40 % of those are overdue.
 //!
-//! They are written straight into the database, with all that reads look at: references, texts for the search, codes.
-//! The history is left out; no read that is measured looks at it.
+//! They are inserted directly into the database, with everything that reads need: references, search texts, codes. Audit events
+//! are left out; no measured read uses them.
 
 use chrono::{Days, NaiveDate, Utc};
 use diesel::connection::SimpleConnection;
@@ -15,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::Outcome;
 
-/// The one programme, and the pairing that holds most milestones.
+/// The one programme, and the pairing with most milestones.
 pub const PROGRAMME: &str = "xieyi-2022";
 pub const BIG_PAIRING: &str = "duikou-1";
 
@@ -39,7 +39,7 @@ const WORDS: [&str; 10] = [
     "生态修复",
 ];
 
-/// What the data set holds.
+/// The contents of the data set.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts {
     pub milestones: i64,
@@ -59,7 +59,7 @@ fn fill_all(conn: &mut Conn, count: i64) -> QueryResult<Facts> {
     let (hurry, settle): (_, &[&str]) = if conn.is_sqlite() {
         ("PRAGMA synchronous = OFF", &["PRAGMA wal_checkpoint(TRUNCATE)"])
     } else {
-        // A database that lives has seen its autovacuum.
+        // A database in use would have been analyzed by autovacuum.
         ("SET statement_timeout = 0", &["VACUUM (ANALYZE)", "CHECKPOINT"])
     };
     conn.batch_execute(hurry)?;
@@ -82,14 +82,14 @@ struct Filling<'a> {
     today: NaiveDate,
 }
 
-/// What every record begins with: id, code, version and when it was written.
+/// The common columns of every record: id, code, version and instants.
 fn record(id: i64, code: &str) -> String {
     format!("{id}, {code}, 1, '2022-04-11 01:30:00', '2022-04-11 01:30:00'")
 }
 
 const RECORD: &str = "id, code, version, created_at, updated_at";
 
-/// Agreements 1, 2, 3, 6, 7, 8, … of ten are the big pairing's: 60 %; the others take turns.
+/// Agreements 1, 2, 3, 6, 7, 8, … of ten belong to the big pairing: 60 %; the other pairings take turns.
 fn pairing_of(agreement: i64) -> i64 {
     if agreement % 5 < 3 { 1 } else { 2 + agreement % (PAIRINGS - 1) }
 }
@@ -101,7 +101,7 @@ impl Filling<'_> {
             .try_for_each(|rows| self.conn.batch_execute(&format!("INSERT INTO {into} VALUES {}", rows.join(", "))))
     }
 
-    /// Records that have a code, with their texts for the search.
+    /// Inserts records with a code, and their search texts.
     fn coded(&mut self, kind: &Kind, columns: &str, rows: Vec<(i64, String, String, String)>) -> QueryResult<()> {
         let quoted = |text: &str| format!("'{text}'");
         let table = format!("{} ({RECORD}, {columns})", kind.path);
@@ -113,7 +113,7 @@ impl Filling<'_> {
         self.texts(kind, rows.into_iter().map(|(id, _, text, _)| (id, text)))
     }
 
-    /// Texts as the service indexes them; on SQLite by the row numbers that it gives them.
+    /// Indexes texts as the service does; on SQLite by their row numbers.
     fn texts(&mut self, kind: &Kind, texts: impl Iterator<Item = (i64, String)>) -> QueryResult<()> {
         let Kind { name, number, .. } = kind;
         let texts = texts.map(|(id, text)| (id, search::spaced(&text)));
@@ -126,7 +126,7 @@ impl Filling<'_> {
         }
     }
 
-    /// All that stands around agreements and milestones.
+    /// Inserts the records that agreements and milestones refer to.
     fn around(&mut self) -> QueryResult<()> {
         let named = |id: i64, code: &str, name: &str, rest: String| {
             (id, format!("{code}-{id}"), format!("{name}{id}"), format!("'{name}{id}'{rest}"))
@@ -181,7 +181,7 @@ impl Filling<'_> {
         )
     }
 
-    /// Gives back how many of the big pairing's are overdue.
+    /// Returns how many milestones of the big pairing are overdue.
     fn milestones(&mut self, count: i64, agreements: i64) -> QueryResult<i64> {
         let mut overdue = 0;
         let ids: Vec<i64> = (1..=count).collect();
@@ -216,7 +216,7 @@ impl Filling<'_> {
         Ok(overdue)
     }
 
-    /// How a milestone stands: 40 % overdue, the rest met, to come, met in part or cancelled.
+    /// The status of a milestone: 40 % overdue, the rest met, scheduled, partly met or cancelled.
     fn standing(&mut self) -> Standing {
         let past = self.today - Days::new(self.random.random_range(2..1_500));
         let future = self.today + Days::new(self.random.random_range(30..1_500));
@@ -236,7 +236,7 @@ impl Filling<'_> {
         Standing { status, due_on, met_on, progress, is_overdue }
     }
 
-    /// Lets PostgreSQL's numbers go on after the ids that were given here; SQLite's do so by themselves.
+    /// Advances PostgreSQL's sequences past the ids that were inserted; SQLite does so by itself.
     fn number_on(&mut self) -> QueryResult<()> {
         if self.conn.is_sqlite() {
             return Ok(());
@@ -260,7 +260,7 @@ impl Filling<'_> {
 struct Standing {
     status: &'static str,
     due_on: NaiveDate,
-    /// In SQL.
+    /// A date as an SQL literal.
     met_on: String,
     progress: i32,
     is_overdue: bool,

@@ -1,4 +1,4 @@
-//! Closed-loop load: each connection asks again as soon as it is answered.
+//! Closed-loop load: each connection sends the next request as soon as it has the response.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -12,22 +12,22 @@ use super::Outcome;
 use super::http::Connection;
 use super::works::Name;
 
-/// What is not measured at the beginning: plans are made and connections opened.
+/// Warm-up that is not measured, in which statements are prepared and connections opened.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// Writes the next request, whole.
+/// Writes the complete next request.
 pub type Requests = Rc<dyn Fn(&mut StdRng) -> Vec<u8>>;
 
-/// What some connections ask for.
+/// The requests of a number of connections.
 pub struct Load {
     pub name: Name,
     pub connections: usize,
     pub requests: Requests,
-    /// The status of a right answer; any other ends the bench.
+    /// The expected status; any other ends the bench.
     pub status: u16,
 }
 
-/// What came of it.
+/// The measurements of a load.
 pub struct Measured {
     pub name: Name,
     pub per_second: f64,
@@ -37,7 +37,7 @@ pub struct Measured {
     pub errors: u64,
 }
 
-/// The time in which answers count.
+/// The period in which responses count.
 #[derive(Clone, Copy)]
 struct Window {
     from: Instant,
@@ -50,7 +50,7 @@ struct Seen {
     errors: u64,
 }
 
-/// Runs loads side by side; an outcome each, in their order.
+/// Runs loads side by side; returns an outcome for each, in their order.
 pub async fn drive(address: SocketAddr, loads: Vec<Load>, duration: Duration) -> Outcome<Vec<Measured>> {
     let from = Instant::now() + WARM_UP;
     let window = Window { from, to: from + duration };

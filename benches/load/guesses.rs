@@ -1,4 +1,4 @@
-//! What it costs to refuse keys that are wrong, and whether others are answered meanwhile.
+//! The cost of refusing wrong keys, and the latency of other clients meanwhile.
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,24 +16,24 @@ use super::service::Service;
 const REQUESTS: u32 = 10_000;
 /// Another address of this machine's loopback network.
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
-/// How long the client elsewhere rests between two requests.
+/// The pause of the other client between two requests.
 const REST: Duration = Duration::from_millis(5);
 
-/// What came of it.
+/// The measurements.
 pub struct Guesses {
     pub requests: u32,
-    /// The server's processor time for a right request, and for a wrong key.
+    /// Processor time of the server for a request with a right key, and for one with a wrong key.
     pub right: Duration,
     pub wrong: Duration,
-    /// How the wrong keys were answered: 401 when they were looked up, 429 before.
+    /// The statuses of wrong keys: 401 when they were looked up, 429 before.
     pub looked_up: u32,
     pub shut_out: u32,
-    /// What a client with a right key at another address was answered meanwhile, all with 200, and the slowest of it.
+    /// Requests of a client with a right key at another address meanwhile, all answered with 200, and the slowest.
     pub elsewhere: u32,
     pub slowest: Duration,
 }
 
-/// Asks with a right key, and then with as many that are wrong.
+/// Sends requests with a right key, and then as many with wrong keys.
 pub async fn measure(service: &Service, key: &str) -> Outcome<Guesses> {
     let request = |key: &str| {
         format!("GET /api/v1/milestones/1 HTTP/1.1\r\nHost: load\r\nAuthorization: Bearer {key}\r\n\r\n").into_bytes()
@@ -70,7 +70,7 @@ pub async fn measure(service: &Service, key: &str) -> Outcome<Guesses> {
     }
     Ok(Guesses {
         requests: REQUESTS,
-        // What was answered elsewhere costs what it cost before, and is none of the refusals' cost.
+        // The requests of the other client are subtracted, at the cost that they had before.
         wrong: (wrong_time.saturating_sub(right_time / REQUESTS * elsewhere)) / REQUESTS,
         right: right_time / REQUESTS,
         looked_up,
@@ -80,7 +80,8 @@ pub async fn measure(service: &Service, key: &str) -> Outcome<Guesses> {
     })
 }
 
-/// Asks the same many times over one connection; the server's processor time, and how often it was 200, 401 and 429.
+/// Sends one request many times over one connection; returns the processor time of the server, and the numbers of 200, 401 and
+/// 429.
 async fn timed(service: &Service, request: &[u8]) -> Outcome<(Duration, [u32; 3])> {
     let mut connection = Connection::open(service.address).await.map_err(|e| e.to_string())?;
     let before = service.processor_time()?;
@@ -96,7 +97,7 @@ async fn timed(service: &Service, request: &[u8]) -> Outcome<(Duration, [u32; 3]
     Ok((service.processor_time()?.saturating_sub(before), statuses))
 }
 
-/// A key of the right form that nobody holds.
+/// A well-formed key that does not exist.
 fn of_nobody() -> String {
     pairing_tracker::access::keys::Issued::random().secret
 }

@@ -1,4 +1,4 @@
-//! Just enough of HTTP/1.1 for a load generator: one request after another on one connection that is kept.
+//! A minimal HTTP/1.1 client for a load generator: one request after another on a persistent connection.
 
 use std::io::{Error, ErrorKind, Result};
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +11,7 @@ pub fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: load\r\n\r\n")
 }
 
-/// A connection, and the last answer that came over it.
+/// A connection, and the last response received over it.
 pub struct Connection {
     stream: TcpStream,
     received: Vec<u8>,
@@ -36,7 +36,7 @@ impl Connection {
         Ok(Connection { stream, received: Vec::with_capacity(64 * 1024), head: 0..0, body: 0..0 })
     }
 
-    /// Sends a request and receives its whole answer; gives back the status.
+    /// Sends a request and receives the complete response; returns the status.
     pub async fn exchange(&mut self, request: &[u8]) -> Result<u16> {
         self.send(request).await?;
         self.received.clear();
@@ -67,7 +67,7 @@ impl Connection {
         Ok(status)
     }
 
-    /// A header of the last answer.
+    /// A header of the last response.
     pub fn header(&self, name: &str) -> Option<&str> {
         let head = std::str::from_utf8(&self.received[self.head.clone()]).ok()?;
         head.lines().find_map(|line| {
@@ -76,7 +76,7 @@ impl Connection {
         })
     }
 
-    /// The body of the last answer.
+    /// The body of the last response.
     pub fn body(&self) -> &[u8] {
         &self.received[self.body.clone()]
     }

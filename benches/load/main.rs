@@ -1,4 +1,4 @@
-//! The load bench: what the service does a second beside what a bare server does, on a data set skewed as life is.
+//! The load bench: throughput of the service compared with a bare server, on a data set skewed as real data are.
 //!
 //! ```text
 //! cargo bench --bench load -- [--milestones N] [--seconds S] [--connections C] [--only sqlite|postgres] [--keep DIR]
@@ -8,17 +8,17 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`dataset`] | the records, written straight into the database |
-//! | [`service`] | the program under test: migrated, started, looked at, stopped |
-//! | [`postgres`] | a PostgreSQL server of the bench's own |
+//! | [`service`] | the program under test: migrated, started, measured, stopped |
+//! | [`postgres`] | a PostgreSQL server for the bench |
 //! | [`ceiling`] | the bare server that everything is compared with |
-//! | [`http`], [`generator`] | a closed-loop load generator over connections that are kept |
-//! | [`works`] | what is measured |
-//! | [`guesses`] | what it costs to refuse wrong keys |
-//! | [`bulk`] | a file of many milestones (`--bulk N`, and then nothing else) |
+//! | [`http`], [`generator`] | a closed-loop load generator over persistent connections |
+//! | [`works`] | the measured requests |
+//! | [`guesses`] | the cost of refusing wrong keys |
+//! | [`bulk`] | an import of many milestones (`--bulk N`, and then nothing else) |
 //! | [`report`] | the table and the goals |
 //!
-//! Rates depend on the machine, and the generator runs on the same one; the shares of the ceiling are what can be
-//! compared. The ceiling is measured before each work and once more at the end, and its median counts.
+//! Rates depend on the machine, and the generator runs on the same one; compare the shares of the ceiling. The ceiling is
+//! measured before each workload and once more at the end, and its median counts.
 
 mod bulk;
 mod ceiling;
@@ -44,35 +44,35 @@ use pairing_tracker::config::DatabaseUrl;
 use report::Report;
 use service::Program;
 
-/// What goes wrong, in words for who runs the bench.
+/// An error message for the user of the bench.
 type Outcome<T> = Result<T, String>;
 
-/// Measures what the service does a second, as shares of what a bare server does.
+/// Measures the throughput of the service as shares of that of a bare server.
 #[derive(Parser)]
 #[command(name = "load")]
 struct Args {
-    /// How many milestones the data set has
+    /// Number of milestones in the data set
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(i64).range(1_000..=1_000_000))]
     milestones: i64,
-    /// How long each work is measured
+    /// Seconds to measure each workload
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// How many connections ask at the same time
+    /// Number of concurrent connections
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1_000))]
     connections: u16,
-    /// Measure a file of so many milestones instead, beside the bare database's own bulk insert
+    /// Measure an import of this many milestones instead, compared with a bulk insert into the bare database
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(i64).range(1_000..=1_000_000))]
     bulk: Option<i64>,
-    /// Measure one backend alone
+    /// Measure one backend only
     #[arg(long, value_enum)]
     only: Option<Backend>,
     /// Keep the databases in this directory
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Given by `cargo bench`; without it (`cargo test --all-targets`) nothing is measured
+    /// Passed by `cargo bench`; without it (`cargo test --all-targets`) nothing is measured
     #[arg(long, hide = true)]
     bench: bool,
-    /// Be the bare server on this address
+    /// Run the bare server on this address
     #[arg(long, hide = true)]
     ceiling: Option<SocketAddr>,
 }

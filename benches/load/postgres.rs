@@ -1,4 +1,4 @@
-//! A PostgreSQL server of the bench's own, with its safe defaults: `fsync` and `synchronous_commit` are on.
+//! A PostgreSQL server for the bench, with its safe defaults: `fsync` and `synchronous_commit` are on.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -14,17 +14,17 @@ use tempfile::TempDir;
 use super::Outcome;
 use super::process::Process;
 
-/// How long the server may take to come up.
+/// The longest time that the server may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A running server, which ends with this handle.
+/// A running server, which is stopped when this is dropped.
 pub struct Server {
-    // Dropped in this order: the server stops before its directory goes.
+    // Fields drop in this order: the server stops before its directory is removed.
     process: Process,
     directory: TempDir,
 }
 
-/// Where the server's programs are, the newest version first.
+/// The directories of the server's programs, the newest version first.
 pub fn binaries() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut candidates: Vec<PathBuf> = std::env::split_paths(&path).collect();
@@ -37,17 +37,17 @@ pub fn binaries() -> Option<PathBuf> {
 }
 
 impl Server {
-    /// Makes a cluster, in `keep` where that is given, and starts it.
+    /// Creates a cluster, in `keep` where that is given, and starts it.
     pub fn start(binaries: &Path, keep: Option<&Path>) -> Outcome<Server> {
         let failed = |e: std::io::Error| format!("cannot prepare PostgreSQL: {e}");
-        // The socket's path must be short, so that it is never in a directory that is kept.
+        // A socket's path must be short, so it is never in the directory that is kept.
         let directory = tempfile::Builder::new().prefix("pairing-tracker-load").tempdir().map_err(failed)?;
         let data = keep.map_or_else(|| directory.path().join("data"), |keep| keep.join("postgres"));
         if data.exists() {
             return Err(format!("{} is there already", data.display()));
         }
         std::fs::create_dir(&data).map_err(failed)?;
-        // Whoever the server runs as must be able to write here.
+        // The user that the server runs as must be able to write here.
         for directory in [directory.path(), &data] {
             std::fs::set_permissions(directory, PermissionsExt::from_mode(0o777)).map_err(failed)?;
         }
@@ -70,7 +70,7 @@ impl Server {
         let socket = format!("unix_socket_directories={}", directory.path().display());
         let mut server = command(&binaries.join("postgres"), user.as_ref());
         server.arg("-D").arg(&data).args(["-c", "listen_addresses=", "-c", &socket]);
-        // INT is its fast stop; TERM would wait for clients.
+        // SIGINT is a fast shutdown; SIGTERM would wait for clients.
         let process = Process::start(server.stdout(Stdio::null()).stderr(Stdio::null()), "INT")?;
         let mut server = Server { process, directory };
         server.await_ready()?;
@@ -98,7 +98,7 @@ impl Server {
         self.address().parse()
     }
 
-    /// Makes another database; its URL.
+    /// Creates another database; returns its URL.
     pub fn create(&self, name: &str) -> Outcome<DatabaseUrl> {
         let mut conn = PgConnection::establish(&self.address()).map_err(|e| e.to_string())?;
         conn.batch_execute(&format!("CREATE DATABASE {name}")).map_err(|e| e.to_string())?;
@@ -111,13 +111,13 @@ impl Server {
     }
 }
 
-/// Numbers of a user of this machine.
+/// User and group id of a user of this machine.
 struct User {
     id: String,
     group: String,
 }
 
-/// Who the server runs as where this is root, as whom it refuses to run.
+/// The user that the server runs as if this process is root, which PostgreSQL refuses.
 fn other_user() -> Option<User> {
     let number = |arguments: &[&str]| {
         let output = Command::new("id").args(arguments).stderr(Stdio::null()).output().ok()?;

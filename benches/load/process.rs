@@ -1,4 +1,4 @@
-//! A child process that does not outlive its handle, and addresses for it to listen on.
+//! A child process that ends with its handle, and free addresses to listen on.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::Outcome;
 
-/// How long a process may take to stop when asked to.
+/// The longest time that a process may take to stop.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// A running process; dropping it asks it to stop and waits until it has.
+/// A running process; dropping it stops it and waits for its end.
 pub struct Process {
     child: Child,
     signal: &'static str,
 }
 
 impl Process {
-    /// Starts a command, which stops on this signal ("TERM").
+    /// Starts a command, which is stopped by this signal ("TERM").
     pub fn start(command: &mut Command, signal: &'static str) -> Outcome<Process> {
         let child = command.spawn().map_err(|e| format!("cannot start {:?}: {e}", command.get_program()))?;
         Ok(Process { child, signal })
@@ -62,7 +62,7 @@ impl Drop for Process {
     }
 }
 
-/// An address of this machine on which nobody listens.
+/// An address of this machine on which no process listens.
 pub fn free_address() -> Outcome<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())

@@ -1,4 +1,4 @@
-//! The table of what was measured, and the goals that follow from it.
+//! The table of the measurements, and the goals.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,26 +10,26 @@ use super::service::Memory;
 use super::works::{Name, pages_before_deep};
 
 const MIB: f64 = 1024.0 * 1024.0;
-/// What a thousand requests a second are of the ceiling of the machine for which that goal was set.
+/// A thousand requests a second as a share of the ceiling of the machine for which that goal was set.
 const THOUSAND: f64 = 0.013;
 
-/// All that was measured on one backend.
+/// The measurements of one backend.
 pub struct Report {
     pub backend: &'static str,
     pub facts: Facts,
     pub connections: usize,
-    /// From start to first answer, several times.
+    /// From start to first response, several times.
     pub starts: Vec<Duration>,
     pub idle: Option<Memory>,
     pub busy: Option<Memory>,
     pub binary: Option<u64>,
-    /// The bare server, before each work and at the end.
+    /// The bare server, before each workload and at the end.
     pub ceilings: Vec<Measured>,
     pub rows: Vec<Measured>,
     pub guesses: Guesses,
 }
 
-/// One goal, what came of it, and whether that is enough.
+/// One goal, the measurement, and whether the goal is met.
 struct Goal {
     text: &'static str,
     value: Option<f64>,

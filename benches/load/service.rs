@@ -12,18 +12,18 @@ use super::http::{self, Connection};
 use super::process::{Process, free_address};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_pairing-tracker");
-/// How long a server may take to its first answer.
+/// The longest time that a server may take to its first response.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The program over one database.
+/// The program with a database.
 pub struct Program {
     url: String,
 }
 
-/// The program, serving.
+/// A running service.
 pub struct Service {
     pub address: SocketAddr,
-    /// From the start of the process to its first answer out of the database.
+    /// From the start of the process to its first response with data.
     pub first_answer: Duration,
     process: Process,
 }
@@ -47,7 +47,7 @@ impl Program {
 
     fn command(&self) -> Command {
         let mut command = Command::new(BINARY);
-        // What the one who runs the bench has set for a service of his own is not meant for this one.
+        // Settings in the environment are meant for another service.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PAIRING_TRACKER_") {
                 command.env_remove(name);
@@ -57,7 +57,7 @@ impl Program {
         command
     }
 
-    /// Runs a command to its end and gives back what it printed.
+    /// Runs a command to its end and returns its output.
     pub fn run(&self, arguments: &[&str]) -> Outcome<String> {
         let output = self.command().args(arguments).output().map_err(|e| format!("cannot run {BINARY}: {e}"))?;
         if output.status.success() {
@@ -67,12 +67,12 @@ impl Program {
         }
     }
 
-    /// Serves on a free port, and waits for the first answer.
+    /// Serves on a free port, and waits for the first response.
     pub async fn start(&self) -> Outcome<Service> {
         let address = free_address()?;
         let mut command = self.command();
         command.args(["serve", "--listen", &address.to_string()]);
-        // The bench is one client that asks for more than any may.
+        // The bench is one client that exceeds every limit of a client.
         for limit in ["--rate-per-address", "--rate-per-key", "--in-flight-per-address"] {
             command.args([limit, "0"]);
         }
@@ -87,16 +87,16 @@ impl Program {
 }
 
 impl Service {
-    /// The processor time that the process has used; only Linux says so, in hundredths of a second.
+    /// The processor time of the process; only Linux reports it, in hundredths of a second.
     pub fn processor_time(&self) -> Outcome<Duration> {
         let path = format!("/proc/{}/stat", self.process.id());
         let stat = std::fs::read_to_string(&path).map_err(|e| format!("{path}: {e}"))?;
-        // The name, in brackets, may hold spaces; the 14th and 15th field are the times in user and in system mode.
+        // The name, in brackets, may contain spaces; fields 14 and 15 are the times in user and system mode.
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
         Ok(Duration::from_millis(10 * fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>()))
     }
 
-    /// What the process holds now; only Linux says so.
+    /// The memory of the process now; only Linux reports it.
     pub fn memory(&self) -> Option<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let bytes = |name: &str| {
@@ -108,7 +108,7 @@ impl Service {
 }
 
 impl Service {
-    /// The most that the process held so far, in bytes; only Linux says so.
+    /// The peak memory of the process in bytes; only Linux reports it.
     pub fn peak(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -116,12 +116,12 @@ impl Service {
     }
 }
 
-/// The one that holds more.
+/// The larger of the two.
 pub fn greater(a: Option<Memory>, b: Option<Memory>) -> Option<Memory> {
     a.into_iter().chain(b).max_by_key(|memory| memory.resident)
 }
 
-/// Asks a server that comes up until it answers 200.
+/// Polls a server that is starting until it responds with 200.
 pub async fn await_answer(process: &mut Process, address: SocketAddr, target: &str) -> Outcome<()> {
     let deadline = Instant::now() + PATIENCE;
     let request = http::get(target);

@@ -1,8 +1,8 @@
-//! What is measured.
+//! The measured requests.
 //!
-//! The service keeps answers by path and query until the data changes. So a work comes in two kinds: "kept" asks the
-//! same again and again, "computed" asks for the same work in words that hardly come twice: with another `as_of`,
-//! another `due_from` before all data, or with its parameters in another order.
+//! The service caches responses by path and query until the data change. So each workload has two kinds: "kept" repeats one
+//! request, "computed" varies it so that it hardly ever repeats: with another `as_of`, another `due_from` before all data, or
+//! its parameters in another order.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -22,12 +22,12 @@ use super::http::{Connection, get};
 const MILESTONES: &str = "/api/v1/milestones";
 const SCORECARD: &str = "/api/v1/reports/scorecard";
 const LIMIT: i64 = 20;
-/// The page that is deep.
+/// The number of the deep page.
 const DEEP: i64 = 1_000;
-/// Deep pages to choose from, that page and those after it.
+/// The number of deep pages to choose from: that page and those after it.
 const DEEP_PAGES: i64 = 200;
 
-/// A work's name, by which the goals find it.
+/// The name of a workload, by which the goals refer to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Name {
     Ceiling,
@@ -72,7 +72,7 @@ pub struct Work {
     pub loads: Vec<Load>,
 }
 
-/// Every work, in order: those that write come last.
+/// All workloads, in order: those that write come last.
 pub async fn all(address: SocketAddr, facts: &Facts, key: &str, connections: usize) -> Outcome<Vec<Work>> {
     let facts = *facts;
     let create = create(facts, key);
@@ -145,7 +145,7 @@ fn page(more: &str) -> String {
     format!("{MILESTONES}?pairing={BIG_PAIRING}&overdue=true&sort=due_on&limit={LIMIT}{and}{more}")
 }
 
-/// What deep pages are filtered by: before all data, so that page 1 and the deep page do the same work.
+/// The filter of deep pages: before all data, so that page 1 and the deep page do the same work.
 const DEEP_FROM: &str = "due_from=1990-01-01";
 
 /// A date before all data.
@@ -204,7 +204,7 @@ pub fn pages_before_deep(facts: &Facts) -> i64 {
     (DEEP - 1).min(full - full.min(DEEP_PAGES) / 2 - 1)
 }
 
-/// The cursors of deep pages. The way there is walked in long steps: a cursor is good for any limit.
+/// The cursors of deep pages. Larger pages lead there: a cursor is valid with any limit.
 async fn deep_cursors(address: SocketAddr, facts: Facts) -> Outcome<Vec<String>> {
     let mut connection = Connection::open(address).await.map_err(|e| e.to_string())?;
     let mut before = pages_before_deep(&facts) * LIMIT;

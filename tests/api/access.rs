@@ -1,4 +1,4 @@
-//! Who may do what: readers without a key, keys that are no good, viewers, editors in their pairings, administrators.
+//! What each role may do: readers without a key, invalid keys, viewers, editors in their pairings, administrators.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -11,16 +11,16 @@ use crate::common::{Client, Database, on_each};
 const OWN: &str = "xinhui-taishan";
 const FOREIGN: &str = "heshan-kaiping";
 
-/// A key that may write in [`OWN`] alone.
+/// A key that may write in [`OWN`] only.
 fn editor(database: &Database, client: &Client) -> Client {
     client.with_key(database.key("editor of one", Role::Editor, &[OWN]))
 }
 
-fn refused(answer: crate::common::client::Answer) {
-    assert_eq!(answer.expect(403).body["code"], "forbidden");
+fn refused(response: crate::common::client::Response) {
+    assert_eq!(response.expect(403).body["code"], "forbidden");
 }
 
-/// The answers to a create, a change, and a deletion.
+/// The responses to a create, a change and a deletion.
 async fn write_all(client: &Client, path: &str, code: &str, new: Value, change: Value) -> [u16; 3] {
     let item = format!("{path}/{code}");
     let created = client.post(path, new).await.status.as_u16();
@@ -30,7 +30,7 @@ async fn write_all(client: &Client, path: &str, code: &str, new: Value, change: 
 }
 
 #[test]
-fn an_editor_writes_in_the_pairings_of_the_key_alone() {
+fn an_editor_writes_only_in_the_pairings_of_the_key() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
@@ -50,7 +50,7 @@ fn an_editor_writes_in_the_pairings_of_the_key_alone() {
         for path in ["milestones/foreign-point", "agreements/heshan-kaiping-framework-2022", "pairings/heshan-kaiping"]
         {
             refused(editor.patch(path, note()).await);
-            // Not even what changes nothing, which is answered with the record.
+            // An empty patch changes nothing and returns the record, so it is refused too.
             refused(editor.patch(path, json!({})).await);
         }
         refused(editor.delete("milestones/foreign-point").await);
@@ -66,7 +66,7 @@ fn an_editor_writes_in_the_pairings_of_the_key_alone() {
 }
 
 #[test]
-fn an_editor_moves_no_record_into_or_out_of_a_foreign_pairing() {
+fn an_editor_cannot_move_records_into_or_out_of_another_pairing() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
@@ -89,7 +89,7 @@ fn an_editor_moves_no_record_into_or_out_of_a_foreign_pairing() {
 }
 
 #[test]
-fn an_editor_of_some_pairings_writes_no_shared_record() {
+fn an_editor_of_some_pairings_cannot_write_shared_records() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
@@ -116,7 +116,7 @@ fn an_editor_of_some_pairings_writes_no_shared_record() {
 }
 
 #[test]
-fn a_document_is_of_the_pairings_of_the_key_that_made_it() {
+fn a_document_belongs_to_the_pairings_of_the_key_that_created_it() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = editor(&database, &admin);
@@ -143,7 +143,7 @@ fn a_document_is_of_the_pairings_of_the_key_that_made_it() {
         let listed = admin.get(&format!("documents?pairing={FOREIGN}")).await.expect(200);
         assert_eq!(listed.codes(), ["joint"]);
 
-        // A document is cited by whoever may write the record that cites it; that gives no right to the document.
+        // Whoever may write a record may cite a document in it; a citation gives no right to the document.
         let cites = json!({ "citations": [{ "document": "own" }] });
         foreign.patch("pairings/heshan-kaiping", cites.clone()).await.expect(200);
         refused(foreign.patch("pairings/xinhui-taishan", cites).await);
@@ -161,14 +161,14 @@ fn a_document_is_of_the_pairings_of_the_key_that_made_it() {
 }
 
 #[test]
-fn a_key_of_one_pairing_never_becomes_a_key_of_all() {
+fn a_key_of_one_pairing_gains_no_rights_when_the_pairing_is_deleted() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "pairings", pairing("short-lived")).await;
         let editor = admin.with_key(database.key("short-lived", Role::Editor, &["short-lived"]));
         editor.patch("pairings/short-lived", json!({ "note": "改" })).await.expect(200);
         refused(editor.patch("pairings/xinhui-taishan", json!({ "note": "改" })).await);
-        // Whether the pairing can go while a key names it or not: the key gains nothing by it.
+        // Whether or not a pairing can be deleted while a key names it, the key gains no rights by the deletion.
         admin.delete("pairings/short-lived").await;
         refused(editor.patch("pairings/xinhui-taishan", json!({ "note": "改" })).await);
         refused(editor.post("sectors", json!({ "code": "gained", "name": { "zh": "越权" } })).await);
@@ -176,14 +176,14 @@ fn a_key_of_one_pairing_never_becomes_a_key_of_all() {
 }
 
 #[test]
-fn a_retry_with_another_holders_key_gets_nothing_of_the_first() {
+fn a_retry_with_another_key_does_not_return_the_first_response() {
     on_each(|database| async move {
         let admin = database.client();
         let stranger = admin.with_key(database.key("tester", Role::Editor, &[FOREIGN]));
         let body = || Some(with(milestone(""), json!({ "code": null })));
         let headers = [("Idempotency-Key", "shared-key")];
         admin.send(Method::POST, "milestones", &headers, body()).await.expect(201);
-        // A key's name is not its identity: another key of the same name is another caller.
+        // The name of a key is not its identity: another key with the same name is another caller.
         refused(stranger.send(Method::POST, "milestones", &headers, body()).await);
     });
 }

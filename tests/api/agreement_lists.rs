@@ -1,4 +1,4 @@
-//! Lists of agreements: what each is on a date, filters, and the order by signing date.
+//! Lists of agreements: the state on a date, filters, and the order by signing date.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::common::{Client, on_each};
 
 const STATES: [&str; 6] = ["draft", "signed", "in_force", "expired", "suspended", "terminated"];
 
-/// Status, its date, signed, effective, expires; then the state on each of [`DAYS`].
+/// Status, date of the status, signed, effective, expires; then the state on each of [`DAYS`].
 type Case = (&'static str, Option<&'static str>, [Option<&'static str>; 3], [&'static str; 6]);
 
 const DAYS: [&str; 6] = ["2022-03-30", "2022-03-31", "2022-04-10", "2022-12-31", "2023-01-01", "2024-02-29"];
@@ -73,7 +73,7 @@ async fn create_cases(client: &Client) {
 }
 
 #[test]
-fn the_state_follows_from_status_and_dates() {
+fn the_state_is_computed_from_status_and_dates() {
     on_each(|database| async move {
         let client = database.client();
         create_cases(&client).await;
@@ -87,7 +87,7 @@ fn the_state_follows_from_status_and_dates() {
 }
 
 #[test]
-fn the_state_filter_agrees_with_the_state_of_every_agreement_on_every_day() {
+fn the_state_filter_matches_the_state_of_every_agreement_on_every_day() {
     on_each(|database| async move {
         let client = database.client();
         create_cases(&client).await;
@@ -110,7 +110,7 @@ fn the_state_filter_agrees_with_the_state_of_every_agreement_on_every_day() {
 }
 
 #[test]
-fn filters_find_the_agreements_that_fit() {
+fn filters_select_agreements() {
     on_each(|database| async move {
         let client = database.client();
         let parties =
@@ -156,7 +156,7 @@ fn filters_find_the_agreements_that_fit() {
 }
 
 #[test]
-fn by_signing_date_the_undated_come_last_on_every_page() {
+fn agreements_without_a_signing_date_sort_last_across_pages() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", agreement("undated")).await;

@@ -1,5 +1,5 @@
-//! An agreement that moves to another pairing takes along what is under it: commitments with their reports, projects,
-//! and the milestones of both.
+//! Moving an agreement to another pairing moves the records under it: commitments with their reports, projects, and the
+//! milestones of both.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::common::{Client, on_each};
 const FROM: &str = "xinhui-taishan";
 const TO: &str = "heshan-kaiping";
 
-/// What stands under the agreement, as paths; and what stands beside it.
+/// The paths of the records under the agreement, and of unrelated records beside it.
 const UNDER: [&str; 8] = [
     "commitments/teachers",
     "progress-reports/january",
@@ -25,8 +25,8 @@ const UNDER: [&str; 8] = [
 const BESIDE: [&str; 4] =
     ["commitments/elsewhere", "projects/beside", "milestones/of-beside", "milestones/of-framework"];
 
-/// An agreement that is a draft, so that it can move, with everything that can be under one: the milestones of a
-/// project under it hang on it twice, by themselves and by the project.
+/// A draft agreement, which can move, with a record of every kind that can be under one. The milestones of a project under it
+/// belong to it twice: directly and through the project.
 async fn build(client: &Client) {
     create(client, "agreements", bare_agreement("moving", FROM)).await;
     let of_it = || json!({ "agreement": "moving" });
@@ -62,18 +62,18 @@ async fn figures(client: &Client, path: &str) -> Value {
 }
 
 #[test]
-fn everything_under_an_agreement_moves_with_it() {
+fn all_records_under_an_agreement_move_with_it() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
-        // One seeded milestone of Heshan and Kaiping is met, and of no weight.
+        // Heshan and Kaiping have one seeded milestone; it is met and has no weight.
         let (pairing_from, pairing_to) = (format!("pairings/{FROM}"), format!("pairings/{TO}"));
         assert_eq!(figures(&client, &pairing_from).await, json!([5, 30.0, 5]));
         assert_eq!(figures(&client, &pairing_to).await, json!([1, null, 0]));
         let of_agreement = figures(&client, "agreements/moving").await;
         assert_eq!(of_agreement, json!([3, 33.33, 3]));
 
-        // There and back again.
+        // To the other pairing and back.
         for (target, here, there) in [(TO, 2, 4), (FROM, 5, 1)] {
             client.patch("agreements/moving", json!({ "pairing": target })).await.expect(200);
             assert_eq!(pairings_of(&client, &UNDER).await, vec![json!(target); UNDER.len()]);
@@ -105,7 +105,7 @@ fn everything_under_an_agreement_moves_with_it() {
 }
 
 #[test]
-fn a_commitment_that_changes_its_agreement_takes_its_reports_along() {
+fn a_commitment_moves_its_reports_to_its_new_agreement() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -119,7 +119,7 @@ fn a_commitment_that_changes_its_agreement_takes_its_reports_along() {
 }
 
 #[test]
-fn what_a_resolution_became_keeps_the_agreement_where_it_is() {
+fn an_agreement_cannot_move_while_a_resolution_refers_to_its_records() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -158,7 +158,7 @@ fn an_agreement_moves_only_between_pairings_of_the_key() {
 }
 
 #[test]
-fn what_moved_is_recorded_where_it_is() {
+fn recorded_figures_follow_moved_records_to_their_new_pairing() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;

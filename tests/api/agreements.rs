@@ -1,18 +1,18 @@
-//! Agreements: what may follow what, who must sign, what hangs under what, and amendments.
+//! Agreements: transitions, signatories, parents, and amendments.
 
 use serde_json::{Value, json};
 
 use crate::common::on_each;
-use crate::common::records::{agreement, create, fault, listed, milestone, party, with, words_at};
+use crate::common::records::{agreement, create, fault, listed, message_at, milestone, party, with};
 
-/// An agreement with this status and what the status needs.
-fn standing(code: &str, status: &str) -> Value {
+/// An agreement with this status and the fields that the status requires.
+fn with_status(code: &str, status: &str) -> Value {
     let reason = if ["suspended", "terminated"].contains(&status) { json!("资金未到位") } else { Value::Null };
     with(agreement(code), json!({ "status": status, "status_reason": reason }))
 }
 
 #[test]
-fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
+fn every_transition_is_allowed_or_refused_with_the_allowed_ones() {
     let allowed: [(&str, &[&str]); 4] = [
         ("draft", &["signed"]),
         ("signed", &["suspended", "terminated"]),
@@ -24,16 +24,16 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
         for (from, next) in allowed {
             for (to, _) in allowed {
                 let code = format!("{from}-{to}");
-                create(&client, "agreements", standing(&code, from)).await;
+                create(&client, "agreements", with_status(&code, from)).await;
                 let path = format!("agreements/{code}");
-                let answer = client.patch(&path, json!({ "status": to, "status_reason": "资金未到位" })).await;
+                let response = client.patch(&path, json!({ "status": to, "status_reason": "资金未到位" })).await;
                 if from == to || next.contains(&to) {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                     continue;
                 }
-                let refused = answer.expect(422);
+                let refused = response.expect(422);
                 assert_eq!(refused.faults(), [fault("/status", "transition_not_allowed")], "{code}");
-                let words = words_at(&refused, "/status");
+                let words = message_at(&refused, "/status");
                 let named = words.split("allowed: ").nth(1).unwrap_or_default();
                 let named: Vec<&str> = named.split(", ").filter(|word| *word != "–").collect();
                 assert_eq!(named, next, "{words}");
@@ -99,19 +99,19 @@ fn a_signed_agreement_has_a_party_on_each_side() {
 }
 
 #[test]
-fn a_signed_agreement_does_not_lose_its_parties() {
+fn the_parties_of_a_signed_agreement_cannot_be_removed() {
     on_each(|database| async move {
         let client = database.client();
-        create(&client, "agreements", standing("new", "signed")).await;
-        let alone =
+        create(&client, "agreements", with_status("new", "signed")).await;
+        let block_on =
             json!({ "parties": [party("region", "xinhui", "supporter"), party("region", "heshan", "witness")] });
-        let refused = client.patch("agreements/new", alone).await.expect(422);
+        let refused = client.patch("agreements/new", block_on).await.expect(422);
         assert_eq!(refused.faults(), [fault("/parties", "side_missing")]);
     });
 }
 
 #[test]
-fn a_party_is_a_region_or_an_organization_and_exists() {
+fn a_party_is_an_existing_region_or_organization() {
     on_each(|database| async move {
         let client = database.client();
         let both = json!({ "region": "xinhui", "organization": "jiangmen-polytechnic", "side": "supporter" });
@@ -129,11 +129,11 @@ fn a_party_is_a_region_or_an_organization_and_exists() {
 }
 
 #[test]
-fn suspending_needs_a_reason_and_is_of_today_unless_a_date_is_given() {
+fn suspending_requires_a_reason_and_defaults_to_today() {
     on_each(|database| async move {
         let client = database.client();
         let today = || client.state.settings.today().to_string();
-        create(&client, "agreements", standing("new", "signed")).await;
+        create(&client, "agreements", with_status("new", "signed")).await;
         for reason in [json!(null), json!(" ")] {
             let refused =
                 client.patch("agreements/new", json!({ "status": "suspended", "status_reason": reason })).await;
@@ -161,10 +161,10 @@ fn suspending_needs_a_reason_and_is_of_today_unless_a_date_is_given() {
 }
 
 #[test]
-fn a_date_that_comes_with_a_status_is_kept_even_when_it_is_the_one_before() {
+fn a_date_given_with_a_status_is_stored_even_if_it_equals_the_previous_one() {
     on_each(|database| async move {
         let client = database.client();
-        let suspended = with(standing("new", "suspended"), json!({ "status_on": "2023-05-01" }));
+        let suspended = with(with_status("new", "suspended"), json!({ "status_on": "2023-05-01" }));
         create(&client, "agreements", suspended).await;
         let end = json!({ "status": "terminated", "status_reason": "双方同意", "status_on": "2023-05-01" });
         let ended = client.patch("agreements/new", end).await.expect(200);
@@ -173,7 +173,7 @@ fn a_date_that_comes_with_a_status_is_kept_even_when_it_is_the_one_before() {
 }
 
 #[test]
-fn a_parent_is_of_the_same_pairing_and_never_below() {
+fn a_parent_is_in_the_same_pairing_and_not_a_descendant() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", agreement("top")).await;
@@ -196,7 +196,7 @@ fn a_parent_is_of_the_same_pairing_and_never_below() {
 }
 
 #[test]
-fn a_draft_that_moves_to_another_pairing_takes_its_milestones_along() {
+fn a_draft_moves_its_milestones_to_its_new_pairing() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", agreement("new")).await;
@@ -210,11 +210,11 @@ fn a_draft_that_moves_to_another_pairing_takes_its_milestones_along() {
 }
 
 #[test]
-fn amendments_are_numbered_in_turn() {
+fn amendments_are_numbered_consecutively() {
     on_each(|database| async move {
         let client = database.client();
-        create(&client, "agreements", standing("new", "signed")).await;
-        create(&client, "agreements", standing("other", "signed")).await;
+        create(&client, "agreements", with_status("new", "signed")).await;
+        create(&client, "agreements", with_status("other", "signed")).await;
         for number in 1..=3 {
             let body = json!({
                 "title": { "zh": format!("第{number}次变更") }, "signed_on": "2023-01-01", "effective_on": "2023-02-01",
@@ -251,11 +251,11 @@ fn amendments_are_numbered_in_turn() {
 }
 
 #[test]
-fn an_amendment_of_a_draft_or_of_the_future_is_refused() {
+fn an_amendment_of_a_draft_or_with_a_future_date_is_refused() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", agreement("draft")).await;
-        create(&client, "agreements", standing("signed", "signed")).await;
+        create(&client, "agreements", with_status("signed", "signed")).await;
         let body = json!({ "title": { "zh": "变更" } });
         let refused = client.post("agreements/draft/amendments", body.clone()).await.expect(409);
         assert_eq!(refused.body["code"], "not_signed");
@@ -270,7 +270,7 @@ fn an_amendment_of_a_draft_or_of_the_future_is_refused() {
 }
 
 #[test]
-fn an_agreement_that_others_rest_on_is_not_deleted() {
+fn an_agreement_that_others_refer_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         for code in ["with-child", "with-milestone", "with-nothing"] {
@@ -280,24 +280,24 @@ fn an_agreement_that_others_rest_on_is_not_deleted() {
         create(&client, "milestones", with(milestone("step"), json!({ "agreement": "with-milestone" }))).await;
         for (code, by) in [("with-child", "agreements"), ("with-milestone", "milestones")] {
             let refused = client.delete(&format!("agreements/{code}")).await.expect(409);
-            assert!(words_at(&refused, "").contains(by), "{}", refused.body);
+            assert!(message_at(&refused, "").contains(by), "{}", refused.body);
         }
         client.delete("agreements/with-nothing").await.expect(204);
     });
 }
 
 #[test]
-fn an_amended_agreement_is_not_deleted() {
+fn an_amended_agreement_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
-        create(&client, "agreements", standing("amended", "signed")).await;
+        create(&client, "agreements", with_status("amended", "signed")).await;
         create(&client, "agreements/amended/amendments", json!({ "title": { "zh": "变更" } })).await;
         client.delete("agreements/amended").await.expect(409);
     });
 }
 
 #[test]
-fn dates_that_cannot_be_are_refused() {
+fn contradictory_dates_are_refused() {
     on_each(|database| async move {
         let client = database.client();
         for (fields, pointer, code) in [

@@ -1,4 +1,4 @@
-//! Keys: made, shown once, changed, revoked; and what holds of them on every replica.
+//! API keys: creation, the single display of the secret, changes and revocation, on every replica.
 
 use actix_web::http::{Method, header};
 use diesel::prelude::*;
@@ -16,47 +16,47 @@ fn new_key() -> Value {
     json!({ "name": "新会区对口办", "role": "editor", "pairings": [OWN] })
 }
 
-/// Makes a key; gives what was answered of it, and the whole of it.
-async fn make(admin: &Client, changes: Value) -> (Value, String) {
-    let answer = admin.post("api-keys", with(new_key(), changes)).await.expect(201);
-    let secret = answer.body["secret"].as_str().expect("a secret").to_owned();
-    (answer.body["key"].clone(), secret)
+/// Creates a key; returns the response body and the secret.
+async fn create_key(admin: &Client, changes: Value) -> (Value, String) {
+    let response = admin.post("api-keys", with(new_key(), changes)).await.expect(201);
+    let secret = response.body["secret"].as_str().expect("a secret").to_owned();
+    (response.body["key"].clone(), secret)
 }
 
-/// The code of a change that writes nothing.
-async fn note(client: &Client) -> u16 {
+/// The status of a change that writes nothing.
+async fn change_status(client: &Client) -> u16 {
     client.patch("pairings/xinhui-taishan", json!({})).await.status.as_u16()
 }
 
 #[test]
-fn a_key_is_shown_once_and_only_its_hash_is_kept() {
+fn a_key_is_shown_once_and_only_its_hash_is_stored() {
     on_each(|database| async move {
         let admin = database.client();
-        let (key, secret) = make(&admin, json!({})).await;
-        assert_eq!(note(&admin.with_key(&secret)).await, 200);
+        let (key, secret) = create_key(&admin, json!({})).await;
+        assert_eq!(change_status(&admin.with_key(&secret)).await, 200);
         let shown = Shown::read(&secret).expect("the form of a key");
         assert_eq!(key["code"], shown.code);
         let item = format!("api-keys/{}", shown.code);
         let body = &secret[PUBLIC..];
         for path in [item.as_str(), "api-keys", &format!("{item}/history"), "audit-events?entity=api_key"] {
-            let answer = admin.get(path).await.expect(200);
-            let text = String::from_utf8_lossy(&answer.bytes);
+            let response = admin.get(path).await.expect(200);
+            let text = String::from_utf8_lossy(&response.bytes);
             assert!(text.contains("新会区对口办") && !text.contains(body), "{path}: {text}");
         }
-        let kept: String = api_keys::table
+        let stored: String = api_keys::table
             .filter(api_keys::code.eq(&shown.code))
             .select(api_keys::secret_sha256)
             .first(&mut database.connect())
             .expect("the row");
-        assert_eq!(kept, shown.sha256);
+        assert_eq!(stored, shown.sha256);
     });
 }
 
-/// Where the secret part of a key begins.
+/// The offset of the secret part of a key.
 const PUBLIC: usize = "ptk_k3m9q2xa_".len();
 
 #[test]
-fn a_retry_makes_no_second_key_and_does_not_show_the_first_again() {
+fn a_retry_creates_no_second_key_and_does_not_show_the_first_again() {
     on_each(|database| async move {
         let admin = database.client();
         let headers = [("Idempotency-Key", "once")];
@@ -66,26 +66,26 @@ fn a_retry_makes_no_second_key_and_does_not_show_the_first_again() {
         assert_eq!(again.header("idempotent-replayed"), "true");
         assert_eq!((&again.body["key"], &again.body["secret"]), (&first.body["key"], &Value::Null));
         let secret = first.body["secret"].as_str().expect("a secret");
-        let kept: Vec<String> =
+        let stored: Vec<String> =
             idempotency_keys::table.select(idempotency_keys::body).load(&mut database.connect()).expect("rows");
-        assert!(kept.len() == 1 && !kept[0].contains(&secret[PUBLIC..]));
+        assert!(stored.len() == 1 && !stored[0].contains(&secret[PUBLIC..]));
     });
 }
 
 #[test]
-fn a_revocation_holds_at_once_for_every_replica_and_for_ever() {
+fn a_revocation_takes_effect_at_once_on_every_replica_and_is_permanent() {
     on_each(|database| async move {
         let admin = database.client();
         let replica = database.client();
-        let (key, secret) = make(&admin, json!({})).await;
+        let (key, secret) = create_key(&admin, json!({})).await;
         let holder = replica.with_key(&secret);
-        assert_eq!(note(&holder).await, 200);
+        assert_eq!(change_status(&holder).await, 200);
         holder.get("pairings").await.expect(200);
         let revoke = format!("api-keys/{}/revoke", key["id"]);
         let revoked = admin.post(&revoke, json!({})).await.expect(200).body;
         assert_eq!(revoked["status"], "revoked");
-        assert_eq!(note(&holder).await, 401);
-        // Though the answer is kept for who may have it.
+        assert_eq!(change_status(&holder).await, 401);
+        // The revoked key gets 401 although the response is cached for keys that may read it.
         holder.get("pairings").await.expect(401);
 
         let again = admin.post(&revoke, json!({})).await.expect(200).body;
@@ -104,31 +104,31 @@ fn a_revocation_holds_at_once_for_every_replica_and_for_ever() {
 }
 
 #[test]
-fn a_key_is_good_through_its_last_day() {
+fn a_key_is_valid_through_its_last_day() {
     on_each(|database| async move {
         let admin = database.client();
         let today = admin.state.settings.today();
-        let (key, secret) = make(&admin, json!({ "expires_on": today })).await;
-        assert_eq!((note(&admin.with_key(&secret)).await, &key["status"]), (200, &json!("active")));
+        let (key, secret) = create_key(&admin, json!({ "expires_on": today })).await;
+        assert_eq!((change_status(&admin.with_key(&secret)).await, &key["status"]), (200, &json!("active")));
         diesel::update(api_keys::table.filter(api_keys::id.eq(key["id"].as_i64().unwrap())))
             .set(api_keys::expires_on.eq(today.pred_opt()))
             .execute(&mut database.connect())
             .expect("a change");
-        assert_eq!(note(&admin.with_key(&secret)).await, 401);
+        assert_eq!(change_status(&admin.with_key(&secret)).await, 401);
         let item = format!("api-keys/{}", key["id"]);
         assert_eq!(admin.get(&item).await.expect(200).body["status"], "expired");
-        // Its day can be put off again, and it stays what it is.
+        // An expired key can still be changed, and its last day can be removed.
         admin.patch(&item, json!({ "note": "改" })).await.expect(200);
         admin.patch(&item, json!({ "expires_on": null })).await.expect(200);
-        assert_eq!(note(&admin.with_key(&secret)).await, 200);
+        assert_eq!(change_status(&admin.with_key(&secret)).await, 200);
     });
 }
 
 #[test]
-fn what_a_key_may_do_changes_with_the_next_request() {
+fn changed_rights_of_a_key_apply_to_the_next_request() {
     on_each(|database| async move {
         let admin = database.client();
-        let (key, secret) = make(&admin, json!({})).await;
+        let (key, secret) = create_key(&admin, json!({})).await;
         let holder = admin.with_key(&secret);
         let item = format!("api-keys/{}", key["id"]);
         for (change, status) in [
@@ -139,7 +139,7 @@ fn what_a_key_may_do_changes_with_the_next_request() {
         ] {
             let changed = admin.patch(&item, change.clone()).await.expect(200).body;
             assert_eq!(changed["version"].as_i64(), changed["version"].as_i64().max(Some(2)));
-            assert_eq!(note(&holder).await, status, "{change}");
+            assert_eq!(change_status(&holder).await, status, "{change}");
         }
         holder.get("api-keys").await.expect(200);
         let event = admin.get(&format!("{item}/history?limit=1000")).await.expect(200);
@@ -148,7 +148,7 @@ fn what_a_key_may_do_changes_with_the_next_request() {
 }
 
 #[test]
-fn a_key_that_cannot_be_is_refused_with_every_fault() {
+fn an_invalid_key_definition_is_refused_with_every_fault() {
     on_each(|database| async move {
         let admin = database.client();
         for (changes, fault) in [
@@ -161,20 +161,21 @@ fn a_key_that_cannot_be_is_refused_with_every_fault() {
             (json!({ "pairings": [OWN, OWN] }), ("/pairings/1", "repeated")),
             (json!({ "expires_on": "2022-01-01" }), ("/expires_on", "past")),
         ] {
-            let answer = admin.post("api-keys", with(new_key(), changes.clone())).await.expect(422);
-            assert_eq!(answer.faults(), [(fault.0.to_owned(), fault.1.to_owned())], "{changes}");
+            let response = admin.post("api-keys", with(new_key(), changes.clone())).await.expect(422);
+            assert_eq!(response.faults(), [(fault.0.to_owned(), fault.1.to_owned())], "{changes}");
         }
-        let answer = admin.post("api-keys", with(new_key(), json!({ "issued": {}, "code": "mine" }))).await.expect(400);
-        assert_eq!(answer.faults().len(), 2);
+        let response =
+            admin.post("api-keys", with(new_key(), json!({ "issued": {}, "code": "mine" }))).await.expect(400);
+        assert_eq!(response.faults().len(), 2);
         assert_eq!(admin.get("api-keys?q=%E6%96%B0%E4%BC%9A").await.expect(200).body["items"], json!([]));
     });
 }
 
 #[test]
-fn the_last_use_is_kept() {
+fn the_last_use_of_a_key_is_recorded() {
     on_each(|database| async move {
         let admin = database.client();
-        let (key, secret) = make(&admin, json!({})).await;
+        let (key, secret) = create_key(&admin, json!({})).await;
         let item = format!("api-keys/{}", key["id"]);
         let version = admin.get(&item).await.expect(200).body["version"].clone();
         admin.with_key(&secret).get("sectors").await.expect(200);
@@ -190,7 +191,7 @@ fn the_last_use_is_kept() {
 }
 
 #[test]
-fn two_authorization_headers_are_none() {
+fn two_authorization_headers_are_refused() {
     on_each(|database| async move {
         let admin = database.client();
         let key = format!("Bearer {}", database.key("one", Role::Admin, &[]));
@@ -206,7 +207,7 @@ fn two_authorization_headers_are_none() {
 }
 
 #[test]
-fn a_private_service_shows_its_pages_to_holders_of_keys_alone() {
+fn a_private_service_shows_its_pages_only_with_a_key() {
     on_each(|database| async move {
         let private = database.client_with(|settings| settings.private = true);
         let viewer = private.with_key(database.key("viewer", Role::Viewer, &[]));
@@ -222,7 +223,7 @@ fn a_private_service_shows_its_pages_to_holders_of_keys_alone() {
 }
 
 #[test]
-fn what_no_row_names_reaches_no_handler() {
+fn methods_outside_the_authorization_table_reach_no_handler() {
     on_each(|database| async move {
         let admin = database.client();
         for (method, path) in [
@@ -233,8 +234,8 @@ fn what_no_row_names_reaches_no_handler() {
             (Method::OPTIONS, "pairings"),
             (Method::TRACE, "pairings"),
         ] {
-            let answer = admin.send(method.clone(), path, &[], None).await;
-            assert!([404, 405].contains(&answer.status.as_u16()), "{method} {path}: {}", answer.status);
+            let response = admin.send(method.clone(), path, &[], None).await;
+            assert!([404, 405].contains(&response.status.as_u16()), "{method} {path}: {}", response.status);
         }
     });
 }

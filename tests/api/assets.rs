@@ -1,4 +1,4 @@
-//! Assets: what a region brings, shared by all pairings.
+//! Assets: what a region contributes, shared by all pairings.
 
 use pairing_tracker::access::Role;
 use pairing_tracker::resources::assets::KIND;
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::common::on_each;
 use crate::common::privacy::OWN;
-use crate::common::records::{create, fault, listed_of, named, with, words_at};
+use crate::common::records::{create, fault, listed_of, message_at, named, with};
 
 fn asset(code: &str, fields: Value) -> Value {
     with(json!({ "code": code, "region": "xinhui", "name": { "zh": "新会陈皮" } }), fields)
 }
 
 #[test]
-fn an_asset_needs_a_region_and_a_name_alone() {
+fn an_asset_requires_only_a_region_and_a_name() {
     on_each(|database| async move {
         let client = database.client();
         let made = create(&client, "assets", json!({ "region": "xinhui", "name": { "zh": "新会陈皮" } })).await;
@@ -43,7 +43,7 @@ fn an_asset_needs_a_region_and_a_name_alone() {
 }
 
 #[test]
-fn filters_find_the_assets_that_fit() {
+fn filters_select_assets() {
     on_each(|database| async move {
         let client = database.client();
         for (code, fields) in [
@@ -90,13 +90,13 @@ fn assets_are_shared_by_all_pairings() {
 }
 
 #[test]
-fn the_region_of_an_asset_is_not_deleted() {
+fn the_region_of_an_asset_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "regions", json!({ "code": "islet", "name": { "zh": "小岛" }, "level": "village" })).await;
         create(&client, "assets", asset("beach", json!({ "region": "islet" }))).await;
         let refused = client.delete("regions/islet").await.expect(409);
-        assert!(words_at(&refused, "").contains("assets"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("assets"), "{}", refused.body);
         client.delete("assets/beach").await.expect(204);
         client.delete("regions/islet").await.expect(204);
     });

@@ -1,4 +1,4 @@
-//! The history as evidence: a chain that shows what was done to it, and who sees what of it.
+//! The audit log as evidence: tampering with the chain is detected, and each caller sees only the events that they may see.
 
 use std::collections::BTreeMap;
 
@@ -15,28 +15,28 @@ use pairing_tracker::model::types::Instant;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::common::builders::{alone, ids, in_threads, on_each_alone, walk};
+use crate::common::builders::{block_on, ids, in_threads, on_each_with_own_runtime, walk};
 use crate::common::files::{self, source};
 use crate::common::records::{column, create, milestone, with};
-use crate::common::tamper::{execute, unguard};
+use crate::common::tamper::{drop_triggers, execute};
 use crate::common::{Client, Database, on_each};
 
 const OWN: &str = "xinhui-taishan";
 
-/// What the chain of a database ends in.
-fn whole(database: &Database) -> Head {
+/// The head of a database's chain.
+fn verified_head(database: &Database) -> Head {
     chain::verify(&mut database.connect(), None).expect("it can be read").expect("it is whole")
 }
 
-/// A record's life: the last three events create, change and delete it.
-async fn live(client: &Client) {
+/// Creates, changes and deletes a record, which records three events.
+async fn write_one_record(client: &Client) {
     create(client, "milestones", milestone("step")).await;
     client.patch("milestones/step", json!({ "note": "改" })).await.expect(200);
     client.delete("milestones/step").await.expect(204);
 }
 
-/// Writes every hash anew, by the words of the documentation alone.
-fn write_anew(conn: &mut Conn) {
+/// Recomputes every hash as the documentation describes it.
+fn recompute_hashes(conn: &mut Conn) {
     type Texts = (Option<String>, Option<String>, Option<String>, Option<String>);
     type Row = ((i64, Instant, String, String, String, String), Option<i64>, Texts, String);
     let rows: Vec<Row> = e::audit_events
@@ -59,11 +59,12 @@ fn write_anew(conn: &mut Conn) {
     }
 }
 
-/// What is found, without a noted head and with the right one, after the database's owner did something; which is undone.
-fn found_after(database: &Database, noted: &Head, tamper: impl FnOnce(&mut Conn)) -> [Result<i64, Break>; 2] {
+/// What verification finds, without a noted head and with the right one, after the owner of the database ran some statements;
+/// they are rolled back.
+fn verify_after(database: &Database, noted: &Head, tamper: impl FnOnce(&mut Conn)) -> [Result<i64, Break>; 2] {
     let mut found = None;
     let undone = database.connect().transaction(|conn| {
-        unguard(conn);
+        drop_triggers(conn);
         tamper(conn);
         let look = |conn: &mut Conn, head| chain::verify(conn, head).expect("it can be read").map(|head| head.id);
         found = Some([look(conn, None), look(conn, Some(noted))]);
@@ -74,10 +75,10 @@ fn found_after(database: &Database, noted: &Head, tamper: impl FnOnce(&mut Conn)
 }
 
 #[test]
-fn whatever_is_done_to_the_chain_is_found() {
+fn any_tampering_with_the_chain_is_detected() {
     on_each(|database| async move {
-        live(&database.client()).await;
-        let head = whole(&database);
+        write_one_record(&database.client()).await;
+        let head = verified_head(&database);
         let last = head.id;
         assert!(last > 50, "the seed has its events");
         let both = |found: Break| [Err(found.clone()), Err(found)];
@@ -98,7 +99,7 @@ fn whatever_is_done_to_the_chain_is_found() {
         ] {
             let changed = last - 1;
             let sql = format!("UPDATE audit_events SET {column} WHERE id = {changed}");
-            let found = found_after(&database, &head, |conn| execute(conn, &sql).expect("a change"));
+            let found = verify_after(&database, &head, |conn| execute(conn, &sql).expect("a change"));
             assert_eq!(found, both(Break::Changed(changed)), "{column}");
         }
         let copy = |id: i64, of: i64| {
@@ -119,32 +120,36 @@ fn whatever_is_done_to_the_chain_is_found() {
             (copy(last + 1, last), [Err(Break::Changed(last + 1)), Err(Break::Changed(last + 1))]),
             (copy(0, 1), both(Break::Inserted(0))),
         ] {
-            let done = found_after(&database, &head, |conn| execute(conn, &sql).expect("a change"));
+            let done = verify_after(&database, &head, |conn| execute(conn, &sql).expect("a change"));
             assert_eq!(done, found, "{sql}");
         }
-        let anew = found_after(&database, &head, |conn| {
+        let anew = verify_after(&database, &head, |conn| {
             execute(conn, "UPDATE audit_events SET actor = 'nobody' WHERE id = 5").expect("a change");
-            write_anew(conn);
+            recompute_hashes(conn);
         });
         assert_eq!(anew, [Ok(last), Err(Break::Rewritten(head.clone()))]);
         if database.name == "sqlite" {
-            let unreadable = found_after(&database, &head, |conn| {
+            let unreadable = verify_after(&database, &head, |conn| {
                 execute(conn, "UPDATE audit_events SET at = 'never' WHERE id = 5").expect("a change");
             });
             assert_eq!(unreadable, both(Break::Unreadable(5)));
         }
 
-        assert_eq!(found_after(&database, &head, |_| ()), [Ok(last), Ok(last)], "untouched, it is whole");
-        assert_eq!(found_after(&database, &head, write_anew), [Ok(last), Ok(last)], "the hashes are as documented");
+        assert_eq!(verify_after(&database, &head, |_| ()), [Ok(last), Ok(last)], "untouched, it is whole");
+        assert_eq!(
+            verify_after(&database, &head, recompute_hashes),
+            [Ok(last), Ok(last)],
+            "the hashes are as documented"
+        );
         create(&database.client(), "milestones", milestone("later")).await;
         let mut conn = database.connect();
-        // The client's key is an event, too.
+        // The creation of the client's key is an event, too.
         assert_eq!(chain::verify(&mut conn, Some(&head)).expect("it can be read").map(|head| head.id), Ok(last + 2));
     });
 }
 
 #[test]
-fn the_database_refuses_to_change_the_history() {
+fn the_database_refuses_changes_of_audit_events() {
     on_each(|database| async move {
         let mut conn = database.connect();
         let replace = "REPLACE INTO audit_events SELECT id, at, 'nobody', actor_id, action, entity, record_id, record_code, \
@@ -160,8 +165,8 @@ fn the_database_refuses_to_change_the_history() {
             let refused = execute(&mut conn, sql).expect_err(sql).to_string();
             assert!(refused.contains("audit_events are never"), "{sql}: {refused}");
         }
-        let head = whole(&database);
-        unguard(&mut conn);
+        let head = verified_head(&database);
+        drop_triggers(&mut conn);
         execute(&mut conn, "UPDATE audit_events SET actor = 'nobody' WHERE id = 1").expect("nothing refuses it now");
         let found = chain::verify(&mut conn, Some(&head)).expect("it can be read");
         assert_eq!(found, Err(Break::Changed(1)));
@@ -169,7 +174,7 @@ fn the_database_refuses_to_change_the_history() {
 }
 
 #[test]
-fn a_head_is_read_as_it_is_printed() {
+fn a_head_parses_as_it_is_printed() {
     let hash = "0123456789abcdef".repeat(4);
     let head: Head = format!("12:{hash}").parse().expect("a head");
     assert_eq!((head.id, head.to_string()), (12, format!("12:{hash}")));
@@ -189,18 +194,18 @@ fn a_head_is_read_as_it_is_printed() {
 }
 
 #[test]
-fn a_storm_of_writers_leaves_a_whole_chain_and_one_event_a_write() {
-    on_each_alone(|database, client| {
-        let before = whole(database).id;
-        alone(async || {
+fn concurrent_writers_leave_an_intact_chain_with_one_event_per_write() {
+    on_each_with_own_runtime(|database, client| {
+        let before = verified_head(database).id;
+        block_on(async || {
             create(&client, "milestones", milestone("shared")).await;
         });
         let statuses = in_threads(&client, 16, async |client, writer| {
             let mut statuses = Vec::new();
             for number in 0..20 {
                 let code = format!("storm-{writer}-{number}");
-                let answer = match number % 5 {
-                    // Every writer wants this code; one gets it.
+                let response = match number % 5 {
+                    // Every writer requests this code; one of them gets it.
                     0 => client.post("milestones", milestone(&format!("wanted-{number}"))).await,
                     1 => client.post("milestones", with(milestone(&code), json!({ "status": "met" }))).await,
                     2 => {
@@ -211,7 +216,7 @@ fn a_storm_of_writers_leaves_a_whole_chain_and_one_event_a_write() {
                     3 => client.patch("milestones/shared", json!({ "note": code })).await,
                     _ => client.post("milestones", milestone(&code)).await,
                 };
-                statuses.push(answer.status.as_u16());
+                statuses.push(response.status.as_u16());
             }
             statuses
         });
@@ -220,12 +225,12 @@ fn a_storm_of_writers_leaves_a_whole_chain_and_one_event_a_write() {
             *counts.entry(status).or_insert(0) += 1;
         }
         assert_eq!(counts, BTreeMap::from([(200, 64), (201, 64 + 4), (409, 60), (412, 64), (422, 64)]));
-        assert_eq!(whole(database).id - before, 1 + 64 + 64 + 4, "{}", database.name);
+        assert_eq!(verified_head(database).id - before, 1 + 64 + 64 + 4, "{}", database.name);
     });
 }
 
 #[test]
-fn a_bundle_and_writers_of_its_records_do_not_wait_for_each_other_for_ever() {
+fn an_import_and_concurrent_writers_of_its_records_do_not_deadlock() {
     const RECORDS: usize = 30;
     let bundle = |note: &str| {
         let record = |number| {
@@ -235,15 +240,15 @@ fn a_bundle_and_writers_of_its_records_do_not_wait_for_each_other_for_ever() {
         };
         format!("milestones:\n{}", (0..RECORDS).map(record).collect::<String>())
     };
-    on_each_alone(|database, client| {
-        let bring = |note: &str| {
-            files::bring(database, &mut [source("a.yaml", &bundle(note))], true).expect("it is good");
+    on_each_with_own_runtime(|database, client| {
+        let import_bundles = |note: &str| {
+            files::import_bundles(database, &mut [source("a.yaml", &bundle(note))], true).expect("it is good");
         };
-        let before = whole(database).id;
-        bring("一");
+        let before = verified_head(database).id;
+        import_bundles("一");
         if database.name == "sqlite" {
-            // Two processes do not write to one file at a time.
-            assert_eq!(whole(database).id - before, 30);
+            // SQLite allows one writing process at a time.
+            assert_eq!(verified_head(database).id - before, 30);
             return;
         }
         std::thread::scope(|scope| {
@@ -256,26 +261,26 @@ fn a_bundle_and_writers_of_its_records_do_not_wait_for_each_other_for_ever() {
                 })
             });
             for round in 0..4 {
-                bring(&format!("轮{round}"));
+                import_bundles(&format!("轮{round}"));
             }
             writers.join().expect("no writer fails");
         });
-        let events = whole(database).id - before;
+        let events = verified_head(database).id - before;
         assert!(events > 30 + 4 * 30, "{events}");
     });
 }
 
 #[test]
-fn a_bundle_that_fails_leaves_no_event() {
+fn a_failed_bundle_records_no_event() {
     on_each(|database| async move {
-        let before = whole(&database);
+        let before = verified_head(&database);
         let good = "regions:\n  - {code: good, name: {zh: 某地}, level: county}\n";
         let both = format!("{good}  - {{code: bad, name: {{zh: 某地}}, level: county, parent: nowhere}}\n");
-        assert!(files::bring(&database, &mut [source("a.yaml", good)], false).is_ok());
-        assert!(files::bring(&database, &mut [source("a.yaml", &both)], true).is_err());
-        assert_eq!(whole(&database), before);
-        assert!(files::bring(&database, &mut [source("a.yaml", good)], true).is_ok());
-        assert_eq!(whole(&database).id, before.id + 1);
+        assert!(files::import_bundles(&database, &mut [source("a.yaml", good)], false).is_ok());
+        assert!(files::import_bundles(&database, &mut [source("a.yaml", &both)], true).is_err());
+        assert_eq!(verified_head(&database), before);
+        assert!(files::import_bundles(&database, &mut [source("a.yaml", good)], true).is_ok());
+        assert_eq!(verified_head(&database).id, before.id + 1);
     });
 }
 
@@ -299,16 +304,20 @@ fn record_refusal(database: &Database, request_id: &str) {
 }
 
 #[test]
-fn events_for_administrators_are_in_nobody_elses_list_count_or_page() {
+fn events_for_administrators_are_hidden_from_the_lists_counts_and_pages_of_others() {
     on_each(|database| async move {
         let admin = database.client();
-        live(&admin).await;
+        write_one_record(&admin).await;
         for _ in 0..3 {
             record_refusal(&database, "first-refused");
             admin.get("audit-events?limit=1").await.expect(200);
             record_refusal(&database, "later-refused");
-            create(&admin, "sectors", json!({ "code": format!("s{}", whole(&database).id), "name": { "zh": "行" } }))
-                .await;
+            create(
+                &admin,
+                "sectors",
+                json!({ "code": format!("s{}", verified_head(&database).id), "name": { "zh": "行" } }),
+            )
+            .await;
         }
         let all = walk(&admin, "audit-events", "", 2).await;
         let (refused, written): (Vec<Value>, Vec<Value>) =
@@ -347,7 +356,7 @@ fn events_for_administrators_are_in_nobody_elses_list_count_or_page() {
 }
 
 #[test]
-fn events_of_keys_are_for_administrators_too() {
+fn events_of_keys_are_visible_only_to_administrators() {
     on_each(|database| async move {
         let admin = database.client();
         for query in ["", "&entity=api_key", "&actor=operator&action=create"] {
@@ -363,7 +372,7 @@ fn events_of_keys_are_for_administrators_too() {
 }
 
 #[test]
-fn the_history_is_narrowed_to_one_request() {
+fn audit_events_can_be_filtered_by_request() {
     on_each(|database| async move {
         let client = database.client();
         let named = |id: &'static str| [("X-Request-Id", id)];

@@ -8,9 +8,9 @@ use pairing_tracker::db::schema::api_keys;
 use serde_json::{Value, json};
 
 use crate::common::builders::{Operation, example, ids, operations};
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{Client, Database, databases, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
 const TABLE: &str = include_str!("../authorization.md");
 const OWN: &str = "xinhui-taishan";
@@ -94,7 +94,7 @@ async fn target(operation: &Operation, admin: &Client) -> String {
 
 /// Asks for the operation so that nothing changes for those who ask after: with a stale precondition, or for a record that
 /// is there already.
-async fn ask(operation: &Operation, client: &Client, reference: &str) -> Answer {
+async fn ask(operation: &Operation, client: &Client, reference: &str) -> Response {
     let mut headers = Vec::new();
     if matches!(operation.method, Method::PATCH | Method::DELETE) {
         headers.push(("If-Match", "\"0-stale\""));
@@ -128,7 +128,7 @@ fn personal(value: &Value, found: &mut Vec<String>) {
 }
 
 /// What an answer says of the caller: the word of the table.
-fn word(operation: &Operation, answer: &Answer, whole: &Answer) -> String {
+fn word(operation: &Operation, answer: &Response, whole: &Response) -> String {
     let (mut seen, mut there) = (Vec::new(), Vec::new());
     personal(&answer.body, &mut seen);
     personal(&whole.body, &mut there);
@@ -150,7 +150,7 @@ fn who_may_do_what_is_as_the_table_says() {
     on_each(|database| async move {
         let table = rows();
         let admin = database.client();
-        gather(&admin).await;
+        create_examples(&admin).await;
         // A document of the pairing, made by its editor.
         let editor = admin.with_key(database.key("editor", Role::Editor, &[OWN]));
         editor.post("documents", json!({ "code": "own-minutes", "title": { "zh": "纪要" } })).await.expect(201);

@@ -1,4 +1,4 @@
-//! Bundles: what goes out comes in again as it was.
+//! Bundles: an exported bundle imports unchanged.
 
 use actix_web::http::Method;
 use chrono::NaiveDate;
@@ -8,15 +8,15 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Map, Value, json};
 
-use crate::common::builders::alone;
-use crate::common::bundles::bring_in;
+use crate::common::builders::block_on;
+use crate::common::bundles::import_bundle;
 use crate::common::records::{commitment, create, fault, milestone, report, with};
 use crate::common::{Client, Database, databases, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
 async fn bundle(client: &Client, suffix: &str, query: &str) -> String {
-    let answer = client.get(&format!("exports/bundle.{suffix}{query}")).await.expect(200);
-    String::from_utf8(answer.bytes).expect("UTF-8")
+    let response = client.get(&format!("exports/bundle.{suffix}{query}")).await.expect(200);
+    String::from_utf8(response.bytes).expect("UTF-8")
 }
 
 fn json_of(text: &str) -> Map<String, Value> {
@@ -28,35 +28,35 @@ fn codes(bundle: &Map<String, Value>, path: &str) -> Vec<String> {
     records.into_iter().flatten().map(|record| record["code"].as_str().expect("a code").to_owned()).collect()
 }
 
-/// Takes everything out, brings it in again where it was and elsewhere, and compares.
+/// Exports everything, imports it into the same and into an empty database, and compares.
 fn round_trip(from: &Database, client: &Client, elsewhere: [Database; 2]) {
     for (suffix, database) in ["yaml", "json"].into_iter().zip(elsewhere) {
-        let text = alone(async || bundle(client, suffix, "").await);
-        let again = bring_in(from, &text);
+        let text = block_on(async || bundle(client, suffix, "").await);
+        let again = import_bundle(from, &text);
         assert!(!again.is_empty() && again.iter().all(|outcome| *outcome == Outcome::Unchanged), "{again:?}\n{text}");
-        let made = bring_in(&database, &text);
+        let made = import_bundle(&database, &text);
         assert!(made.iter().all(|outcome| *outcome == Outcome::Create), "{made:?}");
-        let copy = alone(async || bundle(&database.client(), suffix, "").await);
+        let copy = block_on(async || bundle(&database.client(), suffix, "").await);
         assert!(copy == text, "{}: not the same\n{text}\n\n{copy}", database.name);
-        let left = bring_in(&database, &copy);
+        let left = import_bundle(&database, &copy);
         assert!(left.iter().all(|outcome| *outcome == Outcome::Unchanged), "{left:?}");
     }
 }
 
-/// Databases without records, two of each backend that is there.
+/// Databases without records, two for each available backend.
 fn empty() -> Vec<[Database; 2]> {
     databases(false).into_iter().zip(databases(false)).map(|(a, b)| [a, b]).collect()
 }
 
 #[test]
-fn the_seed_comes_back_byte_for_byte() {
+fn the_seed_round_trips_byte_for_byte() {
     for (seeded, elsewhere) in databases(true).into_iter().zip(empty()) {
-        let client = alone(async || seeded.client());
+        let client = block_on(async || seeded.client());
         round_trip(&seeded, &client, elsewhere);
     }
 }
 
-/// Texts that files and their readers are known to spoil.
+/// Texts that file formats and their parsers are known to corrupt.
 const TEXTS: [&str; 30] = [
     "no",
     "1e3",
@@ -90,7 +90,7 @@ const TEXTS: [&str; 30] = [
     "1.50",
 ];
 
-/// Choices that a case makes one after the other.
+/// The random choices of a case, consumed one after the other.
 struct Choices<'a>(std::slice::Iter<'a, u8>);
 
 impl Choices<'_> {
@@ -135,7 +135,7 @@ impl Choices<'_> {
     }
 }
 
-/// A record of every kind and in every state that traps an import, with what the choices make of it.
+/// A record of every kind, in each state that is hard to import, with random content.
 pub async fn fill(client: &Client, bytes: &[u8]) {
     let mut c = Choices(bytes.iter());
     let key = |made: &Value| match made["code"].as_str() {
@@ -225,12 +225,12 @@ pub async fn fill(client: &Client, bytes: &[u8]) {
 }
 
 #[test]
-fn whatever_was_written_comes_back_byte_for_byte() {
+fn random_records_round_trip_byte_for_byte() {
     let config = Config { cases: 4, failure_persistence: None, max_shrink_iters: 20, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let outcome = runner.run(&prop::collection::vec(any::<u8>(), 400), |bytes| {
         for (from, elsewhere) in databases(false).into_iter().zip(empty()) {
-            let client = alone(async || {
+            let client = block_on(async || {
                 let client = from.client();
                 fill(&client, &bytes).await;
                 client
@@ -243,10 +243,10 @@ fn whatever_was_written_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn a_programmes_bundle_holds_what_is_its_own_and_what_that_names() {
+fn a_bundle_of_a_programme_contains_its_records_and_those_that_they_refer_to() {
     on_each(|database| async move {
         let client = database.client();
-        alone_fill(&client).await;
+        fill_in_own_runtime(&client).await;
         let all = json_of(&bundle(&client, "json", "").await);
         let of_plan = json_of(&bundle(&client, "json", "?programme=plan").await);
         assert_eq!(codes(&of_plan, "programmes"), ["plan"]);
@@ -271,14 +271,14 @@ fn a_programmes_bundle_holds_what_is_its_own_and_what_that_names() {
     });
 }
 
-/// The programme of [`fill`] beside that of the seed.
-async fn alone_fill(client: &Client) {
-    gather(client).await;
+/// A second programme, beside that of the seed, for [`fill`].
+async fn fill_in_own_runtime(client: &Client) {
+    create_examples(client).await;
     fill(client, &[2; 400]).await;
 }
 
 #[test]
-fn personal_data_is_left_out_for_who_may_not_see_it() {
+fn personal_data_is_omitted_for_callers_without_access() {
     on_each(|database| async move {
         let client = database.client();
         for pairing in ["xinhui-taishan", "heshan-kaiping"] {
@@ -298,7 +298,7 @@ fn personal_data_is_left_out_for_who_may_not_see_it() {
         assert_eq!(contacts(anonymous.clone()), (hidden.clone(), hidden.clone()));
         let viewer = client.with_key(database.key("viewer", Role::Viewer, &["xinhui-taishan"]));
         assert_eq!(contacts(bundle(&viewer, "json", "").await), (shown, hidden));
-        bring_in(&database, &anonymous);
+        import_bundle(&database, &anonymous);
         assert_eq!(client.get("liaisons/of-xinhui-taishan").await.expect(200).body["contact"], "13800138000");
         for suffix in ["yaml", "json", "xlsx"] {
             let text = client.anonymous().get(&format!("exports/bundle.{suffix}")).await.expect(200).bytes;
@@ -308,7 +308,7 @@ fn personal_data_is_left_out_for_who_may_not_see_it() {
 }
 
 #[test]
-fn a_stand_in_leads_back_to_its_record_while_that_has_no_code() {
+fn a_surrogate_code_resolves_while_the_record_has_no_code() {
     on_each(|database| async move {
         let client = database.client();
         let made = create(&client, "milestones", with(milestone("x"), json!({ "code": null }))).await;
@@ -318,19 +318,19 @@ fn a_stand_in_leads_back_to_its_record_while_that_has_no_code() {
             codes(&all, "milestones").into_iter().find(|code| code.starts_with("milestone-")).expect("a stand-in");
         let path = format!("milestones/{stand_in}");
         assert_eq!(client.get(&path).await.expect(200).body["id"], made.body["id"]);
-        // A change in the file reaches the record, which stays without a code.
+        // A change in the file is applied to the record, which still has no code.
         let milestones = all["milestones"].as_array_mut().expect("milestones");
         let changed = milestones.iter_mut().find(|one| one["code"] == stand_in.as_str()).expect("there");
         changed["note"] = json!("已改");
-        let outcomes = bring_in(&database, &Value::Object(all).to_string());
+        let outcomes = import_bundle(&database, &Value::Object(all).to_string());
         assert_eq!(
             outcomes.iter().filter(|outcome| **outcome != Outcome::Unchanged).collect::<Vec<_>>(),
             [&Outcome::Update]
         );
-        // By another path: the answer to the first may be kept for a moment, as another process wrote.
+        // Another path avoids the cached response: this process may see another process's write a moment later.
         let now = client.get(&format!("milestones/{}?as_of=2022-01-01", made.body["id"])).await.expect(200).body;
         assert_eq!((&now["note"], &now["code"]), (&json!("已改"), &Value::Null));
-        // Another digest names nothing, and with a code of its own the record is no longer meant.
+        // Another digest is not found, and once the record has a code, its surrogate code no longer resolves.
         let (head, _) = stand_in.rsplit_once('-').expect("a digest");
         client.get(&format!("milestones/{head}-00000000")).await.expect(404);
         client.patch(&path, json!({ "code": "own" })).await.expect(200);
@@ -339,7 +339,7 @@ fn a_stand_in_leads_back_to_its_record_while_that_has_no_code() {
 }
 
 #[test]
-fn a_bundle_is_had_in_three_formats() {
+fn a_bundle_is_available_in_three_formats() {
     on_each(|database| async move {
         let client = database.client();
         for (accept, media_type) in [
@@ -347,8 +347,8 @@ fn a_bundle_is_had_in_three_formats() {
             ("application/yaml", "application/yaml"),
             ("application/json;q=0.1, application/yaml", "application/yaml"),
         ] {
-            let answer = client.send(Method::GET, "exports/bundle", &[("Accept", accept)], None).await.expect(200);
-            assert_eq!(answer.header("content-type"), media_type, "{accept}");
+            let response = client.send(Method::GET, "exports/bundle", &[("Accept", accept)], None).await.expect(200);
+            assert_eq!(response.header("content-type"), media_type, "{accept}");
         }
         let book = client.get("exports/bundle.xlsx?programme=jiangmen-east-west").await.expect(200);
         assert_eq!(&book.bytes[..4], b"PK\x03\x04");
@@ -363,16 +363,16 @@ fn a_bundle_is_had_in_three_formats() {
 }
 
 #[test]
-fn reports_whose_periods_overlap_come_back_in_the_order_of_their_approval() {
+fn reports_with_overlapping_periods_are_imported_in_the_order_of_approval() {
     for (from, elsewhere) in databases(true).into_iter().zip(empty()) {
-        let client = alone(async || {
+        let client = block_on(async || {
             let client = from.client();
             create(&client, "commitments", commitment("teachers")).await;
             let of = |code: &str, month: u32| {
                 let (start, end) = (format!("2022-{month:02}-01"), format!("2022-{month:02}-28"));
                 with(report("teachers", &start, &end, "1"), json!({ "code": code }))
             };
-            // Its days are claimed by an approved one after it.
+            // An approved report later in the bundle takes its days.
             create(&client, "progress-reports", of("z-draft", 1)).await;
             let is_approved = json!({ "status": "approved" });
             create(&client, "progress-reports", with(of("y-first", 1), is_approved.clone())).await;

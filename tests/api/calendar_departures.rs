@@ -1,4 +1,4 @@
-//! Calendar feeds: whatever leaves a feed is cancelled in it, and announced again above its cancellation when it returns.
+//! Calendar feeds: a record that leaves a feed is cancelled in it, and is announced with a higher SEQUENCE when it returns.
 
 use actix_web::http::Method;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::common::{Client, on_each};
 
 const OTHER_MILESTONES: &str = "pairings/heshan-kaiping/milestones.ics";
 
-/// The event of a record in a feed, if it has one.
+/// The event of a record in a feed, if there is one.
 async fn event(client: &Client, path: &str, uid: &str) -> Option<Event> {
     read(client, path).await.into_iter().find(|event| event["UID"].starts_with(&format!("{uid}@")))
 }
@@ -20,7 +20,7 @@ fn sequence(event: &Event) -> i64 {
 }
 
 #[test]
-fn what_moves_to_another_pairing_is_cancelled_in_the_old_feed() {
+fn a_record_that_moves_to_another_pairing_is_cancelled_in_the_old_feed() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", with(bare_agreement("here", "xinhui-taishan"), json!({}))).await;
@@ -41,7 +41,7 @@ fn what_moves_to_another_pairing_is_cancelled_in_the_old_feed() {
         let new = event(&client, OTHER_MILESTONES, &uid).await.expect("an event");
         assert_eq!((new["STATUS"].as_str(), new["SUMMARY"].as_str()), ("CONFIRMED", "新名称"));
 
-        // Back again, it is what it was, and gone from where it was meanwhile.
+        // After its return the event is confirmed here and cancelled in the other feed.
         client.patch("milestones/maps", of("here")).await.expect(200);
         let back = event(&client, MILESTONES, &uid).await.expect("an event");
         assert_eq!(back["STATUS"], "CONFIRMED");
@@ -54,7 +54,7 @@ fn what_moves_to_another_pairing_is_cancelled_in_the_old_feed() {
 }
 
 #[test]
-fn what_an_agreement_or_a_project_takes_along_is_cancelled_in_the_old_feed() {
+fn milestones_moved_by_an_agreement_or_a_project_are_cancelled_in_the_old_feed() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", bare_agreement("moves", "xinhui-taishan")).await;
@@ -84,7 +84,7 @@ fn what_an_agreement_or_a_project_takes_along_is_cancelled_in_the_old_feed() {
         };
         move_to("heshan-kaiping").await;
         client.delete("milestones/deleted-there").await.expect(204);
-        // What joined later was never in the old feed.
+        // A record that joined after the move was never in the old feed.
         let joined =
             create(&client, "milestones", with(milestone("joined"), json!({ "agreement": "moves" }))).await.body;
         client.patch("milestones/of-agreement", json!({ "title": { "zh": "新名称" } })).await.expect(200);
@@ -99,7 +99,7 @@ fn what_an_agreement_or_a_project_takes_along_is_cancelled_in_the_old_feed() {
         for uid in &uids[..3] {
             assert_eq!(event(&client, OTHER_MILESTONES, uid).await.expect("an event")["STATUS"], "CONFIRMED");
         }
-        // Taken back, each is announced above its cancellation.
+        // After the move back, each event has a higher SEQUENCE than its cancellation.
         move_to("xinhui-taishan").await;
         for (uid, old) in uids[..3].iter().zip(&old) {
             let back = event(&client, MILESTONES, uid).await.expect("an event");
@@ -110,7 +110,7 @@ fn what_an_agreement_or_a_project_takes_along_is_cancelled_in_the_old_feed() {
 }
 
 #[test]
-fn a_conference_that_moves_or_loses_its_day_is_cancelled() {
+fn a_conference_that_moves_or_loses_its_date_is_cancelled() {
     on_each(|database| async move {
         let client = database.client();
         let mut uids = Vec::new();
@@ -142,7 +142,7 @@ fn a_restored_milestone_is_announced_after_its_cancellation() {
         client.send(Method::POST, "milestones/maps/restore", &[], None).await.expect(200);
         let back = event(&client, MILESTONES, &uid).await.expect("an event");
         assert_eq!((cancelled["STATUS"].as_str(), back["STATUS"].as_str()), ("CANCELLED", "CONFIRMED"));
-        // Of two with one SEQUENCE the later DTSTAMP counts (RFC 5546, 2.1.5).
+        // Of two events with the same SEQUENCE the later DTSTAMP counts (RFC 5546, 2.1.5).
         assert!((sequence(&back), &back["DTSTAMP"]) >= (sequence(&cancelled), &cancelled["DTSTAMP"]));
     });
 }

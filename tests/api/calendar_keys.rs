@@ -1,4 +1,5 @@
-//! Keys of calendars: each opens one feed of one pairing by its URL, and nothing else, until it is revoked or expires.
+//! Calendar keys: each gives access to one feed of one pairing through its URL, and to nothing else, until it is revoked or
+//! expires.
 
 use actix_web::http::Method;
 use diesel::prelude::*;
@@ -8,7 +9,7 @@ use pairing_tracker::access::keys::Shown;
 use pairing_tracker::db::schema::{audit_events, calendar_keys, idempotency_keys};
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::records::{column, fault, milestone, with};
 use crate::common::{Client, Database, on_each};
 
@@ -21,14 +22,14 @@ fn new_key() -> Value {
     json!({ "name": "手机日历", "feed": "milestones" })
 }
 
-/// Makes a key of Xinhui and Taishan; gives what was answered of it, and the key itself.
-async fn make(client: &Client, changes: Value) -> (Value, String) {
+/// Creates a key of Xinhui and Taishan; returns the response body and the key.
+async fn create_key(client: &Client, changes: Value) -> (Value, String) {
     let path = format!("pairings/{OWN}/calendar-keys");
-    let answer = client.post(&path, with(new_key(), changes)).await.expect(201);
-    let subscribe = answer.body["subscribe_path"].as_str().expect("a path");
+    let response = client.post(&path, with(new_key(), changes)).await.expect(201);
+    let subscribe = response.body["subscribe_path"].as_str().expect("a path");
     let (feed, key) = subscribe.split_once("?key=").expect("a key");
-    assert_eq!(feed, if answer.body["key"]["feed"] == "milestones" { MILESTONES } else { CONFERENCES });
-    (answer.body["key"].clone(), key.to_owned())
+    assert_eq!(feed, if response.body["key"]["feed"] == "milestones" { MILESTONES } else { CONFERENCES });
+    (response.body["key"].clone(), key.to_owned())
 }
 
 async fn status(client: &Client, path: &str) -> u16 {
@@ -44,16 +45,16 @@ fn url(path: &str, key: &str) -> String {
 }
 
 #[test]
-fn a_key_opens_its_feed_of_a_private_service_and_nothing_else() {
+fn a_calendar_key_reads_its_feed_of_a_private_service_and_nothing_else() {
     on_each(|database| async move {
         let client = private(&database);
-        let nobody = client.anonymous();
-        let (made, key) = make(&client, json!({})).await;
-        nobody.get(MILESTONES).await.expect(401);
-        nobody.get(&url(MILESTONES, &key)).await.expect(200);
-        nobody.get(&url(&MILESTONES.replace(OWN, &made["pairing"]["id"].to_string()), &key)).await.expect(200);
-        nobody.get(&format!("{MILESTONES}?as_of=2022-12-31&key={key}")).await.expect(200);
-        // A bearer opens it, too, and a wrong key is refused beside a good one.
+        let anonymous = client.anonymous();
+        let (made, key) = create_key(&client, json!({})).await;
+        anonymous.get(MILESTONES).await.expect(401);
+        anonymous.get(&url(MILESTONES, &key)).await.expect(200);
+        anonymous.get(&url(&MILESTONES.replace(OWN, &made["pairing"]["id"].to_string()), &key)).await.expect(200);
+        anonymous.get(&format!("{MILESTONES}?as_of=2022-12-31&key={key}")).await.expect(200);
+        // A bearer key works as well, but a wrong key in the URL is refused although the bearer key is valid.
         client.get(MILESTONES).await.expect(200);
         client.get(&url(MILESTONES, "ptf_wrong")).await.expect(401);
 
@@ -69,9 +70,9 @@ fn a_key_opens_its_feed_of_a_private_service_and_nothing_else() {
         ];
         let (public, bearer) = (database.client().anonymous(), client.with_key(&key));
         for path in elsewhere {
-            for reader in [&nobody, &public] {
-                let answer = reader.get(&url(&path, &key)).await.expect(401);
-                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{path}");
+            for reader in [&anonymous, &public] {
+                let response = reader.get(&url(&path, &key)).await.expect(401);
+                assert!(response.header("www-authenticate").starts_with("Bearer"), "{path}");
             }
         }
         for reader in [&bearer, &public.with_key(&key)] {
@@ -79,20 +80,20 @@ fn a_key_opens_its_feed_of_a_private_service_and_nothing_else() {
                 reader.get(path).await.expect(401);
             }
         }
-        // Writes by it, as a bearer and in the URL of a write.
+        // Writes with the key, as a bearer key and in the URL.
         bearer.post("regions", json!({})).await.expect(401);
         public.send(Method::POST, &url("regions", &key), &[], Some(json!({}))).await.expect(401);
-        nobody.get(&format!("{MILESTONES}?key={key}&key={key}")).await.expect(401);
-        nobody.get(&url(MILESTONES, "")).await.expect(401);
+        anonymous.get(&format!("{MILESTONES}?key={key}&key={key}")).await.expect(401);
+        anonymous.get(&url(MILESTONES, "")).await.expect(401);
         let mistyped = format!("{}{}", &key[..key.len() - 1], if key.ends_with('0') { '1' } else { '0' });
-        nobody.get(&url(MILESTONES, &mistyped)).await.expect(401);
-        // The control: it is still good where it is.
-        nobody.get(&url(MILESTONES, &key)).await.expect(200);
+        anonymous.get(&url(MILESTONES, &mistyped)).await.expect(401);
+        // The control: the key still works for its own feed.
+        anonymous.get(&url(MILESTONES, &key)).await.expect(200);
     });
 }
 
 #[test]
-fn an_api_key_is_no_key_of_a_calendar() {
+fn an_api_key_is_no_calendar_key() {
     on_each(|database| async move {
         let client = private(&database);
         let key = database.key("editor", Role::Editor, &[]);
@@ -101,10 +102,10 @@ fn an_api_key_is_no_key_of_a_calendar() {
     });
 }
 
-/// The summaries and statuses of a feed, and whether it has the words of a record.
+/// The summaries and statuses of a feed, and whether it contains the words of a record.
 async fn read(client: &Client, path: &str) -> Vec<(String, String)> {
-    let answer = client.get(path).await.expect(200);
-    let text = String::from_utf8(answer.bytes).expect("UTF-8");
+    let response = client.get(path).await.expect(200);
+    let text = String::from_utf8(response.bytes).expect("UTF-8");
     let of = |name: &str| {
         let lines = text.lines().filter_map(|line| line.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')));
         lines.map(str::to_owned).collect::<Vec<_>>()
@@ -114,33 +115,33 @@ async fn read(client: &Client, path: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_revoked_and_an_expired_key_read_nothing_but_cancellations_on_any_replica() {
+fn a_revoked_or_expired_key_reads_only_cancellations_on_every_replica() {
     on_each(|database| async move {
         let services = [(private(&database), private(&database)), (database.client(), database.client())];
         for (round, (client, replica)) in services.into_iter().enumerate() {
-            let nobody = replica.anonymous();
+            let anonymous = replica.anonymous();
             client.post("milestones", milestone(&format!("first-{round}"))).await.expect(201);
-            let (made, key) = make(&client, json!({})).await;
+            let (made, key) = create_key(&client, json!({})).await;
             let feed = url(MILESTONES, &key);
-            let before = read(&nobody, &feed).await;
+            let before = read(&anonymous, &feed).await;
             assert!(before.iter().any(|(_, status)| status == "CONFIRMED"), "{before:?}");
             let revoke = format!("calendar-keys/{}/revoke", made["id"]);
             let revoked = client.post(&revoke, json!({})).await.expect(200).body;
             assert_eq!((&revoked["status"], &made["status"]), (&json!("revoked"), &json!("active")));
             let dropped = vec![("已取消".to_owned(), "CANCELLED".to_owned()); before.len()];
-            assert_eq!(read(&nobody, &feed).await, dropped);
+            assert_eq!(read(&anonymous, &feed).await, dropped);
             assert_eq!(client.post(&revoke, json!({})).await.expect(200).body, revoked);
-            // What came, changed or left since then is not disclosed, and what left is cancelled all the same.
+            // Changes since then are not disclosed, but records that left the feed are cancelled.
             let code = format!("later-{}", made["id"]);
             let later = client.post("milestones", milestone(&code)).await.expect(201);
-            assert_eq!(read(&nobody, &feed).await, dropped);
-            let text = |answer: Answer| String::from_utf8(answer.bytes).expect("UTF-8");
-            let first = text(nobody.get(&feed).await.expect(200));
+            assert_eq!(read(&anonymous, &feed).await, dropped);
+            let text = |response: Response| String::from_utf8(response.bytes).expect("UTF-8");
+            let first = text(anonymous.get(&feed).await.expect(200));
             assert!(!first.contains(&format!("milestone-{}@", later.body["id"])), "{first}");
             client.delete(&format!("milestones/{code}")).await.expect(204);
-            assert_eq!(text(nobody.get(&feed).await.expect(200)), first);
+            assert_eq!(text(anonymous.get(&feed).await.expect(200)), first);
             for elsewhere in [CONFERENCES, "/api/v1/milestones"] {
-                assert_eq!(status(&nobody, &url(elsewhere, &key)).await, 401);
+                assert_eq!(status(&anonymous, &url(elsewhere, &key)).await, 401);
             }
 
             let change = |id: &Value, days: i64| {
@@ -152,27 +153,27 @@ fn a_revoked_and_an_expired_key_read_nothing_but_cancellations_on_any_replica() 
                     .expect("a change");
             };
             change(&made["id"], 89);
-            assert_eq!(status(&nobody, &feed).await, 200);
+            assert_eq!(status(&anonymous, &feed).await, 200);
             change(&made["id"], 92);
-            assert_eq!(status(&nobody, &feed).await, 401);
+            assert_eq!(status(&anonymous, &feed).await, 401);
 
             let today = client.state.settings.today();
-            let (made, key) = make(&client, json!({ "expires_on": today })).await;
+            let (made, key) = create_key(&client, json!({ "expires_on": today })).await;
             let feed = url(MILESTONES, &key);
-            let before = read(&nobody, &feed).await;
+            let before = read(&anonymous, &feed).await;
             assert!(before.iter().any(|(_, status)| status == "CONFIRMED"), "{before:?}");
             diesel::update(calendar_keys::table.filter(calendar_keys::id.eq(made["id"].as_i64().expect("an id"))))
                 .set(calendar_keys::expires_on.eq(today.pred_opt()))
                 .execute(&mut database.connect())
                 .expect("a change");
-            let after = read(&nobody, &feed).await;
+            let after = read(&anonymous, &feed).await;
             assert!(after.iter().all(|one| *one == dropped[0]), "{after:?}");
         }
     });
 }
 
 #[test]
-fn a_key_is_shown_once_and_only_its_hash_is_kept() {
+fn a_calendar_key_is_shown_once_and_only_its_hash_is_stored() {
     on_each(|database| async move {
         let client = database.client();
         let headers = [("Idempotency-Key", "once")];
@@ -187,38 +188,38 @@ fn a_key_is_shown_once_and_only_its_hash_is_kept() {
         let secret = &key[PREFIX.len() + 9..];
         let item = first.header("location").to_owned();
         for path in [item.as_str(), &path, "calendar-keys", "audit-events?entity=calendar_key", "audit-events"] {
-            let answer = client.get(path).await.expect(200);
-            let text = String::from_utf8_lossy(&answer.bytes);
+            let response = client.get(path).await.expect(200);
+            let text = String::from_utf8_lossy(&response.bytes);
             assert!(text.contains("手机日历") && !text.contains(secret), "{path}: {text}");
         }
         let mut conn = database.connect();
-        let kept: Vec<(String, String)> = calendar_keys::table
+        let stored: Vec<(String, String)> = calendar_keys::table
             .select((calendar_keys::code, calendar_keys::secret_sha256))
             .load(&mut conn)
             .expect("rows");
-        assert_eq!(kept, [(shown.code, shown.sha256)]);
-        let kept: Vec<String> = idempotency_keys::table.select(idempotency_keys::body).load(&mut conn).expect("rows");
-        assert!(kept.len() == 1 && !kept[0].contains(secret));
+        assert_eq!(stored, [(shown.code, shown.sha256)]);
+        let stored: Vec<String> = idempotency_keys::table.select(idempotency_keys::body).load(&mut conn).expect("rows");
+        assert!(stored.len() == 1 && !stored[0].contains(secret));
         client.post(&format!("{item}/revoke"), json!({})).await.expect(200);
-        let told: Vec<(String, Option<String>, Option<String>)> = audit_events::table
+        let events: Vec<(String, Option<String>, Option<String>)> = audit_events::table
             .filter(audit_events::entity.eq("calendar_key"))
             .order(audit_events::id)
             .select((audit_events::action, audit_events::before_json, audit_events::after_json))
             .load(&mut conn)
             .expect("rows");
-        let actions: Vec<&str> = told.iter().map(|(action, ..)| action.as_str()).collect();
+        let actions: Vec<&str> = events.iter().map(|(action, ..)| action.as_str()).collect();
         assert_eq!(actions, ["create", "revoke"]);
-        assert!(!format!("{told:?}").contains(secret) && !format!("{told:?}").contains("sha256"));
+        assert!(!format!("{events:?}").contains(secret) && !format!("{events:?}").contains("sha256"));
     });
 }
 
 #[test]
-fn keys_and_what_became_of_them_are_for_the_pairing_alone() {
+fn calendar_keys_and_their_history_are_visible_only_within_the_pairing() {
     on_each(|database| async move {
         let client = database.client();
         let key = |role, pairings: &[&str]| client.with_key(database.key("reader", role, pairings));
         let (own, foreign) = (key(Role::Editor, &[OWN]), key(Role::Editor, &[FOREIGN]));
-        let (made, _) = make(&own, json!({})).await;
+        let (made, _) = create_key(&own, json!({})).await;
         assert_eq!(made["created_by"], "reader");
         let (item, nested) = (format!("calendar-keys/{}", made["id"]), format!("pairings/{OWN}/calendar-keys"));
         for (reader, code) in [(&own, 200), (&client, 200), (&foreign, 403), (&key(Role::Viewer, &[OWN]), 403)] {
@@ -239,7 +240,7 @@ fn keys_and_what_became_of_them_are_for_the_pairing_alone() {
 }
 
 #[test]
-fn a_key_that_could_never_be_good_is_not_made() {
+fn an_invalid_calendar_key_is_refused() {
     on_each(|database| async move {
         let client = database.client();
         let path = format!("pairings/{OWN}/calendar-keys");
@@ -252,19 +253,19 @@ fn a_key_that_could_never_be_good_is_not_made() {
 }
 
 #[test]
-fn wrong_keys_in_urls_are_counted_like_all_wrong_keys() {
+fn wrong_keys_in_urls_count_as_wrong_keys() {
     on_each(|database| async move {
         let client = database.client_with(|settings| settings.wrong_keys_per_address = 3);
-        let nobody = client.anonymous().at("192.0.2.7");
-        let (_, key) = make(&client, json!({})).await;
-        nobody.get(&url(MILESTONES, &key)).await.expect(200);
+        let anonymous = client.anonymous().at("192.0.2.7");
+        let (_, key) = create_key(&client, json!({})).await;
+        anonymous.get(&url(MILESTONES, &key)).await.expect(200);
         for path in [MILESTONES, CONFERENCES, "/api/v1/pairings"] {
-            nobody.get(&url(path, "ptf_guess")).await.expect(401);
+            anonymous.get(&url(path, "ptf_guess")).await.expect(401);
         }
-        let refused = nobody.get(&url(MILESTONES, "ptf_guess")).await.expect(429);
+        let refused = anonymous.get(&url(MILESTONES, "ptf_guess")).await.expect(429);
         assert_eq!(refused.body["code"], "too_many_attempts");
-        // Who holds a good one is not shut out, and neither is another address.
-        nobody.get(&url(MILESTONES, &key)).await.expect(200);
-        nobody.at("192.0.2.8").get(&url(MILESTONES, "ptf_guess")).await.expect(401);
+        // Neither the holder of a valid key nor another address is locked out.
+        anonymous.get(&url(MILESTONES, &key)).await.expect(200);
+        anonymous.at("192.0.2.8").get(&url(MILESTONES, "ptf_guess")).await.expect(401);
     });
 }

@@ -1,4 +1,4 @@
-//! Calendar feeds: what a program reads in them, and how it learns of changes, cancellations and deletions.
+//! Calendar feeds: their content, and how changes, cancellations and deletions reach a calendar program.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use diesel::prelude::*;
 use pairing_tracker::db::schema::audit_events;
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::records::{conference, create, milestone, with};
 use crate::common::{Client, on_each};
 
 pub const MILESTONES: &str = "pairings/xinhui-taishan/milestones.ics";
 pub const CONFERENCES: &str = "pairings/xinhui-taishan/conferences.ics";
 
-/// The properties of one event, by their names with parameters, as they stand.
+/// The properties of one event, by name with parameters, unparsed.
 pub type Event = BTreeMap<String, String>;
 
-/// The content lines of a feed, unfolded, once each line is looked at.
-fn lines(answer: &Answer) -> Vec<String> {
-    assert_eq!(answer.header("content-type"), "text/calendar; charset=utf-8");
-    let text = std::str::from_utf8(&answer.bytes).expect("UTF-8");
+/// The content lines of a feed, unfolded; checks the form of each physical line.
+fn lines(response: &Response) -> Vec<String> {
+    assert_eq!(response.header("content-type"), "text/calendar; charset=utf-8");
+    let text = std::str::from_utf8(&response.bytes).expect("UTF-8");
     let mut lines: Vec<String> = Vec::new();
     for line in text.strip_suffix("\r\n").expect("ends with a line").split("\r\n") {
         assert!(line.len() <= 75 && !line.contains(['\r', '\n']), "{line:?}");
@@ -36,8 +36,8 @@ fn lines(answer: &Answer) -> Vec<String> {
     lines
 }
 
-fn events(answer: &Answer) -> Vec<Event> {
-    let lines = lines(answer);
+fn events(response: &Response) -> Vec<Event> {
+    let lines = lines(response);
     let mut events = Vec::new();
     for line in &lines {
         match line.as_str() {
@@ -62,14 +62,14 @@ pub async fn read(client: &Client, path: &str) -> Vec<Event> {
 }
 
 /// The event with this summary.
-fn of<'a>(events: &'a [Event], summary: &str) -> &'a Event {
+fn event_of<'a>(events: &'a [Event], summary: &str) -> &'a Event {
     let found: Vec<&Event> = events.iter().filter(|event| event["SUMMARY"] == summary).collect();
     let [event] = found.as_slice() else { panic!("{summary}: {events:?}") };
     event
 }
 
 #[test]
-fn a_milestone_is_a_whole_day_with_what_there_is_to_know() {
+fn a_milestone_is_an_all_day_event_with_its_details() {
     on_each(|database| async move {
         let client = database.client();
         create(
@@ -82,7 +82,7 @@ fn a_milestone_is_a_whole_day_with_what_there_is_to_know() {
         let made = create(&client, "milestones", with(milestone("maps"), record)).await.body;
         client.patch("milestones/maps", json!({ "due_on": "2022-07-31", "reason": "汛期" })).await.expect(200);
         let events = read(&client, &format!("{MILESTONES}?as_of=2022-08-10")).await;
-        let event = of(&events, "编制四张图，含路线图\\;初稿".replace("\\;", "；").as_str());
+        let event = event_of(&events, "编制四张图，含路线图\\;初稿".replace("\\;", "；").as_str());
         let get = |name: &str| event.get(name).map(String::as_str);
         assert_eq!(get("DTSTART;VALUE=DATE"), Some("20220731"));
         assert_eq!(get("DTEND;VALUE=DATE"), Some("20220801"));
@@ -101,26 +101,26 @@ fn a_milestone_is_a_whole_day_with_what_there_is_to_know() {
         }
         assert!(event["UID"].starts_with(&format!("milestone-{}@", made["id"])), "{event:?}");
         assert_eq!(event["DTSTAMP"], event["LAST-MODIFIED"]);
-        // Not overdue yet.
+        // The milestone is not overdue on this date.
         let events = read(&client, &format!("{MILESTONES}?as_of=2022-07-31")).await;
-        assert_eq!(of(&events, "编制四张图，含路线图；初稿")["CATEGORIES"], "里程碑,未开始");
-        // In English for who prefers it; where there is none, in Chinese.
+        assert_eq!(event_of(&events, "编制四张图，含路线图；初稿")["CATEGORIES"], "里程碑,未开始");
+        // English where the client prefers it; Chinese where there is no English text.
         let english = client.send(Method::GET, MILESTONES, &[("Accept-Language", "en")], None).await.expect(200);
         let told = lines(&english);
         assert!(
             told.iter().any(|line| line.starts_with("X-WR-CALNAME:") && line.ends_with(": milestones")),
             "{told:?}"
         );
-        of(&events_of(&english), "Four maps");
+        event_of(&events_of(&english), "Four maps");
     });
 }
 
-fn events_of(answer: &Answer) -> Vec<Event> {
-    events(answer)
+fn events_of(response: &Response) -> Vec<Event> {
+    events(response)
 }
 
 #[test]
-fn a_feed_says_what_it_is_and_how_often_to_ask() {
+fn a_feed_has_a_name_and_a_refresh_interval() {
     on_each(|database| async move {
         let client = database.client();
         let told = lines(&client.get(MILESTONES).await.expect(200));
@@ -140,7 +140,7 @@ fn a_feed_says_what_it_is_and_how_often_to_ask() {
 }
 
 #[test]
-fn who_has_a_feed_gets_it_again_only_when_it_has_changed() {
+fn an_unchanged_feed_is_not_sent_again() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("maps")).await;
@@ -150,18 +150,18 @@ fn who_has_a_feed_gets_it_again_only_when_it_has_changed() {
             }
             let first = client.get(path).await.expect(200);
             let tag = first.header("etag").to_owned();
-            let asks = |client: &Client, tag: String| {
+            let conditional_get = |client: &Client, tag: String| {
                 let client = client.clone();
                 async move { client.send(Method::GET, path, &[("If-None-Match", &tag)], None).await.status.as_u16() }
             };
-            assert_eq!(asks(&client, tag.clone()).await, 304);
-            // Another replica, which kept nothing, says the same to the byte.
+            assert_eq!(conditional_get(&client, tag.clone()).await, 304);
+            // Another replica, with an empty cache, returns the same bytes.
             let other = database.client().get(path).await.expect(200);
             assert_eq!(other.bytes, first.bytes);
             client.patch(change, json!({ "note": "改" })).await.expect(200);
-            assert_eq!(asks(&client, tag).await, 200);
+            assert_eq!(conditional_get(&client, tag).await, 200);
         }
-        // A key in the URL changes nothing of the feed, but no shared cache keeps it.
+        // A key in the URL does not change the feed, but forbids shared caches to store it.
         let made =
             client.post("pairings/xinhui-taishan/calendar-keys", json!({ "name": "甲", "feed": "milestones" })).await;
         let path = made.expect(201).body["subscribe_path"].as_str().expect("a path").to_owned();
@@ -175,35 +175,35 @@ fn who_has_a_feed_gets_it_again_only_when_it_has_changed() {
 }
 
 #[test]
-fn an_event_stays_itself_through_changes_and_is_cancelled_and_not_lost() {
+fn an_event_keeps_its_uid_and_is_cancelled_when_its_record_is_deleted() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("maps")).await;
-        let first = of(&read(&client, MILESTONES).await, "编制线路图").clone();
-        // Neither the title nor the code nor the programme's code is in its identity.
+        let first = event_of(&read(&client, MILESTONES).await, "编制线路图").clone();
+        // The UID is independent of the title, the code and the code of the programme.
         let change = json!({ "title": { "zh": "编制四张图" }, "code": "four-maps" });
         client.patch("milestones/maps", change).await.expect(200);
         client.patch("programmes/jiangmen-east-west", json!({ "code": "east-west" })).await.expect(200);
-        let second = of(&read(&client, MILESTONES).await, "编制四张图").clone();
+        let second = event_of(&read(&client, MILESTONES).await, "编制四张图").clone();
         assert_eq!(first["UID"], second["UID"]);
         assert_eq!((first["SEQUENCE"].as_str(), second["SEQUENCE"].as_str()), ("1", "2"));
         client.patch("milestones/four-maps", json!({ "status": "cancelled", "reason": "不再需要" })).await.expect(200);
-        let third = of(&read(&client, MILESTONES).await, "编制四张图").clone();
+        let third = event_of(&read(&client, MILESTONES).await, "编制四张图").clone();
         assert_eq!((third["STATUS"].as_str(), third["SEQUENCE"].as_str()), ("CANCELLED", "3"));
         client.delete("milestones/four-maps").await.expect(204);
-        let fourth = of(&read(&client, MILESTONES).await, "编制四张图").clone();
+        let fourth = event_of(&read(&client, MILESTONES).await, "编制四张图").clone();
         assert_eq!((fourth["STATUS"].as_str(), fourth["SEQUENCE"].as_str()), ("CANCELLED", "4"));
         assert_eq!((&fourth["UID"], &fourth["DTSTART;VALUE=DATE"]), (&first["UID"], &first["DTSTART;VALUE=DATE"]));
         assert!(fourth["LAST-MODIFIED"] >= third["LAST-MODIFIED"]);
         assert_eq!(fourth["DESCRIPTION"], "已删除", "nothing else is told of what is gone");
-        // Not in the feed of another pairing.
+        // The event is not in the feed of another pairing.
         let other = read(&client, "pairings/heshan-kaiping/milestones.ics").await;
         assert!(other.iter().all(|event| event["UID"] != first["UID"]));
     });
 }
 
 #[test]
-fn databases_do_not_share_identities() {
+fn events_of_different_databases_have_different_uids() {
     on_each(|database| async move {
         let client = database.client();
         let part = |event: &Event| event["UID"].split_once('@').expect("a part of the database").1.to_owned();
@@ -217,7 +217,7 @@ fn databases_do_not_share_identities() {
 }
 
 #[test]
-fn deletions_are_told_for_ninety_days() {
+fn deletions_stay_in_the_feed_for_ninety_days() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("maps")).await;
@@ -230,7 +230,7 @@ fn deletions_are_told_for_ninety_days() {
             .expect("the deletion");
         let has = |events: &[Event]| events.iter().any(|event| event["SUMMARY"] == "编制线路图");
         assert!(has(&read(&client, MILESTONES).await));
-        // An older deletion beside it: events are never changed, but one can be appended with a day of its own.
+        // An older deletion: events cannot be changed, but one can be appended with an earlier instant.
         let mut before: Value = serde_json::from_str(&last.1.expect("a state")).expect("JSON");
         before["title"]["zh"] = json!("旧的");
         for (days, title, told) in [(89, "近的", true), (92, "旧的", false)] {
@@ -263,7 +263,7 @@ fn deletions_are_told_for_ninety_days() {
 }
 
 #[test]
-fn a_conference_has_its_day_and_its_place_and_names_nobody() {
+fn a_conference_event_has_a_date_and_a_place_and_no_personal_data() {
     on_each(|database| async move {
         let client = database.client();
         let record = json!({
@@ -273,7 +273,7 @@ fn a_conference_has_its_day_and_its_place_and_names_nobody() {
         create(&client, "conferences", with(conference("seventh"), record)).await;
         create(&client, "conferences", with(conference("undated"), json!({ "title": { "zh": "未定日期" } }))).await;
         let events = read(&client, CONFERENCES).await;
-        let event = of(&events, "第7次联席会议");
+        let event = event_of(&events, "第7次联席会议");
         assert_eq!(
             (event["DTSTART;VALUE=DATE"].as_str(), event["LOCATION"].as_str()),
             ("20220520", "台山市\\, 台城\\; 会议室")
@@ -282,13 +282,13 @@ fn a_conference_has_its_day_and_its_place_and_names_nobody() {
         assert!(event["UID"].starts_with("conference-") && event["DESCRIPTION"].contains("主办：台山市"));
         assert!(events.iter().all(|event| event["SUMMARY"] != "未定日期" && !format!("{event:?}").contains("甲某人")));
         client.patch("conferences/seventh", json!({ "status": "postponed" })).await.expect(200);
-        assert_eq!(of(&read(&client, CONFERENCES).await, "第7次联席会议")["STATUS"], "TENTATIVE");
+        assert_eq!(event_of(&read(&client, CONFERENCES).await, "第7次联席会议")["STATUS"], "TENTATIVE");
         client.patch("conferences/seventh", json!({ "status": "cancelled" })).await.expect(200);
-        assert_eq!(of(&read(&client, CONFERENCES).await, "第7次联席会议")["STATUS"], "CANCELLED");
+        assert_eq!(event_of(&read(&client, CONFERENCES).await, "第7次联席会议")["STATUS"], "CANCELLED");
         client.delete("conferences/seventh").await.expect(204);
         client.delete("conferences/undated").await.expect(204);
         let events = read(&client, CONFERENCES).await;
-        assert_eq!(of(&events, "第7次联席会议")["SEQUENCE"], "4");
+        assert_eq!(event_of(&events, "第7次联席会议")["SEQUENCE"], "4");
         assert!(events.iter().all(|event| event["SUMMARY"] != "未定日期"));
     });
 }

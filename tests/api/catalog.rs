@@ -1,4 +1,4 @@
-//! The catalog of APIs at its well-known address (RFC 9727).
+//! The API catalog at its well-known address (RFC 9727).
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -8,17 +8,19 @@ use crate::common::{CONTRACT, on_each};
 const PATH: &str = "/.well-known/api-catalog";
 
 #[test]
-fn a_program_that_knows_the_host_alone_finds_the_api() {
+fn the_api_is_discoverable_from_the_host_alone() {
     on_each(|database| async move {
-        // Who may see nothing else may see what there is, as with the document.
+        // The catalog is public even where the data are private, as the document is.
         let client = database.client_with(|settings| settings.private = true).anonymous();
-        let answer = client.get(PATH).await.expect(200);
+        let response = client.get(PATH).await.expect(200);
         let media_type = "application/linkset+json; profile=\"https://www.rfc-editor.org/info/rfc9727\"";
-        assert_eq!(answer.header("content-type"), media_type);
-        // RFC 9264, 4.2.1: the set is the sole member.
-        let members: Vec<&str> = answer.body.as_object().expect("an object").keys().map(String::as_str).collect();
+        assert_eq!(response.header("content-type"), media_type);
+        // RFC 9264, 4.2.1: `linkset` is the sole member.
+        let members: Vec<&str> = response.body.as_object().expect("an object").keys().map(String::as_str).collect();
         assert_eq!(members, ["linkset"]);
-        let [api] = &answer.body["linkset"].as_array().expect("a set")[..] else { panic!("one API: {}", answer.body) };
+        let [api] = &response.body["linkset"].as_array().expect("a set")[..] else {
+            panic!("one API: {}", response.body)
+        };
         let anchor = api["anchor"].as_str().expect("an anchor");
         let paths = CONTRACT.document()["paths"].as_object().expect("paths");
         assert!(paths.keys().any(|path| path.starts_with(anchor)), "{anchor}");
@@ -27,7 +29,7 @@ fn a_program_that_knows_the_host_alone_finds_the_api() {
         for (relation, links) in api.as_object().expect("links").iter().filter(|(name, _)| *name != "anchor") {
             for link in links.as_array().expect("an array, of one link too") {
                 let href = link["href"].as_str().expect("an address");
-                // Behind any proxy it is of the same host.
+                // The link is relative to the host, so that it works behind any proxy.
                 assert!(href.starts_with('/') && !href.starts_with("//"), "{href}");
                 let there = client.get(href).await.expect(200);
                 let media_type = there.header("content-type").split(';').next().unwrap_or_default().to_owned();
@@ -47,13 +49,13 @@ fn a_program_that_knows_the_host_alone_finds_the_api() {
 }
 
 #[test]
-fn the_head_of_the_catalog_names_it() {
+fn a_head_request_for_the_catalog_links_to_it() {
     on_each(|database| async move {
         let client = database.client();
         for method in [Method::HEAD, Method::GET] {
-            let answer = client.send(method, PATH, &[], None).await.expect(200);
+            let response = client.send(method, PATH, &[], None).await.expect(200);
             let link = "</.well-known/api-catalog>; rel=\"api-catalog\"; type=\"application/linkset+json\"";
-            assert_eq!(answer.header("link"), link);
+            assert_eq!(response.header("link"), link);
         }
         let refused = client.get(&format!("{PATH}?format=xml")).await.expect(400);
         assert_eq!(refused.body["code"], "malformed_request");

@@ -1,4 +1,4 @@
-//! Commitments: what an indicator must be, how a commitment stands on a date, and what it takes along.
+//! Commitments: rules of an indicator, figures on a date, and the reports that belong to them.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::common::records::{agreement, approved, codes_of, commitment, create, 
 use crate::common::{Client, on_each};
 
 #[test]
-fn what_an_indicator_needs_is_asked_for() {
+fn faults_of_an_indicator_are_reported_at_its_fields() {
     let against = || vec![fault("/indicator/target", "against_direction")];
     let pattern = |name: &str| vec![fault(&format!("/indicator/{name}"), "pattern")];
     let cases = [
@@ -57,7 +57,7 @@ fn what_an_indicator_needs_is_asked_for() {
             let refused = client.post("commitments", with(commitment("new"), unknown.clone())).await.expect(400);
             assert_eq!(refused.faults(), [fault("/indicator/colour", "unknown_field")]);
             client.patch("commitments/there", unknown).await.expect(400);
-            // What is only to be kept has one number for both; either may be unknown.
+            // An indicator to be maintained has equal baseline and target; either may be unknown.
             for (number, numbers) in [
                 json!({ "baseline": "95", "target": "95.0" }),
                 json!({ "baseline": "95", "target": "95", "direction": "falling" }),
@@ -77,7 +77,7 @@ fn what_an_indicator_needs_is_asked_for() {
 }
 
 #[test]
-fn one_field_of_an_indicator_is_patched_and_the_others_stay() {
+fn patching_one_field_of_an_indicator_keeps_the_others() {
     let whole = || {
         json!({
             "name": "跟岗教师人数", "unit": "人", "baseline": "20", "target": "100", "direction": "rising",
@@ -89,7 +89,7 @@ fn one_field_of_an_indicator_is_patched_and_the_others_stay() {
         create(&client, "commitments", with(commitment("teachers"), json!({ "indicator": whole() }))).await;
         let patch = |indicator: Value| client.patch("commitments/teachers", json!({ "indicator": indicator }));
         let mut expected = whole();
-        for (change, kept) in [
+        for (change, stored) in [
             (json!({ "target": "120" }), json!({ "target": "120" })),
             (json!({ "baseline": null }), json!({ "baseline": null })),
             (json!({ "name": null, "unit": "人次" }), json!({ "name": null, "unit": "人次" })),
@@ -97,7 +97,7 @@ fn one_field_of_an_indicator_is_patched_and_the_others_stay() {
             (json!({ "accumulation": "cumulative" }), json!({ "accumulation": "cumulative" })),
             (json!({}), json!({})),
         ] {
-            expected = with(expected, kept);
+            expected = with(expected, stored);
             assert_eq!(patch(change.clone()).await.expect(200).body["indicator"], expected, "{change}");
         }
         for (change, pointer, code) in [
@@ -125,13 +125,13 @@ fn one_field_of_an_indicator_is_patched_and_the_others_stay() {
 }
 
 /// Actual, completion, expected, pace, reported to.
-async fn standing(client: &Client, code: &str, as_of: &str) -> Value {
+async fn figures_of(client: &Client, code: &str, as_of: &str) -> Value {
     let read = client.get(&format!("commitments/{code}?as_of={as_of}")).await.expect(200).body;
     ["actual", "completion", "expected", "pace", "reported_to"].map(|name| read[name].clone()).into_iter().collect()
 }
 
 #[test]
-fn how_a_commitment_stands_follows_from_what_was_approved() {
+fn figures_of_a_commitment_follow_from_its_approved_reports() {
     let months = [("2022-01-01", "2022-01-31"), ("2022-02-01", "2022-02-28"), ("2022-03-01", "2022-03-31")];
     let last = |baseline: Value, target: &str| {
         let numbers = json!({ "baseline": baseline, "target": target });
@@ -141,7 +141,7 @@ fn how_a_commitment_stands_follows_from_what_was_approved() {
     let sum_of_less = |baseline: Value| with(falling(baseline), json!({ "accumulation": "cumulative" }));
     let rising = |target: Value| json!({ "unit": "人", "target": target });
     let (february, march) = ("2022-02-28", "2022-03-31");
-    // Indicator, values of the months, date; what follows. The year is gone by 16.16 % and 24.66 %.
+    // Indicator, values of the months, date, expected figures. 16.16 % and 24.66 % of the year have elapsed.
     let cases = [
         (rising(json!("100")), ["10", "5", "3"], february, json!(["15", 15.0, 16.16, "behind", february])),
         (rising(json!("100")), ["10", "5", "10"], march, json!(["25", 25.0, 24.66, "on_track", march])),
@@ -158,7 +158,7 @@ fn how_a_commitment_stands_follows_from_what_was_approved() {
         (falling(json!("500")), ["450", "436", "300"], february, json!(["436", 16.0, 16.16, "on_track", february])),
         (falling(json!("500")), ["510", "", ""], february, json!(["510", -2.5, 16.16, "behind", february])),
         (sum_of_less(json!("500")), ["50", "30", "20"], march, json!(["400", 25.0, 24.66, "on_track", march])),
-        // Without a baseline a fall is unknown until it has reached its target.
+        // Without a baseline the completion of a falling indicator is unknown until the target is reached.
         (falling(json!(null)), ["300", "200", "150"], march, json!(["150", null, 24.66, "unknown", march])),
         (falling(json!(null)), ["300", "200", "100"], march, json!(["100", 100.0, 24.66, "ahead", march])),
         (sum_of_less(json!(null)), ["50", "30", "20"], march, json!([null, null, 24.66, "unknown", march])),
@@ -176,21 +176,21 @@ fn how_a_commitment_stands_follows_from_what_was_approved() {
                         json!({ "narrative": "按月报送", "value": if value.is_empty() { None } else { Some(value) } });
                     create(&client, "progress-reports", with(approved(&code, start, end, value), words)).await;
                 }
-                // What is only a draft counts for nothing.
+                // A draft is not counted.
                 create(&client, "progress-reports", report(&code, "2021-12-01", "2021-12-31", "1000")).await;
-                assert_eq!(standing(&client, &code, as_of).await, wanted, "{indicator} {values:?} on {as_of}");
+                assert_eq!(figures_of(&client, &code, as_of).await, wanted, "{indicator} {values:?} on {as_of}");
             }
         }
     });
 }
 
 #[test]
-fn a_period_of_no_days_of_its_own_is_the_agreements_term() {
+fn a_commitment_without_dates_takes_the_term_of_its_agreement() {
     let year = json!({ "effective_on": "2022-01-01", "expires_on": "2022-12-31" });
     let own = |starts_on: Value, due_on: Value| json!({ "starts_on": starts_on, "due_on": due_on });
     let none = || own(json!(null), json!(null));
-    // The agreement's dates, the commitment's own, date; expected and pace of half the work, reported by the end of
-    // June.
+    // The agreement's dates, the commitment's dates, the date of the query; the expected figures of a commitment half of which
+    // was reported by the end of June.
     let cases = [
         (year.clone(), none(), "2022-06-30", json!([49.59, "on_track"])),
         (with(year.clone(), json!({ "signed_on": "2021-07-01" })), none(), "2022-06-30", json!([49.59, "on_track"])),
@@ -205,7 +205,7 @@ fn a_period_of_no_days_of_its_own_is_the_agreements_term() {
         (year.clone(), own(json!("2022-06-01"), json!("2022-07-30")), "2022-06-30", json!([50.0, "on_track"])),
         (json!({ "effective_on": "2022-01-01" }), none(), "2022-06-30", json!([null, "unknown"])),
         (json!({ "expires_on": "2022-12-31" }), none(), "2022-06-30", json!([null, "unknown"])),
-        // Not begun yet, by its own day or by the agreement's.
+        // The period has not begun, by the commitment's first day or by the agreement's.
         (year.clone(), own(json!("2022-07-01"), json!(null)), "2022-06-30", json!([0.0, "unknown"])),
         (
             json!({ "effective_on": "2022-07-01", "expires_on": "2022-12-31" }),
@@ -213,7 +213,7 @@ fn a_period_of_no_days_of_its_own_is_the_agreements_term() {
             "2022-06-30",
             json!([0.0, "unknown"]),
         ),
-        // A first day after the agreement's last one is no period.
+        // A first day after the last day of the agreement makes no valid period.
         (year.clone(), own(json!("2023-03-01"), json!(null)), "2023-06-30", json!([null, "unknown"])),
         (year, own(json!("2023-01-01"), json!(null)), "2023-06-30", json!([null, "unknown"])),
     ];
@@ -241,7 +241,7 @@ fn a_period_of_no_days_of_its_own_is_the_agreements_term() {
 }
 
 #[test]
-fn filters_find_the_commitments_that_fit_and_those_without_a_day_come_last() {
+fn filters_select_commitments_and_those_without_a_date_sort_last() {
     on_each(|database| async move {
         let client = database.client();
         for (code, fields) in [

@@ -1,24 +1,24 @@
-//! Retries, and many writers at once, each on a thread of its own: no update is lost, no retry is done twice, nothing
-//! that was acknowledged is missing.
+//! Retries and concurrent writers, each on its own thread: no update is lost, no retry is executed twice, and no acknowledged
+//! write is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use crate::common::builders::{alone, in_threads, on_each_alone, walk};
-use crate::common::client::Answer;
+use crate::common::builders::{block_on, in_threads, on_each_with_own_runtime, walk};
+use crate::common::client::Response;
 use crate::common::records::{milestone, with};
 use crate::common::{Client, on_each};
 
 const MILESTONE: &str = "milestones/heshan-kaiping-first-joint-conference-held";
 
-async fn post_keyed(client: &Client, path: &str, key: &str, body: Value) -> Answer {
+async fn post_keyed(client: &Client, path: &str, key: &str, body: Value) -> Response {
     client.send(Method::POST, path, &[("Idempotency-Key", key)], Some(body)).await
 }
 
 #[test]
-fn a_retry_gets_the_first_answer_again_and_a_failed_write_keeps_no_key() {
+fn a_retry_returns_the_first_response_and_a_failed_write_frees_its_key() {
     on_each(|database| async move {
         let client = database.client();
         let first = post_keyed(&client, "milestones", "k", milestone("once")).await.expect(201);
@@ -46,8 +46,8 @@ fn a_retry_gets_the_first_answer_again_and_a_failed_write_keeps_no_key() {
 }
 
 #[test]
-fn two_writers_of_one_record_lose_none_of_a_thousand_updates() {
-    on_each_alone(|_, client| {
+fn two_concurrent_writers_of_one_record_lose_no_update() {
+    on_each_with_own_runtime(|_, client| {
         let notes = in_threads(&client, 2, async |client, writer| {
             let mut acknowledged = Vec::new();
             for number in 0..500 {
@@ -55,12 +55,12 @@ fn two_writers_of_one_record_lose_none_of_a_thousand_updates() {
                 loop {
                     let etag = client.get(MILESTONE).await.expect(200).header("etag").to_owned();
                     let patch = json!({ "note": &note });
-                    let answer = client.send(Method::PATCH, MILESTONE, &[("If-Match", &etag)], Some(patch)).await;
-                    if answer.status == 412 {
+                    let response = client.send(Method::PATCH, MILESTONE, &[("If-Match", &etag)], Some(patch)).await;
+                    if response.status == 412 {
                         continue;
                     }
-                    let answer = answer.expect(200);
-                    let version = answer.body["version"].as_i64().expect("a version");
+                    let response = response.expect(200);
+                    let version = response.body["version"].as_i64().expect("a version");
                     acknowledged.push((version, note));
                     break;
                 }
@@ -70,7 +70,7 @@ fn two_writers_of_one_record_lose_none_of_a_thousand_updates() {
         let acknowledged: BTreeMap<i64, String> = notes.into_iter().flatten().collect();
         assert_eq!(acknowledged.len(), 1000, "each change has a version of its own");
 
-        alone(async || {
+        block_on(async || {
             let last = client.get(MILESTONE).await.expect(200);
             assert_eq!(last.body["version"], 1001);
             assert_eq!(last.body["note"].as_str(), acknowledged.get(&1001).map(String::as_str));
@@ -88,21 +88,21 @@ fn two_writers_of_one_record_lose_none_of_a_thousand_updates() {
 }
 
 #[test]
-fn two_hundred_posts_with_one_key_create_one_record() {
-    on_each_alone(|_, client| {
-        let answers = in_threads(&client, 8, async |client, _| {
-            let mut answers = Vec::new();
+fn two_hundred_posts_with_one_idempotency_key_create_one_record() {
+    on_each_with_own_runtime(|_, client| {
+        let responses = in_threads(&client, 8, async |client, _| {
+            let mut responses = Vec::new();
             for _ in 0..25 {
                 let body = Some(milestone("only-once"));
-                let answer = client.send(Method::POST, "milestones", &[("Idempotency-Key", "once")], body).await;
-                let replayed = answer.header("idempotent-replayed") == "true";
-                answers.push((answer.status.as_u16(), replayed, answer.bytes));
+                let response = client.send(Method::POST, "milestones", &[("Idempotency-Key", "once")], body).await;
+                let replayed = response.header("idempotent-replayed") == "true";
+                responses.push((response.status.as_u16(), replayed, response.bytes));
             }
-            answers
+            responses
         });
-        let answers: Vec<(u16, bool, Vec<u8>)> = answers.into_iter().flatten().collect();
-        assert_eq!(answers.len(), 200);
-        let of = |status: u16, replayed: bool| answers.iter().filter(move |a| (a.0, a.1) == (status, replayed));
+        let responses: Vec<(u16, bool, Vec<u8>)> = responses.into_iter().flatten().collect();
+        assert_eq!(responses.len(), 200);
+        let of = |status: u16, replayed: bool| responses.iter().filter(move |a| (a.0, a.1) == (status, replayed));
         assert_eq!(of(201, false).count(), 1, "one request creates");
         assert!(of(201, true).count() > 0, "others get its answer again");
         let bodies: BTreeSet<&Vec<u8>> = of(201, false).chain(of(201, true)).map(|(_, _, body)| body).collect();
@@ -112,7 +112,7 @@ fn two_hundred_posts_with_one_key_create_one_record() {
         }
         assert_eq!(of(201, false).count() + of(201, true).count() + of(409, false).count(), 200);
 
-        alone(async || {
+        block_on(async || {
             let events = walk(&client, "milestones/only-once/history", "", 100).await;
             assert_eq!(events.len(), 1);
             let list = client.get("milestones?agreement=xinhui-taishan-framework-2022&count=true").await.expect(200);
@@ -122,30 +122,30 @@ fn two_hundred_posts_with_one_key_create_one_record() {
 }
 
 #[test]
-fn sixteen_writers_create_four_hundred_records_that_are_all_there_with_their_history() {
-    on_each_alone(|_, client| {
+fn sixteen_concurrent_writers_lose_no_record_and_no_event() {
+    on_each_with_own_runtime(|_, client| {
         let created = in_threads(&client, 16, async |client, writer| {
             let mut created = Vec::new();
             for number in 0..25 {
                 let code = format!("writer-{writer}-number-{number}");
-                let answer = client.post("milestones", milestone(&code)).await.expect(201);
-                created.push((answer.body["id"].as_i64().expect("an id"), code));
+                let response = client.post("milestones", milestone(&code)).await.expect(201);
+                created.push((response.body["id"].as_i64().expect("an id"), code));
             }
             created
         });
         let created: BTreeMap<i64, String> = created.into_iter().flatten().collect();
         assert_eq!(created.len(), 400, "each record has an id of its own");
 
-        alone(async || {
+        block_on(async || {
             let query = "agreement=xinhui-taishan-framework-2022";
             let items = walk(&client, "milestones", query, 100).await;
             let found = items.iter().map(|item| (item["id"].as_i64().unwrap_or_default(), text(&item["code"])));
             assert_eq!(found.collect::<BTreeMap<i64, String>>(), created);
             let events = walk(&client, "audit-events", "entity=milestone&action=create&actor=tester", 100).await;
-            let told = events
+            let recorded = events
                 .iter()
                 .map(|event| (event["record_id"].as_i64().unwrap_or_default(), text(&event["record_code"])));
-            assert_eq!(told.collect::<BTreeMap<i64, String>>(), created);
+            assert_eq!(recorded.collect::<BTreeMap<i64, String>>(), created);
             assert_eq!(events.len(), 400, "one event a record");
         });
     });
@@ -156,9 +156,9 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
-fn writers_who_would_close_a_circle_together_never_do() {
-    on_each_alone(|_, client| {
-        alone(async || {
+fn concurrent_writers_cannot_create_a_cycle_together() {
+    on_each_with_own_runtime(|_, client| {
+        block_on(async || {
             for code in ["first", "second"] {
                 client.post("milestones", milestone(code)).await.expect(201);
             }
@@ -169,13 +169,13 @@ fn writers_who_would_close_a_circle_together_never_do() {
             let mut statuses = Vec::new();
             for _ in 0..20 {
                 let path = format!("milestones/{code}");
-                let answer = client.patch(&path, json!({ "depends_on": [other] })).await;
-                if answer.status == 200 {
-                    // Nobody but this writer takes it back, so the other's cannot stand now.
+                let response = client.patch(&path, json!({ "depends_on": [other] })).await;
+                if response.status == 200 {
+                    // Only this writer removes its dependency, so the other one cannot exist now.
                     let of_other = client.get(&format!("milestones/{other}")).await.expect(200);
                     assert_eq!(of_other.body["depends_on"], json!([]), "each would wait for the other");
                 }
-                statuses.push(answer.status.as_u16());
+                statuses.push(response.status.as_u16());
                 client.patch(&path, json!({ "depends_on": null })).await.expect(200);
             }
             statuses

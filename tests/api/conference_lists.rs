@@ -36,7 +36,7 @@ async fn create_some(client: &Client) {
 }
 
 #[test]
-fn filters_find_the_conferences_that_fit() {
+fn filters_select_conferences() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -69,7 +69,7 @@ fn filters_find_the_conferences_that_fit() {
 }
 
 #[test]
-fn by_date_the_undated_come_last_on_every_page() {
+fn conferences_without_a_date_sort_last_across_pages() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

@@ -1,12 +1,12 @@
-//! Conferences: what may follow what, numbers, who takes part, what they are called, and what rests on them.
+//! Conferences: transitions, numbers, participants, names, and references that prevent deletion.
 
 use serde_json::{Value, json};
 
 use crate::common::on_each;
-use crate::common::records::{agreement, conference, create, fault, listed, with, words_at};
+use crate::common::records::{agreement, conference, create, fault, listed, message_at, with};
 
 #[test]
-fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
+fn every_transition_is_allowed_or_refused_with_the_allowed_ones() {
     let allowed: [(&str, &[&str]); 4] = [
         ("planned", &["held", "postponed", "cancelled"]),
         ("postponed", &["planned", "held", "cancelled"]),
@@ -21,14 +21,14 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
                 let dated = json!({ "status": from, "held_on": "2022-06-01" });
                 create(&client, "conferences", with(conference(&code), dated)).await;
                 let path = format!("conferences/{code}");
-                let answer = client.patch(&path, json!({ "status": to })).await;
+                let response = client.patch(&path, json!({ "status": to })).await;
                 if from == to || next.contains(&to) {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                     continue;
                 }
-                let refused = answer.expect(422);
+                let refused = response.expect(422);
                 assert_eq!(refused.faults(), [fault("/status", "transition_not_allowed")], "{code}");
-                let words = words_at(&refused, "/status");
+                let words = message_at(&refused, "/status");
                 let named = words.split("allowed: ").nth(1).unwrap_or_default();
                 let named: Vec<&str> = named.split(", ").filter(|word| *word != "–").collect();
                 assert_eq!(named, next, "{words}");
@@ -39,7 +39,7 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
 }
 
 #[test]
-fn a_conference_that_was_held_has_the_day_and_it_is_past() {
+fn a_held_conference_has_a_date_that_is_not_in_the_future() {
     let required = || vec![fault("/held_on", "required")];
     let early = || vec![fault("/held_on", "in_future")];
     let cases = [
@@ -48,7 +48,7 @@ fn a_conference_that_was_held_has_the_day_and_it_is_past() {
         (json!({ "status": "held", "held_on": "2999-01-01" }), early()),
         (json!({ "status": "held", "held_on": "2022-02-30" }), vec![fault("/held_on", "format")]),
         (json!({ "status": "held", "held_on": "2022-06-01" }), vec![]),
-        // What is only planned may be of any day, or of none yet.
+        // A conference that was not held may have any date, or none.
         (json!({ "status": "planned", "held_on": "2999-01-01" }), vec![]),
         (json!({ "status": "postponed", "held_on": null }), vec![]),
         (json!({ "status": "cancelled", "held_on": "2999-01-01" }), vec![]),
@@ -60,11 +60,11 @@ fn a_conference_that_was_held_has_the_day_and_it_is_past() {
             for (number, (fields, faults)) in cases.into_iter().enumerate() {
                 let status = |created: u16| if faults.is_empty() { created } else { 422 };
                 let (made, changed) = (format!("made-{number}"), format!("changed-{number}"));
-                let answer = client.post("conferences", with(conference(&made), fields.clone())).await;
-                assert_eq!(answer.expect(status(201)).faults(), faults, "creating with {fields}");
+                let response = client.post("conferences", with(conference(&made), fields.clone())).await;
+                assert_eq!(response.expect(status(201)).faults(), faults, "creating with {fields}");
                 create(&client, "conferences", conference(&changed)).await;
-                let answer = client.patch(&format!("conferences/{changed}"), fields.clone()).await;
-                assert_eq!(answer.expect(status(200)).faults(), faults, "changing by {fields}");
+                let response = client.patch(&format!("conferences/{changed}"), fields.clone()).await;
+                assert_eq!(response.expect(status(200)).faults(), faults, "changing by {fields}");
             }
             let today = json!({ "status": "held", "held_on": client.state.settings.today() });
             create(&client, "conferences", with(conference("today"), today)).await;
@@ -77,7 +77,7 @@ fn a_conference_that_was_held_has_the_day_and_it_is_past() {
 }
 
 #[test]
-fn a_number_is_of_one_conference_of_a_kind_in_a_pairing() {
+fn a_number_is_unique_per_kind_and_pairing() {
     on_each(|database| async move {
         let client = database.client();
         let second = json!({ "sequence_number": 2 });
@@ -103,7 +103,7 @@ fn a_number_is_of_one_conference_of_a_kind_in_a_pairing() {
         for code in ["plain", "plainer"] {
             create(&client, "conferences", conference(code)).await;
         }
-        // A change of number, kind or pairing meets the same rule.
+        // The same rule holds when the number, the kind or the pairing changes.
         for (code, change) in [
             ("plain", second.clone()),
             ("other-kind", json!({ "kind": "joint_conference" })),
@@ -129,7 +129,7 @@ fn a_number_is_of_one_conference_of_a_kind_in_a_pairing() {
 }
 
 #[test]
-fn who_takes_part_is_a_person_an_organization_or_a_region() {
+fn a_participant_is_a_person_an_organization_or_a_region() {
     on_each(|database| async move {
         let client = database.client();
         let present = json!([
@@ -152,7 +152,7 @@ fn who_takes_part_is_a_person_an_organization_or_a_region() {
         assert_eq!(regions, [json!(null), json!(null), json!("taishan"), json!("jiangmen")]);
         assert_eq!(made["host_region"]["code"], "taishan");
 
-        // What is there is there, and a list is replaced whole.
+        // Equal participants are no change, and a list is replaced as a whole.
         let same = client.patch("conferences/with-all", json!({ "participants": present })).await.expect(200);
         assert_eq!((&same.body["version"], &same.body["participants"]), (&json!(1), &made["participants"]));
         let fewer = json!({ "participants": [{ "region": "xinhui" }] });
@@ -164,13 +164,13 @@ fn who_takes_part_is_a_person_an_organization_or_a_region() {
 }
 
 #[test]
-fn participants_that_are_nobody_or_unknown_are_all_told() {
+fn all_empty_or_unknown_participants_are_reported() {
     let unknown = |pointer: &str| fault(pointer, "unknown_reference");
-    let nobody = |index: usize| fault(&format!("/participants/{index}"), "one_of");
+    let empty = |index: usize| fault(&format!("/participants/{index}"), "one_of");
     let cases = [
-        (json!([{}]), vec![nobody(0)]),
-        (json!([{ "title": "书记" }]), vec![nobody(0)]),
-        (json!([{ "region": "xinhui" }, { "title": "书记" }, { "name": null }]), vec![nobody(1), nobody(2)]),
+        (json!([{}]), vec![empty(0)]),
+        (json!([{ "title": "书记" }]), vec![empty(0)]),
+        (json!([{ "region": "xinhui" }, { "title": "书记" }, { "name": null }]), vec![empty(1), empty(2)]),
         (json!([{ "region": "nowhere" }]), vec![unknown("/participants/0/region")]),
         (
             json!([{ "name": "某局长" }, { "organization": "nobody", "region": "nowhere" }]),
@@ -178,7 +178,7 @@ fn participants_that_are_nobody_or_unknown_are_all_told() {
         ),
         (
             json!([{ "title": "书记" }, { "organization": "nobody" }]),
-            vec![nobody(0), unknown("/participants/1/organization")],
+            vec![empty(0), unknown("/participants/1/organization")],
         ),
     ];
     on_each(|database| {
@@ -198,7 +198,7 @@ fn participants_that_are_nobody_or_unknown_are_all_told() {
 }
 
 #[test]
-fn a_conference_goes_by_its_title_or_by_its_number_and_kind() {
+fn a_conference_is_named_by_its_title_or_by_its_number_and_kind() {
     let title = json!({ "zh": "园区共建推介会", "en": null });
     let cases = [
         ("joint_conference", json!(2), json!(null), "第2次联席会议", Some("joint conference no. 2")),
@@ -226,7 +226,7 @@ fn a_conference_goes_by_its_title_or_by_its_number_and_kind() {
 }
 
 #[test]
-fn an_agreement_names_a_conference_of_its_own_pairing_alone() {
+fn an_agreement_refers_only_to_a_conference_of_its_own_pairing() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "conferences", conference("own")).await;
@@ -240,7 +240,7 @@ fn an_agreement_names_a_conference_of_its_own_pairing_alone() {
             assert_eq!(refused.faults(), [fault("/conference", code)]);
         }
         assert_eq!(listed(&client, "agreements", "conference=own").await, ["new"]);
-        // Neither leaves the pairing without the other.
+        // Neither can change its pairing without the other.
         let elsewhere = json!({ "pairing": "heshan-kaiping" });
         let refused = client.patch("agreements/new", elsewhere.clone()).await.expect(422);
         assert_eq!(refused.faults(), [fault("/conference", "other_pairing")]);
@@ -252,7 +252,7 @@ fn an_agreement_names_a_conference_of_its_own_pairing_alone() {
 }
 
 #[test]
-fn a_conference_that_others_rest_on_is_not_deleted() {
+fn a_conference_that_others_refer_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         for code in ["with-agreement", "with-resolution", "with-nothing"] {
@@ -264,7 +264,7 @@ fn a_conference_that_others_rest_on_is_not_deleted() {
         create(&client, "resolutions", resolution).await;
         for (code, by) in [("with-agreement", "agreements"), ("with-resolution", "resolutions")] {
             let refused = client.delete(&format!("conferences/{code}")).await.expect(409);
-            assert!(words_at(&refused, "").contains(by), "{}", refused.body);
+            assert!(message_at(&refused, "").contains(by), "{}", refused.body);
         }
         client.delete("conferences/with-nothing").await.expect(204);
         let refused = client.post("conferences", conference("with-nothing")).await.expect(409);

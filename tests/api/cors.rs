@@ -1,42 +1,42 @@
-//! Pages of other origins, bodies and heads that are too much, and the headers of files.
+//! Requests from pages of other origins, bodies and heads that are too large, and the headers of files.
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{Client, on_each};
 
 const PAGE: &str = "https://page.example.org";
 
-fn allowed(answer: &Answer) -> Vec<String> {
-    let names = answer.headers.keys().map(|name| name.as_str().to_owned());
+fn allowed(response: &Response) -> Vec<String> {
+    let names = response.headers.keys().map(|name| name.as_str().to_owned());
     let mut names: Vec<String> = names.filter(|name| name.starts_with("access-control-")).collect();
     names.sort();
     names
 }
 
-async fn preflight(client: &Client, origin: &str, method: &str, headers: &str) -> Answer {
+async fn preflight(client: &Client, origin: &str, method: &str, headers: &str) -> Response {
     let asked =
         [("Origin", origin), ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", headers)];
     client.send(Method::OPTIONS, "pairings", &asked, None).await
 }
 
 #[test]
-fn no_page_may_call_the_api_unasked() {
+fn pages_of_other_origins_may_not_call_the_api_by_default() {
     on_each(|database| async move {
         let client = database.client().anonymous();
         for path in ["pairings", "pairings/none", "/openapi.json"] {
-            let answer = client.send(Method::GET, path, &[("Origin", PAGE)], None).await;
-            assert_eq!(allowed(&answer), [""; 0], "{path}");
-            assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{path}");
+            let response = client.send(Method::GET, path, &[("Origin", PAGE)], None).await;
+            assert_eq!(allowed(&response), [""; 0], "{path}");
+            assert_eq!(response.header("cross-origin-resource-policy"), "same-origin", "{path}");
         }
-        let answer = preflight(&client, PAGE, "GET", "authorization").await.expect(405);
-        assert_eq!((allowed(&answer), answer.header("allow").contains("GET")), (vec![], true));
+        let response = preflight(&client, PAGE, "GET", "authorization").await.expect(405);
+        assert_eq!((allowed(&response), response.header("allow").contains("GET")), (vec![], true));
     });
 }
 
 #[test]
-fn pages_of_named_origins_may_call_the_api() {
+fn pages_of_configured_origins_may_call_the_api() {
     on_each(|database| async move {
         let client = database.client_with(|settings| {
             settings.cors_origins = vec![PAGE.to_owned(), "http://localhost:5173".to_owned()];
@@ -45,27 +45,27 @@ fn pages_of_named_origins_may_call_the_api() {
         let client = client.anonymous();
         let headers = "authorization,content-type,if-match,if-none-match,idempotency-key,accept-language,x-request-id";
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
-            let answer = preflight(&client, PAGE, method, headers).await.expect(200);
-            assert_eq!(answer.header("access-control-allow-origin"), PAGE);
-            assert!(answer.header("access-control-allow-methods").contains(method));
-            assert_eq!(answer.header("access-control-max-age"), "3600");
-            assert_eq!(answer.header("access-control-allow-credentials"), "");
+            let response = preflight(&client, PAGE, method, headers).await.expect(200);
+            assert_eq!(response.header("access-control-allow-origin"), PAGE);
+            assert!(response.header("access-control-allow-methods").contains(method));
+            assert_eq!(response.header("access-control-max-age"), "3600");
+            assert_eq!(response.header("access-control-allow-credentials"), "");
         }
         for (origin, method, asked) in [
             ("https://evil.example", "GET", "authorization"),
             (PAGE, "TRACE", "authorization"),
             (PAGE, "GET", "cookie"),
         ] {
-            let answer = preflight(&client, origin, method, asked).await.expect(400);
-            assert_eq!(allowed(&answer), [""; 0], "{origin} {method} {asked}");
+            let response = preflight(&client, origin, method, asked).await.expect(400);
+            assert_eq!(allowed(&response), [""; 0], "{origin} {method} {asked}");
         }
         let here = client.at("198.51.100.7");
         for status in [200, 404, 429] {
             let path = if status == 200 { "pairings" } else { "pairings/none" };
-            let answer = here.send(Method::GET, path, &[("Origin", PAGE)], None).await.expect(status);
-            assert_eq!(allowed(&answer), ["access-control-allow-origin", "access-control-expose-headers"]);
-            assert_eq!(answer.header("access-control-allow-origin"), PAGE);
-            let exposed = answer.header("access-control-expose-headers").to_ascii_lowercase();
+            let response = here.send(Method::GET, path, &[("Origin", PAGE)], None).await.expect(status);
+            assert_eq!(allowed(&response), ["access-control-allow-origin", "access-control-expose-headers"]);
+            assert_eq!(response.header("access-control-allow-origin"), PAGE);
+            let exposed = response.header("access-control-expose-headers").to_ascii_lowercase();
             for name in [
                 "content-disposition",
                 "deprecation",
@@ -81,37 +81,37 @@ fn pages_of_named_origins_may_call_the_api() {
             ] {
                 assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}: {exposed}");
             }
-            let vary: Vec<&str> = answer.headers.get_all("vary").filter_map(|value| value.to_str().ok()).collect();
+            let vary: Vec<&str> = response.headers.get_all("vary").filter_map(|value| value.to_str().ok()).collect();
             assert!(vary.join(", ").contains("Origin"), "{vary:?}");
         }
         for origin in ["https://evil.example", "https://page.example.org:8443", "http://page.example.org", "null"] {
-            let answer = client.send(Method::GET, "pairings", &[("Origin", origin)], None).await.expect(200);
-            assert_eq!(allowed(&answer), [""; 0], "{origin}");
+            let response = client.send(Method::GET, "pairings", &[("Origin", origin)], None).await.expect(200);
+            assert_eq!(allowed(&response), [""; 0], "{origin}");
         }
         assert_eq!(allowed(&client.get("pairings").await.expect(200)), [""; 0]);
-        // Without what makes it a preflight it is a method that is not there.
+        // Without the headers of a preflight, OPTIONS is an unsupported method.
         client.send(Method::OPTIONS, "pairings", &[("Origin", PAGE)], None).await.expect(405);
     });
 }
 
-/// Lists within lists, so many deep.
+/// Nested lists of this depth.
 fn nested(depth: usize) -> Value {
     (0..depth).fold(json!(1), |inner, _| json!([inner]))
 }
 
 #[test]
-fn what_is_nested_too_deep_is_refused() {
+fn json_that_is_nested_too_deep_is_refused() {
     on_each(|database| async move {
         let client = database.client();
         let refused = client.post("regions", json!({ "code": nested(32) })).await.expect(400);
         assert_eq!(refused.body["code"], "too_deep");
         let refused = client.patch("regions/xinhui", json!({ "note": nested(100) })).await.expect(400);
         assert_eq!(refused.body["code"], "too_deep");
-        // One less is judged field by field, and brackets in a text are a text.
-        let judged = client.post("regions", json!({ "code": nested(31) })).await;
-        assert!(judged.body["code"] != "too_deep" && !judged.faults().is_empty(), "{judged:?}");
+        // One level less is validated field by field, and brackets inside a text do not count.
+        let validated = client.post("regions", json!({ "code": nested(31) })).await;
+        assert!(validated.body["code"] != "too_deep" && !validated.faults().is_empty(), "{validated:?}");
         client.patch("regions/xinhui", json!({ "note": "[".repeat(1000) })).await.expect(200);
-        // A quarter of a million brackets: nothing recurses into them.
+        // 262,144 brackets: no parser may recurse into them.
         let bomb = "[".repeat(256 * 1024).into_bytes();
         let headers = [("Content-Type", "application/json")];
         let refused = client.send_bytes(Method::POST, "regions", &headers, Some(bomb)).await.expect(400);
@@ -120,7 +120,7 @@ fn what_is_nested_too_deep_is_refused() {
 }
 
 #[test]
-fn a_head_that_is_too_large_is_refused_for_what_is_large() {
+fn a_head_that_is_too_large_is_refused_with_the_part_that_is_too_large() {
     on_each(|database| async move {
         let client = database.client();
         let refused = client.get(&format!("pairings?q={}", "a".repeat(9000))).await.expect(414);
@@ -133,7 +133,7 @@ fn a_head_that_is_too_large_is_refused_for_what_is_large() {
 }
 
 #[test]
-fn a_file_is_no_page_of_this_service() {
+fn a_file_is_never_rendered_as_a_page_of_this_service() {
     on_each(|database| async move {
         let client = database.client();
         let document = json!({ "code": "page", "title": { "zh": "网页" }, "kind": "other" });

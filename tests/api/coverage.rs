@@ -1,25 +1,25 @@
-//! The document walked operation by operation: what it promises of all of them holds for each.
+//! Promises of the published document, checked for every operation.
 
 use actix_web::http::Method;
 use serde_json::Value;
 
 use crate::common::builders::{Operation, example, operations, writes};
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{CONTRACT, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
-/// The answer's status is one that the document lists for the operation.
-fn listed(operation: &Operation, answer: Answer) -> Answer {
-    let status = answer.status.as_str().to_owned();
+/// Whether the document lists the status of the response for the operation.
+fn listed(operation: &Operation, response: Response) -> Response {
+    let status = response.status.as_str().to_owned();
     assert!(
         !operation.document["responses"][&status].is_null(),
         "{} answers {status}, which it does not list",
         operation.id
     );
-    answer
+    response
 }
 
-/// What is wrong with an example by the schema of its media type.
+/// The faults of an example by the schema of its media type.
 fn faults(media: &Value, example: &Value) -> Vec<String> {
     let reference = media["schema"]["$ref"].as_str().expect("a body has a component of its own");
     let component = reference.trim_start_matches("#/components/schemas/");
@@ -32,55 +32,55 @@ fn is_json(media_type: &str) -> bool {
 }
 
 #[test]
-fn every_write_needs_a_key() {
+fn every_write_requires_a_key() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         let anonymous = client.anonymous();
         let operations = writes();
         assert!(operations.len() > 20, "the document has its writes");
         for operation in operations {
             for reference in [operation.some_record(&client).await, "no-such-record".to_owned()] {
-                let answer = listed(&operation, operation.send(&anonymous, &reference).await).expect(401);
-                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", operation.id);
+                let response = listed(&operation, operation.send(&anonymous, &reference).await).expect(401);
+                assert!(response.header("www-authenticate").starts_with("Bearer"), "{}", operation.id);
             }
         }
     });
 }
 
 #[test]
-fn every_operation_on_one_record_answers_404_for_an_unknown_one() {
+fn every_operation_on_an_unknown_record_responds_with_404() {
     on_each(|database| async move {
         let client = database.client();
         let operations: Vec<Operation> = operations().into_iter().filter(Operation::takes_reference).collect();
         assert!(operations.len() > 30, "the document has its operations");
         for operation in operations {
             for reference in ["no-such-record", "987654321"] {
-                let answer = listed(&operation, operation.send(&client, reference).await).expect(404);
-                assert_eq!(answer.body["code"], "not_found", "{} {reference}", operation.id);
+                let response = listed(&operation, operation.send(&client, reference).await).expect(404);
+                assert_eq!(response.body["code"], "not_found", "{} {reference}", operation.id);
             }
         }
     });
 }
 
 #[test]
-fn every_read_answers_what_its_schema_says() {
+fn every_read_responds_as_its_schema_says() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         for operation in operations().iter().filter(|operation| operation.method == Method::GET) {
             let Some(media) = operation.document["responses"]["200"]["content"].get("application/json") else {
                 continue;
             };
             let reference = operation.some_record(&client).await;
-            let answer = operation.send(&client, &reference).await.expect(200);
-            assert_eq!(faults(media, &answer.body), Vec::<String>::new(), "{}", operation.id);
+            let response = operation.send(&client, &reference).await.expect(200);
+            assert_eq!(faults(media, &response.body), Vec::<String>::new(), "{}", operation.id);
         }
     });
 }
 
 #[test]
-fn every_json_request_has_an_example_that_its_schema_allows() {
+fn every_json_request_has_a_valid_example() {
     let mut seen = 0;
     for operation in operations() {
         for (media_type, media) in operation.bodies() {
@@ -96,7 +96,7 @@ fn every_json_request_has_an_example_that_its_schema_allows() {
 }
 
 #[test]
-fn every_json_answer_has_an_example_that_its_schema_allows() {
+fn every_json_response_has_a_valid_example() {
     let mut seen = 0;
     for operation in operations() {
         for (status, response) in operation.document["responses"].as_object().expect("responses") {

@@ -1,4 +1,4 @@
-//! How what is on its way out is told, by a table of this test's own: the published one is empty.
+//! Deprecation notices, with a table of this test: the published table is empty.
 
 use actix_web::http::Method;
 use pairing_tracker::access::oidc::Times;
@@ -6,7 +6,7 @@ use pairing_tracker::app;
 use pairing_tracker::http::deprecation::{Deprecation, Deprecations, TABLE, What};
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{CONTRACT, on_each};
 
 const SINCE: &str = "2026-01-01";
@@ -27,23 +27,23 @@ fn rows() -> Vec<Deprecation> {
     ]
 }
 
-fn told(answer: &Answer) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
-    let all = |name: &str| answer.headers.get_all(name).filter_map(|value| value.to_str().ok()).collect();
+fn notices(response: &Response) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
+    let all = |name: &str| response.headers.get_all(name).filter_map(|value| value.to_str().ok()).collect();
     (all("deprecation"), all("sunset"), all("link"))
 }
 
 #[test]
-fn nothing_is_deprecated_and_nothing_says_so() {
+fn nothing_is_deprecated_and_no_response_claims_it() {
     assert!(TABLE.is_empty(), "then the document and CHANGELOG.md say so: see docs/compatibility.md");
     assert!(!CONTRACT.document().to_string().contains("\"deprecated\""));
     on_each(|database| async move {
-        let answer = database.client().get("sectors/talent").await.expect(200);
-        assert_eq!(told(&answer), (vec![], vec![], vec![]));
+        let response = database.client().get("sectors/talent").await.expect(200);
+        assert_eq!(notices(&response), (vec![], vec![], vec![]));
     });
 }
 
 #[test]
-fn what_is_deprecated_is_told_in_answers_of_it_and_in_no_others() {
+fn only_responses_of_deprecated_operations_carry_the_notice() {
     on_each(|database| async move {
         let mut state = database.state_at(Times::default(), |_| {});
         state.deprecations = Deprecations::new(&rows()).expect("a good table");
@@ -54,34 +54,34 @@ fn what_is_deprecated_is_told_in_answers_of_it_and_in_no_others() {
         let whole = (since.clone(), vec!["Thu, 31 Dec 2026 00:00:00 GMT"], vec![link.as_str()]);
         let none = (vec![], vec![], vec![]);
 
-        assert_eq!(told(&client.get("sectors/talent").await.expect(200)), whole);
-        assert_eq!(told(&client.send(Method::HEAD, "sectors/talent", &[], None).await.expect(200)), whole);
-        // Who is refused is to know, too.
-        assert_eq!(told(&client.get("sectors/none").await.expect(404)), whole);
-        assert_eq!(told(&client.post("sectors", json!({})).await.expect(422)), whole);
-        // A field alone is told in the document.
-        assert_eq!(told(&client.get("sectors").await.expect(200)), none);
-        assert_eq!(told(&client.patch("sectors/talent", json!({ "vocabulary": "v" })).await.expect(200)), none);
+        assert_eq!(notices(&client.get("sectors/talent").await.expect(200)), whole);
+        assert_eq!(notices(&client.send(Method::HEAD, "sectors/talent", &[], None).await.expect(200)), whole);
+        // Error responses carry the notice, too.
+        assert_eq!(notices(&client.get("sectors/none").await.expect(404)), whole);
+        assert_eq!(notices(&client.post("sectors", json!({})).await.expect(422)), whole);
+        // The deprecation of a single field appears in the document only.
+        assert_eq!(notices(&client.get("sectors").await.expect(200)), none);
+        assert_eq!(notices(&client.patch("sectors/talent", json!({ "vocabulary": "v" })).await.expect(200)), none);
 
-        assert_eq!(told(&client.get("regions").await.expect(200)), none);
-        assert_eq!(told(&client.get("regions?q=level").await.expect(200)), none);
-        assert_eq!(told(&client.get("regions?level=county").await.expect(200)), whole);
-        assert_eq!(told(&client.get("regions?lev%65l=county").await.expect(200)), whole);
-        assert_eq!(told(&client.get("regions.ndjson?level=county").await.expect(200)), whole);
+        assert_eq!(notices(&client.get("regions").await.expect(200)), none);
+        assert_eq!(notices(&client.get("regions?q=level").await.expect(200)), none);
+        assert_eq!(notices(&client.get("regions?level=county").await.expect(200)), whole);
+        assert_eq!(notices(&client.get("regions?lev%65l=county").await.expect(200)), whole);
+        assert_eq!(notices(&client.get("regions.ndjson?level=county").await.expect(200)), whole);
         let earlier = vec!["Wed, 01 Jul 2026 00:00:00 GMT"];
         let both = client.get("regions?level=county&parent=jiangmen").await.expect(200);
         let links = vec![link.as_str(), "</docs/>; rel=\"deprecation\""];
-        assert_eq!(told(&both), (since.clone(), earlier.clone(), links));
+        assert_eq!(notices(&both), (since.clone(), earlier.clone(), links));
         let page = client.get("regions?parent=jiangmen&limit=1").await.expect(200);
-        let (_, sunset, links) = told(&page);
+        let (_, sunset, links) = notices(&page);
         assert_eq!((sunset, links.len()), (earlier, 2));
         assert!(links[0].ends_with("rel=\"next\"") && links[1].ends_with("rel=\"deprecation\""), "{links:?}");
     });
 }
 
 #[test]
-fn the_document_marks_what_is_deprecated_and_nothing_else() {
-    let mut document = app::document_with(&rows()).expect("the document is built");
+fn the_document_marks_exactly_what_is_deprecated() {
+    let mut document = openapi::document_with(&rows()).expect("the document is built");
     let parameter = |document: &Value, name: &str| {
         let parameters = document["paths"]["/api/v1/regions"]["get"]["parameters"].as_array().expect("parameters");
         let found = parameters.iter().position(|parameter| parameter["name"] == name).expect("a parameter");
@@ -106,14 +106,14 @@ fn the_document_marks_what_is_deprecated_and_nothing_else() {
 }
 
 #[test]
-fn a_row_that_is_not_good_is_refused() {
+fn an_invalid_deprecation_is_refused() {
     let good = row(What::Operation("getSector"));
     let soon = Deprecation { sunset: "2026-06-30", ..good };
     let just = Deprecation { sunset: "2026-07-01", ..good };
-    let no_day = Deprecation { since: "2026-02-30", ..good };
+    let no_date = Deprecation { since: "2026-02-30", ..good };
     assert!(Deprecations::new(&[good, just]).is_ok());
-    for bad in [soon, no_day] {
-        assert!(Deprecations::new(&[bad]).is_err() && app::document_with(&[bad]).is_err(), "{bad:?}");
+    for bad in [soon, no_date] {
+        assert!(Deprecations::new(&[bad]).is_err() && openapi::document_with(&[bad]).is_err(), "{bad:?}");
     }
     for nothing in [
         What::Operation("getNovelty"),

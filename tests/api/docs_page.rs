@@ -1,15 +1,15 @@
-//! The page to try the API out: in two languages, with nothing from elsewhere, and with a key that it does not store.
+//! The page for trying out the API: two languages, no external resources, and a key that it does not store.
 
 use std::collections::BTreeSet;
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::on_each;
 
-fn text(answer: &Answer) -> String {
-    String::from_utf8(answer.bytes.clone()).expect("UTF-8")
+fn text(response: &Response) -> String {
+    String::from_utf8(response.bytes.clone()).expect("UTF-8")
 }
 
-/// What an attribute of the page's elements is set to.
+/// The values of an attribute of the page's elements.
 fn values(page: &str, attribute: &str) -> BTreeSet<String> {
     let begin = format!(" {attribute}=\"");
     let parts = page.split(&begin).skip(1);
@@ -17,7 +17,7 @@ fn values(page: &str, attribute: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_page_needs_nothing_from_elsewhere_and_its_links_lead_somewhere() {
+fn the_page_loads_no_external_resource_and_its_links_resolve() {
     on_each(|database| async move {
         let client = database.client().anonymous();
         let page = client.get("/docs/").await.expect(200);
@@ -37,7 +37,7 @@ fn the_page_needs_nothing_from_elsewhere_and_its_links_lead_somewhere() {
                 "an address of elsewhere"
             );
         }
-        // What the policy would not run.
+        // Inline scripts and event handlers, which the content security policy blocks.
         let handlers = html.split(" on").filter(|rest| rest.trim_start_matches(char::is_alphabetic).starts_with('='));
         assert!(!html.contains("<script>") && handlers.count() == 0, "{html}");
 
@@ -52,7 +52,7 @@ fn the_page_needs_nothing_from_elsewhere_and_its_links_lead_somewhere() {
                 Some("png") => "image/png",
                 _ => continue,
             };
-            // Browsers take nothing else for it, as `nosniff` is set.
+            // Browsers reject any other type, as `nosniff` is set.
             assert!(there.header("content-type").starts_with(wanted), "{path}: {}", there.header("content-type"));
         }
         for document in ["/openapi.json", "/openapi.yaml", "/openapi-3.0.json"] {
@@ -65,7 +65,7 @@ fn the_page_needs_nothing_from_elsewhere_and_its_links_lead_somewhere() {
 }
 
 #[test]
-fn the_page_is_in_two_languages_and_keeps_no_key() {
+fn the_page_has_two_languages_and_stores_no_key() {
     on_each(|database| async move {
         let client = database.client().anonymous();
         let html = text(&client.get("/docs/").await.expect(200));

@@ -1,5 +1,5 @@
-//! The directory of documents' files: what no record refers to is set aside, brought back, and removed in the end, beside
-//! uploads of other processes.
+//! The directory of documents' files: a file that no record refers to is set aside, brought back when it is needed, and finally
+//! removed, while other processes upload.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -41,19 +41,19 @@ fn names(directory: &TempDir) -> Vec<String> {
     names
 }
 
-/// Makes a file as old as this.
+/// Sets the age of a file.
 fn age(path: &Path, age: Duration) {
     let file = File::options().append(true).open(path).expect("the file is there");
     file.set_modified(SystemTime::now() - age).expect("its time is set");
 }
 
-/// Sweeps, so long from now.
+/// Sweeps the directory at this time from now.
 async fn swept(client: &Client, directory: &TempDir, later: Duration) -> Swept {
     sweep(&client.state.store, directory.path(), SystemTime::now() + later).await.expect("it is swept")
 }
 
 #[test]
-fn a_file_without_a_record_is_set_aside_and_removed_long_after() {
+fn an_unreferenced_file_is_set_aside_and_removed_later() {
     on_each(|database| async move {
         let (directory, client) = service(&database);
         attach(&client, "minutes").await;
@@ -74,11 +74,11 @@ fn a_file_without_a_record_is_set_aside_and_removed_long_after() {
 }
 
 #[test]
-fn a_file_that_is_needed_again_comes_back() {
+fn a_file_that_was_set_aside_is_restored_when_it_is_needed() {
     on_each(|database| async move {
         let (directory, client) = service(&database);
         attach(&client, "minutes").await;
-        // A sweep over another database, or over an older one, that knows nothing of the record.
+        // The file was set aside by a sweep over another database, or an older one, that does not hold the record.
         let aside = directory.path().join(format!("{ABC}.unreferenced"));
         fs::rename(directory.path().join(ABC), &aside).expect("it is renamed");
         assert_eq!(client.get("documents/minutes/content").await.expect(200).bytes, b"abc");
@@ -86,7 +86,7 @@ fn a_file_that_is_needed_again_comes_back() {
         assert_eq!(swept(&client, &directory, Duration::ZERO).await, Swept { restored: 1, ..Swept::default() });
         assert_eq!(names(&directory), [ABC]);
         assert_eq!(client.get("documents/minutes/content").await.expect(200).bytes, b"abc");
-        // Attached anew while one is aside: the copy goes in its time, the file stays.
+        // Attached again while a copy is set aside: the copy is removed later, the file stays.
         fs::copy(directory.path().join(ABC), &aside).expect("it is copied");
         age(&aside, SET_ASIDE_FOR * 2);
         assert_eq!(swept(&client, &directory, Duration::ZERO).await, Swept { removed: 1, ..Swept::default() });
@@ -95,7 +95,7 @@ fn a_file_that_is_needed_again_comes_back() {
 }
 
 #[test]
-fn parts_of_uploads_that_died_are_removed_and_nothing_else_is_touched() {
+fn leftovers_of_aborted_uploads_are_removed_and_nothing_else() {
     on_each(|database| async move {
         let (directory, client) = service(&database);
         attach(&client, "minutes").await;
@@ -119,14 +119,14 @@ fn parts_of_uploads_that_died_are_removed_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn uploads_and_sweeps_at_once_lose_no_file() {
+fn concurrent_uploads_and_sweeps_lose_no_file() {
     on_each(|database| async move {
         let (directory, client) = service(&database);
         for round in 0..20 {
             let code = format!("minutes-{round}");
             attach(&client, &code).await;
             client.delete(&format!("documents/{code}")).await.expect(204);
-            // Old enough to be set aside while the next upload finds it.
+            // The file is old enough to be set aside while the next upload uses it.
             let file = directory.path().join(ABC);
             if file.exists() {
                 age(&file, IN_FLIGHT * 2);

@@ -1,4 +1,4 @@
-//! Documents: a file is set once and comes back as it was, and citations hold documents fast.
+//! Documents: a file is attached once and returned unchanged, and a cited document cannot be deleted.
 
 use actix_web::http::Method;
 use actix_web::test as harness;
@@ -6,8 +6,8 @@ use pairing_tracker::app::app;
 use pairing_tracker::config::FileStore;
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
-use crate::common::records::{codes_of, create, fault, listed, milestone, with, words_at};
+use crate::common::client::Response;
+use crate::common::records::{codes_of, create, fault, listed, message_at, milestone, with};
 use crate::common::{Client, on_each};
 
 /// SHA-256 of `abc` (FIPS 180-2, appendix B.1).
@@ -18,13 +18,13 @@ async fn document(client: &Client, code: &str) {
     create(client, "documents", json!({ "code": code, "title": { "zh": "协议文本" }, "kind": "agreement_text" })).await;
 }
 
-async fn put(client: &Client, code: &str, media_type: &str, bytes: impl Into<Vec<u8>>) -> Answer {
+async fn put(client: &Client, code: &str, media_type: &str, bytes: impl Into<Vec<u8>>) -> Response {
     let path = format!("documents/{code}/content");
     client.send_bytes(Method::PUT, &path, &[("Content-Type", media_type)], Some(bytes.into())).await
 }
 
 #[test]
-fn a_file_comes_back_as_it_was_and_as_a_download() {
+fn a_file_is_returned_unchanged_and_as_a_download() {
     let bytes: Vec<u8> = (0..=255_u8).cycle().take(100_000).collect();
     on_each(|database| {
         let bytes = bytes.clone();
@@ -59,7 +59,7 @@ fn a_file_comes_back_as_it_was_and_as_a_download() {
 }
 
 #[test]
-fn a_file_is_set_once() {
+fn a_file_is_attached_only_once() {
     on_each(|database| async move {
         let client = database.client();
         document(&client, "text").await;
@@ -78,7 +78,7 @@ fn a_file_is_set_once() {
 }
 
 #[test]
-fn a_change_of_the_document_leaves_its_file() {
+fn a_change_of_a_document_keeps_its_file() {
     on_each(|database| async move {
         let client = database.client();
         document(&client, "text").await;
@@ -92,7 +92,7 @@ fn a_change_of_the_document_leaves_its_file() {
 }
 
 #[test]
-fn a_file_has_twenty_mebibytes_at_most() {
+fn a_file_larger_than_twenty_mebibytes_is_refused() {
     on_each(|database| async move {
         let client = database.client();
         document(&client, "text").await;
@@ -105,7 +105,7 @@ fn a_file_has_twenty_mebibytes_at_most() {
 }
 
 #[test]
-fn a_file_has_a_document_and_a_media_type() {
+fn a_file_requires_a_document_and_a_media_type() {
     on_each(|database| async move {
         let client = database.client();
         document(&client, "text").await;
@@ -118,7 +118,7 @@ fn a_file_has_a_document_and_a_media_type() {
 }
 
 #[test]
-fn who_has_the_file_is_not_sent_it_again() {
+fn a_file_that_the_client_has_is_not_sent_again() {
     on_each(|database| async move {
         let client = database.client();
         document(&client, "text").await;
@@ -128,9 +128,10 @@ fn who_has_the_file_is_not_sent_it_again() {
             [(etag.clone(), 304), (format!("W/{etag}"), 304), ("*".to_owned(), 304), ("\"other\"".to_owned(), 200)]
         {
             let headers = [("If-None-Match", tag.as_str())];
-            let answer = client.send_bytes(Method::GET, "documents/text/content", &headers, None).await.expect(status);
-            assert_eq!(answer.bytes.is_empty(), status == 304, "{tag}");
-            assert_eq!(answer.header("etag"), etag);
+            let response =
+                client.send_bytes(Method::GET, "documents/text/content", &headers, None).await.expect(status);
+            assert_eq!(response.bytes.is_empty(), status == 304, "{tag}");
+            assert_eq!(response.header("etag"), etag);
         }
     });
 }
@@ -157,7 +158,7 @@ fn files_in_a_directory_are_named_by_their_digest_and_shared() {
 }
 
 #[test]
-fn a_damaged_file_is_not_handed_out() {
+fn a_damaged_file_is_not_served() {
     on_each(|database| async move {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().to_owned();
@@ -166,7 +167,7 @@ fn a_damaged_file_is_not_handed_out() {
         put(&client, "text", "text/plain", "abc").await.expect(200);
         client.get("documents/text/content").await.expect(200);
         let file = path.join(ABC);
-        // Past the client, for which a fault of the service is a failed test.
+        // Bypasses the test client, which fails the test on an internal error.
         let read = async || {
             let service = harness::init_service(app(client.state.clone())).await;
             let request = harness::TestRequest::get().uri("/api/v1/documents/text/content").to_request();
@@ -188,7 +189,7 @@ fn a_damaged_file_is_not_handed_out() {
 }
 
 #[test]
-fn a_record_lists_what_it_cites() {
+fn a_record_lists_its_citations() {
     on_each(|database| async move {
         let client = database.client();
         document(&client, "minutes").await;
@@ -207,15 +208,15 @@ fn a_record_lists_what_it_cites() {
             (&json!("due_on"), &json!("第3段"), &json!("口头确认"))
         );
         assert_eq!(made.body["citations"][1]["field"], json!(null));
-        let kept = client.patch("milestones/step", json!({ "note": "不变" })).await.expect(200);
-        assert_eq!(kept.body["citations"], made.body["citations"]);
+        let unchanged = client.patch("milestones/step", json!({ "note": "不变" })).await.expect(200);
+        assert_eq!(unchanged.body["citations"], made.body["citations"]);
         let cleared = client.patch("milestones/step", json!({ "citations": null })).await.expect(200);
         assert_eq!(cleared.body["citations"], json!([]));
     });
 }
 
 #[test]
-fn citing_an_unknown_document_is_refused_at_its_place() {
+fn citing_an_unknown_document_is_refused_at_its_pointer() {
     on_each(|database| async move {
         let client = database.client();
         let citations = json!([{ "document": "unwritten" }, { "document": "gb-t-2260" }, { "document": "999999" }]);
@@ -227,7 +228,7 @@ fn citing_an_unknown_document_is_refused_at_its_place() {
 }
 
 #[test]
-fn a_cited_document_is_not_deleted() {
+fn a_cited_document_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         document(&client, "minutes").await;
@@ -235,14 +236,14 @@ fn a_cited_document_is_not_deleted() {
         create(&client, "milestones", with(milestone("step"), citations.clone())).await;
         let refused = client.delete("documents/minutes").await.expect(409);
         assert_eq!(refused.body["code"], "referred_to");
-        assert!(words_at(&refused, "").contains("citations"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("citations"), "{}", refused.body);
         client.delete("milestones/step").await.expect(204);
         client.delete("documents/minutes").await.expect(204);
     });
 }
 
 #[test]
-fn filters_find_the_documents_that_fit() {
+fn filters_select_documents() {
     on_each(|database| async move {
         let client = database.client();
         document(&client, "text").await;

@@ -1,11 +1,11 @@
-//! Exchanges: their dates, stages and statuses, and names that are shown to few.
+//! Exchanges: dates, stages, statuses, and names as personal data.
 
 use pairing_tracker::resources::exchanges::KIND;
 use serde_json::{Value, json};
 
 use crate::common::on_each;
 use crate::common::privacy::{FOREIGN, OWN, Private};
-use crate::common::records::{create, fault, listed_of, named, pairing, with, words_at};
+use crate::common::records::{create, fault, listed_of, message_at, named, pairing, with};
 
 fn exchange(code: &str, fields: Value) -> Value {
     let teachers = json!({
@@ -15,7 +15,7 @@ fn exchange(code: &str, fields: Value) -> Value {
 }
 
 #[test]
-fn names_are_shown_to_those_of_the_pairing_alone() {
+fn names_are_shown_only_to_keys_of_the_pairing() {
     on_each(|database| async move {
         let private = Private {
             path: "exchanges",
@@ -25,12 +25,12 @@ fn names_are_shown_to_those_of_the_pairing_alone() {
             values: [json!(["密名甲"]), json!(["密名甲一", "密名甲二"])],
             word: "密名甲",
         };
-        private.is_kept(&database).await;
+        private.is_protected(&database).await;
     });
 }
 
 #[test]
-fn names_are_kept_in_order_and_replaced_whole() {
+fn names_keep_their_order_and_are_replaced_as_a_whole() {
     on_each(|database| async move {
         let client = database.client();
         assert_eq!(create(&client, "exchanges", exchange("group", json!({}))).await.body["names"], json!([]));
@@ -48,7 +48,7 @@ fn names_are_kept_in_order_and_replaced_whole() {
 }
 
 #[test]
-fn what_breaks_a_rule_is_refused() {
+fn invalid_exchanges_are_refused_at_the_faulty_field() {
     let cases = [
         (
             json!({ "planned_start_on": "2022-09-01", "planned_end_on": "2022-08-31" }),
@@ -88,7 +88,7 @@ fn what_breaks_a_rule_is_refused() {
             assert_eq!(refused.faults(), [fault("/names", "too_many")]);
             client.patch("exchanges/limit", json!({ "headcount": null })).await.expect(200);
 
-            // One organization is the same by its code and by its id.
+            // A code and an id that name the same organization are equal.
             let id = client.get("organizations/jiangmen-polytechnic").await.expect(200).body["id"].to_string();
             let same = exchange("same", json!({ "sending": "jiangmen-polytechnic", "hosting": id }));
             assert_eq!(client.post("exchanges", same).await.expect(422).faults(), [fault("/hosting", "same")]);
@@ -97,7 +97,7 @@ fn what_breaks_a_rule_is_refused() {
 }
 
 #[test]
-fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
+fn every_transition_is_allowed_or_refused_with_the_allowed_ones() {
     let allowed: [(&str, &[&str]); 4] = [
         ("planned", &["in_progress", "completed", "cancelled"]),
         ("in_progress", &["planned", "completed", "cancelled"]),
@@ -111,14 +111,14 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
             for (to, _) in allowed {
                 let code = format!("{from}-{to}").replace('_', "-");
                 create(&client, "exchanges", exchange(&code, json!({ "status": from }))).await;
-                let answer = client.patch(&format!("exchanges/{code}"), json!({ "status": to })).await;
+                let response = client.patch(&format!("exchanges/{code}"), json!({ "status": to })).await;
                 if from == to || next.contains(&to) {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                     continue;
                 }
-                let refused = answer.expect(422);
+                let refused = response.expect(422);
                 assert_eq!(refused.faults(), [fault("/status", "transition_not_allowed")], "{code}");
-                let words = words_at(&refused, "/status");
+                let words = message_at(&refused, "/status");
                 assert_eq!(words.split("allowed: ").nth(1), Some(next.join(", ").as_str()), "{words}");
             }
         }
@@ -126,7 +126,7 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
 }
 
 #[test]
-fn a_stage_is_computed_for_the_date_that_is_asked() {
+fn a_stage_is_computed_for_the_requested_date() {
     on_each(|database| async move {
         let client = database.client();
         let term = json!({ "actual_start_on": "2022-03-01", "actual_end_on": "2022-06-30", "status": "completed" });
@@ -152,7 +152,7 @@ fn a_stage_is_computed_for_the_date_that_is_asked() {
 }
 
 #[test]
-fn filters_find_the_exchanges_that_fit() {
+fn filters_select_exchanges() {
     on_each(|database| async move {
         let client = database.client();
         for (code, fields) in [
@@ -203,7 +203,7 @@ fn filters_find_the_exchanges_that_fit() {
 }
 
 #[test]
-fn an_exchange_goes_by_its_profession_headcount_and_direction() {
+fn an_exchange_is_named_by_its_profession_headcount_and_direction() {
     on_each(|database| async move {
         let client = database.client();
         for (fields, zh, en) in [
@@ -226,7 +226,7 @@ fn an_exchange_goes_by_its_profession_headcount_and_direction() {
 }
 
 #[test]
-fn what_an_exchange_refers_to_is_not_deleted() {
+fn a_record_that_an_exchange_refers_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "pairings", pairing("fresh")).await;
@@ -238,7 +238,7 @@ fn what_an_exchange_refers_to_is_not_deleted() {
         create(&client, "exchanges", exchange("one", fields)).await;
         for path in ["pairings/fresh", "organizations/from-school", "organizations/to-school"] {
             let refused = client.delete(path).await.expect(409);
-            assert!(words_at(&refused, "").contains("exchanges"), "{}", refused.body);
+            assert!(message_at(&refused, "").contains("exchanges"), "{}", refused.body);
         }
         client.delete("exchanges/one").await.expect(204);
         client.delete("organizations/to-school").await.expect(204);

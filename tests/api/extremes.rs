@@ -1,8 +1,8 @@
-//! The extremes that validation admits, read back through everything that reads: no stored record makes an answer fail,
-//! and sums are exact beyond the width of a column.
+//! Extreme values that validation accepts, read through every operation: no stored record makes a response fail, and sums are
+//! exact beyond the width of a column.
 //!
-//! What is created follows from the schemas of the operations that create, and what is read from the operations that read,
-//! so that neither a new field nor a new report is forgotten.
+//! The values come from the schemas of the operations that create, and the reads from the operations that read, so that new
+//! fields and new reports are covered.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use serde_json::{Value, json};
 use crate::common::builders::{Operation, example, ids, operations, with_query};
 use crate::common::records::{approved, commitment, create, milestone, with};
 use crate::common::{CONTRACT, Client, Database, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
-/// The first and the last day that a request may name.
+/// The first and the last date that a request may contain.
 const DAYS: [&str; 2] = ["0000-01-01", "9999-12-31"];
 /// Records of each kind that are read one by one.
 const READ_EACH: usize = 12;
-/// Copies that SQL makes of one record, so that their sum is beyond 64 bits.
+/// Copies of one record that SQL makes, so that their sum exceeds 64 bits.
 const COPIES: i64 = 1_000;
 
-/// A schema, followed where it is a reference or may be null.
+/// A schema, resolved where it is a reference or nullable.
 fn resolved(schema: &Value) -> Value {
     let reference = schema["$ref"].as_str().and_then(|path| CONTRACT.document().pointer(path.trim_start_matches('#')));
     let branches = schema["oneOf"].as_array().into_iter().flatten();
@@ -37,7 +37,7 @@ fn is(schema: &Value, wanted: &str) -> bool {
     schema["type"] == wanted || schema["type"].as_array().is_some_and(|types| types.iter().any(|one| one == wanted))
 }
 
-/// The extremes of a value: the longest texts, the largest and smallest numbers, the first and the last day.
+/// The extremes of a value: the longest texts, the smallest and largest numbers, the first and last date.
 fn extremes(schema: &Value) -> Vec<Value> {
     let schema = resolved(schema);
     let pattern = schema["pattern"].as_str().unwrap_or_default();
@@ -81,7 +81,7 @@ fn extremes(schema: &Value) -> Vec<Value> {
         .into()
 }
 
-/// Creates each extreme of each field, alone and beside the other fields of the example; gives how many were admitted.
+/// Creates each extreme of each field, alone and combined with the other fields of the example; returns how many were accepted.
 async fn create_all(client: &Client, operation: &Operation) -> usize {
     let Some((_, media)) = operation.bodies().into_iter().find(|(name, _)| *name == "application/json") else {
         return 0;
@@ -89,7 +89,7 @@ async fn create_all(client: &Client, operation: &Operation) -> usize {
     let (schema, mut whole) = (resolved(&media["schema"]), example(media).cloned().unwrap_or_default());
     let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if whole["period_start_on"].is_string() {
-        // That of the example is approved, and locked.
+        // The days of the example are locked, as the example is approved.
         whole["period_start_on"] = json!("1995-01-01");
         whole["period_end_on"] = json!("1995-01-31");
     }
@@ -108,17 +108,17 @@ async fn create_all(client: &Client, operation: &Operation) -> usize {
                     (Value::Object(fields), Value::Object(more)) => fields.extend(more.clone()),
                     (value, extreme) => *value = extreme.clone(),
                 }
-                let answer = client.post(operation.template, record).await;
-                assert!(answer.status.as_u16() < 500, "{} with {name}", operation.id);
-                admitted += usize::from(answer.status == 201);
+                let response = client.post(operation.template, record).await;
+                assert!(response.status.as_u16() < 500, "{} with {name}", operation.id);
+                admitted += usize::from(response.status == 201);
             }
         }
     }
     admitted
 }
 
-/// What a parameter of an operation is asked with, beside nothing.
-fn asked(operation: &Operation) -> Vec<String> {
+/// The values that each parameter of an operation is set to, one at a time.
+fn values_of(operation: &Operation) -> Vec<String> {
     let mut queries = vec![String::new(), "count=true&limit=1000".to_owned()];
     for parameter in operation.document["parameters"].as_array().into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap_or_default();
@@ -145,7 +145,7 @@ fn asked(operation: &Operation) -> Vec<String> {
     queries
 }
 
-/// Reads everything that can be read, in every format; gives the statuses by operation.
+/// Reads everything that can be read, in every format; returns the statuses by operation.
 async fn read_all(client: &Client) -> BTreeMap<&'static str, Vec<u16>> {
     let mut seen: BTreeMap<&'static str, Vec<u16>> = BTreeMap::new();
     for operation in operations().into_iter().filter(|operation| operation.method == "GET") {
@@ -153,7 +153,7 @@ async fn read_all(client: &Client) -> BTreeMap<&'static str, Vec<u16>> {
         if let Some((collection, _)) = operation.template.split_once("/{ref}") {
             let page = client.get(&format!("{collection}?limit=1000")).await.expect(200);
             let all = ids(page.body["items"].as_array().expect("items"));
-            // The newest, which may be copies without a history, and the oldest.
+            // The newest, which may be copies without audit events, and the oldest.
             let read = all.iter().rev().take(READ_EACH / 2).chain(all.iter().take(READ_EACH / 2));
             paths = read.map(|id| operation.path(&id.to_string())).collect();
         }
@@ -162,16 +162,20 @@ async fn read_all(client: &Client) -> BTreeMap<&'static str, Vec<u16>> {
             .into_iter()
             .filter(|(_, part)| formats.len() > 1 && formats.keys().any(|name| name.contains(part)));
         for (index, path) in paths.iter().enumerate() {
-            for query in asked(&operation) {
-                let answer = client.get(&with_query(path, &[&query])).await;
-                assert!(answer.status.as_u16() < 500, "{path}?{query}: {}", String::from_utf8_lossy(&answer.bytes));
-                seen.entry(operation.id).or_default().push(answer.status.as_u16());
+            for query in values_of(&operation) {
+                let response = client.get(&with_query(path, &[&query])).await;
+                assert!(response.status.as_u16() < 500, "{path}?{query}: {}", String::from_utf8_lossy(&response.bytes));
+                seen.entry(operation.id).or_default().push(response.status.as_u16());
             }
-            // A file has the whole list, whichever record it is below.
+            // A file contains the whole list, so two records are enough.
             for (suffix, _) in suffixes.clone().filter(|_| index < 2) {
-                let answer = client.get(&format!("{path}.{suffix}")).await;
-                assert!(answer.status.as_u16() < 500, "{path}.{suffix}: {}", String::from_utf8_lossy(&answer.bytes));
-                seen.entry(operation.id).or_default().push(answer.status.as_u16());
+                let response = client.get(&format!("{path}.{suffix}")).await;
+                assert!(
+                    response.status.as_u16() < 500,
+                    "{path}.{suffix}: {}",
+                    String::from_utf8_lossy(&response.bytes)
+                );
+                seen.entry(operation.id).or_default().push(response.status.as_u16());
             }
         }
     }
@@ -195,8 +199,8 @@ fn copies(database: &Database, table: &str, id: &Value, same: &str, other: &[(&s
     database.connect().batch_execute(&sql).expect("the rows are inserted");
 }
 
-/// A thousand and one pledges of the largest amount, in a currency of their own, and what they sum to. Sums beyond 64 bits of fen
-/// are covered beside the figures.
+/// 1,001 pledges of the largest amount, in a currency of their own, and their sum. Sums beyond 64 bits of fen are covered by
+/// the tests of the figures.
 async fn largest_money(database: &Database, client: &Client) -> &'static str {
     let entry = json!({ "kind": "pledge", "amount": "999999999999.99", "currency": "XTS", "value_on": "2022-05-01",
         "pairing": "xinhui-taishan" });
@@ -206,7 +210,7 @@ async fn largest_money(database: &Database, client: &Client) -> &'static str {
     "1000999999999989.99"
 }
 
-/// A commitment whose reports sum to more than 64 bits of ten-thousandths, and what they sum to.
+/// A commitment whose reports sum to more than 64 bits of ten-thousandths, and the sum.
 async fn quantities_beyond_a_column(database: &Database, client: &Client) -> &'static str {
     let indicator = json!({ "unit": "元", "baseline": "-999999999999.9999", "target": "999999999999.9999" });
     let record = with(commitment("beyond"), json!({ "starts_on": DAYS[0], "due_on": DAYS[1], "indicator": indicator }));
@@ -219,16 +223,16 @@ async fn quantities_beyond_a_column(database: &Database, client: &Client) -> &'s
     };
     let same = "version, created_at, updated_at, pairing_id, commitment_id, value, status, submitted_at, reviewed_at";
     copies(database, "progress_reports", &report.body["id"], same, &[("period_start_on", day), ("period_end_on", day)]);
-    // A thousand and one values, from a baseline of less one.
+    // 1,001 values, from a baseline of minus one.
     "999999999999999.9"
 }
 
 #[test]
-fn no_stored_extreme_makes_a_read_fail_and_sums_are_exact() {
+fn extreme_values_can_be_read_everywhere_and_sums_are_exact() {
     on_each(|database| async move {
         let client = database.client();
-        // A record of every kind, which those that follow refer to.
-        gather(&client).await;
+        // A record of every kind, which the following ones refer to.
+        create_examples(&client).await;
         let mut admitted = BTreeMap::new();
         for operation in operations() {
             if operation.method == "POST" && !operation.takes_reference() && operation.id != "createImport" {
@@ -264,15 +268,15 @@ fn no_stored_extreme_makes_a_read_fail_and_sums_are_exact() {
         assert_eq!(in_currency(&scorecard["overall"]["funds"]), pledged);
         let csv = client.get("reports/funds.csv?group_by=year").await.expect(200).bytes;
         assert!(String::from_utf8_lossy(&csv).contains(pledged), "a file has every digit");
-        let held = client.get("commitments/beyond").await.expect(200).body;
-        assert_eq!((&held["actual"], &held["completion"]), (&json!(actual), &json!(50_050.0)));
+        let beyond = client.get("commitments/beyond").await.expect(200).body;
+        assert_eq!((&beyond["actual"], &beyond["completion"]), (&json!(actual), &json!(50_050.0)));
         let slipped = client.get(&format!("milestones/{}", moved.body["id"])).await.expect(200).body;
         assert_eq!(slipped["slippage_days"], -3_652_424);
     });
 }
 
 #[test]
-fn weights_beyond_a_column_are_summed_exactly() {
+fn sums_of_weights_beyond_64_bits_are_exact() {
     on_each(|database| async move {
         let client = database.client();
         let done =
@@ -281,7 +285,7 @@ fn weights_beyond_a_column_are_summed_exactly() {
         let open = create(&client, "milestones", milestone("open")).await;
         let same = "version, created_at, updated_at, pairing_id, agreement_id, title_zh, due_on, baseline_due_on, met_on, \
             status, progress";
-        // Far more than a request may give: the products fit a column, their sum does not.
+        // Far more than a request may contain: the products fit into a column, their sum does not.
         for made in [&done, &open] {
             copies(&database, "milestones", &made.body["id"], same, &[("weight_thousandths", "90000000000000000")]);
         }

@@ -1,4 +1,4 @@
-//! What is wrong with the items of a list is told of every item, and beside what is wrong with the rest.
+//! Faults in the items of a list are reported for every item, together with all other faults of the request.
 
 use actix_web::http::Method;
 use base64::Engine;
@@ -8,12 +8,12 @@ use crate::common::on_each;
 use crate::common::records::{agreement, conference, fault, member, pairing, party, project, with};
 
 #[test]
-fn the_faults_of_every_item_are_told_with_those_of_the_record() {
+fn the_faults_of_every_item_are_reported_with_those_of_the_record() {
     let leads = |region: &str, role: &str| with(member(region, role), json!({ "is_lead": true }));
     let backwards = with(member("xinhui", "supporter"), json!({ "from_on": "2022-06-30", "to_on": "2022-06-29" }));
     let members =
         json!([backwards, leads("heshan", "supporter"), leads("atlantis", "supporter"), leads("taishan", "recipient")]);
-    let nobody = json!({ "side": "supporter" });
+    let empty = json!({ "side": "supporter" });
     let both = with(party("region", "xinhui", "witness"), json!({ "organization": "jiangmen-polytechnic" }));
     let shares = json!([
         { "sector": "transport", "percent": 10 }, { "sector": "none", "percent": 50 },
@@ -39,7 +39,7 @@ fn the_faults_of_every_item_are_told_with_those_of_the_record() {
             with(
                 agreement("new"),
                 json!({
-                    "parties": [nobody, party("region", "nowhere", "supporter"), both], "signed_on": "2999-01-01",
+                    "parties": [empty, party("region", "nowhere", "supporter"), both], "signed_on": "2999-01-01",
                     "effective_on": "2022-02-01", "expires_on": "2022-01-01"
                 }),
             ),
@@ -88,7 +88,7 @@ fn the_faults_of_every_item_are_told_with_those_of_the_record() {
 }
 
 #[test]
-fn a_reference_or_cursor_that_no_backend_could_hold_is_refused() {
+fn a_reference_or_cursor_that_no_backend_can_store_is_refused() {
     on_each(|database| async move {
         let admin = database.client();
         for path in ["pairings/%00", "pairings/%00/history", "documents/%00/content", "pairings/A%20b", "pairings/-"] {
@@ -96,20 +96,20 @@ fn a_reference_or_cursor_that_no_backend_could_hold_is_refused() {
         }
         admin.patch("liaisons/%00", json!({})).await.expect(404);
         admin.delete("liaisons/%00").await.expect(404);
-        // A cursor of this list whose place was made up.
+        // A cursor of this list with a forged position.
         let page = admin.get("sectors?sort=code&limit=1").await.expect(200);
         let cursor = page.body["next_cursor"].as_str().expect("a cursor");
         let cursor = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(cursor).expect("base64");
         let mut cursor: Value = serde_json::from_slice(&cursor).expect("JSON");
         cursor["key"]["value"] = json!("\u{0}");
-        let made_up = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cursor.to_string());
-        let answer = admin.get(&format!("sectors?sort=code&limit=1&cursor={made_up}")).await.expect(400);
-        assert_eq!(answer.faults(), [("/query/cursor".to_owned(), "invalid_cursor".to_owned())]);
+        let forged = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(cursor.to_string());
+        let response = admin.get(&format!("sectors?sort=code&limit=1&cursor={forged}")).await.expect(400);
+        assert_eq!(response.faults(), [("/query/cursor".to_owned(), "invalid_cursor".to_owned())]);
     });
 }
 
 #[test]
-fn methods_that_clients_invent_are_counted_together() {
+fn unknown_methods_share_one_metric() {
     on_each(|database| async move {
         let admin = database.client();
         for method in ["ZZZ1", "ZZZ2"] {
@@ -130,10 +130,10 @@ fn the_size_of_the_database_is_a_metric_on_both_backends() {
 }
 
 #[test]
-fn an_encoding_that_is_none_is_refused_like_anything_else() {
+fn unacceptable_encodings_are_refused_with_a_problem() {
     on_each(|database| async move {
         let headers = [("Accept-Encoding", "identity;q=0")];
-        let answer = database.client().send(Method::GET, "pairings", &headers, None).await.expect(406);
-        assert_eq!(answer.body["status"], 406);
+        let response = database.client().send(Method::GET, "pairings", &headers, None).await.expect(406);
+        assert_eq!(response.body["status"], 406);
     });
 }

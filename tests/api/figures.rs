@@ -1,4 +1,4 @@
-//! Figures: random milestones give, through the API, what a slow and obvious computation gives.
+//! Figures of random milestones, through the API, compared with a slow and simple computation.
 
 use chrono::NaiveDate;
 use proptest::prelude::*;
@@ -19,9 +19,9 @@ const AGREEMENTS: [(&str, &str, &[&str]); 5] = [
 ];
 const STATUSES: [&str; 6] = ["scheduled", "in_progress", "met", "partially_met", "not_met", "cancelled"];
 
-/// A milestone as the slow computation sees it; days count from 1 January 2022.
+/// A milestone for the simple computation; days count from 1 January 2022.
 #[derive(Clone, Debug)]
-struct One {
+struct Milestone {
     agreement: usize,
     status: &'static str,
     thousandths: u32,
@@ -37,11 +37,11 @@ fn day(number: u64) -> NaiveDate {
         .expect("a day")
 }
 
-fn one() -> impl Strategy<Value = One> {
+fn any_milestone() -> impl Strategy<Value = Milestone> {
     let thousandths = prop_oneof![Just(0_u32), Just(1000), 1..5_000_u32, Just(999_999_999)];
     let due = prop_oneof![2 => Just(None), 1 => (0..365_u64).prop_map(Some)];
     (0..AGREEMENTS.len(), select(&STATUSES[..]), thousandths, 0..=100_u32, 0..365_u64, due, 0..365_u64).prop_map(
-        |(agreement, status, thousandths, progress, baseline, due, met)| One {
+        |(agreement, status, thousandths, progress, baseline, due, met)| Milestone {
             agreement,
             status,
             thousandths,
@@ -53,7 +53,7 @@ fn one() -> impl Strategy<Value = One> {
     )
 }
 
-async fn build(client: &Client, all: &[One]) {
+async fn build(client: &Client, all: &[Milestone]) {
     create(client, "programmes", json!({ "code": "all", "name": { "zh": "计划" } })).await;
     for code in ["strong", "weak"] {
         create(client, "regions", json!({ "code": code, "name": { "zh": code }, "level": "county" })).await;
@@ -87,9 +87,9 @@ async fn build(client: &Client, all: &[One]) {
     }
 }
 
-/// The figures of a scorecard's row, the obvious way; progress and rate are compared on their own.
-fn slow(all: &[&One], as_of: NaiveDate) -> (Value, Option<f64>, Option<f64>) {
-    let live: Vec<&&One> = all.iter().filter(|one| one.status != "cancelled").collect();
+/// The figures of a row of the scorecard, computed simply; progress and rate are compared separately.
+fn simple_row(all: &[&Milestone], as_of: NaiveDate) -> (Value, Option<f64>, Option<f64>) {
+    let live: Vec<&&Milestone> = all.iter().filter(|one| one.status != "cancelled").collect();
     let weight: f64 = live.iter().map(|one| f64::from(one.thousandths)).sum();
     let done: f64 = live
         .iter()
@@ -100,7 +100,7 @@ fn slow(all: &[&One], as_of: NaiveDate) -> (Value, Option<f64>, Option<f64>) {
         .filter(|one| ["scheduled", "in_progress", "not_met"].contains(&one.status) && as_of > day(one.due))
         .map(|one| (as_of - day(one.due)).num_days())
         .collect();
-    let due: Vec<&&One> = live.iter().copied().filter(|one| day(one.baseline) < as_of).collect();
+    let due: Vec<&&Milestone> = live.iter().copied().filter(|one| day(one.baseline) < as_of).collect();
     let on_time = due.iter().filter(|one| one.status == "met" && one.met <= one.baseline).count();
     let counts: serde_json::Map<String, Value> = STATUSES
         .iter()
@@ -114,7 +114,7 @@ fn slow(all: &[&One], as_of: NaiveDate) -> (Value, Option<f64>, Option<f64>) {
     (figures, percent(done, weight), percent(on_time as f64 * 100.0, due.len() as f64))
 }
 
-fn near(what: &str, given: &Value, wanted: Option<f64>) {
+fn assert_close(what: &str, given: &Value, wanted: Option<f64>) {
     match wanted {
         None => assert!(given.is_null(), "{what}: {given} instead of null"),
         Some(wanted) => {
@@ -124,25 +124,25 @@ fn near(what: &str, given: &Value, wanted: Option<f64>) {
     }
 }
 
-fn compare(what: &str, given: &Value, all: &[&One], as_of: NaiveDate) {
-    let (figures, progress, rate) = slow(all, as_of);
-    near(&format!("progress of {what}"), &given["progress"], progress);
-    near(&format!("on-time rate of {what}"), &given["on_time_rate"], rate);
+fn compare(what: &str, given: &Value, all: &[&Milestone], as_of: NaiveDate) {
+    let (figures, progress, rate) = simple_row(all, as_of);
+    assert_close(&format!("progress of {what}"), &given["progress"], progress);
+    assert_close(&format!("on-time rate of {what}"), &given["on_time_rate"], rate);
     for (name, wanted) in figures.as_object().expect("an object") {
         assert_eq!(&given[name], wanted, "{name} of {what} on {as_of}");
     }
 }
 
-/// A record's own figures, which are fewer.
-fn compare_record(what: &str, record: &Value, all: &[&One], as_of: NaiveDate) {
-    let (figures, progress, _) = slow(all, as_of);
-    near(&format!("progress of {what}"), &record["progress"], progress);
+/// The figures of a record, which has fewer.
+fn compare_record(what: &str, record: &Value, all: &[&Milestone], as_of: NaiveDate) {
+    let (figures, progress, _) = simple_row(all, as_of);
+    assert_close(&format!("progress of {what}"), &record["progress"], progress);
     assert_eq!(record["progress_counted"], figures["counted"], "{what}");
     assert_eq!(record["progress_left_out"], figures["left_out"], "{what}");
     assert_eq!(record["overdue"], figures["overdue"], "{what} on {as_of}");
 }
 
-async fn check(client: &Client, all: &[One], as_of: NaiveDate) {
+async fn check(client: &Client, all: &[Milestone], as_of: NaiveDate) {
     let within = |fits: &dyn Fn(usize) -> bool| all.iter().filter(|one| fits(one.agreement)).collect::<Vec<_>>();
     let scorecard =
         async |query: String| client.get(&format!("reports/scorecard?as_of={as_of}{query}")).await.expect(200).body;
@@ -168,7 +168,7 @@ async fn check(client: &Client, all: &[One], as_of: NaiveDate) {
         compare(code, &scorecard(format!("&pairing={code}")).await["overall"], &own, as_of);
         let read = client.get(&format!("pairings/{code}?as_of={as_of}")).await.expect(200).body;
         compare_record(code, &read, &own, as_of);
-        assert_eq!(read["milestones"], slow(&own, as_of).0["milestones"]);
+        assert_eq!(read["milestones"], simple_row(&own, as_of).0["milestones"]);
     }
     let by_sector = scorecard("&group_by=sector".to_owned()).await;
     compare("all by sector", &by_sector["overall"], &everything, as_of);
@@ -181,9 +181,9 @@ async fn check(client: &Client, all: &[One], as_of: NaiveDate) {
 }
 
 #[test]
-fn every_figure_is_what_a_slow_computation_gives() {
+fn every_figure_equals_that_of_a_simple_computation() {
     let config = Config { cases: 4, max_shrink_iters: 12, failure_persistence: None, ..Config::default() };
-    let milestones = proptest::collection::vec(one(), 0..40);
+    let milestones = proptest::collection::vec(any_milestone(), 0..40);
     let result = TestRunner::new(config).run(&(milestones, 0..500_u64), |(all, as_of)| {
         let mut days = vec![day(as_of), day(181), day(700)];
         // The days around which a milestone becomes late.
@@ -208,11 +208,18 @@ fn every_figure_is_what_a_slow_computation_gives() {
 }
 
 #[test]
-fn weights_that_are_all_nothing_give_no_progress() {
+fn weights_that_sum_to_zero_give_no_progress() {
     on_each_empty(|database| async move {
         let client = database.client();
-        let one =
-            |status, progress| One { agreement: 0, status, thousandths: 0, progress, baseline: 0, due: 0, met: 0 };
+        let one = |status, progress| Milestone {
+            agreement: 0,
+            status,
+            thousandths: 0,
+            progress,
+            baseline: 0,
+            due: 0,
+            met: 0,
+        };
         let all = [one("met", 100), one("in_progress", 50)];
         build(&client, &all).await;
         let read = client.get("agreements/a-roads").await.expect(200).body;
@@ -237,8 +244,15 @@ fn lists_reports_and_records_agree_on_the_days_around_a_due_date() {
         for status in STATUSES {
             for baseline in 99..=101 {
                 for met in 99..=101 {
-                    let one =
-                        One { agreement: 0, status, thousandths: 1000, progress: 0, baseline, due: baseline, met };
+                    let one = Milestone {
+                        agreement: 0,
+                        status,
+                        thousandths: 1000,
+                        progress: 0,
+                        baseline,
+                        due: baseline,
+                        met,
+                    };
                     all.push(one);
                 }
             }
@@ -251,10 +265,10 @@ fn lists_reports_and_records_agree_on_the_days_around_a_due_date() {
             };
             let whole = list(String::new()).await;
             for (wanted, is_overdue) in [("true", true), ("false", false)] {
-                let narrowed = list(format!("&overdue={wanted}")).await;
+                let filtered = list(format!("&overdue={wanted}")).await;
                 let mut by_field = whole.clone();
                 by_field["items"].as_array_mut().expect("items").retain(|one| one["overdue"] == is_overdue);
-                assert_eq!(keys(&narrowed), keys(&by_field), "overdue={wanted} on {as_of}");
+                assert_eq!(keys(&filtered), keys(&by_field), "overdue={wanted} on {as_of}");
             }
             let late = all
                 .iter()
@@ -262,22 +276,23 @@ fn lists_reports_and_records_agree_on_the_days_around_a_due_date() {
             let report = client.get(&format!("reports/overdue?count=true&as_of={as_of}")).await.expect(200).body;
             assert_eq!(report["total"], late.count(), "the report on {as_of}");
         }
-        // What was recorded counts by the same rule.
+        // A report on recorded data follows the same rule.
         let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
         for as_of in (98..=102).map(day) {
             let query = format!("reports/scorecard?as_of={as_of}&group_by=agreement&recorded_at={now}");
             let card = client.get(&query).await.expect(200).body;
-            let everything: Vec<&One> = all.iter().collect();
+            let everything: Vec<&Milestone> = all.iter().collect();
             compare("what was recorded", &card["recorded_overall"], &everything, as_of);
         }
     });
 }
 
 #[test]
-fn a_milestone_that_is_due_today_and_open_gives_no_rate_yet() {
+fn an_open_milestone_that_is_due_today_does_not_count_in_the_on_time_rate() {
     on_each_empty(|database| async move {
         let client = database.client();
-        let one = |status| One { agreement: 0, status, thousandths: 1000, progress: 0, baseline: 9, due: 9, met: 0 };
+        let one =
+            |status| Milestone { agreement: 0, status, thousandths: 1000, progress: 0, baseline: 9, due: 9, met: 0 };
         build(&client, &[one("scheduled"), one("cancelled")]).await;
         for (as_of, rate) in [(8, json!(null)), (9, json!(null)), (10, json!(0.0))] {
             let query = format!("reports/scorecard?as_of={}", day(as_of));

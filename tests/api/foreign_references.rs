@@ -1,5 +1,5 @@
-//! No reference is a way into another pairing: whatever field names a record there, an editor is refused, and the record
-//! stays as it was.
+//! No reference gives access to another pairing: whichever field names a record there, an editor is refused and the record
+//! stays unchanged.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::common::{CONTRACT, Client, on_each};
 const OWN: &str = "xinhui-taishan";
 const FOREIGN: &str = "heshan-kaiping";
 
-/// A reference to a record of a pairing: where it stands, and which record it names.
+/// A reference to a record of a pairing: the field that holds it, and the record that it names.
 struct Case {
     /// The collection that a body with it is sent to.
     path: &'static str,
@@ -53,7 +53,7 @@ const CASES: &[Case] = &[
     case("twinnings", "NewTwinning", "pairing", "pairings/heshan-kaiping"),
 ];
 
-/// What names other records, and no record of a pairing: shared ones.
+/// Fields that name shared records, which belong to no pairing.
 const SHARED: &[&str] = &[
     "document",
     "focus",
@@ -106,8 +106,8 @@ fn record(path: &str, code: &str, pairing: &str) -> Value {
     }
 }
 
-/// Makes a record of every kind in both pairings.
-async fn make_all(admin: &Client) {
+/// Creates a record of every kind in both pairings.
+async fn create_all(admin: &Client) {
     for (code, region) in [("own-school", "xinhui"), ("other-school", "taishan")] {
         let school = json!({ "code": code, "name": { "zh": code }, "kind": "school", "region": region });
         create(admin, "organizations", school).await;
@@ -126,7 +126,7 @@ async fn make_all(admin: &Client) {
         "transactions",
     ] {
         create(admin, path, record(path, "own", OWN)).await;
-        // The schools are of the first pairing; who is twinned and who pays in the second is no matter here.
+        // The schools belong to the first pairing; the second needs no twinning here.
         if path != "twinnings" {
             create(admin, path, record(path, "foreign", FOREIGN)).await;
         }
@@ -134,14 +134,14 @@ async fn make_all(admin: &Client) {
 }
 
 #[test]
-fn no_reference_reaches_into_another_pairing() {
+fn no_reference_gives_access_to_another_pairing() {
     on_each(|database| async move {
         let admin = database.client();
-        make_all(&admin).await;
+        create_all(&admin).await;
         let editor = admin.with_key(database.key("editor", Role::Editor, &[OWN]));
-        // Administrators would see the refusals, too.
-        let nobody = admin.anonymous();
-        let events = async || nobody.get("audit-events?count=true&limit=1").await.expect(200).body["total"].clone();
+        // Without a key, as administrators would also see the events of refusals.
+        let anonymous = admin.anonymous();
+        let events = async || anonymous.get("audit-events?count=true&limit=1").await.expect(200).body["total"].clone();
         let before = events().await;
         for Case { path, component, field, foreign } in CASES {
             let was = admin.get(foreign).await.expect(200).body;
@@ -167,14 +167,14 @@ fn no_reference_reaches_into_another_pairing() {
                 let own = if *path == "pairings" { OWN } else { "own" };
                 asked.push(editor.patch(&format!("{path}/{own}"), change).await);
             }
-            for answer in asked {
-                let status = answer.status.as_u16();
-                assert!([403, 409, 422].contains(&status), "{component}.{field}: {status} {}", answer.body);
-                let at_field = answer.faults().iter().any(|(pointer, _)| pointer.contains(field));
+            for response in asked {
+                let status = response.status.as_u16();
+                assert!([403, 409, 422].contains(&status), "{component}.{field}: {status} {}", response.body);
+                let at_field = response.faults().iter().any(|(pointer, _)| pointer.contains(field));
                 assert!(
                     status != 422 || at_field,
                     "{component}.{field} is refused for something else: {}",
-                    answer.body
+                    response.body
                 );
             }
             assert_eq!(admin.get(foreign).await.expect(200).body, was, "{component}.{field}");
@@ -184,14 +184,14 @@ fn no_reference_reaches_into_another_pairing() {
 }
 
 #[test]
-fn every_reference_is_among_them() {
+fn every_reference_of_the_document_is_tested() {
     let schemas = CONTRACT.document()["components"]["schemas"].as_object().expect("schemas");
     for (component, schema) in schemas.iter().filter(|(name, _)| name.starts_with("New")) {
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {
             let is_reference = property.to_string().contains("#/components/schemas/Ref\"");
             let is_of_tree =
                 field == "parent" && ["NewRegion", "NewSector", "NewOrganization"].contains(&component.as_str());
-            // Whole pairings are made, and keys and webhooks written, by who may write in all of them.
+            // Creating pairings, keys and webhooks takes the right to write in all pairings.
             let is_for_others = ["NewApiKey", "NewWebhook"].contains(&component.as_str());
             if is_reference && !is_of_tree && !is_for_others && !SHARED.contains(&field.as_str()) {
                 let known = CASES.iter().any(|case| case.component == component && case.field == field);

@@ -1,10 +1,10 @@
-//! Funds: their sources, focus and period, and what keeps them from going.
+//! Funds: their sources, focus and period, and the references that prevent deletion.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
 use crate::common::on_each;
-use crate::common::records::{codes_of, create, fault, listed, with, words_at};
+use crate::common::records::{codes_of, create, fault, listed, message_at, with};
 
 /// A fund of the seeded programme.
 fn fund(code: &str) -> Value {
@@ -44,7 +44,7 @@ fn a_fund_reads_back_as_it_was_created_and_changes() {
 }
 
 #[test]
-fn what_a_fund_may_not_be_is_told_at_its_field() {
+fn invalid_funds_are_refused_at_the_faulty_field() {
     on_each(|database| async move {
         let client = database.client();
         let backwards = json!({ "starts_on": "2022-02-01", "ends_on": "2022-01-31" });
@@ -86,7 +86,7 @@ fn what_a_fund_may_not_be_is_told_at_its_field() {
 }
 
 #[test]
-fn a_list_of_funds_is_narrowed_by_each_of_its_filters() {
+fn every_filter_selects_funds() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "programmes", json!({ "code": "other", "name": { "zh": "另一计划" } })).await;
@@ -131,7 +131,7 @@ fn a_list_of_funds_is_narrowed_by_each_of_its_filters() {
 }
 
 #[test]
-fn a_fund_with_money_stays_and_so_does_what_it_names() {
+fn a_fund_with_transactions_and_the_records_that_it_refers_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "programmes", json!({ "code": "other", "name": { "zh": "另一计划" } })).await;
@@ -139,12 +139,12 @@ fn a_fund_with_money_stays_and_so_does_what_it_names() {
         create(&client, "funds", with(fund("pot"), json!({ "programme": "other", "focus": ["water"] }))).await;
         for path in ["programmes/other", "sectors/water"] {
             let refused = client.delete(path).await.expect(409);
-            assert!(words_at(&refused, "").contains("funds"), "{}", refused.body);
+            assert!(message_at(&refused, "").contains("funds"), "{}", refused.body);
         }
         let entry = json!({ "kind": "pledge", "amount": "1", "value_on": "2022-05-01", "fund": "pot" });
         create(&client, "transactions", entry).await;
         let refused = client.delete("funds/pot").await.expect(409);
-        assert!(words_at(&refused, "").contains("transactions"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("transactions"), "{}", refused.body);
         create(&client, "funds", with(fund("idle"), json!({ "focus": ["water"], "source_kinds": ["fiscal"] }))).await;
         client.delete("funds/idle").await.expect(204);
     });

@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use super::transactions::{create_places, entry};
 use crate::common::builders::walk;
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::records::{create, fault, with};
 use crate::common::{Client, on_each};
 
 const DAY: &str = "as_of=2023-12-31";
 
-async fn report(client: &Client, query: &str) -> Answer {
+async fn report(client: &Client, query: &str) -> Response {
     client.get(&format!("reports/funds?{query}")).await.expect(200)
 }
 
-/// Who a row is of, its currency, and what was pledged, committed, disbursed, spent and passed through.
-fn rows(report: &Answer) -> Vec<String> {
+/// The subject of a row, its currency, and what was pledged, committed, disbursed, spent and passed through.
+fn rows(report: &Response) -> Vec<String> {
     let items = report.body["items"].as_array().expect("rows");
     let row = |item: &Value| {
         let subject = match ["fund", "pairing", "sector"].map(|name| item[name]["code"].as_str()) {
@@ -27,8 +27,8 @@ fn rows(report: &Answer) -> Vec<String> {
     items.iter().map(row).collect()
 }
 
-/// The figures of all that the report covers.
-fn overall(report: &Answer) -> Vec<String> {
+/// The figures of everything that the report covers.
+fn overall(report: &Response) -> Vec<String> {
     report.body["overall"].as_array().expect("figures").iter().map(money).collect()
 }
 
@@ -42,7 +42,7 @@ async fn book(client: &Client, code: &str, fields: Value) {
 }
 
 #[test]
-fn money_that_is_passed_on_counts_once() {
+fn money_that_is_passed_through_counts_once() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -68,14 +68,14 @@ fn money_that_is_passed_on_counts_once() {
                 (vec![format!("{subject} {figures}")], vec![figures.to_owned()])
             );
         }
-        // A reversed leg is no longer passed through; the sums of what arrived stay.
+        // A reversed payment is no longer passed through; the sums that arrived stay.
         book(&client, "back", json!({ "kind": "reversal", "reverses": "first-leg", "amount": "30" })).await;
         assert_eq!(overall(&report(&client, DAY).await), ["CNY 0.00 100.00 100.00 70.00 70.00 5"]);
     });
 }
 
 #[test]
-fn a_reversal_counts_against_what_it_reverses_from_its_own_date() {
+fn a_reversal_counts_from_its_own_value_date() {
     on_each(|database| async move {
         let client = database.client();
         for (kind, amount, rest) in [
@@ -110,7 +110,7 @@ fn a_reversal_counts_against_what_it_reverses_from_its_own_date() {
 }
 
 #[test]
-fn more_disbursed_than_committed_is_flagged_on_the_days_on_which_it_is() {
+fn over_disbursement_is_flagged_on_the_days_on_which_it_exists() {
     on_each(|database| async move {
         let client = database.client();
         for (code, fields) in [
@@ -136,7 +136,7 @@ fn more_disbursed_than_committed_is_flagged_on_the_days_on_which_it_is() {
 }
 
 #[test]
-fn thirds_sum_to_the_fen_by_sector_and_by_year() {
+fn shares_of_a_third_sum_exactly_by_sector_and_by_year() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -154,7 +154,7 @@ fn thirds_sum_to_the_fen_by_sector_and_by_year() {
         ] {
             book(&client, code, fields).await;
         }
-        // Of 0.01 the last third has it, of 0.02 the last and the first.
+        // The rounding remainder of 0.01 goes to the last third, that of 0.02 to the last and the first.
         let sectors = report(&client, &format!("group_by=sector&{DAY}")).await;
         let parts = [
             "education CNY 0.00 0.00 0.34 0.00 0.00 5",
@@ -191,7 +191,7 @@ fn thirds_sum_to_the_fen_by_sector_and_by_year() {
     });
 }
 
-/// Funds, pairings and currencies, some entries without.
+/// Funds, pairings and currencies; some entries lack one of them.
 async fn create_some(client: &Client) {
     create_places(client).await;
     create(client, "programmes", json!({ "code": "other", "name": { "zh": "另一计划" } })).await;
@@ -208,13 +208,13 @@ async fn create_some(client: &Client) {
     }
 }
 
-/// Rows without the sums that are nothing.
-fn pledged(report: &Answer) -> Vec<String> {
+/// Rows without sums of zero.
+fn pledged(report: &Response) -> Vec<String> {
     rows(report).iter().map(|row| row.replace(" 0.00 0.00 0.00 0.00", "")).collect()
 }
 
 #[test]
-fn there_is_a_row_for_each_subject_and_currency_and_what_has_none_is_last() {
+fn each_subject_and_currency_has_a_row_and_entries_without_a_subject_come_last() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -256,16 +256,16 @@ fn there_is_a_row_for_each_subject_and_currency_and_what_has_none_is_last() {
         let names = ["programme", "pairing", "fund", "project", "sector"];
         let query = names.map(|name| format!("{name}=none")).join("&");
         let refused = client.get(&format!("reports/funds?{query}")).await.expect(422);
-        let mut told = refused.faults();
-        told.sort();
+        let mut faults = refused.faults();
+        faults.sort();
         let mut wanted = names.map(|name| fault(&format!("/query/{name}"), "unknown_reference"));
         wanted.sort();
-        assert_eq!(told, wanted);
+        assert_eq!(faults, wanted);
     });
 }
 
 #[test]
-fn the_pages_of_a_funds_report_make_up_the_whole() {
+fn the_pages_of_a_funds_report_contain_every_row_once() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

@@ -1,5 +1,5 @@
-//! References between records of one kind, as long and as wide as they may get: each walk of them is one statement, ends
-//! at a cycle, and is bounded.
+//! References between records of one kind, as deep and as wide as they can get: each traversal is one statement, ends at a
+//! cycle, and is bounded.
 
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::common::records::{create, fault, milestone, with};
 use crate::common::{Client, Database, on_each};
 
-/// More records than a change may lead to.
+/// More records than a change may reach.
 const TOO_MANY: i64 = 10_001;
 
 /// The numbers from 1 on, as a table `n(i)` on either backend.
@@ -20,7 +20,7 @@ fn numbers(database: &Database, count: i64) -> String {
     }
 }
 
-/// Copies one milestone `count` times, with the ids after `base`, by SQL alone: what clients would need hours for.
+/// Copies one milestone `count` times, with the ids after `base`, by SQL: requests would take hours.
 fn copies(database: &Database, id: &Value, base: i64, count: i64) {
     let columns = "version, created_at, updated_at, pairing_id, agreement_id, project_id, title_zh, due_on, \
          baseline_due_on, status, progress, weight_thousandths";
@@ -42,17 +42,17 @@ fn depend(database: &Database, count: i64, from: &str, to: &str) {
 }
 
 async fn depends_on(client: &Client, code: &str, on: Value) -> Vec<(String, String)> {
-    let answer = client.patch(&format!("milestones/{code}"), json!({ "depends_on": on })).await;
-    if answer.status == 200 { Vec::new() } else { answer.expect(422).faults() }
+    let response = client.patch(&format!("milestones/{code}"), json!({ "depends_on": on })).await;
+    if response.status == 200 { Vec::new() } else { response.expect(422).faults() }
 }
 
 #[test]
-fn a_long_chain_and_a_wide_fan_of_dependencies_are_walked() {
+fn long_chains_and_wide_fans_of_dependencies_are_traversed() {
     on_each(|database| async move {
         let client = database.client();
         let first = create(&client, "milestones", milestone("first")).await.body["id"].clone();
         create(&client, "milestones", milestone("last")).await;
-        // 1,000,001 waits for 1,000,002, and so on; the end of the chain waits for the first.
+        // 1,000,001 depends on 1,000,002, and so on; the end of the chain depends on the first.
         let (base, length) = (1_000_000, 3_000);
         copies(&database, &first, base, length);
         depend(&database, length - 1, &format!("{base} + n.i"), &format!("{base} + n.i + 1"));
@@ -62,7 +62,7 @@ fn a_long_chain_and_a_wide_fan_of_dependencies_are_walked() {
             depends_on(&client, "first", json!([(base + 1).to_string()])).await,
             [fault("/depends_on", "cycle")]
         );
-        // Each of 100 waits for each of the 100 in the layer below: few records, but a million ways through them.
+        // Each of 100 depends on each of the 100 in the layer below: few records, but a million paths through them.
         let layered = 2_000_000;
         copies(&database, &first, layered, 400);
         for layer in 0..3 {
@@ -71,7 +71,7 @@ fn a_long_chain_and_a_wide_fan_of_dependencies_are_walked() {
             depend(&database, 10_000, &from, &to);
         }
         assert_eq!(depends_on(&client, "last", json!([(layered + 1).to_string()])).await, []);
-        // One that waits for thousands.
+        // One milestone that depends on thousands.
         let fan = 3_000_000;
         copies(&database, &first, fan, 5_000);
         depend(&database, 4_999, &(fan + 1).to_string(), &format!("{fan} + n.i + 1"));
@@ -80,7 +80,7 @@ fn a_long_chain_and_a_wide_fan_of_dependencies_are_walked() {
 }
 
 #[test]
-fn a_cycle_that_is_there_already_ends_and_what_is_too_large_is_refused() {
+fn traversal_ends_at_an_existing_cycle_and_refuses_graphs_that_are_too_large() {
     on_each(|database| async move {
         let client = database.client();
         let first = create(&client, "milestones", milestone("first")).await.body["id"].clone();
@@ -92,7 +92,7 @@ fn a_cycle_that_is_there_already_ends_and_what_is_too_large_is_refused() {
         depend(&database, TOO_MANY - 1, &format!("{base} + n.i + 2"), &format!("{base} + n.i + 3"));
         let too_many = json!([(base + 1).to_string(), (base + 3).to_string()]);
         assert_eq!(depends_on(&client, "first", too_many.clone()).await, [fault("/depends_on", "too_many_reached")]);
-        // What a record refers to already is not walked again: it can be changed in everything else.
+        // References that the record already has are not traversed again, so its other fields can be changed.
         depend(&database, 1, &first.to_string(), &(base + 3).to_string());
         client.patch("milestones/first", json!({ "note": "改", "depends_on": too_many })).await.expect(200);
         assert_eq!(depends_on(&client, "first", in_cycle).await, []);
@@ -100,7 +100,7 @@ fn a_cycle_that_is_there_already_ends_and_what_is_too_large_is_refused() {
 }
 
 #[test]
-fn trees_are_bounded_and_a_cycle_in_them_ends() {
+fn trees_are_bounded_and_traversal_ends_at_a_cycle() {
     on_each(|database| async move {
         let client = database.client();
         let top = create(&client, "sectors", json!({ "code": "top", "name": { "zh": "顶" } })).await.body["id"].clone();
@@ -115,8 +115,8 @@ fn trees_are_bounded_and_a_cycle_in_them_ends() {
         let sectors = insert("sectors", "", "", 1_000_000);
         database.connect().batch_execute(&sectors).expect("the rows are inserted");
         let under = async |parent: i64| {
-            let answer = client.patch("sectors/top", json!({ "parent": parent.to_string() })).await;
-            if answer.status == 200 { Vec::new() } else { answer.expect(422).faults() }
+            let response = client.patch("sectors/top", json!({ "parent": parent.to_string() })).await;
+            if response.status == 200 { Vec::new() } else { response.expect(422).faults() }
         };
         assert_eq!(under(1_000_000 + TOO_MANY).await, [fault("/parent", "too_many_reached")]);
         assert_eq!(under(1_000_000 + TOO_MANY - 1).await, []);
@@ -126,7 +126,7 @@ fn trees_are_bounded_and_a_cycle_in_them_ends() {
         let close = "UPDATE sectors SET parent_id = 1000002 WHERE id = 1000001";
         database.connect().batch_execute(close).expect("the row is changed");
         assert_eq!(under(1_000_001).await, []);
-        // Readers of the whole tree end, too.
+        // Reads of the whole tree end, too.
         client.get("sectors?limit=1000").await.expect(200);
         client.get("reports/scorecard?group_by=member").await.expect(200);
     });

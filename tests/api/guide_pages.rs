@@ -1,4 +1,4 @@
-//! The guides as pages: all of them in both languages, with links that resolve, and nothing loaded from elsewhere.
+//! The guides as pages: all of them in both languages, with links that resolve and no external resources.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 use actix_web::http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{Client, databases, on_each};
 
-fn text(answer: &Answer) -> String {
-    String::from_utf8(answer.bytes.clone()).expect("UTF-8")
+fn text(response: &Response) -> String {
+    String::from_utf8(response.bytes.clone()).expect("UTF-8")
 }
 
-/// What an attribute of the page's elements is set to, by the beginning of the element.
+/// The values of an attribute of the page's elements, by the beginning of the element.
 fn values(page: &str, element: &str, attribute: &str) -> BTreeSet<String> {
     let begin = format!("{attribute}=\"");
     let start = format!("<{element} ");
@@ -24,7 +24,7 @@ fn values(page: &str, element: &str, attribute: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The names of the guides, by the files of `docs`; each must have both languages.
+/// The names of the guides, from the files in `docs`; each must exist in both languages.
 fn guides() -> BTreeSet<String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let files: BTreeSet<String> = std::fs::read_dir(directory)
@@ -41,14 +41,14 @@ fn guides() -> BTreeSet<String> {
     guides.into_iter().map(|guide| if guide == "README" { "index".to_owned() } else { guide }).collect()
 }
 
-async fn page(client: &Client, path: &str, language: &str) -> Answer {
+async fn page(client: &Client, path: &str, language: &str) -> Response {
     client.send(Method::GET, path, &[("Accept-Language", language)], None).await
 }
 
 #[test]
 fn every_guide_is_a_page_in_both_languages() {
     on_each(|database| async move {
-        // The guides are public, also where the data are not.
+        // The guides are public even where the data are private.
         let client = database.client_with(|settings| settings.private = true).anonymous();
         let guides = guides();
         assert!(guides.len() >= 9 && guides.contains("importing"), "{guides:?}");
@@ -61,7 +61,7 @@ fn every_guide_is_a_page_in_both_languages() {
                 let html = text(&fixed);
                 assert!(html.contains(&format!("<html lang=\"{tag}\">")) && html.contains(words), "{guide}.{suffix}");
                 assert_eq!(html.matches("<h1 ").count(), 1, "{guide}.{suffix}");
-                // The same page by the language that the client prefers.
+                // The same page, in the language that the client prefers.
                 let preferred = page(&client, &format!("/docs/guides/{guide}"), tag).await.expect(200);
                 assert_eq!(preferred.bytes, fixed.bytes, "{guide}.{suffix}");
                 assert!(
@@ -85,9 +85,9 @@ fn every_guide_is_a_page_in_both_languages() {
 }
 
 #[test]
-fn links_resolve_and_nothing_is_loaded_from_elsewhere() {
+fn links_resolve_and_no_external_resource_is_loaded() {
     let database = databases(true).swap_remove(0);
-    crate::common::builders::alone(async || {
+    crate::common::builders::block_on(async || {
         let client = database.client().anonymous();
         let style = text(&client.get("/docs/guides.css").await.expect(200));
         assert!(!style.contains("://") && !style.contains("url(") && !style.contains("@import"), "{style}");

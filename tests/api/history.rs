@@ -1,4 +1,4 @@
-//! The history as of an instant: the record as it stood, and what had been written until then.
+//! The history as of an instant: the state of the record then, and the events until then.
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -13,20 +13,20 @@ async fn instants(client: &Client, path: &str) -> Vec<DateTime<Utc>> {
     items.iter().map(|event| event["at"].as_str().expect("an instant").parse().expect("RFC 3339")).collect()
 }
 
-/// The record as it stood at an instant, and how many events the answer has.
-async fn stood(client: &Client, path: &str, at: DateTime<Utc>) -> (Value, usize) {
+/// The record as of an instant, and how many events the response has.
+async fn state_at(client: &Client, path: &str, at: DateTime<Utc>) -> (Value, usize) {
     let at = at.to_rfc3339_opts(SecondsFormat::Micros, true);
-    let answer = client.get(&format!("{path}/history?at={at}")).await.expect(200);
-    (answer.body["record"].clone(), answer.body["items"].as_array().map_or(0, Vec::len))
+    let response = client.get(&format!("{path}/history?at={at}")).await.expect(200);
+    (response.body["record"].clone(), response.body["items"].as_array().map_or(0, Vec::len))
 }
 
-/// The finest step that both backends keep.
+/// The smallest difference of instants that both backends store.
 fn just_before(at: DateTime<Utc>) -> DateTime<Utc> {
     at - Duration::microseconds(1)
 }
 
 #[test]
-fn a_record_is_shown_as_it_stood_at_an_instant() {
+fn a_record_is_shown_as_of_an_instant() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", with(milestone("step"), json!({ "note": "一" }))).await;
@@ -46,7 +46,7 @@ fn a_record_is_shown_as_it_stood_at_an_instant() {
             (deleted, Value::Null, Value::Null, 4),
             (deleted + Duration::days(365_000), Value::Null, Value::Null, 4),
         ] {
-            let (record, count) = stood(&client, path, at).await;
+            let (record, count) = state_at(&client, path, at).await;
             assert_eq!((&record["note"], &record["version"], count), (&note, &version, events), "{at}");
             assert_eq!(record.is_null(), note.is_null(), "{at}");
         }
@@ -56,7 +56,7 @@ fn a_record_is_shown_as_it_stood_at_an_instant() {
 }
 
 #[test]
-fn an_amendment_does_not_stand_in_the_place_of_its_agreement() {
+fn an_amendment_does_not_replace_the_state_of_its_agreement() {
     on_each(|database| async move {
         let client = database.client();
         let signed = json!({ "status": "signed", "signed_on": "2022-02-18" });
@@ -72,7 +72,7 @@ fn an_amendment_does_not_stand_in_the_place_of_its_agreement() {
             (just_before(changed), Value::Null, 2),
             (changed, json!("已变更"), 3),
         ] {
-            let (record, count) = stood(&client, path, at).await;
+            let (record, count) = state_at(&client, path, at).await;
             assert_eq!((&record["title"], &record["note"], count), (&made.body["title"], &note, events), "{at}");
             assert_eq!((&record["id"], &record["parties"]), (&made.body["id"], &made.body["parties"]), "{at}");
         }

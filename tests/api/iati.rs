@@ -1,4 +1,4 @@
-//! The IATI file: good by the official schema, and true to the records.
+//! The IATI file: valid by the official schema, and consistent with the records.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,19 +9,19 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::records::{approved, commitment, create, project, with};
 use crate::common::{Client, on_each, on_each_empty};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
 const FILE: &str = "programmes/jiangmen-east-west/iati.xml";
 
 /// Makes a missing schema or `xmllint` a failure instead of a skip.
 const REQUIRE: &str = "PAIRING_TRACKER_REQUIRE_IATI";
-/// Where the schema's files are; `tests/iati/README.md` tells where they come from.
+/// The directory of the schema's files; `tests/iati/README.md` names their source.
 const SCHEMAS: &str = "PAIRING_TRACKER_IATI_SCHEMAS";
 
-/// The schema, where it and `xmllint` are there.
+/// The schema, if it and `xmllint` are available.
 static SCHEMA: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     let schema = std::env::var_os(SCHEMAS).map(|folder| PathBuf::from(folder).join("iati-activities-schema.xsd"));
     let schema = schema.filter(|schema| schema.is_file());
@@ -31,7 +31,7 @@ static SCHEMA: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     }
     let required = std::env::var(REQUIRE).is_ok_and(|value| !value.is_empty() && value != "0");
     assert!(!required, "{REQUIRE} is set, and xmllint or the schema in {SCHEMAS} is missing");
-    // Past the test harness, which would show it only for tests that fail.
+    // Written directly to standard error: the test harness shows captured output only for tests that fail.
     let _ = writeln!(
         std::io::stderr().lock(),
         "xmllint or {SCHEMAS} is missing: the IATI file is not held against its schema."
@@ -39,8 +39,8 @@ static SCHEMA: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     None
 });
 
-/// What the schema says against a file; nothing where it is good, or where there is no schema.
-fn refusal(bytes: &[u8]) -> Option<String> {
+/// The schema's errors for a file; `None` if it is valid or there is no schema.
+fn schema_errors(bytes: &[u8]) -> Option<String> {
     let schema = SCHEMA.as_ref()?;
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(bytes).expect("it is written");
@@ -87,7 +87,7 @@ impl Element {
     }
 
     /// The text of its narrative in a language.
-    fn said(&self, language: &str) -> &str {
+    fn narrative(&self, language: &str) -> &str {
         let found = self.all("narrative").find(|narrative| narrative.get("xml:lang") == language);
         found.map(|narrative| narrative.text.as_str()).unwrap_or_default()
     }
@@ -136,11 +136,11 @@ const ORDER: [&str; 15] = [
     "related-activity",
 ];
 
-/// The activities of a file, which is good by the schema and by the rules that stand beside it.
-fn activities(answer: &Answer) -> Vec<Element> {
-    assert_eq!(answer.header("content-type"), "application/xml");
-    assert_eq!(refusal(&answer.bytes), None);
-    let root = parsed(&answer.bytes);
+/// The activities of a file, which is checked against the schema and the rules below.
+fn activities(response: &Response) -> Vec<Element> {
+    assert_eq!(response.header("content-type"), "application/xml");
+    assert_eq!(schema_errors(&response.bytes), None);
+    let root = parsed(&response.bytes);
     assert_eq!((root.name.as_str(), root.get("version")), ("iati-activities", "2.03"));
     let identifiers: Vec<&str> =
         root.inner.iter().map(|activity| activity.first("iati-identifier").text.as_str()).collect();
@@ -166,7 +166,7 @@ fn activities(answer: &Answer) -> Vec<Element> {
     root.inner
 }
 
-fn of<'a>(activities: &'a [Element], identifier: &str) -> &'a Element {
+fn activity_of<'a>(activities: &'a [Element], identifier: &str) -> &'a Element {
     let found = activities.iter().find(|activity| activity.first("iati-identifier").text == identifier);
     found.unwrap_or_else(|| panic!("no {identifier}"))
 }
@@ -215,12 +215,12 @@ async fn fill(client: &Client) {
 }
 
 #[test]
-fn the_seed_and_richer_data_are_good_by_the_official_schema() {
+fn the_seed_and_richer_data_conform_to_the_official_schema() {
     on_each(|database| async move {
         let client = database.client();
         let seed = activities(&client.anonymous().get(FILE).await.expect(200));
         assert_eq!(seed.iter().filter(|activity| activity.get("hierarchy") == "2").count(), 3);
-        gather(&client).await;
+        create_examples(&client).await;
         fill(&client).await;
         for query in [
             "",
@@ -230,25 +230,25 @@ fn the_seed_and_richer_data_are_good_by_the_official_schema() {
             let rich = activities(&client.get(&format!("{FILE}{query}")).await.expect(200));
             assert!(rich.len() > seed.len());
         }
-        // The control: what is not good is found, where there is a schema.
+        // The control: the schema, where there is one, rejects a broken file.
         let broken = client.get(FILE).await.expect(200).bytes;
         let broken = String::from_utf8(broken).expect("UTF-8").replacen("activity-status", "activity-state", 1);
-        assert_eq!(refusal(broken.as_bytes()).is_some(), SCHEMA.is_some());
+        assert_eq!(schema_errors(broken.as_bytes()).is_some(), SCHEMA.is_some());
     });
 }
 
 #[test]
-fn the_file_is_true_to_the_records() {
+fn the_file_matches_the_records() {
     on_each(|database| async move {
         let client = database.client();
         fill(&client).await;
         let query = "reporting_org=CN-1&reporting_org_type=11&reporting_org_name=%E6%B1%9F%E9%97%A8&sector_vocabulary_uri=https://example.org/s";
-        let answer = client.get(&format!("{FILE}?as_of=2022-08-01&{query}")).await.expect(200);
-        let all = activities(&answer);
+        let response = client.get(&format!("{FILE}?as_of=2022-08-01&{query}")).await.expect(200);
+        let all = activities(&response);
         let (programme, pairing) =
-            (of(&all, "CN-1-programme-jiangmen-east-west"), of(&all, "CN-1-pairing-xinhui-taishan"));
+            (activity_of(&all, "CN-1-programme-jiangmen-east-west"), activity_of(&all, "CN-1-pairing-xinhui-taishan"));
         let reporter = programme.first("reporting-org");
-        assert_eq!((reporter.get("ref"), reporter.get("type"), reporter.said("zh")), ("CN-1", "11", "江门"));
+        assert_eq!((reporter.get("ref"), reporter.get("type"), reporter.narrative("zh")), ("CN-1", "11", "江门"));
         let related = |activity: &Element| -> Vec<(String, String)> {
             activity
                 .all("related-activity")
@@ -258,9 +258,9 @@ fn the_file_is_true_to_the_records() {
         assert!(related(programme).contains(&("2".to_owned(), "CN-1-pairing-xinhui-taishan".to_owned())));
         assert_eq!(related(pairing)[0], ("1".to_owned(), "CN-1-programme-jiangmen-east-west".to_owned()));
         assert!(related(pairing).contains(&("2".to_owned(), "CN-1-project-park".to_owned())));
-        // A date that is another record's says so; its own does not.
+        // A date derived from another record says so; the record's own date does not.
         let date = pairing.first("activity-date");
-        assert_eq!((date.get("iso-date"), date.said("zh")), ("2022-02-18", "首份协议的签署日期"));
+        assert_eq!((date.get("iso-date"), date.narrative("zh")), ("2022-02-18", "首份协议的签署日期"));
         let country = pairing.first("recipient-country");
         assert_eq!((country.get("code"), country.get("percentage")), ("CN", "100"));
         assert_eq!(pairing.first("location").get("ref"), "440781");
@@ -269,9 +269,9 @@ fn the_file_is_true_to_the_records() {
             "shares that nobody gave are not told"
         );
 
-        let park = of(&all, "CN-1-project-park");
+        let park = activity_of(&all, "CN-1-project-park");
         assert_eq!(
-            (park.first("title").said("zh"), park.first("title").said("en")),
+            (park.first("title").narrative("zh"), park.first("title").narrative("en")),
             ("共建 <园区> & 码头\u{FFFD}", "A park")
         );
         assert_eq!(park.first("activity-status").get("code"), "2");
@@ -281,7 +281,7 @@ fn the_file_is_true_to_the_records() {
         let roles: Vec<(&str, &str)> =
             park.all("participating-org").map(|other| (other.get("role"), other.get("type"))).collect();
         assert_eq!(roles, [("1", "70"), ("4", "70")]);
-        assert_eq!(park.first("participating-org").said("zh"), "农业<公司>&\"合作社\"");
+        assert_eq!(park.first("participating-org").narrative("zh"), "农业<公司>&\"合作社\"");
         let sectors: Vec<(&str, &str, &str)> = park
             .all("sector")
             .map(|sector| (sector.get("code"), sector.get("percentage"), sector.get("vocabulary-uri")))
@@ -292,14 +292,14 @@ fn the_file_is_true_to_the_records() {
         );
         assert_eq!(park.first("budget").first("value").text, "1200000.50");
         let ledger = |activity: &Element| -> Vec<(String, String, String)> {
-            let told = activity.all("transaction").map(|entry| {
+            let transactions = activity.all("transaction").map(|entry| {
                 (
                     entry.get("ref").to_owned(),
                     entry.first("transaction-type").get("code").to_owned(),
                     entry.first("value").text.clone(),
                 )
             });
-            told.collect()
+            transactions.collect()
         };
         let entry =
             |reference: &str, kind: &str, value: &str| (reference.to_owned(), kind.to_owned(), value.to_owned());
@@ -311,18 +311,19 @@ fn the_file_is_true_to_the_records() {
         assert_eq!(ledger(programme), [entry("pledged", "12", "100.00")]);
         let link = park.first("document-link");
         assert_eq!(link.get("url"), "http://news.cncjw.com.cn/tupian/2022/0407/46345.html");
-        let long = of(&all, "CN-1-project-long");
+        let long = activity_of(&all, "CN-1-project-long");
         assert!(
-            long.all("budget").count() == 0 && long.all("description").any(|text| text.said("zh").contains("5.00 CNY"))
+            long.all("budget").count() == 0
+                && long.all("description").any(|text| text.narrative("zh").contains("5.00 CNY"))
         );
-        let undated = of(&all, "CN-1-project-undated").first("activity-date");
-        assert_eq!((undated.get("iso-date"), undated.said("zh")), ("2022-02-18", "所属结对关系的日期"));
+        let undated = activity_of(&all, "CN-1-project-undated").first("activity-date");
+        assert_eq!((undated.get("iso-date"), undated.narrative("zh")), ("2022-02-18", "所属结对关系的日期"));
 
         let results: Vec<&Element> =
-            pairing.all("result").filter(|result| result.first("title").said("zh") == "选派教师跟岗").collect();
+            pairing.all("result").filter(|result| result.first("title").narrative("zh") == "选派教师跟岗").collect();
         let [result] = results.as_slice() else { panic!("one with a number: {results:?}") };
         let indicator = result.first("indicator");
-        assert_eq!((indicator.first("title").said("zh"), indicator.get("measure")), ("教师数", "1"));
+        assert_eq!((indicator.first("title").narrative("zh"), indicator.get("measure")), ("教师数", "1"));
         let baseline = indicator.first("baseline");
         assert_eq!((baseline.get("value"), baseline.get("year")), ("10", "2022"));
         let periods: Vec<(&str, &str, &str)> = indicator
@@ -340,20 +341,20 @@ fn the_file_is_true_to_the_records() {
 }
 
 #[test]
-fn what_nobody_gave_is_told_for_what_it_is() {
+fn missing_identifiers_are_marked_as_unregistered() {
     on_each(|database| async move {
         let client = database.client();
         let all = activities(&client.get(FILE).await.expect(200));
-        let programme = of(&all, "UNREGISTERED-programme-jiangmen-east-west");
+        let programme = activity_of(&all, "UNREGISTERED-programme-jiangmen-east-west");
         let reporter = programme.first("reporting-org");
-        assert_eq!((reporter.get("type"), reporter.said("zh")), ("90", "中共江门市委、江门市人民政府"));
+        assert_eq!((reporter.get("type"), reporter.narrative("zh")), ("90", "中共江门市委、江门市人民政府"));
         let faulty = client.get(&format!("{FILE}?reporting_org=a/b&reporting_org_type=xy")).await.expect(400);
         assert_eq!(faulty.faults().len(), 2);
     });
 }
 
 #[test]
-fn a_programme_without_any_date_is_refused_and_persons_are_in_no_file() {
+fn a_programme_without_a_date_is_refused_and_no_file_contains_persons() {
     on_each_empty(|database| async move {
         let client = database.client();
         create(&client, "programmes", json!({ "code": "bare", "name": { "zh": "无日期" } })).await;
@@ -385,7 +386,7 @@ fn a_programme_without_any_date_is_refused_and_persons_are_in_no_file() {
         let exchange = json!({ "pairing": "tie", "profession": "doctor", "direction": "supporter_to_recipient", "headcount": 1, "names": ["丙某人"] });
         create(&client, "exchanges", exchange).await;
         for path in ["programmes/bare/iati.xml", "pairings/tie/milestones.ics", "pairings/tie/conferences.ics"] {
-            // With an administrator's key, who sees all.
+            // With the key of an administrator, who may see all personal data.
             let text = String::from_utf8(client.get(path).await.expect(200).bytes).expect("UTF-8");
             assert!(["乙某人", "13800138000", "丙某人"].iter().all(|person| !text.contains(person)), "{path}");
         }

@@ -1,5 +1,5 @@
-//! What imports and exports must not do: delete what a file has, tell or clear what is private, write something other than
-//! was planned, or keep a file that nobody can read.
+//! Safety of imports and exports: they delete nothing that the file contains, neither disclose nor clear private data, write
+//! exactly what was planned, and produce only readable files.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -18,37 +18,37 @@ async fn send_json(client: &Client, query: &str, bundle: &Value) -> Value {
     send(client, query, "application/json", bundle.to_string().into_bytes()).await
 }
 
-async fn step(client: &Client, id: &Value, step: &str) -> crate::common::client::Answer {
+async fn step(client: &Client, id: &Value, step: &str) -> crate::common::client::Response {
     client.send(Method::POST, &format!("imports/{id}/{step}"), &[("Prefer", "wait=30")], None).await
 }
 
-/// A milestone that has no code.
-async fn nameless(client: &Client) -> Value {
+/// A milestone without a code.
+async fn milestone_without_code(client: &Client) -> Value {
     let mut record = milestone("none");
     record.as_object_mut().expect("a record").shift_remove("code");
     create(client, "milestones", record).await.body
 }
 
 #[test]
-fn pruning_leaves_what_the_file_has_under_a_stand_in_code() {
+fn pruning_keeps_records_that_the_file_names_by_a_surrogate_code() {
     on_each(|database| async move {
         let client = database.client();
-        let kept = nameless(&client).await;
+        let listed = milestone_without_code(&client).await;
         let bundle = client.get("exports/bundle").await.expect(200).body;
-        let dropped = nameless(&client).await;
+        let dropped = milestone_without_code(&client).await;
         let sent = send_json(&client, "?prune=xinhui-taishan", &bundle).await;
         assert_eq!((&sent["status"], &sent["counts"]["delete"]), (&json!("planned"), &json!(1)), "{sent}");
         step(&client, &sent["id"], "apply").await.expect(200);
-        client.get(&format!("milestones/{}", kept["id"])).await.expect(200);
+        client.get(&format!("milestones/{}", listed["id"])).await.expect(200);
         client.get(&format!("milestones/{}", dropped["id"])).await.expect(404);
     });
 }
 
 #[test]
-fn records_without_a_code_come_back_in_every_format() {
+fn records_without_a_code_round_trip_in_every_format() {
     on_each(|database| async move {
         let client = database.client();
-        let record = nameless(&client).await;
+        let record = milestone_without_code(&client).await;
         for (path, media_type, query) in [
             ("imports/template.xlsx?pairing=xinhui-taishan&resource=milestones", XLSX, ""),
             ("milestones.ndjson", "application/x-ndjson", "?resource=milestones"),
@@ -64,7 +64,7 @@ fn records_without_a_code_come_back_in_every_format() {
 }
 
 #[test]
-fn a_large_bundle_in_json_is_read() {
+fn a_large_json_bundle_is_read() {
     on_each(|database| async move {
         let client = database.client();
         let record = |index: usize| {
@@ -92,7 +92,7 @@ fn a_large_bundle_in_json_is_read() {
 }
 
 #[test]
-fn what_is_told_of_a_file_holds_no_nul() {
+fn reports_on_a_file_contain_no_nul_characters() {
     on_each(|database| async move {
         let client = database.client();
         let region =
@@ -112,15 +112,15 @@ fn what_is_told_of_a_file_holds_no_nul() {
             let sent = send(&client, query, media_type, text.into_bytes()).await;
             assert_eq!(sent["status"], "refused", "{sent}");
             for part in ["faults", "lines"] {
-                let told = client.get(&format!("imports/{}/{part}", sent["id"])).await.expect(200).body;
-                assert!(!told.to_string().contains("\\u0000"), "{told}");
+                let report = client.get(&format!("imports/{}/{part}", sent["id"])).await.expect(200).body;
+                assert!(!report.to_string().contains("\\u0000"), "{report}");
             }
         }
     });
 }
 
 #[test]
-fn personal_data_is_neither_told_nor_cleared() {
+fn an_import_neither_discloses_nor_clears_personal_data() {
     on_each(|database| async move {
         let admin = database.client();
         let liaison = json!({ "code": "leader", "pairing": "heshan-kaiping", "name": "甲", "contact": "0750-7654321" });
@@ -129,7 +129,7 @@ fn personal_data_is_neither_told_nor_cleared() {
         let bundle = json!({ "liaisons": [{ "code": "leader", "contact": "猜" }] });
         let sent = send_json(&editor, "", &bundle).await;
         assert_eq!(sent["status"], "refused");
-        // Whoever may see more does not plan it for him.
+        // A caller with more rights may not plan the sender's import.
         step(&admin, &sent["id"], "plan").await.expect(403);
         let lines = editor.get(&format!("imports/{}/lines", sent["id"])).await.expect(200);
         assert!(!lines.body.to_string().contains("7654321"), "{}", lines.body);
@@ -149,7 +149,7 @@ fn personal_data_is_neither_told_nor_cleared() {
 }
 
 #[test]
-fn what_names_lead_to_is_part_of_the_plan() {
+fn a_plan_is_stale_when_a_name_resolves_to_another_record() {
     on_each(|database| async move {
         let client = database.client();
         let office = |code: &str, name: &str| json!({ "code": code, "name": { "zh": name }, "kind": "department", "region": "xinhui" });
@@ -166,7 +166,7 @@ fn what_names_lead_to_is_part_of_the_plan() {
 }
 
 #[test]
-fn faults_without_end_end_the_reading() {
+fn reading_stops_after_the_maximum_number_of_faults() {
     on_each(|database| async move {
         let client = database.client();
         let lines = "{}\n".repeat(40_000).into_bytes();

@@ -1,4 +1,4 @@
-//! What an import shows of the records that it changes, by the rights that its reader has today.
+//! What an import discloses of the records that it changes depends on the current rights of its reader.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -9,7 +9,7 @@ use crate::common::{Client, on_each};
 
 const OWN: &str = "xinhui-taishan";
 const OTHER: &str = "heshan-kaiping";
-/// What the database holds, and what the file would put in its place.
+/// The value in the database, and the value that the file would replace it with.
 const SECRET: &str = "0750-7654321";
 const NEW: &str = "0750-1111111";
 
@@ -18,19 +18,19 @@ async fn send(client: &Client, bundle: Value) -> Value {
     client.send_bytes(Method::POST, "imports", &headers, Some(bundle.to_string().into_bytes())).await.expect(201).body
 }
 
-/// Everything that a reader gets of an import, as one text.
+/// Everything that a reader can get of an import, as one text.
 async fn shown(client: &Client, id: &Value) -> String {
     let mut all = String::new();
     for path in ["", "/lines", "/lines.csv", "/lines.ndjson", "/faults", "/faults.ndjson"] {
-        let answer = client.get(&format!("imports/{id}{path}")).await.expect(200);
-        all.push_str(&String::from_utf8_lossy(&answer.bytes));
+        let response = client.get(&format!("imports/{id}{path}")).await.expect(200);
+        all.push_str(&String::from_utf8_lossy(&response.bytes));
     }
     let list = client.get("imports").await.expect(200);
     all + &String::from_utf8_lossy(&list.bytes)
 }
 
 #[test]
-fn a_key_that_was_narrowed_no_longer_sees_what_its_plan_saw() {
+fn a_key_with_reduced_rights_no_longer_sees_its_earlier_plan() {
     on_each(|database| async move {
         let admin = database.client();
         for (code, pairing) in [("leader", OWN), ("guest", OTHER)] {
@@ -47,7 +47,7 @@ fn a_key_that_was_narrowed_no_longer_sees_what_its_plan_saw() {
             2 * 3,
             "the control: in each of the lines"
         );
-        // Stale, so that the import itself tells of changes.
+        // The plan is now stale, so that the import itself reports what changed.
         admin.patch("liaisons/leader", json!({ "note": "另改" })).await.expect(200);
         admin.patch("liaisons/guest", json!({ "note": "另改" })).await.expect(200);
         let path = format!("imports/{}/apply", sent["id"]);
@@ -61,7 +61,7 @@ fn a_key_that_was_narrowed_no_longer_sees_what_its_plan_saw() {
         assert_eq!(after.matches(SECRET).count(), 5, "of its own pairing alone: {after}");
         assert_eq!(after.matches(NEW).count(), 5, "{after}");
         assert!(after.contains("已核对"), "what is nobody's secret is shown: {after}");
-        // A record that is gone is of no pairing.
+        // A deleted record belongs to no pairing.
         admin.delete("liaisons/leader").await.expect(204);
         let after = shown(&editor, &sent["id"]).await;
         assert!(!after.contains(SECRET) && !after.contains(NEW), "{after}");
@@ -70,13 +70,13 @@ fn a_key_that_was_narrowed_no_longer_sees_what_its_plan_saw() {
 }
 
 #[test]
-fn faults_suggestions_and_the_marked_workbook_hold_nothing_of_the_records() {
+fn faults_suggestions_and_the_marked_workbook_disclose_no_personal_data() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "liaisons", json!({ "code": "leader", "pairing": OTHER, "name": "甲", "contact": SECRET }))
             .await;
         let editor = admin.with_key(database.key("新会", Role::Editor, &[OWN]));
-        // Refused for each of the reasons that a record can be: not its own, not in the schema, an unknown name.
+        // Refused for each possible reason: another pairing's record, a violation of the schema, an unknown name.
         let bundle = json!({ "liaisons": [
             { "code": "leader", "contact": &SECRET[..SECRET.len() - 1] },
             { "code": "leaders", "pairing": "heshan-kaipin", "contact": "x", "body": "nobody" },
@@ -96,7 +96,7 @@ fn faults_suggestions_and_the_marked_workbook_hold_nothing_of_the_records() {
 }
 
 #[test]
-fn keys_that_see_the_same_see_their_own_imports_alone() {
+fn keys_with_equal_rights_see_only_their_own_imports() {
     on_each(|database| async move {
         let admin = database.client();
         let keys = ["甲", "乙"].map(|name| admin.with_key(database.key(name, Role::Editor, &[OWN])));
@@ -104,7 +104,7 @@ fn keys_that_see_the_same_see_their_own_imports_alone() {
         let bundle = json!({ "milestones": [crate::common::records::milestone("step")] });
         let sent = send(first, bundle).await;
         let (lines, faults) = (format!("imports/{}/lines", sent["id"]), format!("imports/{}/faults", sent["id"]));
-        // Nothing is written in between: whatever is cached for one would be there for the other.
+        // No write in between: a response cached for one key would be available to the other.
         assert_eq!(first.get("imports").await.expect(200).body["items"][0]["id"], sent["id"]);
         first.get(&lines).await.expect(200);
         first.get(&faults).await.expect(200);

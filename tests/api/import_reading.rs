@@ -1,26 +1,26 @@
-//! What people write into tables is read as it is meant, or refused with the reason; whichever way it comes in.
+//! Cells that people fill in are read as they are meant, or refused with the reason, in every format.
 
 use actix_web::http::Method;
 use encoding_rs::GB18030;
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::records::{create, milestone, project, with};
 use crate::common::{Client, on_each};
 
 const HEADERS: &str = "代码,协议,名称,到期日,责任单位,备注";
 
-async fn send(client: &Client, query: &str, media_type: &str, bytes: Vec<u8>) -> Answer {
+async fn send(client: &Client, query: &str, media_type: &str, bytes: Vec<u8>) -> Response {
     let headers = [("Prefer", "wait=30"), ("Content-Type", media_type)];
     client.send_bytes(Method::POST, &format!("imports{query}"), &headers, Some(bytes)).await.expect(201)
 }
 
-async fn csv(client: &Client, query: &str, text: &str) -> Answer {
+async fn csv(client: &Client, query: &str, text: &str) -> Response {
     send(client, query, "text/csv", text.as_bytes().to_vec()).await
 }
 
 /// The faults of an import as `code cell`, with the English message.
-async fn faults(client: &Client, sent: &Answer) -> Vec<(String, String)> {
+async fn faults(client: &Client, sent: &Response) -> Vec<(String, String)> {
     let list = client.get(&format!("imports/{}/faults?limit=1000", sent.body["id"])).await.expect(200).body;
     let of = |fault: &Value| {
         let place = format!("{}{}", fault["column"].as_str().unwrap_or_default(), fault["row"]);
@@ -29,11 +29,11 @@ async fn faults(client: &Client, sent: &Answer) -> Vec<(String, String)> {
     list["items"].as_array().expect("a list").iter().map(of).collect()
 }
 
-async fn places(client: &Client, sent: &Answer) -> Vec<String> {
+async fn places(client: &Client, sent: &Response) -> Vec<String> {
     faults(client, sent).await.into_iter().map(|(place, _)| place).collect()
 }
 
-async fn applied(client: &Client, sent: &Answer) -> Value {
+async fn applied(client: &Client, sent: &Response) -> Value {
     let path = format!("imports/{}/apply", sent.body["id"]);
     client.send(Method::POST, &path, &[("Prefer", "wait=30")], None).await.expect(200).body
 }
@@ -43,7 +43,7 @@ fn row(code: &str, agreement: &str, responsible: &str, note: &str) -> String {
 }
 
 #[test]
-fn a_file_refers_to_no_record_by_its_number() {
+fn a_file_cannot_refer_to_a_record_by_its_id() {
     on_each(|database| async move {
         let client = database.client();
         let agreement = client.get("agreements/xinhui-taishan-framework-2022").await.expect(200).body;
@@ -57,13 +57,13 @@ fn a_file_refers_to_no_record_by_its_number() {
         let sent = send(&client, "?file_name=a.json", "application/json", bundle.to_string().into_bytes()).await;
         let codes: Vec<String> = places(&client, &sent).await;
         assert!(codes.len() == 2 && codes.iter().all(|code| code.starts_with("reference_by_number")), "{codes:?}");
-        // A request may: there it is an id.
+        // In a request the same number is an id.
         create(&client, "milestones", with(milestone("by-id"), json!({ "agreement": id }))).await;
     });
 }
 
 #[test]
-fn lists_name_what_has_no_code_so_that_they_come_in_again() {
+fn exported_lists_name_records_without_a_code_so_that_they_can_be_imported() {
     on_each(|database| async move {
         let client = database.client();
         let first = create(&client, "milestones", with(milestone("x"), json!({ "code": null }))).await.body;
@@ -81,7 +81,7 @@ fn lists_name_what_has_no_code_so_that_they_come_in_again() {
 }
 
 #[test]
-fn names_are_found_however_their_blanks_are_written() {
+fn names_match_regardless_of_white_space() {
     on_each(|database| async move {
         let client = database.client();
         for (number, name) in
@@ -96,7 +96,7 @@ fn names_are_found_however_their_blanks_are_written() {
             let read = client.get(&format!("milestones/blank-{number}")).await.expect(200).body;
             assert_eq!(read["responsible"][0]["code"], "jiangmen-government", "{name:?}");
         }
-        // A name that was stored in another form is the same name.
+        // Names that differ only in the form of their characters are equal.
         let made = json!({ "code": "wide", "name": { "zh": "新会区（教育局）Ａ组" }, "kind": "government", "region": "xinhui" });
         create(&client, "organizations", made).await;
         let sent = csv(&client, "", &row("wide-1", "xinhui-taishan-framework-2022", "新会区(教育局)a组", "")).await;
@@ -110,7 +110,7 @@ fn names_are_found_however_their_blanks_are_written() {
 }
 
 #[test]
-fn requests_are_normalized_as_files_are() {
+fn requests_are_normalized_like_files() {
     on_each(|database| async move {
         let client = database.client();
         let changes = json!({
@@ -167,11 +167,11 @@ fn a_table_is_read_in_every_encoding_that_spreadsheets_save() {
 }
 
 #[test]
-fn a_damaged_character_and_a_failed_formula_are_faults_at_their_cells() {
+fn damaged_characters_and_failed_formulas_are_faults_at_their_cells() {
     on_each(|database| async move {
         let client = database.client();
-        let kept = with(milestone("kept"), json!({ "note": "原有备注", "due_on": "2027-03-31" }));
-        create(&client, "milestones", kept).await;
+        let stored = with(milestone("kept"), json!({ "note": "原有备注", "due_on": "2027-03-31" }));
+        create(&client, "milestones", stored).await;
         let mut bytes = row("kept", "xinhui-taishan-framework-2022", "", "备注文字").into_bytes();
         let cut = bytes.len() - 2;
         bytes.remove(cut);
@@ -188,7 +188,7 @@ fn a_damaged_character_and_a_failed_formula_are_faults_at_their_cells() {
 }
 
 #[test]
-fn columns_that_are_not_understood_are_ignored_by_choice() {
+fn unknown_columns_are_ignored_on_request() {
     on_each(|database| async move {
         let client = database.client();
         let text = format!("{HEADERS},督办人\nignored,xinhui-taishan-framework-2022,甲,2027-03-31,,,张三\n");
@@ -207,7 +207,7 @@ fn columns_that_are_not_understood_are_ignored_by_choice() {
 }
 
 #[test]
-fn messages_give_the_true_reason_and_no_list_of_all_tables() {
+fn messages_give_the_specific_reason_and_no_list_of_all_tables() {
     on_each(|database| async move {
         let client = database.client();
         let headers = "代码,类别,金额,日期,结对";
@@ -244,7 +244,7 @@ fn messages_give_the_true_reason_and_no_list_of_all_tables() {
 }
 
 #[test]
-fn shares_of_thirds_are_a_whole() {
+fn shares_of_a_third_sum_to_one_hundred_percent() {
     on_each(|database| async move {
         let client = database.client();
         let shares = |percents: [f64; 3]| {
@@ -254,8 +254,8 @@ fn shares_of_thirds_are_a_whole() {
         };
         let thirds = with(project("thirds"), shares([33.333, 33.333, 33.334]));
         let made = create(&client, "projects", thirds.clone()).await.body;
-        let kept: Vec<f64> = (0..3).filter_map(|at| made["sectors"][at]["percent"].as_f64()).collect();
-        assert_eq!(kept, [33.33, 33.33, 33.34]);
+        let stored: Vec<f64> = (0..3).filter_map(|at| made["sectors"][at]["percent"].as_f64()).collect();
+        assert_eq!(stored, [33.33, 33.33, 33.34]);
         let bundle = json!({ "projects": [thirds] }).to_string().into_bytes();
         let sent = send(&client, "?file_name=a.json", "application/json", bundle).await;
         assert_eq!(sent.body["counts"]["unchanged"], 1, "{}", sent.body);

@@ -1,4 +1,4 @@
-//! Workbooks that are sent: every bad cell told and marked, mended, applied, and sent again.
+//! Uploaded workbooks: every bad cell is reported and marked, corrected, and the workbook is applied.
 
 use std::io::{Cursor, Read};
 
@@ -9,18 +9,18 @@ use pairing_tracker::transfer::format::XLSX;
 use pairing_tracker::transfer::workbook::Book;
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{CONTRACT, Client, on_each};
 
 const ROWS: usize = 10_000;
-/// Every so manieth row is bad.
+/// One row in this many is bad.
 const BAD: usize = 33;
 
-/// A workbook of milestones in Chinese, as somebody fills it in: every row with what `record` says of it.
+/// A workbook of milestones in Chinese, as a person fills it in, with the values of `record` in every row.
 fn workbook(count: usize, record: impl Fn(usize) -> Value) -> Vec<u8> {
     let form = pairing_tracker::resources::forms().into_iter().find(|form| form.kind.path == "milestones");
     let mut tables = columns::tables(&CONTRACT, &form.expect("milestones")).expect("tables");
-    // People write words into columns of dates, too: here every cell is what it is.
+    // People also write words into date columns: every cell is written as it is.
     for column in &mut tables[0].columns {
         if matches!(column.shape, Shape::Date | Shape::Reference(_)) {
             *column = Column { shape: Shape::Text, ..column.clone() };
@@ -62,17 +62,17 @@ fn with_mistakes(index: usize) -> Value {
 async fn send(client: &Client, bytes: Vec<u8>) -> Value {
     let headers = [("Content-Type", XLSX), ("Prefer", "wait=30")];
     let sent = client.send_bytes(Method::POST, "imports", &headers, Some(bytes)).await.expect(201).body;
-    settled(client, &sent["id"], sent["status"].clone()).await
+    finished(client, &sent["id"], sent["status"].clone()).await
 }
 
 async fn apply(client: &Client, id: &Value) -> Value {
     let path = format!("imports/{id}/apply");
     let begun = client.send(Method::POST, &path, &[("Prefer", "wait=30")], None).await.expect(200).body;
-    settled(client, id, begun["status"].clone()).await
+    finished(client, id, begun["status"].clone()).await
 }
 
 /// The import once no run works on it any more.
-async fn settled(client: &Client, id: &Value, mut status: Value) -> Value {
+async fn finished(client: &Client, id: &Value, mut status: Value) -> Value {
     while status == "planning" || status == "applying" {
         actix_web::rt::time::sleep(std::time::Duration::from_millis(20)).await;
         status = client.get(&format!("imports/{id}")).await.expect(200).body["status"].clone();
@@ -80,9 +80,9 @@ async fn settled(client: &Client, id: &Value, mut status: Value) -> Value {
     client.get(&format!("imports/{id}")).await.expect(200).body
 }
 
-/// The first part of a workbook whose name holds a word.
-fn part(answer: &Answer, word: &str) -> String {
-    let mut archive = zip::ZipArchive::new(Cursor::new(&answer.bytes)).expect("a workbook");
+/// The first part of a workbook whose name contains a word.
+fn part(response: &Response, word: &str) -> String {
+    let mut archive = zip::ZipArchive::new(Cursor::new(&response.bytes)).expect("a workbook");
     for index in 0..archive.len() {
         let mut part = archive.by_index(index).expect("a part");
         let is_it = String::from_utf8_lossy(part.name_raw()).contains(word);
@@ -96,7 +96,7 @@ fn part(answer: &Answer, word: &str) -> String {
 }
 
 #[test]
-fn ten_thousand_rows_with_three_hundred_mistakes_are_marked_mended_and_applied() {
+fn ten_thousand_rows_with_three_hundred_mistakes_are_marked_corrected_and_applied() {
     on_each(|database| async move {
         let client = database.client();
         let before = client.get("milestones?count=true").await.expect(200).body["total"].as_u64().expect("a total");
@@ -154,7 +154,7 @@ fn ten_thousand_rows_with_three_hundred_mistakes_are_marked_mended_and_applied()
 }
 
 #[test]
-fn the_template_is_filled_in_and_comes_back() {
+fn a_filled_in_template_is_imported() {
     on_each(|database| async move {
         let client = database.client();
         let chinese = [("Accept-Language", "zh")];
@@ -179,7 +179,7 @@ fn the_template_is_filled_in_and_comes_back() {
 }
 
 #[test]
-fn a_file_of_another_format_comes_back_as_a_list_of_its_faults() {
+fn a_faulty_csv_file_is_returned_as_a_marked_workbook() {
     on_each(|database| async move {
         let client = database.client();
         let csv = "code,agreement,title.zh,due_on\r\nrow-1,xinhui-taishan-framework-2022,某项,尽快\r\n";

@@ -1,4 +1,4 @@
-//! Imports: planned, looked at, applied or left; stale plans, rights, retries, and runs that nobody ends.
+//! Imports: planned, reviewed, applied or abandoned; stale plans, rights, retries, and interrupted runs.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -7,22 +7,22 @@ use pairing_tracker::model::types::Instant;
 use pairing_tracker::transfer::imports::runs;
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::records::{create, milestone, with};
 use crate::common::{Client, Database, on_each};
 
 /// Sends a bundle.
-async fn send(client: &Client, query: &str, bundle: &Value) -> Answer {
+async fn send(client: &Client, query: &str, bundle: &Value) -> Response {
     send_as(client, query, &[("Content-Type", "application/json")], bundle.to_string().into_bytes()).await
 }
 
-async fn send_as(client: &Client, query: &str, headers: &[(&str, &str)], bytes: Vec<u8>) -> Answer {
+async fn send_as(client: &Client, query: &str, headers: &[(&str, &str)], bytes: Vec<u8>) -> Response {
     let headers = [&[("Prefer", "wait=30")], headers].concat();
     client.send_bytes(Method::POST, &format!("imports{query}"), &headers, Some(bytes)).await
 }
 
-/// Asks for a step of an import, and waits for its end.
-async fn step(client: &Client, id: &Value, step: &str) -> Answer {
+/// Starts a step of an import, and waits for its end.
+async fn step(client: &Client, id: &Value, step: &str) -> Response {
     client.send(Method::POST, &format!("imports/{id}/{step}"), &[("Prefer", "wait=30")], None).await
 }
 
@@ -42,7 +42,7 @@ fn own(resource: &str, code: &str, outcome: &str) -> (String, String, String) {
 }
 
 #[test]
-fn a_file_is_planned_then_applied_and_a_second_time_changes_nothing() {
+fn a_file_is_planned_and_applied_and_applying_it_again_changes_nothing() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("old")).await;
@@ -94,7 +94,7 @@ fn a_file_is_planned_then_applied_and_a_second_time_changes_nothing() {
 }
 
 #[test]
-fn every_fault_is_told_with_what_may_have_been_meant_and_nothing_is_written() {
+fn every_fault_is_reported_with_a_suggestion_and_nothing_is_written() {
     on_each(|database| async move {
         let client = database.client();
         let bundle = json!({
@@ -113,11 +113,11 @@ fn every_fault_is_told_with_what_may_have_been_meant_and_nothing_is_written() {
         assert_eq!(sent["counts"]["refused"], 5, "{sent}");
         let faults = client.get(&format!("imports/{}/faults?limit=100", sent["id"])).await.expect(200).body;
         let faults = faults["items"].as_array().expect("a list");
-        let mut told: Vec<_> = faults
+        let mut reported: Vec<_> = faults
             .iter()
             .map(|fault| ["record", "pointer", "code"].map(|name| fault[name].as_str().expect("a text").to_owned()))
             .collect();
-        told.sort();
+        reported.sort();
         let wanted = [
             ["good", "/code", "repeated"],
             ["late", "/met_on", "in_future"],
@@ -125,7 +125,7 @@ fn every_fault_is_told_with_what_may_have_been_meant_and_nothing_is_written() {
             ["office", "/region", "unknown_reference"],
             ["word", "/status", "enum"],
         ];
-        assert_eq!(told, wanted.map(|fault| fault.map(str::to_owned)));
+        assert_eq!(reported, wanted.map(|fault| fault.map(str::to_owned)));
         let of = |record: &str| faults.iter().find(|fault| fault["record"] == record).expect("a fault");
         let office = of("office");
         assert_eq!((&office["value"], &office["suggestion"]), (&json!("恩平县"), &json!("恩平市")));
@@ -138,7 +138,7 @@ fn every_fault_is_told_with_what_may_have_been_meant_and_nothing_is_written() {
 }
 
 #[test]
-fn a_record_that_is_there_may_be_given_in_part_and_references_by_name() {
+fn an_existing_record_may_be_given_in_part_and_references_by_name() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("old")).await;
@@ -157,7 +157,7 @@ fn a_record_that_is_there_may_be_given_in_part_and_references_by_name() {
 }
 
 #[test]
-fn a_plan_on_a_state_that_changed_is_refused_with_what_changed() {
+fn a_stale_plan_is_refused_with_the_changes() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("old")).await;
@@ -185,7 +185,7 @@ fn a_plan_on_a_state_that_changed_is_refused_with_what_changed() {
 }
 
 #[test]
-fn creating_alone_refuses_what_is_there() {
+fn creating_only_refuses_existing_records() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("old")).await;
@@ -201,7 +201,7 @@ fn creating_alone_refuses_what_is_there() {
 }
 
 #[test]
-fn pruning_deletes_within_the_named_pairings_alone() {
+fn pruning_deletes_only_within_the_named_pairings() {
     on_each(|database| async move {
         let client = database.client();
         for code in ["kept", "first", "second", "named"] {
@@ -235,7 +235,7 @@ fn pruning_deletes_within_the_named_pairings_alone() {
             "delete"
         );
 
-        // What others still name is not deleted, and then nothing is.
+        // A record that others refer to is not deleted, and then nothing is.
         let agreements = client.get("agreements/xinhui-taishan-framework-2022").await.expect(200).body;
         let bundle = json!({ "agreements": [{ "code": "another", "pairing": "xinhui-taishan", "kind": "memorandum", "title": agreements["title"] }] });
         let refused = send(&client, "?prune=xinhui-taishan", &bundle).await.expect(201).body;
@@ -248,7 +248,7 @@ fn pruning_deletes_within_the_named_pairings_alone() {
 }
 
 #[test]
-fn an_import_is_its_senders_and_writes_what_he_may_write() {
+fn an_import_belongs_to_its_sender_and_writes_only_what_the_sender_may_write() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = admin.with_key(database.key("新会", Role::Editor, &["xinhui-taishan"]));
@@ -267,7 +267,7 @@ fn an_import_is_its_senders_and_writes_what_he_may_write() {
         admin.anonymous().get("imports").await.expect(401);
         assert_eq!(admin.get("imports").await.expect(200).body["items"][0]["id"], sent["id"]);
         step(&editor, &sent["id"], "apply").await.expect(200);
-        // What is there, and whether it is the same, is not told to who may not write it.
+        // A caller who may not write a record must not learn whether it exists or equals the one in the file.
         for bundle in [milestones(&["own"]), milestones(&["foreign"])] {
             let refused = send(&other, "", &bundle).await.expect(201).body;
             assert_eq!((&refused["status"], &refused["counts"]["refused"]), (&json!("refused"), &json!(1)));
@@ -278,7 +278,7 @@ fn an_import_is_its_senders_and_writes_what_he_may_write() {
 }
 
 #[test]
-fn a_retry_gets_the_import_of_the_first_time() {
+fn a_retry_returns_the_first_import() {
     on_each(|database| async move {
         let client = database.client();
         let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "one-file")];
@@ -294,7 +294,7 @@ fn a_retry_gets_the_import_of_the_first_time() {
 }
 
 #[test]
-fn what_is_no_file_is_refused_at_once() {
+fn a_body_that_is_no_import_file_is_refused_at_once() {
     on_each(|database| async move {
         let client = database.client();
         let json = [("Content-Type", "application/json")];
@@ -312,7 +312,7 @@ fn what_is_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn what_was_cancelled_is_never_written() {
+fn a_cancelled_import_is_never_applied() {
     on_each(|database| async move {
         let client = database.client();
         let sent = send(&client, "", &milestones(&["a"])).await.expect(201).body;
@@ -328,7 +328,7 @@ fn what_was_cancelled_is_never_written() {
     });
 }
 
-/// Hands an import to a run that nobody does.
+/// Assigns an import to a run that never works on it.
 fn abandon(database: &Database, id: i64, run: &str) {
     let planned = pairing_tracker::transfer::imports::Status::Planned;
     let applying = pairing_tracker::transfer::imports::Status::Applying;
@@ -337,7 +337,7 @@ fn abandon(database: &Database, id: i64, run: &str) {
 }
 
 #[test]
-fn what_nobody_works_on_is_marked_as_interrupted_and_can_be_planned_again() {
+fn an_abandoned_import_is_marked_as_interrupted_and_can_be_planned_again() {
     on_each(|database| async move {
         let client = database.client();
         let sent = send(&client, "", &milestones(&["a"])).await.expect(201).body;
@@ -363,7 +363,7 @@ fn what_nobody_works_on_is_marked_as_interrupted_and_can_be_planned_again() {
 }
 
 #[test]
-fn a_run_that_lost_its_import_cannot_end_it() {
+fn a_run_that_lost_its_import_cannot_finish_it() {
     on_each(|database| async move {
         let client = database.client();
         let sent = send(&client, "", &milestones(&["a"])).await.expect(201).body;

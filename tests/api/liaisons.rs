@@ -1,18 +1,18 @@
-//! Liaisons: whom they name, when they are active, and a contact that is shown to few.
+//! Liaisons: whom they name, when they are active, and the contact as personal data.
 
 use pairing_tracker::resources::liaisons::KIND;
 use serde_json::{Value, json};
 
 use crate::common::on_each;
 use crate::common::privacy::{FOREIGN, OWN, Private};
-use crate::common::records::{create, fault, listed_of, named, pairing, with, words_at};
+use crate::common::records::{create, fault, listed_of, message_at, named, pairing, with};
 
 fn liaison(code: &str, fields: Value) -> Value {
     with(json!({ "code": code, "pairing": OWN }), fields)
 }
 
 #[test]
-fn a_contact_is_shown_to_those_of_the_pairing_alone() {
+fn a_contact_is_shown_only_to_keys_of_the_pairing() {
     on_each(|database| async move {
         let private = Private {
             path: "liaisons",
@@ -22,12 +22,12 @@ fn a_contact_is_shown_to_those_of_the_pairing_alone() {
             values: [json!("密线甲 0750-0000001"), json!("密线甲 0750-0000002")],
             word: "密线甲",
         };
-        private.is_kept(&database).await;
+        private.is_protected(&database).await;
     });
 }
 
 #[test]
-fn a_liaison_names_somebody() {
+fn a_liaison_requires_a_name_title_body_or_organization() {
     on_each(|database| async move {
         let client = database.client();
         for fields in [json!({}), json!({ "contact": "0750-0000001", "note": "待定", "from_on": "2022-02-18" })] {
@@ -51,7 +51,7 @@ fn a_liaison_names_somebody() {
 }
 
 #[test]
-fn all_faults_of_a_liaison_are_told_at_once() {
+fn all_faults_of_a_liaison_are_reported_at_once() {
     on_each(|database| async move {
         let client = database.client();
         let wrong = json!({
@@ -70,7 +70,7 @@ fn all_faults_of_a_liaison_are_told_at_once() {
 }
 
 #[test]
-fn filters_find_the_liaisons_that_fit() {
+fn filters_select_liaisons() {
     on_each(|database| async move {
         let client = database.client();
         for (code, fields) in [
@@ -114,7 +114,7 @@ fn filters_find_the_liaisons_that_fit() {
 }
 
 #[test]
-fn a_liaison_goes_by_its_name_or_office_or_body() {
+fn a_liaison_is_named_by_its_name_office_or_body() {
     on_each(|database| async move {
         let client = database.client();
         for (fields, zh, en) in [
@@ -130,7 +130,7 @@ fn a_liaison_goes_by_its_name_or_office_or_body() {
 }
 
 #[test]
-fn what_a_liaison_refers_to_is_not_deleted() {
+fn a_record_that_a_liaison_refers_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "pairings", pairing("fresh")).await;
@@ -139,7 +139,7 @@ fn what_a_liaison_refers_to_is_not_deleted() {
         create(&client, "liaisons", liaison("one", json!({ "pairing": "fresh", "organization": "bureau" }))).await;
         for path in ["pairings/fresh", "organizations/bureau"] {
             let refused = client.delete(path).await.expect(409);
-            assert!(words_at(&refused, "").contains("liaisons"), "{}", refused.body);
+            assert!(message_at(&refused, "").contains("liaisons"), "{}", refused.body);
         }
         client.delete("liaisons/one").await.expect(204);
         client.delete("organizations/bureau").await.expect(204);

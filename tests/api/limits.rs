@@ -1,4 +1,4 @@
-//! What one client may ask: requests a minute of an address and of a key, keys tried, requests at one time.
+//! Limits of one client: requests a minute of an address and of a key, wrong keys, and concurrent requests.
 
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -13,46 +13,46 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::common::builders::operations;
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::{CONTRACT, Client, on_each};
 
 const HERE: &str = "198.51.100.7";
 const THERE: &str = "203.0.113.9";
-/// Attempts with wrong keys that the service lets an address make in a minute.
+/// Attempts with wrong keys that the service allows an address in a minute.
 const WRONG_MAX: usize = 60;
 
 #[track_caller]
-fn refused(answer: Answer) -> Answer {
-    let answer = answer.expect(429);
-    assert_eq!(answer.body["code"], "rate_limited");
-    let seconds: u64 = answer.header("retry-after").parse().expect("seconds");
+fn refused(response: Response) -> Response {
+    let response = response.expect(429);
+    assert_eq!(response.body["code"], "rate_limited");
+    let seconds: u64 = response.header("retry-after").parse().expect("seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");
-    answer
+    response
 }
 
-/// Refused for the keys that the address has tried, before this one is looked at.
-fn shut_out(answer: Answer) {
-    let answer = answer.expect(429);
-    assert_eq!(answer.body["code"], "too_many_attempts");
-    assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1));
+/// Refused before the look-up of the key, because the address tried too many.
+fn locked_out(response: Response) {
+    let response = response.expect(429);
+    assert_eq!(response.body["code"], "too_many_attempts");
+    assert!(response.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1));
 }
 
-/// Lets tasks of this thread run until they wait for something else than each other.
-async fn settle() {
+/// Runs the tasks of this thread until each waits for something else than another task.
+async fn run_tasks() {
     for _ in 0..1000 {
         yield_now().await;
     }
 }
 
 #[test]
-fn an_address_has_a_quota_that_answers_tell() {
+fn an_address_has_a_quota_that_responses_report() {
     on_each(|database| async move {
         let client = database.client_with(|settings| settings.rate_per_address = 3).anonymous();
         let here = client.at(HERE);
         for (path, left) in [("pairings", 2), ("pairings/none", 1), ("/docs/", 0)] {
-            let answer = here.get(path).await;
-            assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=3;w=60");
-            let limit = answer.header("ratelimit");
+            let response = here.get(path).await;
+            assert_eq!(response.header("ratelimit-policy"), "\"address\";q=3;w=60");
+            let limit = response.header("ratelimit");
             assert!(limit.starts_with(&format!("\"address\";r={left};t=")), "{limit}");
         }
         let english = refused(here.get("pairings").await);
@@ -68,14 +68,14 @@ fn an_address_has_a_quota_that_answers_tell() {
             for path in ["/healthz", "/readyz"] {
                 assert_eq!(here.get(path).await.expect(200).header("ratelimit"), "");
             }
-            // Without an address it is nobody's request.
+            // A request without an address has no quota.
             assert_eq!(client.get("pairings").await.expect(200).header("ratelimit"), "");
         }
     });
 }
 
 #[test]
-fn an_ipv6_network_is_one_client_and_a_mapped_address_is_its_ipv4() {
+fn an_ipv6_network_is_one_client_and_a_mapped_address_counts_as_ipv4() {
     on_each(|database| async move {
         let client = database.client_with(|settings| settings.rate_per_address = 1).anonymous();
         client.at("2001:db8:1:2::1").get("pairings").await.expect(200);
@@ -87,19 +87,19 @@ fn an_ipv6_network_is_one_client_and_a_mapped_address_is_its_ipv4() {
 }
 
 #[test]
-fn a_key_has_a_quota_wherever_it_is_used() {
+fn a_key_has_one_quota_across_all_addresses() {
     on_each(|database| async move {
         let client = database.client_with(|settings| {
             settings.rate_per_address = 100;
             settings.rate_per_key = 2;
         });
-        let answer = client.at(HERE).get("pairings").await.expect(200);
-        assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=100;w=60, \"key\";q=2;w=60");
-        assert_eq!(answer.header("ratelimit"), "\"address\";r=99;t=1, \"key\";r=1;t=30");
-        let answer = client.get("pairings").await.expect(200);
-        assert_eq!(answer.header("ratelimit"), "\"key\";r=0;t=60");
-        let answer = refused(client.at(THERE).get("pairings").await);
-        assert!(answer.header("ratelimit").contains("\"key\";r=0;t="), "{}", answer.header("ratelimit"));
+        let response = client.at(HERE).get("pairings").await.expect(200);
+        assert_eq!(response.header("ratelimit-policy"), "\"address\";q=100;w=60, \"key\";q=2;w=60");
+        assert_eq!(response.header("ratelimit"), "\"address\";r=99;t=1, \"key\";r=1;t=30");
+        let response = client.get("pairings").await.expect(200);
+        assert_eq!(response.header("ratelimit"), "\"key\";r=0;t=60");
+        let response = refused(client.at(THERE).get("pairings").await);
+        assert!(response.header("ratelimit").contains("\"key\";r=0;t="), "{}", response.header("ratelimit"));
         refused(client.delete("pairings/xinhui-taishan").await);
         client.at(HERE).anonymous().get("pairings").await.expect(200);
         client.with_key(database.key("another", Role::Viewer, &[])).at(HERE).get("pairings").await.expect(200);
@@ -107,72 +107,72 @@ fn a_key_has_a_quota_wherever_it_is_used() {
 }
 
 #[test]
-fn quotas_that_are_off_are_not_told() {
+fn disabled_quotas_are_not_reported() {
     on_each(|database| async move {
         let client = database.client_with(|settings| {
             settings.rate_per_address = 0;
             settings.rate_per_key = 0;
         });
-        let answer = client.at(HERE).get("pairings").await.expect(200);
-        assert_eq!((answer.header("ratelimit-policy"), answer.header("ratelimit")), ("", ""));
+        let response = client.at(HERE).get("pairings").await.expect(200);
+        assert_eq!((response.header("ratelimit-policy"), response.header("ratelimit")), ("", ""));
     });
 }
 
 #[test]
-fn only_a_trusted_proxy_says_who_the_client_is() {
+fn only_a_trusted_proxy_can_set_the_client_address() {
     on_each(|database| async move {
         let client = database.client_with(|settings| {
             settings.rate_per_address = 1;
             settings.trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
         });
         let client = client.anonymous();
-        let ask = async |peer: &str, forwarded: &str| {
+        let request = async |peer: &str, forwarded: &str| {
             let headers = [("X-Forwarded-For", forwarded)];
             client.at(peer).send(Method::GET, "pairings", &headers, None).await
         };
-        ask("10.0.0.1", HERE).await.expect(200);
-        ask("10.0.0.2", THERE).await.expect(200);
-        refused(ask("10.0.0.2", HERE).await);
-        // What the client itself writes in front of its address gives it no other.
-        refused(ask("10.0.0.1", &format!("192.0.2.77, {HERE}")).await);
-        refused(ask("10.0.0.1", &format!("192.0.2.78, {HERE}, 10.0.0.9")).await);
-        // Who is no trusted proxy is counted as himself, whomever he names.
-        ask("192.0.2.1", "192.0.2.79").await.expect(200);
-        refused(ask("192.0.2.1", "192.0.2.80").await);
+        request("10.0.0.1", HERE).await.expect(200);
+        request("10.0.0.2", THERE).await.expect(200);
+        refused(request("10.0.0.2", HERE).await);
+        // Entries that the client itself puts in front of its address do not count.
+        refused(request("10.0.0.1", &format!("192.0.2.77, {HERE}")).await);
+        refused(request("10.0.0.1", &format!("192.0.2.78, {HERE}, 10.0.0.9")).await);
+        // The header of an untrusted proxy is ignored: the proxy itself is the client.
+        request("192.0.2.1", "192.0.2.79").await.expect(200);
+        refused(request("192.0.2.1", "192.0.2.80").await);
     });
 }
 
 #[test]
-fn who_tries_keys_is_refused_before_they_are_looked_up() {
+fn an_address_that_tries_many_keys_is_refused_before_the_look_up() {
     on_each(|database| async move {
         let client = database.client();
         let here = client.at(HERE);
         let colleague = client.with_key(database.key("colleague", Role::Viewer, &[])).at(HERE);
         let newcomer = client.with_key(database.key("newcomer", Role::Viewer, &[])).at(HERE);
         colleague.get("pairings").await.expect(200);
-        // Of the right shape and unknown here; and of no shape at all.
+        // Keys of the right form that are unknown here, and keys of a wrong form.
         let other = on_other_database();
         for n in 0..WRONG_MAX {
             let wrong = if n % 2 == 0 { other.clone() } else { "ptk_nonsense".to_owned() };
             here.with_key(wrong).get("pairings").await.expect(401);
         }
-        shut_out(here.with_key(other.clone()).get("pairings").await);
-        shut_out(here.with_key("ptk_nonsense").get("pairings").await);
-        // A look-up would find this one.
-        shut_out(newcomer.get("pairings").await);
+        locked_out(here.with_key(other.clone()).get("pairings").await);
+        locked_out(here.with_key("ptk_nonsense").get("pairings").await);
+        // This key is valid, but it is not looked up.
+        locked_out(newcomer.get("pairings").await);
         colleague.get("pairings").await.expect(200);
         here.anonymous().get("pairings").await.expect(200);
         client.with_key(other).at(THERE).get("pairings").await.expect(401);
     });
 }
 
-/// A good key of another database.
+/// A valid key of another database.
 fn on_other_database() -> String {
     crate::common::databases(false)[0].key("stranger", Role::Admin, &[])
 }
 
 #[test]
-fn requests_at_one_time_have_their_limits() {
+fn concurrent_requests_are_limited() {
     on_each(|database| async move {
         let client = database
             .client_with(|settings| {
@@ -187,27 +187,27 @@ fn requests_at_one_time_have_their_limits() {
         let occupied = spawn(async move {
             store.read(move |_: &mut Conn| released.recv().map_err(Error::unexpected)).await.expect("it was released");
         });
-        settle().await;
+        run_tasks().await;
 
-        // None of them has an answer that is kept: they wait for the connection.
-        let ask = |address: &'static str, n: usize| {
+        // The responses are not cached, so that the requests wait for the connection.
+        let request = |address: &'static str, n: usize| {
             let client = client.at(address);
             spawn(async move { client.get(&format!("pairings/none-{n}")).await.status.as_u16() })
         };
-        let (first, second) = (ask(HERE, 1), ask(HERE, 2));
-        settle().await;
+        let (first, second) = (request(HERE, 1), request(HERE, 2));
+        run_tasks().await;
         refused(client.at(HERE).get("pairings").await);
-        let third = ask(THERE, 3);
-        settle().await;
+        let third = request(THERE, 3);
+        run_tasks().await;
         let full = client.at("192.0.2.1").get("pairings").await.expect(503);
         assert_eq!((full.header("retry-after"), full.body["code"].as_str()), ("1", Some("unavailable")));
         client.at(HERE).get("/healthz").await.expect(200);
 
-        // A client that goes away leaves its place.
+        // A client that disconnects frees its place.
         first.abort();
-        settle().await;
-        let fourth = ask(HERE, 4);
-        settle().await;
+        run_tasks().await;
+        let fourth = request(HERE, 4);
+        run_tasks().await;
         refused(client.at(HERE).get("pairings").await);
 
         release.send(()).expect("it waits");
@@ -220,7 +220,7 @@ fn requests_at_one_time_have_their_limits() {
 }
 
 #[test]
-fn when_all_streams_are_taken_a_newcomer_gets_a_place_of_whoever_has_most() {
+fn a_new_stream_replaces_one_of_the_client_with_most_streams() {
     on_each(|database| async move {
         let client = database.client();
         let key = |name: &str| client.with_key(database.key(name, Role::Viewer, &[]));
@@ -240,14 +240,14 @@ fn when_all_streams_are_taken_a_newcomer_gets_a_place_of_whoever_has_most() {
         let given_up = streams.pop().expect("a stream");
         let ended = timeout(Duration::from_secs(60), to_bytes(given_up.into_body())).await.expect("it ends");
         assert_eq!(ended.expect("it ends well"), "retry: 1000\n\n");
-        // The control: one that was not given up goes on.
-        let kept = streams.swap_remove(0);
-        assert!(timeout(Duration::from_millis(200), to_bytes(kept.into_body())).await.is_err());
+        // The control: a stream that was not ended continues.
+        let remaining = streams.swap_remove(0);
+        assert!(timeout(Duration::from_millis(200), to_bytes(remaining.into_body())).await.is_err());
     });
 }
 
 #[test]
-fn who_waits_for_the_database_is_sent_away_in_time() {
+fn a_request_that_waits_too_long_for_the_database_gets_503() {
     on_each(|database| async move {
         let client: Client = database.client_with(|settings| settings.connections = 1).anonymous();
         client.get("pairings").await.expect(200);
@@ -256,18 +256,18 @@ fn who_waits_for_the_database_is_sent_away_in_time() {
         let occupied = spawn(async move {
             store.read(move |_: &mut Conn| released.recv().map_err(Error::unexpected)).await.expect("it was released");
         });
-        settle().await;
+        run_tasks().await;
         let waiting: Vec<_> = (0..64)
             .map(|n| {
                 let client = client.clone();
                 spawn(async move { client.get(&format!("pairings/none-{n}")).await })
             })
             .collect();
-        settle().await;
-        // The line is full; those in it still wait.
-        let unavailable = |answer: Answer| assert_eq!(answer.expect(503).header("retry-after"), "1");
+        run_tasks().await;
+        // The queue is full; the requests in it still wait.
+        let unavailable = |response: Response| assert_eq!(response.expect(503).header("retry-after"), "1");
         unavailable(client.get("pairings/none-64").await);
-        // What monitors ask, and who holds a key, waits behind none of them.
+        // Health checks and authenticated clients do not wait behind them.
         client.get("/readyz").await.expect(200);
         client.with_key(database.key("viewer", Role::Viewer, &[])).get("/healthz").await.expect(200);
         assert!(waiting.iter().all(|task| !task.is_finished()));
@@ -282,7 +282,7 @@ fn who_waits_for_the_database_is_sent_away_in_time() {
 }
 
 #[test]
-fn the_document_tells_of_the_limits_at_every_answer_of_the_api() {
+fn the_document_describes_the_limits_at_every_response() {
     let document = CONTRACT.document();
     for operation in operations() {
         let responses = operation.document["responses"].as_object().expect("answers");

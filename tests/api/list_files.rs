@@ -5,28 +5,29 @@ use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
 use crate::common::builders::{in_threads, lists, walk, with_query};
-use crate::common::bundles::many_milestones;
-use crate::common::client::Answer;
+use crate::common::bundles::import_many_milestones;
+use crate::common::client::Response;
 use crate::common::records::{create, fault, milestone, with};
 use crate::common::tamper::execute;
 use crate::common::{Client, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
 const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
-async fn accepting(client: &Client, path: &str, headers: &[(&str, &str)]) -> Answer {
+async fn accepting(client: &Client, path: &str, headers: &[(&str, &str)]) -> Response {
     client.send(Method::GET, path, headers, None).await
 }
 
 /// The items of a file of NDJSON.
-fn items(answer: &Answer) -> Vec<Value> {
-    let text = std::str::from_utf8(&answer.bytes).expect("UTF-8");
+fn items(response: &Response) -> Vec<Value> {
+    let text = std::str::from_utf8(&response.bytes).expect("UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// The rows of a CSV file, its header first; a parser of its own, so that no fault of ours hides another.
-pub fn cells(answer: &Answer) -> Vec<Vec<String>> {
-    let text = std::str::from_utf8(&answer.bytes).expect("UTF-8").strip_prefix('\u{feff}').expect("a byte order mark");
+/// The rows of a CSV file, its header first; an independent parser, so that errors of the service's own do not cancel out.
+pub fn cells(response: &Response) -> Vec<Vec<String>> {
+    let text =
+        std::str::from_utf8(&response.bytes).expect("UTF-8").strip_prefix('\u{feff}').expect("a byte order mark");
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
@@ -55,10 +56,10 @@ fn column(rows: &[Vec<String>], header: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_list_is_had_in_every_format() {
+fn every_list_is_available_in_every_format() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         let lists = lists();
         assert!(lists.len() > 50, "the document has its lists");
         for operation in lists {
@@ -72,11 +73,11 @@ fn every_list_is_had_in_every_format() {
             assert_eq!(cells(&csv).len(), wanted.len() + 1, "{path}");
             let book = client.get(&format!("{path}.xlsx")).await.expect(200);
             assert_eq!((book.header("content-type"), &book.bytes[..4]), (XLSX, &b"PK\x03\x04"[..]), "{path}");
-            for answer in [lines, csv, book] {
-                let disposition = answer.header("content-disposition");
+            for response in [lines, csv, book] {
+                let disposition = response.header("content-disposition");
                 let name = path.rsplit('/').next().expect("a name");
                 assert!(disposition.starts_with(&format!("attachment; filename=\"{name}-")), "{disposition}");
-                let vary: Vec<_> = answer.headers.get_all("vary").collect();
+                let vary: Vec<_> = response.headers.get_all("vary").collect();
                 assert!(vary.iter().any(|value| value.to_str().is_ok_and(|v| v.contains("Accept,"))), "{vary:?}");
             }
         }
@@ -84,7 +85,7 @@ fn every_list_is_had_in_every_format() {
 }
 
 #[test]
-fn filters_and_order_hold_and_pages_are_refused() {
+fn files_follow_filters_and_order_and_refuse_paging() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("late")).await;
@@ -113,7 +114,7 @@ fn filters_and_order_hold_and_pages_are_refused() {
 }
 
 #[test]
-fn what_is_acceptable_decides() {
+fn the_accept_header_selects_the_format() {
     on_each(|database| async move {
         let client = database.client();
         for (accept, media_type) in [
@@ -123,12 +124,12 @@ fn what_is_acceptable_decides() {
             ("text/*", "text/csv; charset=utf-8"),
             (XLSX, XLSX),
         ] {
-            let answer = accepting(&client, "regions", &[("Accept", accept)]).await.expect(200);
-            assert_eq!(answer.header("content-type"), media_type, "{accept}");
+            let response = accepting(&client, "regions", &[("Accept", accept)]).await.expect(200);
+            assert_eq!(response.header("content-type"), media_type, "{accept}");
         }
         let refused = accepting(&client, "regions", &[("Accept", "image/png, text/csv;q=0")]).await.expect(406);
         assert_eq!(refused.body["code"], "not_acceptable");
-        // What is not a list answers as before.
+        // Paths that are no lists do not offer files.
         accepting(&client, "regions/enping", &[("Accept", "text/csv")]).await.expect(200);
         for path in [
             "regions/enping.csv",
@@ -147,7 +148,7 @@ fn what_is_acceptable_decides() {
 }
 
 #[test]
-fn a_file_speaks_the_language_that_is_asked_for_and_hides_formulas() {
+fn a_file_is_in_the_requested_language_and_escapes_formulas() {
     on_each(|database| async move {
         let client = database.client();
         let texts = ["=1+1", "'=1+1", "-5", "@x", "\tx", "a,\"b\"\r\nc", "'quoted'", "中文"];
@@ -160,7 +161,7 @@ fn a_file_speaks_the_language_that_is_asked_for_and_hides_formulas() {
         let notes = column(&english, "note");
         assert_eq!(notes[..2], ["'=1+1", "''=1+1"]);
         let came_back: Vec<&str> = notes.iter().map(|note| pairing_tracker::transfer::cells::restore(note)).collect();
-        // A break of lines is one character.
+        // Every line break becomes a single line feed.
         assert_eq!(came_back, texts.map(|text| if text.contains('\r') { "a,\"b\"\nc" } else { text }));
         assert!(column(&english, "code").iter().all(|code| code.starts_with("milestone-")), "stand-ins");
         assert_eq!(column(&english, "status")[0], "scheduled");
@@ -171,27 +172,27 @@ fn a_file_speaks_the_language_that_is_asked_for_and_hides_formulas() {
         let chinese = cells(&chinese);
         assert_eq!(column(&chinese, "状态")[0], "未开始");
         assert!(column(&chinese, "协议")[0].ends_with(" | xinhui-taishan-framework-2022"), "{chinese:?}");
-        // The line leads back to its record.
+        // The surrogate code of a row resolves to its record.
         let code = &column(&english, "code")[0];
         assert_eq!(client.get(&format!("milestones/{code}")).await.expect(200).body["note"], "=1+1");
     });
 }
 
 #[test]
-fn rights_and_the_veil_are_those_of_the_list() {
+fn files_have_the_rights_and_the_redaction_of_the_list() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         create(&client, "liaisons", json!({ "pairing": "xinhui-taishan", "name": "甲", "contact": "13800138000" }))
             .await;
-        let nobody = client.anonymous();
+        let anonymous = client.anonymous();
         for suffix in ["csv", "ndjson"] {
-            let seen = |answer: &Answer| String::from_utf8_lossy(&answer.bytes).contains("13800138000");
+            let seen = |response: &Response| String::from_utf8_lossy(&response.bytes).contains("13800138000");
             assert!(seen(&client.get(&format!("liaisons.{suffix}")).await.expect(200)), "{suffix}");
-            assert!(!seen(&nobody.get(&format!("liaisons.{suffix}")).await.expect(200)), "{suffix}");
-            let history = nobody.get(&format!("audit-events.{suffix}?entity=liaison")).await.expect(200);
+            assert!(!seen(&anonymous.get(&format!("liaisons.{suffix}")).await.expect(200)), "{suffix}");
+            let history = anonymous.get(&format!("audit-events.{suffix}?entity=liaison")).await.expect(200);
             assert!(!seen(&history), "{suffix}");
-            nobody.get(&format!("api-keys.{suffix}")).await.expect(401);
+            anonymous.get(&format!("api-keys.{suffix}")).await.expect(401);
             let viewer = client.with_key(database.key("viewer", Role::Viewer, &[]));
             viewer.get(&format!("api-keys.{suffix}")).await.expect(403);
             client.get(&format!("api-keys.{suffix}")).await.expect(200);
@@ -202,10 +203,10 @@ fn rights_and_the_veil_are_those_of_the_list() {
 }
 
 #[test]
-fn what_others_write_meanwhile_neither_doubles_nor_loses_a_row() {
+fn concurrent_writes_neither_repeat_nor_drop_a_row() {
     on_each(|database| async move {
         let client = database.client();
-        many_milestones(&database, 1_200);
+        import_many_milestones(&database, 1_200);
         let before = crate::common::builders::ids(&walk(&client, "milestones", "kind=many&sort=id", 1000).await);
         let found = in_threads(&client, 3, async |client, index| {
             if index == 0 {
@@ -227,14 +228,14 @@ fn what_others_write_meanwhile_neither_doubles_nor_loses_a_row() {
 }
 
 #[test]
-fn a_fault_in_the_middle_breaks_the_transfer_off() {
+fn an_error_during_the_transfer_aborts_it() {
     use actix_web::body::MessageBody;
     use std::future::poll_fn;
     use std::pin::Pin;
 
     on_each(|database| async move {
         let client = database.client();
-        many_milestones(&database, 2_600);
+        import_many_milestones(&database, 2_600);
         for is_broken in [false, true] {
             let response = client.open("milestones.ndjson?kind=many&sort=id").await;
             assert_eq!(response.status().as_u16(), 200);
@@ -254,14 +255,14 @@ fn a_fault_in_the_middle_breaks_the_transfer_off() {
                         .expect("renamed");
                 }
             }
-            // One page may have been read before the table went.
+            // One page may have been read before the table was dropped.
             assert_eq!((error.is_some(), lines < 2_600), (is_broken, is_broken), "{error:?} after {lines} lines");
         }
     });
 }
 
 #[test]
-fn few_files_are_sent_to_one_address_at_a_time() {
+fn concurrent_files_of_one_address_are_limited() {
     on_each(|database| async move {
         let client = database.client().at("192.0.2.1");
         let mut sent = Vec::new();

@@ -1,29 +1,29 @@
-//! The manners that every operation shares: faults told all at once, tags and preconditions, merge patches, deletion,
-//! codes and history.
+//! Conventions of all operations: all faults at once, entity tags and preconditions, merge patches, deletion, codes and
+//! history.
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use crate::common::builders::walk;
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::records::{create, fault, listed, milestone, with};
 use crate::common::{Client, on_each};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const SECTOR: &str = "sectors/talent";
 
-fn sorted(answer: &Answer) -> Vec<(String, String)> {
-    let mut faults = answer.faults();
+fn sorted(response: &Response) -> Vec<(String, String)> {
+    let mut faults = response.faults();
     faults.sort();
     faults
 }
 
-async fn patch(client: &Client, path: &str, if_match: &str, body: Value) -> Answer {
+async fn patch(client: &Client, path: &str, if_match: &str, body: Value) -> Response {
     client.send(Method::PATCH, path, &[("If-Match", if_match)], Some(body)).await
 }
 
 #[test]
-fn every_fault_of_a_body_is_told_at_once_in_the_language_asked_for() {
+fn every_fault_of_a_body_is_reported_at_once_in_the_requested_language() {
     on_each(|database| async move {
         let client = database.client();
         let mut body = json!({
@@ -61,18 +61,18 @@ fn every_fault_of_a_body_is_told_at_once_in_the_language_asked_for() {
 }
 
 #[test]
-fn no_nul_of_a_name_is_told() {
+fn no_response_repeats_a_nul_of_a_field_name() {
     on_each(|database| async move {
         let body = json!({ "title": { "a\u{0}/b": 1 }, "a\u{0}b": 1 });
-        let told = sorted(&database.client().post("milestones", with(milestone("wrong"), body)).await.expect(400));
+        let reported = sorted(&database.client().post("milestones", with(milestone("wrong"), body)).await.expect(400));
         for pointer in ["/a\u{fffd}b", "/title/a\u{fffd}~1b"] {
-            assert!(told.contains(&fault(pointer, "unknown_field")), "{told:?}");
+            assert!(reported.contains(&fault(pointer, "unknown_field")), "{reported:?}");
         }
     });
 }
 
 #[test]
-fn rules_that_need_the_database_are_told_together_with_those_that_do_not() {
+fn rules_that_need_the_database_are_reported_together_with_the_others() {
     on_each(|database| async move {
         let wrong =
             json!({ "status": "met", "agreement": "no-such", "responsible": ["jiangmen-polytechnic", "nobody"] });
@@ -87,7 +87,7 @@ fn rules_that_need_the_database_are_told_together_with_those_that_do_not() {
 }
 
 #[test]
-fn a_parameter_that_no_operation_knows_is_named() {
+fn an_unknown_parameter_is_refused_by_name() {
     on_each(|database| async move {
         let client = database.client();
         for path in ["milestones?stauts=met", "sectors/talent?stauts=met", "reports/scorecard?stauts=met"] {
@@ -129,14 +129,14 @@ fn a_body_is_one_json_object_of_the_right_type_and_size() {
 }
 
 #[test]
-fn a_read_that_the_client_has_is_not_sent_again() {
+fn a_response_that_the_client_has_is_not_sent_again() {
     on_each(|database| async move {
         let client = database.client();
         for path in [SECTOR, "sectors?limit=2", "sectors/talent/history", "reports/scorecard?as_of=2022-12-31"] {
             let etag = client.get(path).await.expect(200).header("etag").to_owned();
             for tags in [etag.clone(), format!("\"other\", W/{etag}"), "*".to_owned()] {
-                let kept = client.send(Method::GET, path, &[("If-None-Match", &tags)], None).await.expect(304);
-                assert_eq!((kept.header("etag"), kept.bytes.len()), (etag.as_str(), 0), "{path}");
+                let cached = client.send(Method::GET, path, &[("If-None-Match", &tags)], None).await.expect(304);
+                assert_eq!((cached.header("etag"), cached.bytes.len()), (etag.as_str(), 0), "{path}");
             }
             client.send(Method::GET, path, &[("If-None-Match", "\"other\"")], None).await.expect(200);
         }
@@ -148,7 +148,7 @@ fn a_read_that_the_client_has_is_not_sent_again() {
 }
 
 #[test]
-fn a_change_needs_the_tag_that_was_read() {
+fn a_change_requires_the_current_entity_tag() {
     on_each(|database| async move {
         let client = database.client();
         let old = client.get(SECTOR).await.header("etag").to_owned();
@@ -171,7 +171,7 @@ fn a_change_needs_the_tag_that_was_read() {
 }
 
 #[test]
-fn lists_of_tags_are_read_as_the_grammar_has_them() {
+fn lists_of_entity_tags_are_parsed_by_the_grammar() {
     on_each(|database| async move {
         let client = database.client();
         let current = client.get(SECTOR).await.header("etag").to_owned();
@@ -202,7 +202,7 @@ fn lists_of_tags_are_read_as_the_grammar_has_them() {
 }
 
 #[test]
-fn a_patch_clears_what_is_null_and_leaves_what_is_absent() {
+fn a_patch_clears_null_fields_and_keeps_absent_ones() {
     on_each(|database| async move {
         let client = database.client();
         let new = with(
@@ -232,10 +232,10 @@ fn a_patch_clears_what_is_null_and_leaves_what_is_absent() {
 }
 
 #[test]
-fn a_deletion_is_refused_with_what_refers_to_the_record() {
+fn a_deletion_is_refused_with_the_records_that_refer_to_it() {
     on_each(|database| async move {
         let client = database.client();
-        let words = |refused: &Answer| -> Vec<String> {
+        let words = |refused: &Response| -> Vec<String> {
             let errors = refused.body["errors"].as_array().cloned().unwrap_or_default();
             errors.iter().map(|error| error["message"].as_str().unwrap_or_default().to_owned()).collect()
         };
@@ -267,7 +267,7 @@ fn a_deletion_is_refused_with_what_refers_to_the_record() {
 }
 
 #[test]
-fn a_code_names_one_record_for_ever_and_its_history_stays() {
+fn a_code_is_never_reused_and_the_history_of_a_deleted_record_stays() {
     on_each(|database| async move {
         let client = database.client();
         let new = |code: &str| json!({ "code": code, "name": { "zh": "领域" } });
@@ -290,8 +290,8 @@ fn a_code_names_one_record_for_ever_and_its_history_stays() {
         }
         for reference in ["first-code", "second-code", &id.to_string()] {
             let events = walk(&client, &format!("sectors/{reference}/history"), "", 2).await;
-            let told: Vec<&str> = events.iter().filter_map(|event| event["action"].as_str()).collect();
-            assert_eq!(told, ["create", "update", "update", "update", "delete"], "{reference}");
+            let reported: Vec<&str> = events.iter().filter_map(|event| event["action"].as_str()).collect();
+            assert_eq!(reported, ["create", "update", "update", "update", "delete"], "{reference}");
             assert_eq!((&events[0]["before"], &events[4]["after"]), (&Value::Null, &Value::Null));
             assert!(
                 events.windows(2).all(|pair| pair[0]["after"] == pair[1]["before"] && pair[1]["actor"] == "tester")
@@ -302,7 +302,7 @@ fn a_code_names_one_record_for_ever_and_its_history_stays() {
 }
 
 #[test]
-fn a_record_is_the_same_by_its_code_and_by_its_id() {
+fn a_record_is_the_same_by_code_and_by_id() {
     on_each(|database| async move {
         let client = database.client();
         let by_code = client.get("pairings/xinhui-taishan").await.expect(200);
@@ -318,19 +318,20 @@ fn a_record_is_the_same_by_its_code_and_by_its_id() {
 }
 
 #[test]
-fn an_answer_tells_its_request_and_is_safe_to_show() {
+fn a_response_has_a_request_id_and_security_headers() {
     on_each(|database| async move {
         let client = database.client();
         for (path, status) in
             [("sectors", 200), ("sectors/no-such", 404), ("nowhere", 404), ("/healthz", 200), ("sectors?x=1", 400)]
         {
-            let answer = client.send(Method::GET, path, &[("X-Request-Id", "my-request.1")], None).await.expect(status);
-            assert_eq!(answer.header("x-request-id"), "my-request.1");
+            let response =
+                client.send(Method::GET, path, &[("X-Request-Id", "my-request.1")], None).await.expect(status);
+            assert_eq!(response.header("x-request-id"), "my-request.1");
             if status >= 400 {
-                assert_eq!(answer.body["request_id"], "my-request.1");
+                assert_eq!(response.body["request_id"], "my-request.1");
             }
             for header in ["content-security-policy", "referrer-policy", "cache-control", "x-frame-options"] {
-                assert!(!answer.header(header).is_empty(), "{path} has no {header}");
+                assert!(!response.header(header).is_empty(), "{path} has no {header}");
             }
         }
         let odd = client.send(Method::GET, "sectors", &[("X-Request-Id", "<script>")], None).await;

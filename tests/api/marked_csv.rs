@@ -1,4 +1,4 @@
-//! A CSV file with faults comes back as a workbook of its rows, marked, which is mended and sent again.
+//! A CSV file with faults is returned as a workbook with marked cells, which is corrected and sent again.
 
 use std::io::{Cursor, Read, Write};
 
@@ -43,14 +43,14 @@ fn parts(workbook: &[u8]) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// The workbook with texts in place of others, in its sheets.
-fn mended(workbook: &[u8], mends: &[(&str, &str)]) -> Vec<u8> {
+/// The workbook with some texts of its sheets replaced.
+fn corrected(workbook: &[u8], corrections: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in parts(workbook) {
         zip.start_file(&name, SimpleFileOptions::default()).expect("a part");
         let bytes = match String::from_utf8(bytes) {
             Ok(text) if name.starts_with("xl/worksheets/") => {
-                mends.iter().fold(text, |text, (from, to)| text.replace(from, to)).into_bytes()
+                corrections.iter().fold(text, |text, (from, to)| text.replace(from, to)).into_bytes()
             }
             Ok(text) => text.into_bytes(),
             Err(error) => error.into_bytes(),
@@ -70,7 +70,7 @@ fn sheets(workbook: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn a_csv_file_is_marked_mended_and_sent_again() {
+fn a_csv_file_is_marked_corrected_and_sent_again() {
     let rows = |separator: &str| {
         let rows = [
             ["代码", "协议", "名称", "到期日", "备注"],
@@ -99,7 +99,7 @@ fn a_csv_file_is_marked_mended_and_sent_again() {
             let refused = send(&client, "text/csv", query, bytes).await;
             assert_eq!(refused["status"], "refused", "{what}: {refused}");
             let found = faults(&client, &refused).await;
-            // The blank row counts as a spreadsheet counts it, and a note of two lines is one row.
+            // Rows count as in a spreadsheet: the blank row counts, and a note of two lines is one row.
             let wanted = [(json!(4), json!("D")), (json!(5), json!("B"))];
             let places: Vec<_> = found.iter().map(|(row, column, _)| (row.clone(), column.clone())).collect();
             assert_eq!(places, wanted, "{what}: {found:?}");
@@ -111,11 +111,11 @@ fn a_csv_file_is_marked_mended_and_sent_again() {
                 let [(_, comments)] = comments.as_slice() else { panic!("{what}: one sheet has comments") };
                 assert_eq!(String::from_utf8_lossy(comments).matches("<comment ").count(), 2, "{what}");
 
-                // Sent as it is, it has the same faults at the same cells.
+                // Sent unchanged, it has the same faults at the same cells.
                 let again = send(&client, XLSX, "", workbook.clone()).await;
                 assert_eq!(faults(&client, &again).await, found, "{what} in {language}");
-                // Mended, it is planned as the file would have been.
-                let workbook = mended(&workbook, &[("尽快", "2031-02-05"), ("framework-2021", "framework-2022")]);
+                // Corrected, it gives the same plan as the file would have.
+                let workbook = corrected(&workbook, &[("尽快", "2031-02-05"), ("framework-2021", "framework-2022")]);
                 let planned = send(&client, XLSX, "", workbook).await;
                 assert_eq!(
                     (&planned["status"], &planned["counts"]["create"]),
@@ -134,7 +134,7 @@ fn a_csv_file_is_marked_mended_and_sent_again() {
 }
 
 #[test]
-fn a_csv_file_without_faults_and_one_of_nothing_known_are_workbooks_too() {
+fn csv_files_without_faults_or_without_known_columns_are_returned_as_workbooks() {
     on_each(|database| async move {
         let client = database.client();
         let good = format!("code,agreement,title.zh,due_on\r\nfine,{AGREEMENT},好,2031-01-05\r\n");
@@ -146,7 +146,7 @@ fn a_csv_file_without_faults_and_one_of_nothing_known_are_workbooks_too() {
             send(&client, "text/csv", "?file_name=what%5Bis%5D.csv", b"colour,taste\r\nred,sweet\r\n".to_vec()).await;
         let workbook = marked(&client, &strange, "en").await;
         assert_eq!(sheets(&workbook), ["Faults", "whatis"]);
-        let held = parts(&workbook).into_iter().any(|(_, bytes)| String::from_utf8_lossy(&bytes).contains("sweet"));
-        assert!(held, "the rows are there");
+        let has_rows = parts(&workbook).into_iter().any(|(_, bytes)| String::from_utf8_lossy(&bytes).contains("sweet"));
+        assert!(has_rows, "the rows are there");
     });
 }

@@ -1,4 +1,4 @@
-//! Pairings of every shape, entered without tricks, and figures by member and by date.
+//! Pairings with several members on either side, and figures by member and by date.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn milestone(client: &Client, code: &str, agreement: &str, due_on: &str) {
     create(client, "milestones", record).await;
 }
 
-/// The members of a pairing that have a row, each with a figure at a pointer.
+/// The members of a pairing that have a row, each with the figure at a pointer.
 async fn by_member(client: &Client, pairing: &str, as_of: &str, pointer: &str) -> Vec<(String, Value)> {
     let path = format!("reports/scorecard?group_by=member&pairing={pairing}&as_of={as_of}");
     let card = client.get(&path).await.expect(200).body;
@@ -50,7 +50,7 @@ fn figures(rows: &[(&str, i64)]) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn each_of_three_recipients_has_what_it_signed() {
+fn each_recipient_has_figures_of_the_agreements_that_it_signed() {
     on_each(|database| async move {
         let client = database.client();
         for code in ["strong", "west-a", "west-b", "west-c"] {
@@ -63,7 +63,7 @@ fn each_of_three_recipients_has_what_it_signed() {
             member("west-c", "recipient")
         ]);
         pairing(&client, "one-to-three", members).await;
-        // A town is part of its county, and its office signs for it.
+        // A township belongs to its county, and its office signs for the county.
         region(&client, "town-of-b", "township", Some("west-b")).await;
         organization(&client, "office-of-town", "department", "town-of-b").await;
         let strong = party("region", "strong", "supporter");
@@ -91,7 +91,7 @@ fn each_of_three_recipients_has_what_it_signed() {
 }
 
 #[test]
-fn a_supporter_that_is_replaced_keeps_what_was_its_time() {
+fn a_replaced_supporter_keeps_the_figures_of_its_period() {
     on_each(|database| async move {
         let client = database.client();
         for code in ["first", "second", "west"] {
@@ -126,13 +126,13 @@ fn a_supporter_that_is_replaced_keeps_what_was_its_time() {
             let record = json!({ "kind": "disbursement", "pairing": "handed-over", "amount": amount, "value_on": day });
             create(&client, "transactions", record).await;
         }
-        let ask = async |pointer| by_member(&client, "handed-over", "2022-12-31", pointer).await;
-        assert_eq!(ask("/overdue").await, figures(&[("first", 1), ("second", 1), ("west", 2)]));
-        assert_eq!(ask("/commitments/total").await, figures(&[("first", 1), ("second", 1), ("west", 2)]));
-        assert_eq!(ask("/exchanges/total/seconded").await, figures(&[("first", 4), ("second", 5), ("west", 9)]));
-        let paid: Vec<Value> = ask("/funds/0/disbursed").await.into_iter().map(|(_, paid)| paid).collect();
+        let request = async |pointer| by_member(&client, "handed-over", "2022-12-31", pointer).await;
+        assert_eq!(request("/overdue").await, figures(&[("first", 1), ("second", 1), ("west", 2)]));
+        assert_eq!(request("/commitments/total").await, figures(&[("first", 1), ("second", 1), ("west", 2)]));
+        assert_eq!(request("/exchanges/total/seconded").await, figures(&[("first", 4), ("second", 5), ("west", 9)]));
+        let paid: Vec<Value> = request("/funds/0/disbursed").await.into_iter().map(|(_, paid)| paid).collect();
         assert_eq!(paid, ["100.00", "40.00", "140.00"]);
-        // Before the change nobody else has a row.
+        // Before the change no other member has a row.
         let early = by_member(&client, "handed-over", "2022-05-31", "/overdue").await;
         assert_eq!(early[0], ("first".to_owned(), json!(1)));
 
@@ -143,7 +143,7 @@ fn a_supporter_that_is_replaced_keeps_what_was_its_time() {
 }
 
 #[test]
-fn a_zone_is_paired_with_a_county_and_bureaus_and_companies_sign() {
+fn zones_counties_bureaus_and_companies_can_take_part() {
     on_each(|database| async move {
         let client = database.client();
         region(&client, "east-city", "prefecture", None).await;

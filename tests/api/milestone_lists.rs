@@ -1,4 +1,4 @@
-//! Lists of milestones: what is overdue on a date, and filters.
+//! Lists of milestones: overdue on a date, and filters.
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::common::records::{create, fault, listed, milestone, with};
 use crate::common::{Client, on_each};
 
-/// Milestones of every status around the middle of 2022, one of them moved.
+/// Milestones of every status around the middle of 2022, one of them with a changed due date.
 async fn create_some(client: &Client) {
     let xinhui = "xinhui-taishan-memoranda-2022";
     for (code, fields) in [
@@ -43,7 +43,7 @@ fn codes(items: &[&Value]) -> Vec<String> {
 }
 
 #[test]
-fn a_milestone_is_overdue_from_the_day_after_it_was_due() {
+fn a_milestone_is_overdue_from_the_day_after_its_due_date() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -74,7 +74,7 @@ fn a_milestone_is_overdue_from_the_day_after_it_was_due() {
 }
 
 #[test]
-fn the_overdue_filter_agrees_with_every_milestone_on_every_day() {
+fn the_overdue_filter_matches_every_milestone_on_every_day() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -99,7 +99,7 @@ fn the_overdue_filter_agrees_with_every_milestone_on_every_day() {
 }
 
 #[test]
-fn filters_find_the_milestones_that_fit() {
+fn filters_select_milestones() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

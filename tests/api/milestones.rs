@@ -1,12 +1,12 @@
-//! Milestones: the baseline stays, moves have reasons, changes of status have rules, and both sides confirm.
+//! Milestones: fixed baseline, changes of the due date with reasons, transitions, and confirmation by both sides.
 
 use serde_json::{Value, json};
 
 use crate::common::on_each;
-use crate::common::records::{codes_of, create, fault, listed, milestone, with, words_at};
+use crate::common::records::{codes_of, create, fault, listed, message_at, milestone, with};
 
-/// What a status needs beside itself, of a milestone whose due date has passed.
-fn standing(status: &str) -> Value {
+/// The fields that a status requires, of a milestone whose due date has passed.
+fn required_fields(status: &str) -> Value {
     match status {
         "met" | "partially_met" => json!({ "status": status, "met_on": "2022-06-01" }),
         "not_met" => json!({ "status": status, "reason": "资金未到位", "met_on": null }),
@@ -15,7 +15,7 @@ fn standing(status: &str) -> Value {
 }
 
 #[test]
-fn a_move_needs_a_reason_and_leaves_a_revision() {
+fn a_change_of_the_due_date_requires_a_reason_and_adds_a_revision() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("route-map")).await;
@@ -36,7 +36,7 @@ fn a_move_needs_a_reason_and_leaves_a_revision() {
 }
 
 #[test]
-fn every_move_is_kept_in_order_and_the_baseline_stays() {
+fn revisions_are_listed_in_order_and_the_baseline_stays() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("step")).await;
@@ -50,12 +50,12 @@ fn every_move_is_kept_in_order_and_the_baseline_stays() {
                 (&json!("2022-06-30"), &json!(slippage))
             );
         }
-        // What moves nothing needs no reason and leaves nothing.
+        // An unchanged due date needs no reason and adds no revision.
         client.patch("milestones/step", json!({ "due_on": "2022-06-30", "note": "如期" })).await.expect(200);
-        let kept = client.get("milestones/step/revisions?count=true").await.expect(200);
-        assert_eq!(kept.body["total"], 3);
+        let stored = client.get("milestones/step/revisions?count=true").await.expect(200);
+        assert_eq!(stored.body["total"], 3);
         let mut old = "2022-06-30";
-        for ((due_on, _), revision) in moves.into_iter().zip(kept.body["items"].as_array().expect("a list")) {
+        for ((due_on, _), revision) in moves.into_iter().zip(stored.body["items"].as_array().expect("a list")) {
             assert_eq!((&revision["old_due_on"], &revision["new_due_on"]), (&json!(old), &json!(due_on)));
             assert_eq!(
                 (&revision["reason"], &revision["revised_by"]),
@@ -69,7 +69,7 @@ fn every_move_is_kept_in_order_and_the_baseline_stays() {
 }
 
 #[test]
-fn the_baseline_is_not_the_clients_to_set() {
+fn clients_cannot_set_the_baseline() {
     on_each(|database| async move {
         let client = database.client();
         let own = json!({ "baseline_due_on": "2022-01-01" });
@@ -81,7 +81,7 @@ fn the_baseline_is_not_the_clients_to_set() {
 }
 
 #[test]
-fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
+fn every_transition_is_allowed_or_refused_with_the_allowed_ones() {
     let allowed: [(&str, &[&str]); 6] = [
         ("scheduled", &["in_progress", "met", "partially_met", "not_met", "cancelled"]),
         ("in_progress", &["scheduled", "met", "partially_met", "not_met", "cancelled"]),
@@ -95,16 +95,16 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
         for (from, next) in allowed {
             for (to, _) in allowed {
                 let code = format!("{from}-{to}").replace('_', "-");
-                create(&client, "milestones", with(milestone(&code), standing(from))).await;
+                create(&client, "milestones", with(milestone(&code), required_fields(from))).await;
                 let path = format!("milestones/{code}");
-                let answer = client.patch(&path, standing(to)).await;
+                let response = client.patch(&path, required_fields(to)).await;
                 if from == to || next.contains(&to) {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                     continue;
                 }
-                let refused = answer.expect(422);
+                let refused = response.expect(422);
                 assert_eq!(refused.faults(), [fault("/status", "transition_not_allowed")], "{code}");
-                let words = words_at(&refused, "/status");
+                let words = message_at(&refused, "/status");
                 let named: Vec<&str> = words.split("allowed: ").nth(1).unwrap_or_default().split(", ").collect();
                 assert_eq!(named, next, "{words}");
             }
@@ -113,7 +113,7 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
 }
 
 #[test]
-fn what_a_status_needs_is_asked_for() {
+fn fields_that_a_status_requires_are_checked() {
     let cases = [
         (json!({ "status": "met" }), "/met_on", "required"),
         (json!({ "status": "partially_met" }), "/met_on", "required"),
@@ -140,17 +140,17 @@ fn what_a_status_needs_is_asked_for() {
             let early = json!({ "status": "not_met", "reason": "资金未到位", "due_on": "2999-12-31" });
             let refused = client.post("milestones", with(milestone("new"), early)).await.expect(422);
             assert_eq!(refused.faults(), [fault("/status", "too_early")]);
-            let failed = client.patch("milestones/there", standing("not_met")).await.expect(200);
+            let failed = client.patch("milestones/there", required_fields("not_met")).await.expect(200);
             assert_eq!(failed.body["status_reason"], "资金未到位");
         }
     });
 }
 
 #[test]
-fn all_faults_of_a_change_are_told_at_once() {
+fn all_faults_of_a_change_are_reported_at_once() {
     on_each(|database| async move {
         let client = database.client();
-        create(&client, "milestones", with(milestone("step"), standing("met"))).await;
+        create(&client, "milestones", with(milestone("step"), required_fields("met"))).await;
         let change = json!({
             "due_on": "2022-07-31", "status": "not_met", "responsible": ["nobody"], "depends_on": ["nothing"], "agreement": "none",
             "citations": [{ "document": "unwritten" }]
@@ -166,12 +166,12 @@ fn all_faults_of_a_change_are_told_at_once() {
 }
 
 #[test]
-fn what_is_met_is_done_in_full() {
+fn a_met_milestone_has_full_progress() {
     on_each(|database| async move {
         let client = database.client();
-        let body = with(milestone("step"), with(standing("met"), json!({ "progress": 40 })));
+        let body = with(milestone("step"), with(required_fields("met"), json!({ "progress": 40 })));
         assert_eq!(create(&client, "milestones", body).await.body["progress"], 100);
-        let partly = with(milestone("part"), with(standing("partially_met"), json!({ "progress": 40 })));
+        let partly = with(milestone("part"), with(required_fields("partially_met"), json!({ "progress": 40 })));
         assert_eq!(create(&client, "milestones", partly).await.body["progress"], 40);
         let met = client.patch("milestones/part", json!({ "status": "met" })).await.expect(200);
         assert_eq!(met.body["progress"], 100);
@@ -179,14 +179,15 @@ fn what_is_met_is_done_in_full() {
 }
 
 #[test]
-fn a_weight_is_kept_to_three_places_and_may_be_nothing() {
+fn a_weight_is_rounded_to_three_decimals_and_may_be_zero() {
     on_each(|database| async move {
         let client = database.client();
         assert_eq!(create(&client, "milestones", milestone("plain")).await.body["weight"], 1.0);
-        for (given, kept) in [(0.125, 0.125), (1.23456, 1.235), (0.0004, 0.0), (0.0, 0.0), (1e6, 1e6), (33.333, 33.333)]
+        for (given, stored) in
+            [(0.125, 0.125), (1.23456, 1.235), (0.0004, 0.0), (0.0, 0.0), (1e6, 1e6), (33.333, 33.333)]
         {
             let changed = client.patch("milestones/plain", json!({ "weight": given })).await.expect(200);
-            assert_eq!(changed.body["weight"], kept, "{given}");
+            assert_eq!(changed.body["weight"], stored, "{given}");
         }
         let refused = client.patch("milestones/plain", json!({ "weight": 1_000_000.001 })).await.expect(422);
         assert_eq!(refused.faults(), [fault("/weight", "too_large")]);
@@ -194,7 +195,7 @@ fn a_weight_is_kept_to_three_places_and_may_be_nothing() {
 }
 
 #[test]
-fn a_milestone_waits_for_others_and_never_for_itself() {
+fn a_milestone_depends_on_others_and_never_on_itself() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("first")).await;
@@ -214,7 +215,7 @@ fn a_milestone_waits_for_others_and_never_for_itself() {
             assert_eq!(refused.faults(), [fault(pointer, wrong)], "{code} after {before}");
         }
         let refused = client.delete("milestones/first").await.expect(409);
-        assert!(words_at(&refused, "").contains("milestones"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("milestones"), "{}", refused.body);
         client.delete("milestones/third").await.expect(204);
         client.patch("milestones/second", json!({ "depends_on": [] })).await.expect(200);
         client.patch("milestones/first", json!({ "depends_on": ["second"] })).await.expect(200);
@@ -222,7 +223,7 @@ fn a_milestone_waits_for_others_and_never_for_itself() {
 }
 
 #[test]
-fn those_responsible_are_organizations_that_exist() {
+fn responsible_organizations_must_exist() {
     on_each(|database| async move {
         let client = database.client();
         let both = ["jiangmen-polytechnic", "taishan-industrial-new-town"];
@@ -235,20 +236,20 @@ fn those_responsible_are_organizations_that_exist() {
             [fault("/responsible/0", "unknown_reference"), fault("/responsible/2", "repeated")]
         );
         let refused = client.delete(&format!("organizations/{}", both[0])).await.expect(409);
-        assert!(words_at(&refused, "").contains("milestones"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("milestones"), "{}", refused.body);
     });
 }
 
 #[test]
-fn both_sides_confirm_a_milestone_that_is_met() {
+fn both_sides_confirm_a_met_milestone() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("step")).await;
         let confirm = |side: &str| client.post("milestones/step/confirmations", json!({ "side": side }));
         assert_eq!(confirm("supporter").await.expect(409).body["code"], "not_met_yet");
-        client.patch("milestones/step", standing("partially_met")).await.expect(200);
+        client.patch("milestones/step", required_fields("partially_met")).await.expect(200);
         confirm("supporter").await.expect(409);
-        client.patch("milestones/step", standing("met")).await.expect(200);
+        client.patch("milestones/step", required_fields("met")).await.expect(200);
 
         let first = confirm("recipient").await.expect(200);
         assert_eq!(
@@ -270,15 +271,15 @@ fn both_sides_confirm_a_milestone_that_is_met() {
 }
 
 #[test]
-fn a_milestone_that_is_no_longer_met_is_no_longer_confirmed() {
+fn a_milestone_that_is_no_longer_met_loses_its_confirmations() {
     on_each(|database| async move {
         let client = database.client();
-        create(&client, "milestones", with(milestone("step"), standing("met"))).await;
+        create(&client, "milestones", with(milestone("step"), required_fields("met"))).await;
         for side in ["supporter", "recipient"] {
             client.post("milestones/step/confirmations", json!({ "side": side })).await.expect(200);
         }
         for status in ["in_progress", "met"] {
-            let read = client.patch("milestones/step", standing(status)).await.expect(200).body;
+            let read = client.patch("milestones/step", required_fields(status)).await.expect(200).body;
             assert_eq!(
                 (&read["supporter_confirmed_at"], &read["recipient_confirmed_at"]),
                 (&json!(null), &json!(null))
@@ -289,7 +290,7 @@ fn a_milestone_that_is_no_longer_met_is_no_longer_confirmed() {
 }
 
 #[test]
-fn a_milestone_without_a_code_goes_by_its_id() {
+fn a_milestone_without_a_code_is_addressed_by_its_id() {
     on_each(|database| async move {
         let client = database.client();
         let mut body = milestone("none");

@@ -1,3 +1,3 @@
-//! Tests by resource and by manner: every file of this folder.
+//! Tests of the API by resource and by convention: every file of this folder.
 
 automod::dir!("tests/api");

@@ -1,17 +1,17 @@
-//! LibreOffice opens what the service exports and saves it, and nothing is changed by it.
+//! Workbooks that LibreOffice opens and saves again change no record.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
 use super::bundles::fill;
-use crate::common::files::{bring_with, source_of};
+use crate::common::files::{import_files, source_of};
 use crate::common::on_each_empty;
 
 /// Makes a missing LibreOffice a failure instead of a skip.
 const REQUIRE: &str = "PAIRING_TRACKER_REQUIRE_LIBREOFFICE";
 
-/// Opens workbooks and saves them again into another directory; false where there is no LibreOffice.
+/// Opens workbooks and saves them into another directory; false where there is no LibreOffice.
 fn saved_again(files: &[String], profile: &Path, into: &Path) -> bool {
     let run = Command::new("soffice")
         .arg("--headless")
@@ -28,7 +28,7 @@ fn saved_again(files: &[String], profile: &Path, into: &Path) -> bool {
         Err(error) => {
             let required = std::env::var(REQUIRE).is_ok_and(|value| !value.is_empty() && value != "0");
             assert!(!required, "{REQUIRE} is set, and soffice cannot be run: {error}");
-            // Past the test harness, which would show it only for tests that fail.
+            // Written directly to standard error: the test harness shows captured output only for tests that fail.
             let _ = writeln!(std::io::stderr().lock(), "LibreOffice is not installed: its workbooks are not read.");
             false
         }
@@ -36,7 +36,7 @@ fn saved_again(files: &[String], profile: &Path, into: &Path) -> bool {
 }
 
 #[test]
-fn what_libreoffice_saves_again_changes_no_record_of_any_resource() {
+fn exports_saved_again_by_libreoffice_change_no_record() {
     on_each_empty(|database| async move {
         let client = database.client();
         fill(&client, &[2; 400]).await;
@@ -45,9 +45,9 @@ fn what_libreoffice_saves_again_changes_no_record_of_any_resource() {
         for language in ["zh", "en"] {
             let headers = [("Accept-Language", language)];
             let path = "exports/bundle.xlsx";
-            let answer = client.send(actix_web::http::Method::GET, path, &headers, None).await.expect(200);
+            let response = client.send(actix_web::http::Method::GET, path, &headers, None).await.expect(200);
             let file = folder.path().join(format!("{language}.xlsx"));
-            std::fs::write(&file, answer.bytes).expect("it can be written");
+            std::fs::write(&file, response.bytes).expect("it can be written");
             files.push(file.display().to_string());
         }
         let again = folder.path().join("again");
@@ -56,12 +56,12 @@ fn what_libreoffice_saves_again_changes_no_record_of_any_resource() {
         }
         for language in ["zh", "en"] {
             let bytes = std::fs::read(again.join(format!("{language}.xlsx"))).expect("a workbook");
-            let told = bring_with(&database, &mut [source_of("again.xlsx", &bytes)], None, false, false);
-            assert_eq!(told.faults, [], "{language}");
+            let report = import_files(&database, &mut [source_of("again.xlsx", &bytes)], None, false, false);
+            assert_eq!(report.faults, [], "{language}");
             let kinds: std::collections::BTreeSet<&str> =
-                told.lines.iter().map(|line| line.resource.as_str()).collect();
+                report.lines.iter().map(|line| line.resource.as_str()).collect();
             assert_eq!(kinds.len(), pairing_tracker::resources::KINDS.len(), "{kinds:?}");
-            for line in &told.lines {
+            for line in &report.lines {
                 assert_eq!(line.outcome.as_str(), "unchanged", "{language}: {line:?}");
             }
         }

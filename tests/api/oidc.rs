@@ -1,4 +1,4 @@
-//! Tokens of an OpenID Connect issuer: what they let their holders do, which are refused, and when the issuer is asked.
+//! Tokens of an OpenID Connect issuer: the rights that they give, the tokens that are refused, and the requests to the issuer.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use pairing_tracker::access::oidc::Times;
 use pairing_tracker::config::Settings;
 use serde_json::{Value, json};
 
-use crate::common::builders::{bare_agreement, in_threads, on_each_alone};
+use crate::common::builders::{bare_agreement, in_threads, on_each_with_own_runtime};
 use crate::common::issuer::{
-    AUDIENCE, Clock, Issuer, Mood, SigningKey, header, in_seconds, sign_with_secret, unsigned,
+    AUDIENCE, Behavior, Clock, Issuer, SigningKey, header, in_seconds, sign_with_secret, unsigned,
 };
 use crate::common::privacy::{FOREIGN, OWN};
 use crate::common::records::{approved, commitment, create, milestone, with};
@@ -19,7 +19,7 @@ fn role(role: &str, pairings: Value) -> Value {
     json!({ "pairing_tracker_role": role, "pairing_tracker_pairings": pairings })
 }
 
-/// The application with an issuer, at the times of a clock.
+/// The application with an issuer and a test clock.
 fn client(database: &Database, issuer: &Issuer, clock: &Clock) -> Client {
     client_with(database, issuer, clock.times(), |_| {})
 }
@@ -31,18 +31,18 @@ fn client_with(database: &Database, issuer: &Issuer, times: Times, change: impl 
     })
 }
 
-/// The status of a read with a token, which without one is 200.
-async fn reads(client: &Client, token: &str) -> u16 {
+/// The status of a read with a token; without one it is 200.
+async fn read_status(client: &Client, token: &str) -> u16 {
     client.with_key(token).get("sectors").await.status.as_u16()
 }
 
-/// Where the data matters little: on SQLite alone.
+/// Runs a test on SQLite only, where the backend does not matter.
 fn on_one(test: impl AsyncFn(Database)) {
-    crate::common::builders::alone(async || test(databases(false).swap_remove(0)).await);
+    crate::common::builders::block_on(async || test(databases(false).swap_remove(0)).await);
 }
 
 #[test]
-fn the_role_and_the_pairings_of_a_token_decide() {
+fn a_token_gives_the_rights_of_its_role_and_pairings() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         let admin = client(&database, &issuer, &Clock::new());
@@ -53,7 +53,7 @@ fn the_role_and_the_pairings_of_a_token_decide() {
             create(&admin, "liaisons", contact).await;
         }
         let everything = [true, true, true, true];
-        // Whether it writes in its own pairing, in a foreign one, what all share, and documents.
+        // Whether the token may write in its own pairing, in another pairing, shared records, and documents.
         let holders = [
             (role("admin", Value::Null), everything, [true, true]),
             (role("admin", json!([OWN])), everything, [true, true]),
@@ -98,7 +98,7 @@ fn the_role_and_the_pairings_of_a_token_decide() {
 }
 
 #[test]
-fn a_token_without_a_role_of_this_service_is_refused_everywhere() {
+fn a_token_without_a_known_role_is_refused_everywhere() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         let admin = client(&database, &issuer, &Clock::new());
@@ -113,7 +113,7 @@ fn a_token_without_a_role_of_this_service_is_refused_everywhere() {
 }
 
 #[test]
-fn claims_may_be_nested_and_named_otherwise() {
+fn claims_may_be_nested_and_have_configured_names() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         let admin = client_with(&database, &issuer, Clock::new().times(), |settings| {
@@ -132,12 +132,12 @@ fn claims_may_be_nested_and_named_otherwise() {
         holder.post("agreements", bare_agreement("foreign", FOREIGN)).await.expect(403);
         let history = holder.get("agreements/own/history").await.expect(200);
         assert_eq!(history.body["items"][0]["actor"], "oidc:黎老师");
-        assert_eq!(reads(&admin, &issuer.token(role("admin", Value::Null))).await, 403);
+        assert_eq!(read_status(&admin, &issuer.token(role("admin", Value::Null))).await, 403);
     });
 }
 
 #[test]
-fn the_history_names_the_holder() {
+fn the_audit_log_names_the_holder_of_a_token() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         let admin = client(&database, &issuer, &Clock::new());
@@ -157,7 +157,7 @@ fn the_history_names_the_holder() {
 }
 
 #[test]
-fn the_name_of_a_holder_passes_for_no_other() {
+fn the_name_of_a_holder_cannot_imitate_another_actor() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         let admin = client(&database, &issuer, &Clock::new());
@@ -176,7 +176,7 @@ fn the_name_of_a_holder_passes_for_no_other() {
         assert_eq!((&report.body["submitted_by"], &report.body["reviewed_by"]), (&json!(shown), &json!(shown)));
         let events = admin.get(&format!("audit-events?actor={shown}&entity=milestone")).await.expect(200).body;
         assert_eq!(events["items"][0]["actor_id"], "subject:s-1");
-        // No key can be named so.
+        // No key can take such a name.
         for name in [shown, "OIDC:x", "operator", " Service "] {
             let refused = admin.post("api-keys", json!({ "name": name, "role": "viewer" })).await.expect(422);
             assert_eq!(refused.faults(), [("/name".to_owned(), "reserved".to_owned())], "{name}");
@@ -188,13 +188,13 @@ fn the_name_of_a_holder_passes_for_no_other() {
 }
 
 #[test]
-fn a_retry_of_another_subject_gets_nothing_of_the_first() {
+fn a_retry_by_another_subject_does_not_return_the_first_response() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         let admin = client(&database, &issuer, &Clock::new());
         let headers = [("Idempotency-Key", "shared-key")];
         let body = || Some(with(milestone(""), json!({ "code": null })));
-        // The same name, and a subject that reads like the id of a key.
+        // The same name, and a subject that looks like the id of a key.
         let post = async |subject: &str| {
             let claims = with(role("admin", Value::Null), json!({ "sub": subject, "preferred_username": "tester" }));
             admin.with_key(issuer.token(claims)).send(Method::POST, "milestones", &headers, body()).await.expect(201)
@@ -213,7 +213,7 @@ fn a_retry_of_another_subject_gets_nothing_of_the_first() {
 }
 
 #[test]
-fn a_token_that_is_no_good_is_refused_as_a_wrong_key_is() {
+fn an_invalid_token_is_refused_like_a_wrong_key() {
     on_one(async |database| {
         let issuer = Issuer::start();
         let client = client(&database, &issuer, &Clock::new());
@@ -246,7 +246,7 @@ fn a_token_that_is_no_good_is_refused_as_a_wrong_key_is() {
                 headed(json!({ "jku": format!("{}/elsewhere", issuer.url) })),
             ),
         ] {
-            assert_eq!(reads(&client, &token).await, 200, "{what}");
+            assert_eq!(read_status(&client, &token).await, 200, "{what}");
         }
         let bad = [
             ("another audience", signed(json!({ "aud": "account" }))),
@@ -301,17 +301,17 @@ fn a_token_that_is_no_good_is_refused_as_a_wrong_key_is() {
             assert_eq!(refused.body, wrong_key.body, "{what}");
             assert!(refused.header("www-authenticate").starts_with("Bearer"), "{what}");
         }
-        assert_eq!(issuer.asked(), (1, 1), "nothing that stands in a token makes the service ask");
+        assert_eq!(issuer.requests(), (1, 1), "nothing that stands in a token makes the service ask");
     });
 }
 
 #[test]
-fn tokens_are_of_the_one_algorithm_of_the_settings() {
+fn only_the_configured_algorithm_is_accepted() {
     const ALGORITHMS: [&str; 7] = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"];
     on_one(async |database| {
         let issuer = Issuer::start();
         let keys = ALGORITHMS.map(|algorithm| SigningKey::of(algorithm, algorithm));
-        // As some issuers have it: every key in one set, and what each is for is told by its kind alone.
+        // Some issuers publish all keys in one set, and only the type of a key shows its use.
         issuer.publish(&keys.each_ref());
         for pinned in ALGORITHMS {
             let client = client_with(&database, &issuer, Clock::new().times(), |settings| {
@@ -322,7 +322,7 @@ fn tokens_are_of_the_one_algorithm_of_the_settings() {
                 let header = json!({ "alg": key.kid, "typ": "JWT", "kid": key.kid });
                 let token = key.sign(&header, &issuer.claims(role("viewer", Value::Null)));
                 assert_eq!(
-                    reads(&client, &token).await,
+                    read_status(&client, &token).await,
                     if key.kid == pinned { 200 } else { 401 },
                     "{pinned} {}",
                     key.kid
@@ -333,7 +333,7 @@ fn tokens_are_of_the_one_algorithm_of_the_settings() {
 }
 
 #[test]
-fn a_key_that_is_for_something_else_is_no_key() {
+fn keys_with_another_use_are_ignored() {
     on_one(async |database| {
         let issuer = Issuer::start();
         let jwk = SigningKey::rsa("first", 0).jwk();
@@ -346,16 +346,16 @@ fn a_key_that_is_for_something_else_is_no_key() {
             (json!({ "kty": "EC" }), 401),
             (json!({ "n": "AQAB" }), 401),
         ] {
-            // Keys that cannot be read are not in the way of those that can.
+            // Unreadable keys do not affect the readable ones.
             issuer.publish_as(vec![json!({ "kty": "XYZ", "use": 1 }), with(jwk.clone(), changes.clone()), json!("?")]);
             let client = client(&database, &issuer, &Clock::new());
-            assert_eq!(reads(&client, &token).await, status, "{changes}");
+            assert_eq!(read_status(&client, &token).await, status, "{changes}");
         }
     });
 }
 
 #[test]
-fn a_token_without_a_kid_means_the_only_key() {
+fn a_token_without_a_kid_is_verified_with_the_only_key() {
     on_one(async |database| {
         let issuer = Issuer::start();
         let (first, second) = (SigningKey::rsa("first", 0), SigningKey::rsa("second", 1));
@@ -363,15 +363,15 @@ fn a_token_without_a_kid_means_the_only_key() {
         let client = client(&database, &issuer, &clock);
         let token = first.sign(&json!({ "alg": "RS256" }), &issuer.claims(role("viewer", Value::Null)));
         issuer.publish(&[&first, &second]);
-        assert_eq!(reads(&client, &token).await, 401);
+        assert_eq!(read_status(&client, &token).await, 401);
         issuer.publish(&[&first]);
         clock.advance(30);
-        assert_eq!(reads(&client, &token).await, 200);
+        assert_eq!(read_status(&client, &token).await, 200);
     });
 }
 
 #[test]
-fn the_issuers_keys_are_followed_and_made_up_ones_cost_it_nothing() {
+fn key_rotation_is_followed_and_unknown_keys_do_not_load_the_issuer() {
     on_one(async |database| {
         let issuer = Issuer::start();
         let clock = Clock::new();
@@ -380,35 +380,35 @@ fn the_issuers_keys_are_followed_and_made_up_ones_cost_it_nothing() {
         let claims = issuer.claims(role("viewer", Value::Null));
         let old = first.sign(&header("first"), &claims);
         let new = second.sign(&header("second"), &claims);
-        assert_eq!(issuer.asked(), (0, 0), "it is not asked before there is a token");
-        assert_eq!(reads(&client, &old).await, 200);
-        assert_eq!(issuer.asked(), (1, 1));
+        assert_eq!(issuer.requests(), (0, 0), "it is not asked before there is a token");
+        assert_eq!(read_status(&client, &old).await, 200);
+        assert_eq!(issuer.requests(), (1, 1));
 
         issuer.publish(&[&first, &second]);
         clock.advance(29);
         for number in 0..20 {
-            assert_eq!(reads(&client, &first.sign(&header(&format!("made-up-{number}")), &claims)).await, 401);
+            assert_eq!(read_status(&client, &first.sign(&header(&format!("made-up-{number}")), &claims)).await, 401);
         }
-        assert_eq!(reads(&client, &new).await, 401, "it may not be asked yet");
-        assert_eq!(issuer.asked(), (1, 1));
+        assert_eq!(read_status(&client, &new).await, 401, "it may not be asked yet");
+        assert_eq!(issuer.requests(), (1, 1));
         clock.advance(1);
-        assert_eq!(reads(&client, &new).await, 200);
-        assert_eq!(reads(&client, &old).await, 200);
-        assert_eq!(issuer.asked(), (2, 2));
-        assert_eq!(reads(&client, &second.sign(&header("first"), &claims)).await, 401, "a key has one name");
+        assert_eq!(read_status(&client, &new).await, 200);
+        assert_eq!(read_status(&client, &old).await, 200);
+        assert_eq!(issuer.requests(), (2, 2));
+        assert_eq!(read_status(&client, &second.sign(&header("first"), &claims)).await, 401, "a key has one name");
 
         issuer.publish(&[&second]);
         clock.advance(10 * 60 - 1);
-        assert_eq!(reads(&client, &old).await, 200, "the keys are fresh for ten minutes");
+        assert_eq!(read_status(&client, &old).await, 200, "the keys are fresh for ten minutes");
         clock.advance(1);
-        assert_eq!(reads(&client, &old).await, 401, "a key that was taken back is none");
-        assert_eq!(reads(&client, &new).await, 200);
-        assert_eq!(issuer.asked(), (3, 3));
+        assert_eq!(read_status(&client, &old).await, 401, "a key that was taken back is none");
+        assert_eq!(read_status(&client, &new).await, 200);
+        assert_eq!(issuer.requests(), (3, 3));
     });
 }
 
 #[test]
-fn the_issuer_says_within_bounds_how_long_its_keys_are_fresh() {
+fn the_issuer_sets_the_lifetime_of_its_keys_within_bounds() {
     on_one(async |database| {
         for (cache_control, seconds) in
             [("max-age=300", 300), ("no-store", 60), ("max-age=0", 60), ("public, max-age=864000", 3600)]
@@ -418,94 +418,101 @@ fn the_issuer_says_within_bounds_how_long_its_keys_are_fresh() {
             let clock = Clock::new();
             let client = client(&database, &issuer, &clock);
             let token = issuer.token(role("viewer", Value::Null));
-            for (advance, asked) in [(0, 1), (seconds - 1, 1), (1, 2)] {
+            for (advance, expected_requests) in [(0, 1), (seconds - 1, 1), (1, 2)] {
                 clock.advance(advance);
-                assert_eq!(reads(&client, &token).await, 200);
-                assert_eq!(issuer.asked().1, asked, "{cache_control} after {advance} s more");
+                assert_eq!(read_status(&client, &token).await, 200);
+                assert_eq!(issuer.requests().1, expected_requests, "{cache_control} after {advance} s more");
             }
         }
     });
 }
 
 #[test]
-fn of_many_that_need_the_keys_one_asks() {
-    on_each_alone(|database, _| {
+fn concurrent_requests_fetch_the_keys_once() {
+    on_each_with_own_runtime(|database, _| {
         let issuer = Issuer::start();
         let clock = Clock::new();
-        let client = crate::common::builders::alone(async || client(database, &issuer, &clock));
+        let client = crate::common::builders::block_on(async || client(database, &issuer, &clock));
         let good = issuer.token(role("viewer", Value::Null));
-        let made_up = SigningKey::rsa("made-up", 0).sign(&header("made-up"), &issuer.claims(json!({})));
+        let unknown = SigningKey::rsa("made-up", 0).sign(&header("made-up"), &issuer.claims(json!({})));
         for round in 1..=3 {
-            let tokens = [good.clone(), made_up.clone()];
+            let tokens = [good.clone(), unknown.clone()];
             let statuses = in_threads(&client, 6, async move |client, index| {
-                (index % 2, reads(&client, &tokens[index % 2]).await)
+                (index % 2, read_status(&client, &tokens[index % 2]).await)
             });
             for (which, status) in statuses {
                 assert_eq!(status, [200, 401][which]);
             }
-            assert_eq!(issuer.asked(), (round, round));
+            assert_eq!(issuer.requests(), (round, round));
             clock.advance(30);
         }
     });
 }
 
 #[test]
-fn while_the_issuer_is_away_its_keys_hold_for_a_day() {
+fn keys_stay_valid_for_a_day_while_the_issuer_is_unreachable() {
     on_one(async |database| {
         let issuer = Issuer::start();
         let clock = Clock::new();
         let client = client(&database, &issuer, &clock);
         let token = issuer.token(with(role("viewer", Value::Null), json!({ "exp": in_seconds(1_000) })));
-        assert_eq!(reads(&client, &token).await, 200);
-        issuer.set_mood(Mood::Failing);
+        assert_eq!(read_status(&client, &token).await, 200);
+        issuer.set_behavior(Behavior::Failing);
         clock.advance(11 * 60);
-        assert_eq!(reads(&client, &token).await, 200);
-        assert_eq!(issuer.asked(), (2, 1), "it was asked, in vain");
-        assert_eq!(reads(&client, &token).await, 200);
-        assert_eq!(issuer.asked(), (2, 1), "and not again at once");
-        let made_up = SigningKey::rsa("made-up", 0).sign(&header("made-up"), &issuer.claims(json!({})));
-        assert_eq!(reads(&client, &made_up).await, 401);
+        assert_eq!(read_status(&client, &token).await, 200);
+        assert_eq!(issuer.requests(), (2, 1), "it was asked, in vain");
+        assert_eq!(read_status(&client, &token).await, 200);
+        assert_eq!(issuer.requests(), (2, 1), "and not again at once");
+        let unknown = SigningKey::rsa("made-up", 0).sign(&header("made-up"), &issuer.claims(json!({})));
+        assert_eq!(read_status(&client, &unknown).await, 401);
         clock.advance(24 * 60 * 60 - 11 * 60 - 1);
-        assert_eq!(reads(&client, &token).await, 200);
+        assert_eq!(read_status(&client, &token).await, 200);
         clock.advance(1);
         let refused = client.with_key(&token).get("sectors").await.expect(503);
         assert_eq!(refused.body["code"], "unavailable");
-        issuer.set_mood(Mood::Good);
+        issuer.set_behavior(Behavior::Good);
         clock.advance(5);
-        assert_eq!(reads(&client, &token).await, 200);
+        assert_eq!(read_status(&client, &token).await, 200);
     });
 }
 
 #[test]
-fn without_the_issuers_keys_tokens_wait_and_keys_are_good() {
+fn without_the_issuers_keys_tokens_get_503_and_api_keys_work() {
     on_one(async |database| {
         let issuer = Issuer::start();
         let token = issuer.token(role("viewer", Value::Null));
-        for mood in [Mood::Failing, Mood::Garbage, Mood::Huge, Mood::Redirecting, Mood::Foreign, Mood::Plain] {
+        for behavior in [
+            Behavior::Failing,
+            Behavior::Garbage,
+            Behavior::Huge,
+            Behavior::Redirecting,
+            Behavior::Foreign,
+            Behavior::Plain,
+        ] {
             let clock = Clock::new();
             let client = client(&database, &issuer, &clock);
-            issuer.set_mood(mood);
-            let before = issuer.asked();
+            issuer.set_behavior(behavior);
+            let before = issuer.requests();
             for _ in 0..3 {
                 let refused = client.with_key(&token).get("sectors").await.expect(503);
-                assert!(!refused.header("retry-after").is_empty(), "{mood:?}");
+                assert!(!refused.header("retry-after").is_empty(), "{behavior:?}");
             }
-            let asks_for_keys = matches!(mood, Mood::Huge | Mood::Redirecting);
-            let asked = (before.0 + 1, before.1 + usize::from(asks_for_keys));
-            assert_eq!(issuer.asked(), asked, "{mood:?}: once, and nobody else");
+            let asks_for_keys = matches!(behavior, Behavior::Huge | Behavior::Redirecting);
+            let expected_requests = (before.0 + 1, before.1 + usize::from(asks_for_keys));
+            assert_eq!(issuer.requests(), expected_requests, "{behavior:?}: once, and nobody else");
             client.get("sectors").await.expect(200);
             client.anonymous().get("sectors").await.expect(200);
-            issuer.set_mood(Mood::Good);
+            issuer.set_behavior(Behavior::Good);
             clock.advance(5);
-            assert_eq!(reads(&client, &token).await, 200, "{mood:?}");
+            assert_eq!(read_status(&client, &token).await, 200, "{behavior:?}");
         }
 
-        issuer.set_mood(Mood::Silent);
+        issuer.set_behavior(Behavior::Silent);
         let impatient = Times { question: Duration::from_millis(100), ..Clock::new().times() };
         let client = client_with(&database, &issuer, impatient, |_| {});
-        let before = issuer.asked();
+        let before = issuer.requests();
         client.with_key(&token).get("sectors").await.expect(503);
-        assert_eq!(issuer.asked(), (before.0 + 1, before.1));
+        assert_eq!(issuer.requests(), (before.0 + 1, before.1));
 
         issuer.stop().await;
         let client = self::client(&database, &issuer, &Clock::new());
@@ -515,26 +522,26 @@ fn without_the_issuers_keys_tokens_wait_and_keys_are_good() {
 }
 
 #[test]
-fn a_private_service_answers_who_has_a_token() {
+fn a_private_service_accepts_tokens() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         let client = client_with(&database, &issuer, Clock::new().times(), |settings| settings.private = true);
         let holder = client.with_key(issuer.token(role("viewer", Value::Null)));
-        let answer = holder.get("pairings").await.expect(200);
-        assert_eq!(answer.header("cache-control"), "private, no-cache");
+        let response = holder.get("pairings").await.expect(200);
+        assert_eq!(response.header("cache-control"), "private, no-cache");
         client.anonymous().get("pairings").await.expect(401);
         client.with_key(issuer.token(json!({}))).get("pairings").await.expect(403);
     });
 }
 
 #[test]
-fn a_service_without_an_issuer_takes_no_tokens() {
+fn a_service_without_an_issuer_refuses_tokens() {
     on_one(async |database| {
         let issuer = Issuer::start();
         let token = issuer.token(role("admin", Value::Null));
-        assert_eq!(reads(&client(&database, &issuer, &Clock::new()), &token).await, 200);
-        let before = issuer.asked();
-        assert_eq!(reads(&database.client(), &token).await, 401);
-        assert_eq!(issuer.asked(), before);
+        assert_eq!(read_status(&client(&database, &issuer, &Clock::new()), &token).await, 200);
+        let before = issuer.requests();
+        assert_eq!(read_status(&database.client(), &token).await, 401);
+        assert_eq!(issuer.requests(), before);
     });
 }

@@ -1,4 +1,4 @@
-//! The report of pace: how many keep which, who comes first, whom a commitment counts for, and pages.
+//! The pace report: counts, order, the members that a commitment counts for, and pages.
 
 use serde_json::{Value, json};
 
@@ -8,8 +8,7 @@ use crate::common::records::{
 };
 use crate::common::{Client, on_each};
 
-/// Commitments over the year 2022 of which half a year was reported: code, agreement, value. 49.59 % of the year are
-/// gone then.
+/// Commitments over the year 2022 with reports on half a year: code, agreement, value. 49.59 % of the year have elapsed then.
 const SOME: [(&str, &str, Option<&str>); 9] = [
     ("on-track", "xinhui-taishan-framework-2022", Some("50")),
     ("behind", "xinhui-taishan-framework-2022", Some("40")),
@@ -44,7 +43,7 @@ fn counts(report: &Value) -> Value {
 }
 
 #[test]
-fn those_behind_come_first_in_each_pairing_the_furthest_before_the_others() {
+fn commitments_behind_come_first_in_each_pairing_in_order_of_their_lag() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -89,7 +88,7 @@ fn those_behind_come_first_in_each_pairing_the_furthest_before_the_others() {
         assert_eq!(codes_of(&behind["recipients"]), ["taishan"]);
         assert_eq!(report.body["items"][4]["completion"], json!(null));
 
-        // Before anything was reported nothing is known, and what is over is behind.
+        // Before the first report the pace is unknown; after the period an incomplete commitment is behind.
         let early = client.get("reports/pace?as_of=2022-06-29").await.expect(200);
         assert_eq!(counts(&early.body), json!([9, 0, 0, 0, 9]));
         let late = client.get("reports/pace?as_of=2022-12-31").await.expect(200);
@@ -98,7 +97,7 @@ fn those_behind_come_first_in_each_pairing_the_furthest_before_the_others() {
 }
 
 #[test]
-fn filters_narrow_rows_and_counts_and_pace_the_rows_alone() {
+fn filters_apply_to_rows_and_counts_but_the_pace_filter_to_rows_only() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -127,13 +126,13 @@ fn filters_narrow_rows_and_counts_and_pace_the_rows_alone() {
 }
 
 #[test]
-fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
+fn a_commitment_counts_for_its_signatories_or_for_all_members_of_its_day() {
     on_each(|database| async move {
         let client = database.client();
         let dated = |region: &str, role: &str, from: Option<&str>, to: Option<&str>| {
             with(member(region, role), json!({ "from_on": from, "to_on": to }))
         };
-        // Heshan takes Jianghai's place in mid-year; Kaiping pauses, so that it is a member twice.
+        // Heshan replaces Jianghai in the middle of the year; Kaiping pauses, so it is a member twice.
         let members = json!([
             dated("xinhui", "supporter", None, None),
             dated("jianghai", "supporter", None, Some("2022-06-30")),
@@ -160,11 +159,11 @@ fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
             ("of-all", Some(summer), vec!["taishan"], vec!["heshan", "taishan", "xinhui"]),
             ("of-all", Some(autumn), vec!["kaiping", "taishan"], vec!["heshan", "kaiping", "taishan", "xinhui"]),
             ("of-two", Some(spring), vec!["kaiping"], vec!["kaiping", "xinhui"]),
-            // Who signed and is no member on the day leaves it to those who are.
+            // A signatory that is not a member on the day does not count; the members of the day do.
             ("of-two", Some(summer), vec!["taishan"], vec!["taishan", "xinhui"]),
             ("of-a-school", Some(spring), vec!["taishan"], vec!["jianghai", "taishan", "xinhui"]),
             ("of-a-school", Some(autumn), vec!["taishan"], vec!["heshan", "taishan"]),
-            // Without a day of its own: on the day of the report.
+            // Without a due date, the date of the report counts.
             ("of-two", None, vec!["taishan"], vec!["taishan", "xinhui"]),
         ];
         for (number, (agreement, due_on, _, _)) in cases.iter().enumerate() {
@@ -178,14 +177,14 @@ fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
             assert_eq!(codes_of(&row["recipients"]), cases[number].2, "{:?}", cases[number]);
         }
         for region in ["heshan", "jianghai", "kaiping", "taishan", "xinhui", "enping"] {
-            let narrowed =
+            let filtered =
                 client.get(&format!("reports/pace?pairing=wide&member={region}&as_of=2022-07-15")).await.expect(200);
             let codes = (0..cases.len())
                 .filter(|number| cases[*number].3.contains(&region))
                 .map(|number| format!("case-{number}"));
             let wanted: Vec<Value> = codes.map(Value::from).collect();
-            assert_eq!(narrowed.body["counts"]["total"], wanted.len(), "{region}");
-            let mut found = column(&narrowed, "/commitment/code");
+            assert_eq!(filtered.body["counts"]["total"], wanted.len(), "{region}");
+            let mut found = column(&filtered, "/commitment/code");
             found.sort_by_key(Value::to_string);
             assert_eq!(found, wanted, "{region}");
         }
@@ -193,11 +192,11 @@ fn a_commitment_counts_for_the_members_that_sign_or_for_all_of_its_day() {
 }
 
 #[test]
-fn pages_make_up_the_whole() {
+fn the_pages_of_a_pace_report_contain_every_row_once() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
-        // Many that are in one place of the order but for their ids.
+        // Many rows that the order distinguishes only by id.
         create(&client, "agreements", bare_agreement("many", "xinhui-taishan")).await;
         for number in 0..12 {
             let code = format!("many-{number}");

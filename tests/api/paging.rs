@@ -1,5 +1,5 @@
-//! Lists walked to their end, in every order that the document names: nothing is lost, nothing doubled, whoever writes
-//! meanwhile; and lists searched.
+//! Lists read page by page to the end, in every order that the document names: no item is missing or repeated, even during
+//! concurrent writes; and search.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -8,12 +8,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use crate::common::builders::{alone, bare_agreement, ids, lists, on_each_alone, walk, with_query};
+use crate::common::builders::{bare_agreement, block_on, ids, lists, on_each_with_own_runtime, walk, with_query};
 use crate::common::records::{create, fault, listed, milestone, with};
 use crate::common::{Client, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
-/// Gives each list that hangs on one record more than one item, and gives orders by date ties and gaps.
+/// Gives each list under a record more than one item, and gives orders by date ties and gaps.
 async fn fill(client: &Client) {
     let agreement = "agreements/xinhui-taishan-framework-2022";
     for title in ["一", "二", "三"] {
@@ -35,7 +35,7 @@ async fn fill(client: &Client) {
     }
 }
 
-/// What an item is sorted by; the undated come last.
+/// The sort key of an item; items without a date come last.
 fn key(item: &Value, field: &str) -> (bool, String, i64) {
     let id = item["id"].as_i64().unwrap_or_default();
     match &item[field] {
@@ -46,10 +46,10 @@ fn key(item: &Value, field: &str) -> (bool, String, i64) {
 }
 
 #[test]
-fn every_list_is_walked_whole_in_every_order() {
+fn the_pages_of_every_list_contain_every_item_once_in_every_order() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         fill(&client).await;
         let lists = lists();
         assert!(lists.len() >= 20, "the document has its lists");
@@ -76,10 +76,10 @@ fn every_list_is_walked_whole_in_every_order() {
 }
 
 #[test]
-fn every_list_counts_itself_when_asked_and_only_then() {
+fn every_list_has_a_total_only_on_request() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         fill(&client).await;
         for list in lists() {
             let path = list.path(&list.some_record(&client).await);
@@ -103,10 +103,10 @@ fn every_list_counts_itself_when_asked_and_only_then() {
 }
 
 #[test]
-fn the_link_header_leads_to_the_next_page() {
+fn the_link_header_refers_to_the_next_page() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         fill(&client).await;
         for start in [
             "/api/v1/regions?sort=-code&limit=3",
@@ -132,10 +132,10 @@ fn the_link_header_leads_to_the_next_page() {
 }
 
 #[test]
-fn a_cursor_is_good_for_its_own_list_alone() {
+fn a_cursor_is_valid_only_for_its_own_list() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         fill(&client).await;
         let own = "pairing=xinhui-taishan&sort=due_on";
         let page = client.get(&format!("milestones?{own}&limit=1")).await.expect(200);
@@ -149,8 +149,8 @@ fn a_cursor_is_good_for_its_own_list_alone() {
         }
         let other_record = "milestones/a/history";
         let refused = async |path: &str, query: &str, cursor: &str| {
-            let answer = client.get(&with_query(path, &[query, &format!("cursor={cursor}")])).await.expect(400);
-            assert_eq!(answer.faults(), [fault("/query/cursor", "invalid_cursor")], "{path}?{query}");
+            let response = client.get(&with_query(path, &[query, &format!("cursor={cursor}")])).await.expect(400);
+            assert_eq!(response.faults(), [fault("/query/cursor", "invalid_cursor")], "{path}?{query}");
         };
         for (path, query) in [
             ("milestones", "pairing=xinhui-taishan&sort=-due_on"),
@@ -180,7 +180,7 @@ fn days() -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec(1..12_u8, 0..4)
 }
 
-/// The milestones that a case begins with, and for each page its size and what is inserted after it.
+/// The initial milestones of a case, and for each page its size and the milestones inserted after it.
 type Steps = Vec<(usize, Vec<u8>)>;
 
 fn cases() -> impl Strategy<Value = (Vec<u8>, Steps, &'static str)> {
@@ -198,15 +198,15 @@ async fn insert(client: &Client, agreement: &str, days: &[u8]) -> Vec<i64> {
 }
 
 #[test]
-fn a_walk_loses_and_doubles_nothing_while_others_insert() {
-    on_each_alone(|_, client| {
+fn paging_neither_skips_nor_repeats_items_during_concurrent_inserts() {
+    on_each_with_own_runtime(|_, client| {
         let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
         let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
         let number = Cell::new(0);
         let outcome = runner.run(&cases(), |(first, pages, sort)| {
             number.set(number.get() + 1);
             let agreement = format!("case-{}", number.get());
-            let (before, seen) = alone(async || {
+            let (before, seen) = block_on(async || {
                 create(&client, "agreements", bare_agreement(&agreement, "xinhui-taishan")).await;
                 let before = insert(&client, &agreement, &first).await;
                 let query = format!("agreement={agreement}&sort={sort}");

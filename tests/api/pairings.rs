@@ -1,10 +1,12 @@
-//! Pairings: who supports whom and since when, who leads, what follows what, and how far they are.
+//! Pairings: members and their periods, lead members, successors, and progress.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
 use crate::common::on_each;
-use crate::common::records::{agreement, codes_of, create, fault, listed, member, milestone, pairing, with, words_at};
+use crate::common::records::{
+    agreement, codes_of, create, fault, listed, member, message_at, milestone, pairing, with,
+};
 
 fn dated(region: &str, is_lead: bool, from_on: Option<&str>, to_on: Option<&str>) -> Value {
     json!({ "region": region, "role": "supporter", "is_lead": is_lead, "from_on": from_on, "to_on": to_on })
@@ -29,7 +31,7 @@ fn members_keep_their_order_roles_and_dates() {
 }
 
 #[test]
-fn members_that_contradict_each_other_are_refused_at_their_place() {
+fn contradictory_members_are_refused_at_their_pointers() {
     let xinhui = || dated("xinhui", false, None, None);
     let taishan = || member("taishan", "recipient");
     let leading_recipient = json!({ "region": "taishan", "role": "recipient", "is_lead": true });
@@ -89,7 +91,7 @@ fn members_that_contradict_each_other_are_refused_at_their_place() {
 }
 
 #[test]
-fn a_member_named_by_id_and_by_code_is_still_one_member() {
+fn a_member_named_by_id_and_by_code_is_one_member() {
     on_each(|database| async move {
         let client = database.client();
         let id = client.get("regions/xinhui").await.expect(200).body["id"].to_string();
@@ -100,7 +102,7 @@ fn a_member_named_by_id_and_by_code_is_still_one_member() {
 }
 
 #[test]
-fn a_supporter_is_replaced_in_mid_year_and_may_come_back() {
+fn a_supporter_can_be_replaced_and_can_return() {
     on_each(|database| async move {
         let client = database.client();
         let members = json!([
@@ -135,7 +137,7 @@ fn a_pairing_with_two_supporters_is_found_by_either() {
 }
 
 #[test]
-fn filters_find_the_pairings_that_fit() {
+fn filters_select_pairings() {
     on_each(|database| async move {
         let client = database.client();
         let (first, second, third) = ("pengjiang-jianghai-enping", "xinhui-taishan", "heshan-kaiping");
@@ -164,7 +166,7 @@ fn filters_find_the_pairings_that_fit() {
 }
 
 #[test]
-fn a_pairing_is_active_from_its_first_day_to_its_last() {
+fn a_pairing_is_active_from_its_first_through_its_last_day() {
     on_each(|database| async move {
         let client = database.client();
         for (code, from, to) in [
@@ -194,7 +196,7 @@ fn a_pairing_is_active_from_its_first_day_to_its_last() {
 }
 
 #[test]
-fn pairings_follow_each_other_without_a_circle() {
+fn predecessors_of_pairings_form_no_cycle() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "pairings", with(pairing("second"), json!({ "supersedes": "xinhui-taishan" }))).await;
@@ -211,7 +213,7 @@ fn pairings_follow_each_other_without_a_circle() {
 }
 
 #[test]
-fn progress_and_overdue_follow_the_milestones_of_all_agreements() {
+fn progress_and_overdue_count_the_milestones_of_all_agreements() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "pairings", pairing("new")).await;
@@ -248,7 +250,7 @@ fn progress_and_overdue_follow_the_milestones_of_all_agreements() {
 }
 
 #[test]
-fn a_pairing_with_agreements_is_not_deleted() {
+fn a_pairing_with_agreements_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         let refused = client.delete("pairings/xinhui-taishan").await.expect(409);
@@ -261,7 +263,7 @@ fn a_pairing_with_agreements_is_not_deleted() {
 }
 
 #[test]
-fn a_pairing_that_a_key_names_is_not_deleted() {
+fn a_pairing_that_a_key_names_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "pairings", pairing("short-lived")).await;
@@ -276,19 +278,19 @@ fn a_pairing_that_a_key_names_is_not_deleted() {
 }
 
 #[test]
-fn the_refusal_to_delete_says_that_a_key_names_the_pairing() {
+fn the_refusal_to_delete_a_pairing_mentions_the_key() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "pairings", pairing("named")).await;
         database.key("editor", Role::Editor, &["named"]);
         let refused = client.delete("pairings/named").await.expect(409);
         assert_eq!(refused.faults(), [fault("", "referred_to")]);
-        assert!(words_at(&refused, "").contains("keys"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("keys"), "{}", refused.body);
     });
 }
 
 #[test]
-fn sectors_of_a_pairing_keep_their_order_and_stand_once() {
+fn sectors_of_a_pairing_keep_their_order_without_repetition() {
     on_each(|database| async move {
         let client = database.client();
         let body = with(pairing("new"), json!({ "sectors": ["transport", "education"] }));

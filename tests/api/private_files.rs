@@ -1,4 +1,4 @@
-//! Personal data in files: every reader finds in each format what JSON shows it, and sending a file back clears nothing.
+//! Personal data in files: each format shows a reader the same data as JSON, and importing a file again clears nothing.
 
 use std::io::{Cursor, Read};
 
@@ -20,7 +20,7 @@ struct Private {
     values: [Value; 2],
 }
 
-/// The words that the values of the two pairings have.
+/// The words in the values of the two pairings.
 const WORDS: [&str; 2] = ["密甲", "密乙"];
 
 fn all() -> Vec<Private> {
@@ -47,7 +47,7 @@ fn all() -> Vec<Private> {
     all
 }
 
-/// Every file that could hold records of a kind.
+/// Every file that could contain records of a kind.
 fn files(path: &str) -> Vec<String> {
     let mut files: Vec<String> = ["csv", "xlsx", "ndjson"].iter().map(|format| format!("{path}.{format}")).collect();
     for pairing in [OWN, FOREIGN] {
@@ -83,7 +83,7 @@ async fn fill(client: &Client) {
     }
 }
 
-/// The readers, and whether each sees the personal data of [`OWN`] and of [`FOREIGN`].
+/// The readers, and whether each may see the personal data of [`OWN`] and of [`FOREIGN`].
 fn readers(database: &crate::common::Database, issuer: &Issuer) -> Vec<(&'static str, Client, [bool; 2])> {
     let client = database.client_at(Clock::new().times(), |settings| settings.oidc = Some(issuer.settings()));
     let key = |role, pairings: &[&str]| client.with_key(database.key("reader", role, pairings));
@@ -108,7 +108,7 @@ fn readers(database: &crate::common::Database, issuer: &Issuer) -> Vec<(&'static
 }
 
 #[test]
-fn a_file_holds_the_personal_data_that_json_shows() {
+fn a_file_contains_the_same_personal_data_as_json() {
     on_each(|database| async move {
         let issuer = Issuer::start();
         fill(&database.client()).await;
@@ -119,10 +119,10 @@ fn a_file_holds_the_personal_data_that_json_shows() {
                     assert_eq!(shown.contains(word), sees, "{word} in the JSON of {path} for {who}");
                 }
                 for file in files(path) {
-                    let held = text(&reader.get(&file).await.expect(200).bytes);
+                    let content = text(&reader.get(&file).await.expect(200).bytes);
                     let of = [OWN, FOREIGN].map(|pairing| !file.contains("pairing=") || file.ends_with(pairing));
                     for ((word, sees), of) in WORDS.into_iter().zip(sees).zip(of) {
-                        assert_eq!(held.contains(word), sees && of, "{word} in {file} for {who}");
+                        assert_eq!(content.contains(word), sees && of, "{word} in {file} for {who}");
                     }
                 }
             }
@@ -130,7 +130,7 @@ fn a_file_holds_the_personal_data_that_json_shows() {
     });
 }
 
-/// Plans a file; what became of the records, as counts.
+/// Plans a file; returns the counts by outcome.
 async fn plan(client: &Client, name: &str, path: &str, bytes: Vec<u8>) -> Value {
     let query = format!("imports?file_name={name}&resource={path}");
     let headers = [("Content-Type", "application/octet-stream"), ("Prefer", "wait=30")];
@@ -139,7 +139,7 @@ async fn plan(client: &Client, name: &str, path: &str, bytes: Vec<u8>) -> Value 
 }
 
 #[test]
-fn a_file_that_hides_personal_data_clears_none() {
+fn importing_a_redacted_file_clears_no_personal_data() {
     on_each(|database| async move {
         let admin = database.client();
         fill(&admin).await;

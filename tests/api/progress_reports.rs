@@ -1,28 +1,28 @@
-//! Progress reports: from draft to a decision by actions and by patches, who and when, and what may change on the way.
+//! Progress reports: from draft to decision by actions and by patches, who did it and when, and which fields stay editable.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
-use crate::common::records::{column, commitment, create, fault, listed, report, with, words_at};
+use crate::common::client::Response;
+use crate::common::records::{column, commitment, create, fault, listed, message_at, report, with};
 use crate::common::{Client, on_each};
 
 const STATUSES: [&str; 4] = ["draft", "submitted", "approved", "returned"];
 
-/// A report of one month; the month makes the periods of many differ.
+/// A report of one month; the month gives each report another period.
 fn month(code: &str, month: usize) -> Value {
     let day = |day: u32| format!("{}-{:02}-{day:02}", 2022 + month / 12, month % 12 + 1);
     with(report("teachers", &day(1), &day(28), "5"), json!({ "code": code }))
 }
 
-async fn act(client: &Client, code: &str, action: &str) -> Answer {
+async fn act(client: &Client, code: &str, action: &str) -> Response {
     let body = (action == "return").then(|| json!({ "note": "请补充人员名册" }));
     client.send(Method::POST, &format!("progress-reports/{code}/{action}"), &[], body).await
 }
 
 /// Brings a draft to a status.
-async fn bring_to(client: &Client, code: &str, status: &str) {
+async fn set_status(client: &Client, code: &str, status: &str) {
     let actions: &[&str] = match status {
         "submitted" => &["submit"],
         "approved" => &["submit", "approve"],
@@ -52,14 +52,14 @@ fn every_action_and_every_patch_of_the_status_is_allowed_or_refused() {
                 let code = format!("{from}-{action}");
                 create(&client, "progress-reports", month(&code, number)).await;
                 number += 1;
-                bring_to(&client, &code, from).await;
-                let answer = act(&client, &code, action).await;
-                // What it is already, it stays.
+                set_status(&client, &code, from).await;
+                let response = act(&client, &code, action).await;
+                // Setting the current status again is allowed.
                 if next.contains(&to) || from == to {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                     continue;
                 }
-                let refused = answer.expect(409);
+                let refused = response.expect(409);
                 assert_eq!(refused.body["code"], "transition_not_allowed", "{code}");
                 let detail = refused.body["detail"].as_str().unwrap_or_default();
                 assert!(detail.ends_with(&format!("allowed: {words}")), "{code}: {detail}");
@@ -68,18 +68,18 @@ fn every_action_and_every_patch_of_the_status_is_allowed_or_refused() {
                 let code = format!("{from}-to-{to}");
                 create(&client, "progress-reports", month(&code, number)).await;
                 number += 1;
-                bring_to(&client, &code, from).await;
+                set_status(&client, &code, from).await;
                 let note = if to == "returned" { json!("请补充人员名册") } else { json!(null) };
                 let change = json!({ "status": to, "return_note": note });
-                let answer = client.patch(&format!("progress-reports/{code}"), change).await;
+                let response = client.patch(&format!("progress-reports/{code}"), change).await;
                 if next.contains(&to) || from == to {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                 } else if from == "approved" {
-                    assert_eq!(answer.expect(409).body["code"], "period_locked", "{code}");
+                    assert_eq!(response.expect(409).body["code"], "period_locked", "{code}");
                 } else {
-                    let refused = answer.expect(422);
+                    let refused = response.expect(422);
                     assert_eq!(refused.faults(), [fault("/status", "transition_not_allowed")], "{code}");
-                    assert!(words_at(&refused, "/status").ends_with(&format!("allowed: {words}")), "{code}");
+                    assert!(message_at(&refused, "/status").ends_with(&format!("allowed: {words}")), "{code}");
                 }
             }
         }
@@ -87,7 +87,7 @@ fn every_action_and_every_patch_of_the_status_is_allowed_or_refused() {
 }
 
 #[test]
-fn who_submitted_and_who_decided_is_kept_with_the_time() {
+fn submitter_and_reviewer_are_recorded_with_the_time() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "commitments", commitment("teachers")).await;
@@ -103,7 +103,7 @@ fn who_submitted_and_who_decided_is_kept_with_the_time() {
         let returned = act(&head, "january", "return").await.expect(200).body;
         assert_eq!(who(&returned), json!(["clerk", "head", "请补充人员名册"]));
         assert_eq!(returned["submitted_at"], submitted["submitted_at"]);
-        // Mending it, it is still the one that was returned, and why.
+        // Editing does not clear who returned it and why.
         let mended = clerk.patch("progress-reports/january", json!({ "value": "6" })).await.expect(200).body;
         assert_eq!((who(&mended), &mended["reviewed_at"]), (who(&returned), &returned["reviewed_at"]));
         let patched = clerk.patch("progress-reports/january", json!({ "status": "submitted" })).await.expect(200).body;
@@ -120,14 +120,14 @@ fn who_submitted_and_who_decided_is_kept_with_the_time() {
             column(&history, "/after/status"),
             ["draft", "submitted", "returned", "returned", "submitted", "approved"]
         );
-        // What comes in approved was submitted and decided by who brings it in.
-        let brought = with(month("february", 1), json!({ "status": "approved" }));
-        assert_eq!(who(&create(&head, "progress-reports", brought).await.body), json!(["head", "head", null]));
+        // A report created as approved names its creator as submitter and reviewer.
+        let created = with(month("february", 1), json!({ "status": "approved" }));
+        assert_eq!(who(&create(&head, "progress-reports", created).await.body), json!(["head", "head", null]));
     });
 }
 
 #[test]
-fn an_action_that_was_done_is_done_once_and_leaves_one_event() {
+fn a_repeated_action_has_no_effect_and_records_no_event() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -144,7 +144,7 @@ fn an_action_that_was_done_is_done_once_and_leaves_one_event() {
 }
 
 #[test]
-fn a_retry_of_an_action_gets_the_first_answer_again() {
+fn a_retry_of_an_action_returns_the_first_response() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -157,26 +157,26 @@ fn a_retry_of_an_action_gets_the_first_answer_again() {
         assert_eq!(first.header("idempotent-replayed"), "");
         let note = |words: &str| Some(json!({ "note": words }));
         let returned = keyed("return", "two", note("请补充名册")).await.expect(200);
-        // The report has gone on since; the answer is that of the first time.
+        // The report has changed since; the retry returns the first response.
         let again = keyed("submit", "one", None).await.expect(200);
         assert_eq!((again.header("idempotent-replayed"), &again.bytes), ("true", &first.bytes));
         assert_eq!(again.header("etag"), first.header("etag"));
         let again = keyed("return", "two", note("请补充名册")).await.expect(200);
         assert_eq!((again.header("idempotent-replayed"), &again.bytes), ("true", &returned.bytes));
         assert_eq!(client.get("progress-reports/january").await.expect(200).body["status"], "returned");
-        // The key is of that action and that note.
+        // A key is bound to its action and its body.
         for (action, key, body) in [("return", "two", note("另一说明")), ("approve", "one", None)] {
             let refused = keyed(action, key, body).await.expect(422);
             assert_eq!(refused.body["code"], "idempotency_key_reused", "{action}");
         }
-        // What was refused keeps no key.
+        // A refused request does not use up its key.
         keyed("approve", "three", None).await.expect(409);
         keyed("submit", "three", None).await.expect(200);
     });
 }
 
 #[test]
-fn a_return_says_why_and_nothing_else_does() {
+fn only_a_return_takes_a_note_and_requires_it() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -214,7 +214,7 @@ fn a_return_says_why_and_nothing_else_does() {
 }
 
 #[test]
-fn what_is_submitted_keeps_its_content_until_it_is_returned() {
+fn a_submitted_report_cannot_be_edited_until_it_is_returned() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -243,7 +243,7 @@ fn what_is_submitted_keeps_its_content_until_it_is_returned() {
 }
 
 #[test]
-fn a_report_that_says_nothing_or_cannot_be_is_refused() {
+fn an_empty_or_invalid_report_is_refused() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -285,7 +285,7 @@ fn a_report_that_says_nothing_or_cannot_be_is_refused() {
 }
 
 #[test]
-fn an_editor_of_another_pairing_neither_reports_nor_decides_here() {
+fn an_editor_of_another_pairing_can_neither_report_nor_review() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "commitments", commitment("teachers")).await;
@@ -311,6 +311,6 @@ fn an_editor_of_another_pairing_neither_reports_nor_decides_here() {
             act(&editor, "january", action).await.expect(403);
             act(&admin.anonymous(), "january", action).await.expect(401);
         }
-        bring_to(&editor, "own", "approved").await;
+        set_status(&editor, "own", "approved").await;
     });
 }

@@ -1,9 +1,9 @@
-//! Milestones of projects: they belong to one of the two, count for both, and go where their project goes.
+//! Milestones of projects: they belong to an agreement or a project, count for both, and move with the project.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
-use crate::common::records::{agreement, column, create, fault, listed, milestone, project, with, words_at};
+use crate::common::records::{agreement, column, create, fault, listed, message_at, milestone, project, with};
 use crate::common::{Client, on_each};
 
 /// A milestone of a project, due on 30 June 2022.
@@ -11,13 +11,13 @@ fn of_project(code: &str, project: &str) -> Value {
     with(milestone(code), json!({ "agreement": null, "project": project }))
 }
 
-/// Progress, how many it counts and leaves out, and how many are overdue on 1 July 2022.
+/// Progress, milestones counted and left out, and overdue on 1 July 2022.
 async fn figures(client: &Client, path: &str) -> Value {
     let read = client.get(&format!("{path}?as_of=2022-07-01")).await.expect(200).body;
     json!([read["progress"], read["progress_counted"], read["progress_left_out"], read["overdue"]])
 }
 
-/// An agreement with a milestone of its own, a project under it with three, and a project under none with one.
+/// An agreement with its own milestone, a project under it with three, and a project without an agreement with one.
 async fn build(client: &Client) {
     create(client, "agreements", with(agreement("own"), json!({ "sectors": ["education"] }))).await;
     let transport = json!({ "agreement": "own", "sectors": [{ "sector": "transport", "percent": 100 }] });
@@ -53,7 +53,7 @@ fn a_milestone_belongs_to_an_agreement_or_to_a_project() {
         let mut bare = milestone("new");
         bare.as_object_mut().expect("an object").remove("agreement");
         assert_eq!(client.post("milestones", bare).await.expect(422).faults(), [fault("/agreement", "required")]);
-        // The one it is given without taking the other away makes two.
+        // Setting one parent without clearing the other gives the milestone two.
         for (code, change, pointer) in [
             ("late", json!({ "agreement": "own" }), "/project"),
             ("of-agreement", json!({ "project": "under" }), "/project"),
@@ -64,7 +64,7 @@ fn a_milestone_belongs_to_an_agreement_or_to_a_project() {
         let read = client.get("milestones/late").await.expect(200).body;
         assert_eq!((&read["agreement"], &read["project"]["code"]), (&json!(null), &json!("under")));
         assert_eq!(read["pairing"]["code"], "xinhui-taishan");
-        // From one to the other, and to a project of another pairing.
+        // From one parent to the other, and to a project of another pairing.
         create(&client, "projects", with(project("far"), json!({ "pairing": "heshan-kaiping" }))).await;
         for (fields, agreement, project, pairing) in [
             (of(json!("own"), json!(null)), json!("own"), json!(null), "xinhui-taishan"),
@@ -80,7 +80,7 @@ fn a_milestone_belongs_to_an_agreement_or_to_a_project() {
 }
 
 #[test]
-fn they_count_for_the_project_its_agreement_and_the_pairing() {
+fn milestones_count_for_the_project_its_agreement_and_the_pairing() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -99,7 +99,7 @@ fn they_count_for_the_project_its_agreement_and_the_pairing() {
             ("project", "/project/code", vec![("alone", json!(10.0)), ("under", json!(80.0))]),
             ("agreement", "/agreement/code", vec![("own", json!(65.0))]),
             ("pairing", "/pairing/code", vec![("xinhui-taishan", json!(54.0))]),
-            // The shares of a project are its own; its agreement's sectors are those of what has none.
+            // A project has its own shares of sectors; without them the sectors of its agreement count.
             ("sector", "/sector/code", vec![("transport", json!(80.0)), ("education", json!(20.0))]),
         ] {
             let query = format!("reports/scorecard?as_of=2022-07-01&group_by={group}&limit=1000");
@@ -118,7 +118,7 @@ fn they_count_for_the_project_its_agreement_and_the_pairing() {
 }
 
 #[test]
-fn every_report_and_list_takes_a_milestone_for_the_same_sectors() {
+fn all_reports_and_lists_assign_a_milestone_to_the_same_sectors() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -132,8 +132,8 @@ fn every_report_and_list_takes_a_milestone_for_the_same_sectors() {
         {
             let at = sectors.iter().position(|found| found == sector).expect("a row");
             assert_eq!(card.body["items"][at]["figures"]["overdue"], codes.len(), "{sector}");
-            let narrowed = client.get(&format!("reports/scorecard?{day}&sector={sector}")).await.expect(200);
-            assert_eq!(narrowed.body["overall"]["overdue"], codes.len(), "{sector}");
+            let filtered = client.get(&format!("reports/scorecard?{day}&sector={sector}")).await.expect(200);
+            assert_eq!(filtered.body["overall"]["overdue"], codes.len(), "{sector}");
             let overdue = client.get(&format!("reports/overdue?{day}&sector={sector}")).await.expect(200);
             assert_eq!(column(&overdue, "/milestone/code"), codes, "{sector}");
             let query = format!("{day}&sort=id&overdue=true&sector={sector}");
@@ -141,7 +141,7 @@ fn every_report_and_list_takes_a_milestone_for_the_same_sectors() {
             let query = format!("pairing=xinhui-taishan&event=due&from=2022-06-30&to=2022-06-30&sector={sector}");
             let axis = client.get(&format!("reports/timeline?{query}")).await.expect(200);
             let mut on_axis = column(&axis, "/milestone/code");
-            // What is met or given up was due as well.
+            // Milestones that are met or cancelled were due as well.
             on_axis.retain(|code| code != "met" && code != "given-up");
             assert_eq!(on_axis, codes, "{sector}");
         }
@@ -149,7 +149,7 @@ fn every_report_and_list_takes_a_milestone_for_the_same_sectors() {
 }
 
 #[test]
-fn lists_find_them_by_project_and_by_agreement() {
+fn lists_filter_milestones_by_project_and_by_agreement() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -172,7 +172,7 @@ fn lists_find_them_by_project_and_by_agreement() {
 }
 
 #[test]
-fn a_project_takes_them_to_another_agreement_and_to_another_pairing() {
+fn a_project_moves_its_milestones_to_another_agreement_or_pairing() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -203,7 +203,7 @@ fn a_project_takes_them_to_another_agreement_and_to_another_pairing() {
                 assert_eq!(found, wanted, "{candidate} after {change}");
             }
         }
-        // An agreement of another pairing is none that a project can be under.
+        // A project cannot be under an agreement of another pairing.
         for change in [json!({ "agreement": "heshan-kaiping-framework-2022" }), far] {
             let refused = client.patch("projects/under", change).await.expect(422);
             assert_eq!(refused.faults(), [fault("/agreement", "other_pairing")]);
@@ -216,23 +216,23 @@ fn a_project_takes_them_to_another_agreement_and_to_another_pairing() {
 }
 
 #[test]
-fn a_project_that_others_rest_on_is_not_deleted() {
+fn a_project_that_others_refer_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
         let refused = client.delete("projects/alone").await.expect(409);
-        assert!(words_at(&refused, "").contains("milestones"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("milestones"), "{}", refused.body);
         client.delete("milestones/of-alone").await.expect(204);
         client.delete("projects/alone").await.expect(204);
         client.post("projects", project("alone")).await.expect(409);
         let refused = client.delete("agreements/own").await.expect(409);
-        let told = refused.body["errors"].to_string();
-        assert!(told.contains("milestones") && told.contains("projects"), "{told}");
+        let errors = refused.body["errors"].to_string();
+        assert!(errors.contains("milestones") && errors.contains("projects"), "{errors}");
     });
 }
 
 #[test]
-fn an_editor_of_another_pairing_leaves_them_alone() {
+fn an_editor_of_another_pairing_cannot_change_milestones_of_a_project() {
     on_each(|database| async move {
         let admin = database.client();
         build(&admin).await;

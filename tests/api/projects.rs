@@ -1,12 +1,12 @@
-//! Projects: shares that make up the whole, who does what, dates, money, and what may follow what.
+//! Projects: shares of sectors, roles of organizations, dates, money, and transitions.
 
 use serde_json::{Value, json};
 
 use crate::common::on_each;
-use crate::common::records::{agreement, create, fault, listed, project, with, words_at};
+use crate::common::records::{agreement, create, fault, listed, message_at, project, with};
 
 #[test]
-fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
+fn every_transition_is_allowed_or_refused_with_the_allowed_ones() {
     let allowed: [(&str, &[&str]); 6] = [
         ("proposed", &["planned", "in_progress", "cancelled"]),
         ("planned", &["proposed", "in_progress", "suspended", "cancelled"]),
@@ -23,14 +23,14 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
                 let code = format!("{from}-{to}").replace('_', "-");
                 create(&client, "projects", with(project(&code), json!({ "status": from }))).await;
                 let path = format!("projects/{code}");
-                let answer = client.patch(&path, json!({ "status": to })).await;
+                let response = client.patch(&path, json!({ "status": to })).await;
                 if from == to || next.contains(&to) {
-                    assert_eq!(answer.expect(200).body["status"], to, "{code}");
+                    assert_eq!(response.expect(200).body["status"], to, "{code}");
                     continue;
                 }
-                let refused = answer.expect(422);
+                let refused = response.expect(422);
                 assert_eq!(refused.faults(), [fault("/status", "transition_not_allowed")], "{code}");
-                let words = words_at(&refused, "/status");
+                let words = message_at(&refused, "/status");
                 let named: Vec<&str> = words.split("allowed: ").nth(1).unwrap_or_default().split(", ").collect();
                 assert_eq!(named, next, "{words}");
                 assert_eq!(client.get(&path).await.expect(200).body["status"], from);
@@ -39,7 +39,7 @@ fn every_change_of_status_is_allowed_or_refused_with_those_that_are() {
     });
 }
 
-/// Sectors with shares, from their percents.
+/// Sectors with shares, from their percentages.
 fn shares(percents: &[Value]) -> Value {
     let sectors = ["transport", "education", "health", "talent", "industry"];
     let share = |(sector, percent): (&str, &Value)| json!({ "sector": sector, "percent": percent });
@@ -47,7 +47,7 @@ fn shares(percents: &[Value]) -> Value {
 }
 
 #[test]
-fn the_shares_of_sectors_make_up_the_whole() {
+fn the_shares_of_sectors_sum_to_one_hundred_percent() {
     let sum = || vec![fault("/sectors", "sum")];
     let cases = [
         (vec![], vec![]),
@@ -76,21 +76,21 @@ fn the_shares_of_sectors_make_up_the_whole() {
             let client = database.client();
             for (number, (percents, faults)) in cases.into_iter().enumerate() {
                 let fields = json!({ "sectors": shares(&percents) });
-                let answer = client.post("projects", with(project(&format!("made-{number}")), fields.clone())).await;
-                assert_eq!(answer.faults(), faults, "creating with {percents:?}");
+                let response = client.post("projects", with(project(&format!("made-{number}")), fields.clone())).await;
+                assert_eq!(response.faults(), faults, "creating with {percents:?}");
                 let code = format!("changed-{number}");
                 create(&client, "projects", project(&code)).await;
                 let changed = client.patch(&format!("projects/{code}"), fields).await;
                 assert_eq!(changed.faults(), faults, "changing to {percents:?}");
                 if faults.is_empty() {
-                    let (made, changed) = (answer.expect(201).body, changed.expect(200).body);
-                    let kept =
+                    let (made, changed) = (response.expect(201).body, changed.expect(200).body);
+                    let stored =
                         made["sectors"].as_array().expect("a list").iter().map(|share| share["percent"].as_f64());
                     let given = percents.iter().map(Value::as_f64);
-                    assert!(kept.eq(given), "{percents:?}: {}", made["sectors"]);
+                    assert!(stored.eq(given), "{percents:?}: {}", made["sectors"]);
                     assert_eq!(made["sectors"], changed["sectors"]);
                 } else {
-                    answer.expect(422);
+                    response.expect(422);
                     changed.expect(422);
                 }
             }
@@ -106,7 +106,7 @@ fn the_shares_of_sectors_make_up_the_whole() {
 }
 
 #[test]
-fn an_organization_has_each_role_once_and_may_have_several() {
+fn an_organization_has_each_role_at_most_once_and_may_have_several() {
     on_each(|database| async move {
         let client = database.client();
         let one = |organization: &str, role: &str| json!({ "organization": organization, "role": role });
@@ -115,7 +115,7 @@ fn an_organization_has_each_role_once_and_may_have_several() {
             one(park, "lead"), one(school, "participant"), one(park, "funder"), one(school, "responsible")
         ] });
         let made = create(&client, "projects", with(project("park"), all)).await.body;
-        let kept: Vec<Value> = made["organizations"]
+        let stored: Vec<Value> = made["organizations"]
             .as_array()
             .expect("a list")
             .iter()
@@ -127,7 +127,7 @@ fn an_organization_has_each_role_once_and_may_have_several() {
             json!([park, "funder"]),
             json!([school, "responsible"]),
         ];
-        assert_eq!(kept, wanted, "in the order given");
+        assert_eq!(stored, wanted, "in the order given");
         for (organizations, faults) in [
             (json!([one(park, "lead"), one(park, "lead")]), vec![fault("/organizations/1/organization", "repeated")]),
             (
@@ -151,7 +151,7 @@ fn an_organization_has_each_role_once_and_may_have_several() {
 }
 
 #[test]
-fn dates_that_cannot_be_are_all_told() {
+fn all_contradictory_dates_are_reported() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "projects", project("there")).await;
@@ -198,7 +198,7 @@ fn dates_that_cannot_be_are_all_told() {
 }
 
 #[test]
-fn an_investment_is_a_decimal_string_of_yuan_and_fen() {
+fn an_investment_is_a_decimal_string_with_two_decimals() {
     let pattern = || vec![fault("/investment", "pattern")];
     let cases = [
         (json!("1200000.5"), Ok("1200000.50")),
@@ -227,9 +227,9 @@ fn an_investment_is_a_decimal_string_of_yuan_and_fen() {
                 let made = client.post("projects", with(project(&format!("made-{number}")), fields.clone())).await;
                 let changed = client.patch("projects/there", fields).await;
                 match wanted {
-                    Ok(kept) => {
-                        assert_eq!(made.expect(201).body["investment"], kept);
-                        assert_eq!(changed.expect(200).body["investment"], kept);
+                    Ok(stored) => {
+                        assert_eq!(made.expect(201).body["investment"], stored);
+                        assert_eq!(changed.expect(200).body["investment"], stored);
                     }
                     Err(faults) => {
                         assert_eq!(made.expect(422).faults(), faults, "{given}");
@@ -251,7 +251,7 @@ fn an_investment_is_a_decimal_string_of_yuan_and_fen() {
 }
 
 #[test]
-fn filters_find_the_projects_that_fit() {
+fn filters_select_projects() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", agreement("own")).await;

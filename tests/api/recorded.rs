@@ -1,4 +1,4 @@
-//! The report as it would have printed: `recorded_at` gives, to the letter, what was answered at that instant.
+//! Reports on recorded data: `recorded_at` reproduces exactly the report of that instant.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rand::rngs::StdRng;
@@ -14,7 +14,7 @@ const AS_OF: &str = "2022-08-31";
 /// An instant between two writes.
 fn now() -> DateTime<Utc> {
     let instant = Utc::now();
-    // Instants are kept to the microsecond: the next write is in a later one.
+    // Instants have microsecond precision: this makes the next write fall into a later one.
     while Utc::now().timestamp_micros() <= instant.timestamp_micros() + 1 {}
     instant
 }
@@ -23,7 +23,7 @@ fn text(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// What a scorecard prints in each grouping: overall, and each subject's figures.
+/// The figures of the scorecard in each grouping: overall, and those of each subject.
 async fn printed(client: &Client, filter: &str) -> Vec<(Value, Vec<(Value, Value)>)> {
     let mut cards = Vec::new();
     for group in GROUPS {
@@ -39,7 +39,7 @@ fn rows(body: &Value, group: &str, figures: &str) -> Vec<(Value, Value)> {
     rows.map(|row| (row[group]["id"].clone(), row[figures].clone())).collect()
 }
 
-/// The writes of some months, one after the other: method, path, body.
+/// The writes of some months, in order: method, path, body.
 fn writes() -> Vec<(&'static str, &'static str, Value)> {
     let framework = "xinhui-taishan-framework-2022";
     let month = |commitment: &str, code: &str, month: &str, last: &str, value: &str| {
@@ -131,17 +131,17 @@ fn writes() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 #[test]
-fn the_recorded_report_is_the_one_that_was_printed() {
+fn a_report_on_recorded_data_equals_the_report_of_that_instant() {
     on_each(|database| async move {
         let client = database.client();
         let mut before = vec![(now(), printed(&client, "").await)];
         for (method, path, body) in writes() {
-            let answer = match method {
+            let response = match method {
                 "POST" => client.post(path, body).await,
                 "PATCH" => client.patch(path, body).await,
                 _ => client.delete(path).await,
             };
-            assert!(answer.status.is_success(), "{method} {path}: {}", answer.body);
+            assert!(response.status.is_success(), "{method} {path}: {}", response.body);
             before.push((now(), printed(&client, "").await));
         }
         let distinct = before.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
@@ -156,7 +156,7 @@ fn the_recorded_report_is_the_one_that_was_printed() {
                     let then = wanted.iter().find(|(of, _)| *of == subject);
                     match then {
                         Some((_, then)) => assert_eq!(figures, *then, "{group} {subject} after {index} writes"),
-                        // What had no row had nothing to count.
+                        // A subject without a row then had nothing to count.
                         None => assert_eq!(figures["commitments"]["total"], 0, "{group} {subject}: {figures}"),
                     }
                 }
@@ -166,14 +166,14 @@ fn the_recorded_report_is_the_one_that_was_printed() {
 }
 
 #[test]
-fn the_day_of_the_instant_is_the_date_of_the_recorded_figures() {
+fn recorded_figures_are_computed_for_the_day_of_the_instant() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("late")).await;
         let plain = client.get("reports/scorecard").await.expect(200).body;
         assert_eq!((&plain["recorded_at"], &plain["recorded_overall"]), (&Value::Null, &Value::Null));
         assert_eq!(plain["items"][0]["recorded"], Value::Null);
-        // Sixteen hours of UTC are midnight in Shanghai.
+        // 16:00 UTC is midnight in Shanghai.
         for (instant, day) in [("2022-07-01T15:59:59Z", "2022-07-01"), ("2022-07-01T16:00:00Z", "2022-07-02")] {
             let card = client.get(&format!("reports/scorecard?recorded_at={instant}")).await.expect(200).body;
             assert_eq!((&card["recorded_at"], &card["recorded_as_of"]), (&json!(instant), &json!(day)));
@@ -186,8 +186,8 @@ fn the_day_of_the_instant_is_the_date_of_the_recorded_figures() {
     });
 }
 
-/// A change of milestones or of what they belong to, drawn by chance; some are refused.
-fn drawn(random: &mut StdRng, number: usize) -> (&'static str, String, Value) {
+/// A random change of milestones or of their parents; some are refused.
+fn random_change(random: &mut StdRng, number: usize) -> (&'static str, String, Value) {
     let some = |random: &mut StdRng| format!("m-{}", random.random_range(0..8));
     let day = |random: &mut StdRng| format!("2022-{:02}-15", random.random_range(1..=12));
     match random.random_range(0..10) {
@@ -223,7 +223,7 @@ fn drawn(random: &mut StdRng, number: usize) -> (&'static str, String, Value) {
 }
 
 #[test]
-fn any_changes_of_milestones_leave_the_report_of_any_instant_as_it_was() {
+fn later_changes_of_milestones_do_not_alter_reports_on_recorded_data() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "agreements", with(agreement("moving"), json!({ "parties": [] }))).await;
@@ -231,7 +231,7 @@ fn any_changes_of_milestones_leave_the_report_of_any_instant_as_it_was() {
         let mut random = StdRng::seed_from_u64(14);
         let mut printed_at = Vec::new();
         for number in 0..60 {
-            let (method, path, body) = drawn(&mut random, number);
+            let (method, path, body) = random_change(&mut random, number);
             match method {
                 "POST" => client.post(&path, body).await,
                 "PATCH" => client.patch(&path, body).await,

@@ -1,4 +1,4 @@
-//! Refused requests: counted by hour, bounded, for administrators, and deleted after a time.
+//! Refused requests: counted by hour, bounded, visible to administrators only, and deleted after a time.
 
 use chrono::{TimeDelta, Timelike, Utc};
 use diesel::prelude::*;
@@ -21,7 +21,7 @@ async fn refuse(client: &Client) {
     client.anonymous().post("sectors", json!({})).await.expect(401);
 }
 
-/// The counts of the rows that are in the database, without asking the service, which would write others.
+/// The counts of the rows in the database; a request to the service would write others.
 fn written(database: &Database) -> Vec<i64> {
     r::request_refusals.order(r::id).select(r::count).load(&mut database.connect()).expect("rows")
 }
@@ -30,13 +30,13 @@ fn sum(refusals: &[Value]) -> i64 {
     refusals.iter().filter_map(|refusal| refusal["count"].as_i64()).sum()
 }
 
-/// Whether an hour begins soon, in which equal refusals would be counted apart from those before it.
+/// Whether an hour begins soon, which would split the counts of equal refusals.
 fn is_late() -> bool {
     Utc::now().minute() == 59
 }
 
 #[test]
-fn refusals_are_counted_and_told_to_administrators() {
+fn refusals_are_counted_and_listed_for_administrators() {
     on_each(|database| async move {
         let client = database.client();
         let events = chain::head(&mut database.connect()).expect("a head");
@@ -89,7 +89,7 @@ fn refusals_are_counted_and_told_to_administrators() {
             let list = client.get(&format!("refusals?count=true&{query}")).await.expect(200);
             assert_eq!(list.body["total"], count, "{query}");
         }
-        // The viewer's key is an event.
+        // The creation of the viewer's key is an event.
         let now = chain::head(&mut database.connect()).expect("a head");
         assert_eq!(now.id, events.id + 1, "refusals are not in the audit log");
     });
@@ -119,7 +119,7 @@ fn refusals_cannot_grow_without_bound() {
         assert_eq!(json!([other["status"], other["method"], other["path"]]), json!([null, null, null]));
         let anonymous = all.iter().filter(|refusal| refusal["actor_id"] == "anonymous").count();
         assert_eq!((all.len(), anonymous), (201, 150), "those without a key leave room to those with one");
-        // What has a row is still counted in it, and what has none in the one of all others.
+        // A caller with a row is still counted there; others are counted in the common row.
         for network in [0, 159] {
             client.anonymous().at(&format!("10.0.{network}.9")).post("sectors", json!({})).await.expect(401);
         }
@@ -129,7 +129,7 @@ fn refusals_cannot_grow_without_bound() {
 }
 
 #[test]
-fn what_cannot_be_written_is_kept_and_counted_on() {
+fn refusals_that_cannot_be_written_stay_counted() {
     on_each(|database| async move {
         let client = database.client();
         let rename = |from: &str, to: &str| {
@@ -147,7 +147,7 @@ fn what_cannot_be_written_is_kept_and_counted_on() {
 }
 
 #[test]
-fn a_row_that_is_there_is_not_written_for_each_refusal() {
+fn an_existing_row_is_not_written_for_each_refusal() {
     on_each(|database| async move {
         let client = database.client();
         let late = is_late();
@@ -170,7 +170,7 @@ fn a_row_that_is_there_is_not_written_for_each_refusal() {
 }
 
 #[test]
-fn refusals_are_deleted_after_their_time() {
+fn refusals_are_deleted_after_the_retention_period() {
     on_each(|database| async move {
         let client = database.client();
         refuse(&client).await;
@@ -181,12 +181,12 @@ fn refusals_are_deleted_after_their_time() {
         let aged = diesel::update(r::request_refusals.find(old)).set(r::first_at.eq(long_ago));
         assert_eq!(aged.execute(&mut database.connect()), Ok(1));
         for (days, left) in [(92, 2), (90, 1)] {
-            // Another process: it has not looked yet.
+            // Another process, which has not swept yet.
             let other = database.client();
             other.state.refusals.sweep(&other.state.store, days).await.expect("it looks");
             assert_eq!(written(&database).len(), left, "{days}");
         }
-        // By another process: this one may not have heard of it yet.
+        // Another process reads the list: this one may see the deletion only later.
         assert_ne!(refusals(&database.client()).await[0]["id"], old);
     });
 }

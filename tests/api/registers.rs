@@ -1,9 +1,9 @@
-//! The registers that all pairings share: programmes, regions, organizations and sectors.
+//! Registers shared by all pairings: programmes, regions, organizations and sectors.
 
 use serde_json::{Value, json};
 
 use crate::common::on_each;
-use crate::common::records::{create, fault, listed, with, words_at};
+use crate::common::records::{create, fault, listed, message_at, with};
 
 fn region(code: &str, parent: Option<&str>) -> Value {
     json!({ "code": code, "name": { "zh": "某地" }, "level": "township", "parent": parent })
@@ -26,7 +26,7 @@ type Tree = fn(&str, Option<&str>) -> Value;
 const TREES: [(&str, Tree); 3] = [("regions", region), ("organizations", organization), ("sectors", sector)];
 
 #[test]
-fn a_tree_has_parents_and_no_circle() {
+fn a_tree_has_parents_and_no_cycle() {
     on_each(|database| async move {
         let client = database.client();
         for (path, record) in TREES {
@@ -56,7 +56,7 @@ fn a_tree_has_parents_and_no_circle() {
 }
 
 #[test]
-fn what_others_refer_to_is_not_deleted() {
+fn a_record_that_others_refer_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         for (path, by) in [
@@ -76,7 +76,7 @@ fn what_others_refer_to_is_not_deleted() {
             create(&client, path, record("top", None)).await;
             create(&client, path, record("leaf", Some("top"))).await;
             let refused = client.delete(&format!("{path}/top")).await.expect(409);
-            assert!(words_at(&refused, "").starts_with(path), "{}", refused.body);
+            assert!(message_at(&refused, "").starts_with(path), "{}", refused.body);
             client.delete(&format!("{path}/leaf")).await.expect(204);
             client.delete(&format!("{path}/top")).await.expect(204);
         }
@@ -84,7 +84,7 @@ fn what_others_refer_to_is_not_deleted() {
 }
 
 #[test]
-fn a_code_names_one_record_for_ever() {
+fn a_code_is_unique_and_never_reused() {
     on_each(|database| async move {
         let client = database.client();
         for (path, record) in [
@@ -113,7 +113,7 @@ fn a_code_names_one_record_for_ever() {
 }
 
 #[test]
-fn a_name_has_chinese_and_may_have_english() {
+fn a_name_requires_chinese_and_may_have_english() {
     on_each(|database| async move {
         let client = database.client();
         for (path, record) in [
@@ -143,7 +143,7 @@ fn a_name_has_chinese_and_may_have_english() {
 }
 
 #[test]
-fn a_programme_has_a_period_and_is_found_by_its_days() {
+fn a_programme_has_a_period_and_is_found_by_its_dates() {
     on_each(|database| async move {
         let client = database.client();
         let period = |from: &str, to: Option<&str>| json!({ "starts_on": from, "ends_on": to });
@@ -210,7 +210,7 @@ fn latitude_and_longitude_go_together() {
 }
 
 #[test]
-fn filters_find_what_fits() {
+fn filters_select_records() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "sectors", with(sector("iati-112", None), json!({ "vocabulary": "iati" }))).await;

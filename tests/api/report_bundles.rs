@@ -4,7 +4,7 @@ use pairing_tracker::transfer::files::Source;
 use pairing_tracker::transfer::plan::Outcome;
 use serde_json::{Value, json};
 
-use crate::common::files::{bring, source};
+use crate::common::files::{import_bundles, source};
 use crate::common::on_each;
 use crate::common::records::{commitment, with};
 
@@ -31,12 +31,12 @@ fn bundle() -> Vec<Source> {
 }
 
 #[test]
-fn a_bundle_of_reports_in_any_order_applies_twice() {
+fn a_bundle_of_reports_in_any_order_can_be_applied_repeatedly() {
     on_each(|database| async move {
         let client = database.client();
         let mut sources = bundle();
         for (time, outcome) in [Outcome::Create, Outcome::Unchanged, Outcome::Unchanged].into_iter().enumerate() {
-            let lines = bring(&database, &mut sources, true).expect("it is good");
+            let lines = import_bundles(&database, &mut sources, true).expect("it is good");
             assert_eq!(lines.len(), 5);
             assert!(lines.iter().all(|line| line.outcome == outcome), "time {time}: {lines:?}");
             sources.reverse();

@@ -1,17 +1,17 @@
-//! Periods that an approved report locks, and the reports that correct it.
+//! Periods locked by an approved report, and reports that correct it.
 
 use std::collections::BTreeSet;
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use crate::common::builders::{alone, in_threads, on_each_alone};
-use crate::common::client::Answer;
+use crate::common::builders::{block_on, in_threads, on_each_with_own_runtime};
+use crate::common::client::Response;
 use crate::common::records::{approved, commitment, create, fault, report, with};
 use crate::common::{Client, on_each};
 
 /// The report on January, approved.
-async fn january(client: &Client) -> Answer {
+async fn january(client: &Client) -> Response {
     create(client, "commitments", commitment("teachers")).await;
     let january = approved("teachers", "2022-01-01", "2022-01-31", "10");
     create(client, "progress-reports", with(january, json!({ "code": "january" }))).await
@@ -26,7 +26,7 @@ fn correction(code: &str, of: &str, value: &str) -> Value {
     with(draft(code, "2022-01-01", "2022-01-31", value), json!({ "supersedes": of }))
 }
 
-async fn act(client: &Client, code: &str, action: &str) -> Answer {
+async fn act(client: &Client, code: &str, action: &str) -> Response {
     client.send(Method::POST, &format!("progress-reports/{code}/{action}"), &[], None).await
 }
 
@@ -36,13 +36,13 @@ async fn approve(client: &Client, code: &str) {
     }
 }
 
-fn locked(answer: Answer) {
-    let refused = answer.expect(409);
+fn locked(response: Response) {
+    let refused = response.expect(409);
     assert_eq!(refused.body["code"], "period_locked");
     assert_eq!(refused.faults(), [fault("/period_start_on", "period_locked")]);
 }
 
-/// Where the commitment stands at the end of 2022.
+/// The actual value of the commitment at the end of 2022.
 async fn actual(client: &Client) -> Value {
     client.get("commitments/teachers?as_of=2022-12-31").await.expect(200).body["actual"].clone()
 }
@@ -77,7 +77,7 @@ fn an_approved_report_never_changes() {
 }
 
 #[test]
-fn no_other_report_overlaps_a_period_that_is_locked() {
+fn no_other_report_can_overlap_a_locked_period() {
     on_each(|database| async move {
         let client = database.client();
         january(&client).await;
@@ -91,18 +91,18 @@ fn no_other_report_overlaps_a_period_that_is_locked() {
             ("2022-02-01", "2022-02-28", true),
             ("2021-12-01", "2021-12-31", true),
         ] {
-            let answer = client.post("progress-reports", report("teachers", start, end, "1")).await;
+            let response = client.post("progress-reports", report("teachers", start, end, "1")).await;
             if is_free {
-                answer.expect(201);
+                response.expect(201);
             } else {
-                locked(answer);
-                // Another commitment has periods of its own.
+                locked(response);
+                // The lock does not apply to another commitment.
                 create(&client, "progress-reports", report("doctors", start, end, "1")).await;
             }
-            let brought = client.post("progress-reports", approved("teachers", start, end, "1")).await;
-            if is_free { drop(brought.expect(201)) } else { locked(brought) }
+            let created = client.post("progress-reports", approved("teachers", start, end, "1")).await;
+            if is_free { drop(created.expect(201)) } else { locked(created) }
         }
-        // A draft does not come there by a change either.
+        // A draft cannot move into a locked period by a change either.
         create(&client, "progress-reports", draft("march", "2022-03-01", "2022-03-31", "1")).await;
         locked(client.patch("progress-reports/march", json!({ "period_start_on": "2022-01-31" })).await);
         create(
@@ -116,7 +116,7 @@ fn no_other_report_overlaps_a_period_that_is_locked() {
 }
 
 #[test]
-fn of_overlapping_drafts_the_first_that_is_approved_locks_out_the_others() {
+fn the_first_approved_of_overlapping_drafts_locks_the_period() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -136,7 +136,7 @@ fn of_overlapping_drafts_the_first_that_is_approved_locks_out_the_others() {
         locked(client.patch("progress-reports/draft", json!({ "value": "11" })).await);
         locked(act(&client, "waiting", "approve").await);
         assert_eq!(actual(&client).await, "10");
-        // There are ways on: a draft moves to days that are free or goes, what waits is returned and mended.
+        // What remains possible: a draft moves to free days or is deleted; a submitted report is returned and edited.
         client.patch("progress-reports/draft", json!({ "period_start_on": "2022-02-01" })).await.expect(200);
         for code in ["waiting", "refused"] {
             let note = json!({ "note": "该月已审定" });
@@ -156,7 +156,7 @@ fn of_overlapping_drafts_the_first_that_is_approved_locks_out_the_others() {
 }
 
 #[test]
-fn a_correction_takes_the_place_of_what_it_corrects_once_it_is_approved() {
+fn an_approved_correction_replaces_the_report_that_it_corrects() {
     on_each(|database| async move {
         let client = database.client();
         january(&client).await;
@@ -167,7 +167,7 @@ fn a_correction_takes_the_place_of_what_it_corrects_once_it_is_approved() {
         act(&client, "second", "approve").await.expect(200);
         assert_eq!(counts(&client, "january").await, json!([false, "second"]));
         assert_eq!((counts(&client, "second").await, actual(&client).await), (json!([true, null]), json!("12")));
-        // A chain: each corrects the one before, and the last one counts.
+        // A chain of corrections: each corrects the one before, and the last one counts.
         for (number, value) in ["7", "9.5", "0"].into_iter().enumerate() {
             let of = if number == 0 { "second".to_owned() } else { format!("chain-{}", number - 1) };
             let code = format!("chain-{number}");
@@ -177,7 +177,7 @@ fn a_correction_takes_the_place_of_what_it_corrects_once_it_is_approved() {
             assert_eq!(counts(&client, &of).await, json!([false, code]));
         }
         assert_eq!(counts(&client, "january").await, json!([false, "second"]), "the first stays corrected");
-        // The days of the last one are locked, those that a narrower correction gives up are free.
+        // The days of the last one are locked; days that a shorter correction gives up are free.
         locked(client.post("progress-reports", draft("new", "2022-01-31", "2022-02-28", "1")).await);
         let narrow = with(correction("narrow", "chain-2", "1"), json!({ "period_end_on": "2022-01-15" }));
         create(&client, "progress-reports", narrow).await;
@@ -191,7 +191,7 @@ fn a_correction_takes_the_place_of_what_it_corrects_once_it_is_approved() {
 }
 
 #[test]
-fn only_an_approved_report_of_the_commitment_is_corrected_and_only_once() {
+fn only_an_approved_report_of_the_commitment_can_be_corrected_and_only_once() {
     on_each(|database| async move {
         let client = database.client();
         january(&client).await;
@@ -213,7 +213,7 @@ fn only_an_approved_report_of_the_commitment_is_corrected_and_only_once() {
         assert_eq!(refused.faults(), [fault("/supersedes", "not_approved")]);
         let refused = client.patch("progress-reports/second", json!({ "commitment": "doctors" })).await.expect(422);
         assert_eq!(refused.faults(), [fault("/supersedes", "other_commitment")]);
-        // It may not reach into another locked period, and without what it corrects it is one report of many.
+        // A correction may not overlap another locked period, and without `supersedes` it is an ordinary report.
         create(&client, "progress-reports", approved("teachers", "2022-02-01", "2022-02-28", "1")).await;
         locked(client.patch("progress-reports/second", json!({ "period_end_on": "2022-02-01" })).await);
         locked(client.patch("progress-reports/second", json!({ "supersedes": null })).await);
@@ -227,10 +227,10 @@ fn only_an_approved_report_of_the_commitment_is_corrected_and_only_once() {
 }
 
 #[test]
-fn of_two_approvals_at_once_of_overlapping_drafts_one_wins() {
-    on_each_alone(|_, client| {
+fn one_of_two_concurrent_approvals_of_overlapping_drafts_succeeds() {
+    on_each_with_own_runtime(|_, client| {
         const ROUNDS: usize = 12;
-        alone(async || {
+        block_on(async || {
             create(&client, "commitments", commitment("teachers")).await;
             for round in 0..ROUNDS {
                 let day = |day: u32| format!("2022-{:02}-{day:02}", round + 1);
@@ -241,20 +241,20 @@ fn of_two_approvals_at_once_of_overlapping_drafts_one_wins() {
                 }
             }
         });
-        let answers = in_threads(&client, 2, async |client, writer| {
-            let mut answers = Vec::new();
+        let responses = in_threads(&client, 2, async |client, writer| {
+            let mut responses = Vec::new();
             for round in 0..ROUNDS {
-                let answer = act(&client, &format!("round-{round}-{writer}"), "approve").await;
-                answers.push((answer.status.as_u16(), answer.body["code"].clone()));
+                let response = act(&client, &format!("round-{round}-{writer}"), "approve").await;
+                responses.push((response.status.as_u16(), response.body["code"].clone()));
             }
-            answers
+            responses
         });
-        for (round, (one, other)) in answers[0].iter().zip(&answers[1]).enumerate() {
+        for (round, (one, other)) in responses[0].iter().zip(&responses[1]).enumerate() {
             let both: BTreeSet<u16> = [one.0, other.0].into();
             assert_eq!(both, [200, 409].into(), "round {round}: {one:?} {other:?}");
             let lost = if one.0 == 409 { one } else { other };
             assert_eq!(lost.1, "period_locked");
         }
-        assert_eq!(alone(async || actual(&client).await), ROUNDS.to_string());
+        assert_eq!(block_on(async || actual(&client).await), ROUNDS.to_string());
     });
 }

@@ -1,4 +1,4 @@
-//! Reports: the scorecard's rows and paging, and the list of what is overdue.
+//! Reports: rows and pages of the scorecard, and the list of overdue milestones.
 
 use serde_json::json;
 
@@ -33,11 +33,11 @@ fn the_scorecard_has_a_row_for_every_pairing_and_one_overall() {
         assert_eq!(column(&card, "/pairing/code"), [PAIRINGS[0], PAIRINGS[1], PAIRINGS[2], "idle"]);
         assert_eq!(column(&card, "/figures/overdue"), [0, 2, 1, 0]);
         assert_eq!(column(&card, "/figures/days_late"), [0, 40, 71, 0]);
-        // (40 + 0 + 100) / 3; weight 0 is no progress.
+        // (40 + 0 + 100) / 3; milestones of weight 0 have no progress.
         assert_eq!(column(&card, "/figures/progress"), [json!(null), json!(46.67), json!(0.0), json!(null)]);
         let overall = &card.body["overall"];
         assert_eq!((&overall["overdue"], &overall["days_late"]), (&json!(3), &json!(71)));
-        // Three seeded milestones and one here were met on their day; three were not.
+        // Three seeded milestones and one of this test were met on time; three were not.
         assert_eq!((&overall["baseline_due"], &overall["on_time"]), (&json!(7), &json!(4)));
         assert_eq!((&overall["on_time_rate"], &overall["progress"]), (&json!(57.14), &json!(35.0)));
         let early = client.get("reports/scorecard?as_of=2022-01-01").await.expect(200);
@@ -49,7 +49,7 @@ fn the_scorecard_has_a_row_for_every_pairing_and_one_overall() {
 }
 
 #[test]
-fn rows_are_pairings_sectors_or_agreements() {
+fn rows_can_be_pairings_sectors_or_agreements() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -87,7 +87,7 @@ fn rows_are_pairings_sectors_or_agreements() {
             let is_late = six.iter().any(|sector| row["sector"]["code"] == *sector);
             assert_eq!(row["figures"]["overdue"], i64::from(is_late), "{}", row["sector"]["code"]);
         }
-        // An agreement in six sectors counts once in all.
+        // An agreement in six sectors counts once in the overall figures.
         assert_eq!(sectors.body["overall"], pairings.body["overall"]);
         assert_eq!(agreements.body["overall"], pairings.body["overall"]);
         let refused = client.get("reports/scorecard?group_by=region").await.expect(400);
@@ -96,7 +96,7 @@ fn rows_are_pairings_sectors_or_agreements() {
 }
 
 #[test]
-fn filters_narrow_rows_and_overall_alike() {
+fn filters_apply_to_rows_and_overall_figures() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -125,7 +125,7 @@ fn filters_narrow_rows_and_overall_alike() {
 }
 
 #[test]
-fn the_pages_of_a_report_make_up_the_whole() {
+fn the_pages_of_a_report_contain_every_row_once() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -154,7 +154,7 @@ fn the_pages_of_a_report_make_up_the_whole() {
 }
 
 #[test]
-fn the_longest_overdue_comes_first_with_who_is_responsible() {
+fn the_longest_overdue_comes_first_with_the_responsible_organizations() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -180,7 +180,7 @@ fn the_longest_overdue_comes_first_with_who_is_responsible() {
 }
 
 #[test]
-fn what_is_overdue_depends_on_the_date_and_the_filter() {
+fn overdue_milestones_depend_on_the_date_and_the_filter() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

@@ -1,10 +1,10 @@
-//! Resolutions: what a conference decided, what became of it, and which are of the last conference.
+//! Resolutions: decisions of a conference, the records that they became, and those of the last conference.
 
 use pairing_tracker::access::Role;
 use serde_json::{Value, json};
 
 use crate::common::records::{
-    approved, codes_of, commitment, conference, create, fault, listed, milestone, with, words_at,
+    approved, codes_of, commitment, conference, create, fault, listed, message_at, milestone, with,
 };
 use crate::common::{Client, on_each};
 
@@ -20,7 +20,7 @@ async fn state_of(client: &Client, code: &str, as_of: &str) -> Value {
 }
 
 #[test]
-fn the_state_of_one_that_became_nothing_is_its_own() {
+fn a_resolution_without_an_outcome_has_its_own_state() {
     let cases = [
         (json!({}), "2022-06-30", "open"),
         (json!({ "due_on": "2022-06-30" }), "2022-06-30", "open"),
@@ -46,7 +46,7 @@ fn the_state_of_one_that_became_nothing_is_its_own() {
 }
 
 #[test]
-fn the_state_of_one_that_became_a_milestone_is_the_milestones() {
+fn a_resolution_that_became_a_milestone_has_the_state_of_the_milestone() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("point")).await;
@@ -73,12 +73,12 @@ fn the_state_of_one_that_became_a_milestone_is_the_milestones() {
         }
         assert_eq!(listed(&client, "resolutions", "milestone=point").await, ["became"]);
         let refused = client.delete("milestones/point").await.expect(409);
-        assert!(words_at(&refused, "").contains("resolutions"), "{}", refused.body);
+        assert!(message_at(&refused, "").contains("resolutions"), "{}", refused.body);
     });
 }
 
 #[test]
-fn the_state_of_one_that_became_a_commitment_is_the_commitments() {
+fn a_resolution_that_became_a_commitment_has_the_state_of_the_commitment() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -106,7 +106,7 @@ fn the_state_of_one_that_became_a_commitment_is_the_commitments() {
 }
 
 #[test]
-fn it_becomes_one_of_the_two_in_its_own_pairing() {
+fn a_resolution_becomes_either_a_milestone_or_a_commitment_of_its_pairing() {
     let foreign = || fault("/milestone", "other_pairing");
     let cases = [
         (json!({ "commitment": "own", "milestone": "own" }), vec![fault("/milestone", "one_of")]),
@@ -145,7 +145,7 @@ fn it_becomes_one_of_the_two_in_its_own_pairing() {
                 (&json!(null), &json!("own"))
             );
             assert_eq!(codes_of(&changed.body["responsible"]), ["jiangmen-polytechnic"]);
-            // To another pairing it goes without what it became there, and what it became does not go without it.
+            // A resolution cannot move to another pairing with the record that it became, nor that record without it.
             let refused = client.patch("resolutions/there", json!({ "conference": FOREIGN })).await.expect(422);
             assert_eq!(refused.faults(), [fault("/commitment", "other_pairing")]);
             for (path, change) in [
@@ -162,7 +162,7 @@ fn it_becomes_one_of_the_two_in_its_own_pairing() {
 }
 
 #[test]
-fn the_day_on_which_it_was_done_is_of_what_is_done() {
+fn only_a_done_resolution_has_the_date_on_which_it_was_done() {
     let cases = [
         (json!({ "done_on": "2022-06-01" }), "/done_on", "not_for_status"),
         (json!({ "status": "dropped", "done_on": "2022-06-01" }), "/done_on", "not_for_status"),
@@ -187,7 +187,7 @@ fn the_day_on_which_it_was_done_is_of_what_is_done() {
             assert_eq!(refused.faults(), [fault("/done_on", "not_for_status")]);
             let refused = patch(json!({ "status": "dropped", "done_on": null })).await.expect(422);
             assert_eq!(refused.faults(), [fault("/status", "transition_not_allowed")]);
-            assert!(words_at(&refused, "/status").ends_with("allowed: open"), "{}", refused.body);
+            assert!(message_at(&refused, "/status").ends_with("allowed: open"), "{}", refused.body);
             for status in ["open", "dropped"] {
                 patch(json!({ "status": status, "done_on": null })).await.expect(200);
             }
@@ -198,7 +198,7 @@ fn the_day_on_which_it_was_done_is_of_what_is_done() {
 }
 
 #[test]
-fn below_a_conference_are_its_own() {
+fn a_conference_lists_only_its_own_resolutions() {
     on_each(|database| async move {
         let client = database.client();
         let nested = |code: &str| json!({ "code": code, "text": { "zh": "商定园区清单" }, "due_on": "2022-06-30" });
@@ -226,10 +226,10 @@ fn below_a_conference_are_its_own() {
 }
 
 #[test]
-fn those_of_the_last_conference_are_of_the_last_one_held_by_the_day() {
+fn the_last_conference_filter_selects_the_latest_conference_held_by_the_date() {
     on_each(|database| async move {
         let client = database.client();
-        // The first was held on 18 February 2022. Two are of one day, of which the later record is the last.
+        // The first was held on 18 February 2022. Two are on the same day; of these the later record is the last.
         for (code, status, held_on) in [
             ("june", "held", json!("2022-06-01")),
             ("june-too", "held", json!("2022-06-01")),
@@ -264,14 +264,14 @@ fn those_of_the_last_conference_are_of_the_last_one_held_by_the_day() {
             let others: Vec<String> = all.iter().filter(|code| !of_last.contains(code)).cloned().collect();
             assert_eq!(listed(&client, "resolutions", &query(false)).await, others, "on {as_of}");
         }
-        // Each pairing has a last one of its own.
+        // Each pairing has its own last conference.
         let everywhere = listed(&client, "resolutions", "last_conference=true&status=open&as_of=2022-05-31").await;
         assert_eq!(everywhere, ["march-open".to_owned(), format!("{FOREIGN}-open")]);
     });
 }
 
 #[test]
-fn an_editor_of_another_pairing_decides_nothing_here() {
+fn an_editor_of_another_pairing_cannot_write_resolutions() {
     on_each(|database| async move {
         let admin = database.client();
         let editor = admin.with_key(database.key("editor of one", Role::Editor, &["xinhui-taishan"]));

@@ -1,4 +1,4 @@
-//! Restoration: a deleted record of every kind comes back with its id, its code and its history, and nothing else changes.
+//! Restoration: a deleted record of every kind is restored with its id, its code and its history, and nothing else changes.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,34 @@ use pairing_tracker::resources::KINDS;
 use serde_json::{Value, json};
 
 use crate::common::builders::{Operation, operations, walk};
-use crate::common::client::Answer;
+use crate::common::client::Response;
 use crate::common::privacy::{FOREIGN, OWN};
 use crate::common::records::{
-    agreement, commitment, conference, create, fault, listed, milestone, pairing, project, report, with, words_at,
+    agreement, commitment, conference, create, fault, listed, message_at, milestone, pairing, project, report, with,
 };
 use crate::common::{Client, on_each};
-use crate::examples::gather;
+use crate::examples::create_examples;
 
-/// The kinds that can be restored, those last that others refer to.
+/// The kinds that can be restored, ordered so that those that others refer to come last.
 fn restorable() -> Vec<&'static str> {
     let all = operations();
     let can = |path: &str| all.iter().any(|one: &Operation| one.template == format!("/api/v1/{path}/{{ref}}/restore"));
     KINDS.iter().rev().map(|kind| kind.path).filter(|path| can(path)).collect()
 }
 
-async fn restore(client: &Client, item: &str) -> Answer {
+async fn restore(client: &Client, item: &str) -> Response {
     client.send(Method::POST, &format!("{item}/restore"), &[], None).await
 }
 
-/// A record without what a restoration changes.
-fn settled(record: &Value) -> Value {
+/// A record without the fields that a restoration changes.
+fn comparable(record: &Value) -> Value {
     let mut record = record.clone();
     let fields = record.as_object_mut().expect("a record");
     fields.retain(|name, _| !["version", "updated_at"].contains(&name.as_str()));
     record
 }
 
-/// Records of the kinds of which the seed's own are all referred to.
+/// Unreferenced records of the kinds whose seeded records are all referred to.
 async fn add_free_records(client: &Client) {
     for (path, record) in [
         ("programmes", json!({ "code": "free", "name": { "zh": "计划" }, "lead_body": "江门市" })),
@@ -58,12 +58,12 @@ async fn add_free_records(client: &Client) {
 }
 
 #[test]
-fn every_kind_of_record_comes_back_as_it_was() {
+fn every_kind_of_record_is_restored_unchanged() {
     on_each(|database| async move {
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         add_free_records(&client).await;
-        // As they all are before the first is deleted: figures follow from other records.
+        // Read before the first deletion, as figures depend on other records.
         let mut before: BTreeMap<String, Value> = BTreeMap::new();
         for path in restorable() {
             for record in walk(&client, path, "", 1000).await {
@@ -74,7 +74,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
         let mut deleted: Vec<(String, Value)> = Vec::new();
         for path in restorable() {
             let mut count = 0;
-            // What others of the kind name goes after these.
+            // In reverse, so that records of the same kind that refer to others go first.
             for record in walk(&client, path, "", 1000).await.into_iter().rev() {
                 let item = format!("{path}/{}", record["id"]);
                 if client.delete(&item).await.status == 204 {
@@ -85,7 +85,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
             }
             assert!(count > 0, "no record of {path} could be deleted");
         }
-        // A record that was deleted later is referred to by those before.
+        // In reverse: a record that was deleted later is referred to by those before.
         for (item, before) in deleted.iter().rev() {
             client.get(item).await.expect(404);
             let restored = restore(&client, item).await.expect(200);
@@ -99,13 +99,13 @@ fn every_kind_of_record_comes_back_as_it_was() {
         }
         for (item, before) in &deleted {
             let now = client.get(item).await.expect(200).body;
-            assert_eq!(settled(&now), settled(before), "{item}");
+            assert_eq!(comparable(&now), comparable(before), "{item}");
             let history = client.get(&format!("{item}/history?limit=1000")).await.expect(200).body;
             let events = history["items"].as_array().expect("events");
             let [.., delete, restore] = events.as_slice() else { panic!("{item}: {events:?}") };
             assert_eq!((&delete["action"], &restore["action"]), (&json!("delete"), &json!("restore")), "{item}");
             assert_eq!(restore["before"], Value::Null, "{item}");
-            assert_eq!(settled(&restore["after"]), settled(&delete["before"]), "{item}");
+            assert_eq!(comparable(&restore["after"]), comparable(&delete["before"]), "{item}");
             if let Some(code) = now["code"].as_str() {
                 let (path, _) = item.split_once('/').expect("a path");
                 assert_eq!(client.get(&format!("{path}/{code}")).await.expect(200).body["id"], now["id"], "{item}");
@@ -115,7 +115,7 @@ fn every_kind_of_record_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_restored_record_is_changed_searched_and_cited_as_before() {
+fn a_restored_record_can_be_changed_found_and_cited_as_before() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "documents", json!({ "code": "source", "title": { "zh": "来源" } })).await;
@@ -128,7 +128,7 @@ fn a_restored_record_is_changed_searched_and_cited_as_before() {
         let revisions = client.get("milestones/maps/revisions").await.expect(200).body["items"].clone();
         let before = client.get("milestones/maps").await.expect(200).body;
         client.delete("milestones/maps").await.expect(204);
-        // What it cites may change its code meanwhile.
+        // A cited document may change its code in the meantime.
         client.patch("documents/source", json!({ "code": "new-source" })).await.expect(200);
         restore(&client, "milestones/maps").await.expect(200);
         let now = client.get("milestones/maps").await.expect(200).body;
@@ -147,7 +147,7 @@ fn a_restored_record_is_changed_searched_and_cited_as_before() {
 }
 
 #[test]
-fn a_document_comes_back_with_its_pairings_and_without_its_file() {
+fn a_document_is_restored_with_its_pairings_and_without_its_file() {
     on_each(|database| async move {
         let client = database.client();
         let editor = |pairing: &str| client.with_key(database.key("editor", Role::Editor, &[pairing]));
@@ -167,7 +167,7 @@ fn a_document_comes_back_with_its_pairings_and_without_its_file() {
 }
 
 #[test]
-fn a_code_of_a_deleted_record_is_refused_with_what_to_do() {
+fn reusing_the_code_of_a_deleted_record_is_refused_with_a_hint() {
     on_each(|database| async move {
         let client = database.client();
         let made = create(&client, "milestones", milestone("maps")).await;
@@ -177,7 +177,7 @@ fn a_code_of_a_deleted_record_is_refused_with_what_to_do() {
             (&refused.body["code"], refused.faults()),
             (&json!("already_exists"), vec![fault("/code", "deleted")])
         );
-        let words = words_at(&refused, "/code");
+        let words = message_at(&refused, "/code");
         let path = format!("POST /api/v1/milestones/{}/restore", made.body["id"]);
         let today = chrono::Utc::now().format("%Y-").to_string();
         for part in ["tester", today.as_str(), "never reused", "restore=true", path.as_str()] {
@@ -185,8 +185,8 @@ fn a_code_of_a_deleted_record_is_refused_with_what_to_do() {
         }
         let zh = [("Accept-Language", "zh")];
         let refused = client.send(Method::POST, "milestones", &zh, Some(milestone("maps"))).await.expect(409);
-        assert!(words_at(&refused, "/code").contains("删除"), "{}", refused.body);
-        // Who already has the code is no deleted record.
+        assert!(message_at(&refused, "/code").contains("删除"), "{}", refused.body);
+        // The code belongs to an existing record, not to a deleted one.
         restore(&client, "milestones/maps").await.expect(200);
         assert_eq!(client.post("milestones", milestone("maps")).await.expect(409).faults(), [fault("/code", "taken")]);
     });
@@ -198,7 +198,7 @@ async fn office(client: &Client) {
 }
 
 #[test]
-fn references_that_are_gone_are_named_and_values_that_are_taken_refused() {
+fn restoring_reports_missing_references_and_refuses_values_in_use() {
     on_each(|database| async move {
         let client = database.client();
         office(&client).await;
@@ -214,7 +214,7 @@ fn references_that_are_gone_are_named_and_values_that_are_taken_refused() {
         let mut faults = refused.faults();
         faults.sort();
         assert_eq!(faults, wanted);
-        assert!(words_at(&refused, "/responsible/0").contains("文旅局\" (office)"), "{}", refused.body);
+        assert!(message_at(&refused, "/responsible/0").contains("文旅局\" (office)"), "{}", refused.body);
         client.get("milestones/maps").await.expect(404);
         for item in ["organizations/office", "documents/source", "milestones/maps"] {
             restore(&client, item).await.expect(200);
@@ -232,7 +232,7 @@ fn references_that_are_gone_are_named_and_values_that_are_taken_refused() {
 }
 
 #[test]
-fn a_report_that_was_returned_comes_back_as_returned() {
+fn a_returned_report_is_restored_as_returned() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "commitments", commitment("teachers")).await;
@@ -243,12 +243,12 @@ fn a_report_that_was_returned_comes_back_as_returned() {
         let before = client.get("progress-reports/january").await.expect(200).body;
         client.delete("progress-reports/january").await.expect(204);
         let restored = restore(&client, "progress-reports/january").await.expect(200).body;
-        assert_eq!(settled(&restored), settled(&before));
+        assert_eq!(comparable(&restored), comparable(&before));
     });
 }
 
 #[test]
-fn only_editors_of_the_record_restore_it_and_a_retry_restores_once() {
+fn only_editors_of_a_record_can_restore_it_and_a_retry_restores_once() {
     on_each(|database| async move {
         let client = database.client();
         let key = |role, pairings: &[&str]| client.with_key(database.key("caller", role, pairings));
@@ -264,7 +264,7 @@ fn only_editors_of_the_record_restore_it_and_a_retry_restores_once() {
         let first = send().await.expect(200);
         let again = send().await.expect(200);
         assert_eq!((again.header("idempotent-replayed"), &again.body), ("true", &first.body));
-        // A record that others share is for editors of all pairings.
+        // Restoring a shared record takes an editor of all pairings.
         create(&client, "sectors", json!({ "code": "free", "name": { "zh": "领域" } })).await;
         client.delete("sectors/free").await.expect(204);
         restore(&own, "sectors/free").await.expect(403);
@@ -289,7 +289,7 @@ async fn apply(client: &Client, import: &Value) -> Value {
 }
 
 #[test]
-fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
+fn an_import_refuses_a_deleted_code_and_restores_it_on_request() {
     on_each(|database| async move {
         let client = database.client();
         office(&client).await;
@@ -297,7 +297,7 @@ fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
         let before = client.get("milestones/maps").await.expect(200).body;
         client.delete("milestones/maps").await.expect(204);
         client.delete("organizations/office").await.expect(204);
-        // Given in part: the rest is as it was deleted.
+        // Fields that the bundle omits keep the values that they had when the record was deleted.
         let bundle = json!({
             "organizations": [{ "code": "office" }],
             "milestones": [{ "code": "maps", "note": "恢复", "due_on": "2022-08-31", "reason": "汛期" }, milestone("new")]
@@ -330,10 +330,10 @@ fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
         let actions: Vec<&str> =
             history["items"].as_array().expect("events").iter().filter_map(|event| event["action"].as_str()).collect();
         assert_eq!(actions, ["create", "delete", "restore", "update"]);
-        // Once it is there, the same file changes nothing.
+        // Once the records exist, the same file changes nothing.
         let again = import(&client, "&restore=true", &bundle).await;
         assert_eq!(again["counts"]["unchanged"], 3, "{again}");
-        // Its rules hold: a due date does not move without a reason.
+        // The rules of a change hold: a due date does not move without a reason.
         client.delete("milestones/maps").await.expect(204);
         let silent = json!({ "milestones": [{ "code": "maps", "due_on": "2023-01-31" }] });
         let refused = import(&client, "&restore=true", &silent).await;
@@ -343,7 +343,7 @@ fn an_import_refuses_a_deleted_code_and_restores_it_where_that_is_asked_for() {
 }
 
 #[test]
-fn two_restorations_at_once_are_one() {
+fn two_concurrent_restorations_restore_once() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("maps")).await;

@@ -1,19 +1,19 @@
-//! Reversals: of what, how much, on what, and two at once.
+//! Reversals: what they may reverse, how much, where they are booked, and concurrent ones.
 
 use serde_json::{Value, json};
 
 use super::transactions::{create_places, entry};
-use crate::common::builders::{alone, in_threads, on_each_alone};
+use crate::common::builders::{block_on, in_threads, on_each_with_own_runtime};
 use crate::common::on_each;
-use crate::common::records::{create, fault, with, words_at};
+use crate::common::records::{create, fault, message_at, with};
 
-/// What makes an entry the reversal of another.
-fn of(code: &str) -> Value {
+/// The fields that make an entry the reversal of another.
+fn reversal_of(code: &str) -> Value {
     json!({ "kind": "reversal", "reverses": code })
 }
 
 #[test]
-fn a_reversal_is_booked_on_what_the_original_was() {
+fn a_reversal_is_booked_on_the_same_records_as_the_original() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -26,7 +26,10 @@ fn a_reversal_is_booked_on_what_the_original_was() {
         let mut same = vec![json!({}), whole.clone()];
         same.extend(whole.as_object().expect("an object").iter().map(|(name, value)| json!({ name: value })));
         for given in same {
-            let back = with(with(entry("x"), of("first")), with(json!({ "code": null, "amount": "1" }), given.clone()));
+            let back = with(
+                with(entry("x"), reversal_of("first")),
+                with(json!({ "code": null, "amount": "1" }), given.clone()),
+            );
             let read = create(&client, "transactions", back).await.body;
             for field in ["fund", "pairing", "project", "provider", "receiver", "pass_through"] {
                 assert_eq!(read[field], original[field], "{field} of {given}");
@@ -37,7 +40,7 @@ fn a_reversal_is_booked_on_what_the_original_was() {
 }
 
 #[test]
-fn what_a_reversal_may_not_be_is_told_at_its_field() {
+fn invalid_reversals_are_refused_at_the_faulty_field() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -51,7 +54,8 @@ fn what_a_reversal_may_not_be_is_told_at_its_field() {
         create(&client, "transactions", with(entry("first"), places)).await;
         create(&client, "transactions", with(entry("foreign"), json!({ "currency": "USD", "pass_through": true })))
             .await;
-        create(&client, "transactions", with(with(entry("back"), of("first")), json!({ "amount": "1" }))).await;
+        create(&client, "transactions", with(with(entry("back"), reversal_of("first")), json!({ "amount": "1" })))
+            .await;
         for (original, wrong, faults) in [
             ("back", json!({ "amount": "1" }), vec![fault("/reverses", "not_reversible")]),
             ("first", json!({ "amount": "99.01" }), vec![fault("/amount", "exceeds_rest")]),
@@ -81,17 +85,18 @@ fn what_a_reversal_may_not_be_is_told_at_its_field() {
                 ],
             ),
         ] {
-            let back = with(with(with(entry("wrong"), json!({ "amount": "99" })), of(original)), wrong.clone());
+            let back =
+                with(with(with(entry("wrong"), json!({ "amount": "99" })), reversal_of(original)), wrong.clone());
             let refused = client.post("transactions", back).await.expect(422);
             assert_eq!(refused.faults(), faults, "{original} by {wrong}");
         }
         let last = json!({ "amount": "99", "value_on": "2022-05-01" });
-        create(&client, "transactions", with(with(entry("last"), of("first")), last)).await;
+        create(&client, "transactions", with(with(entry("last"), reversal_of("first")), last)).await;
     });
 }
 
 #[test]
-fn reversals_together_take_back_what_there_is_and_no_more() {
+fn reversals_together_cannot_exceed_the_original() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "transactions", entry("first")).await;
@@ -105,10 +110,11 @@ fn reversals_together_take_back_what_there_is_and_no_more() {
             ("0.01", "2022-07-02", 422, "0.00"),
         ] {
             let back = json!({ "code": null, "amount": amount, "value_on": on });
-            let answer = client.post("transactions", with(with(entry("x"), of("first")), back)).await.expect(status);
+            let response =
+                client.post("transactions", with(with(entry("x"), reversal_of("first")), back)).await.expect(status);
             if status == 422 {
-                assert_eq!(answer.faults(), [fault("/amount", "exceeds_rest")]);
-                assert!(words_at(&answer, "/amount").ends_with(left), "{}", answer.body);
+                assert_eq!(response.faults(), [fault("/amount", "exceeds_rest")]);
+                assert!(message_at(&response, "/amount").ends_with(left), "{}", response.body);
             }
         }
         for (as_of, reversed) in
@@ -124,9 +130,9 @@ fn reversals_together_take_back_what_there_is_and_no_more() {
 }
 
 #[test]
-fn reversals_at_once_never_take_back_more_than_there_is() {
-    on_each_alone(|_, client| {
-        alone(async || {
+fn concurrent_reversals_cannot_exceed_the_original() {
+    on_each_with_own_runtime(|_, client| {
+        block_on(async || {
             for round in 0..10 {
                 create(&client, "transactions", entry(&format!("round-{round}"))).await;
             }
@@ -136,17 +142,17 @@ fn reversals_at_once_never_take_back_more_than_there_is() {
             for (round, taken) in taken.iter_mut().enumerate() {
                 for _ in 0..2 {
                     let back = json!({ "code": null, "amount": "30.00" });
-                    let new = with(with(entry("x"), of(&format!("round-{round}"))), back);
-                    let answer = client.post("transactions", new).await;
-                    match answer.status.as_u16() {
+                    let new = with(with(entry("x"), reversal_of(&format!("round-{round}"))), back);
+                    let response = client.post("transactions", new).await;
+                    match response.status.as_u16() {
                         201 => *taken += 1,
-                        _ => assert_eq!(answer.expect(422).faults(), [fault("/amount", "exceeds_rest")]),
+                        _ => assert_eq!(response.expect(422).faults(), [fault("/amount", "exceeds_rest")]),
                     }
                 }
             }
             taken
         });
-        alone(async || {
+        block_on(async || {
             for round in 0..10 {
                 let times: i32 = taken.iter().map(|taken| taken[round]).sum();
                 assert_eq!(times, 3, "three times thirty of a hundred");

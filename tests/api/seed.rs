@@ -1,4 +1,4 @@
-//! Bundles: the committed seed, faults told with file, line and field, and what a second time changes.
+//! Bundles: the committed seed, faults with file, line and field, and the effect of importing a second time.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use pairing_tracker::transfer::files::{self, Source};
 use pairing_tracker::transfer::plan::{ImportLine, Outcome};
 use serde_json::json;
 
-use crate::common::files::{bring, outcomes, source};
+use crate::common::files::{import_bundles, outcomes, source};
 use crate::common::records::listed;
 use crate::common::{Database, on_each, on_each_empty};
 
@@ -20,16 +20,16 @@ fn committed() -> Vec<Source> {
 }
 
 /// File, line, field, fault; in order.
-fn told(faults: &[ImportFault]) -> Vec<(&str, i64, &str, &str)> {
+fn located(faults: &[ImportFault]) -> Vec<(&str, i64, &str, &str)> {
     let place = |fault: &ImportFault| fault.row.expect("a line");
-    let mut told: Vec<_> = faults
+    let mut located: Vec<_> = faults
         .iter()
         .map(|fault| {
             (fault.sheet.as_deref().expect("a file"), place(fault), fault.pointer.as_str(), fault.code.as_str())
         })
         .collect();
-    told.sort_unstable();
-    told
+    located.sort_unstable();
+    located
 }
 
 /// The fields that change, by name.
@@ -39,31 +39,31 @@ fn fields(line: &ImportLine) -> Vec<String> {
     fields
 }
 
-/// How many writes the history holds.
+/// How many writes of records the audit log contains.
 fn events(database: &Database) -> i64 {
-    // The key that the tests call with has an event of its own.
+    // The creation of the tests' own key is an event, too.
     let of_records = audit_events::table.filter(audit_events::entity.ne("api_key"));
     of_records.count().get_result(&mut database.connect()).expect("a count")
 }
 
 #[test]
-fn the_committed_seed_creates_all_and_then_leaves_all() {
+fn the_committed_seed_creates_every_record_and_then_changes_none() {
     on_each_empty(|database| async move {
         let mut sources = committed();
-        let lines = bring(&database, &mut sources, true).expect("the seed is good");
+        let lines = import_bundles(&database, &mut sources, true).expect("the seed is good");
         assert_eq!(outcomes(&lines, Outcome::Create), lines.len());
         let (client, count) = (database.client(), lines.len());
         for kind in KINDS {
             let total = client.get(&format!("{}?count=true", kind.path)).await.expect(200).body["total"].clone();
             assert_eq!(total, lines.iter().filter(|line| line.resource == kind.path).count(), "{}", kind.path);
-            // Of these the sources name none.
+            // The sources contain none of these.
             let unknown = ["commitments", "progress-reports", "resolutions", "liaisons", "twinnings", "transactions"];
             assert_eq!(total == 0, unknown.contains(&kind.path), "{}", kind.path);
         }
         assert_eq!(events(&database), i64::try_from(count).expect("few"));
 
         for apply in [false, true] {
-            let again = bring(&database, &mut sources, apply).expect("the seed is good");
+            let again = import_bundles(&database, &mut sources, apply).expect("the seed is good");
             assert_eq!((outcomes(&again, Outcome::Unchanged), again.len()), (count, count), "{again:?}");
         }
         assert_eq!(events(&database), i64::try_from(count).expect("few"), "nothing new in the history");
@@ -71,29 +71,29 @@ fn the_committed_seed_creates_all_and_then_leaves_all() {
 }
 
 #[test]
-fn the_built_in_seed_is_the_committed_one() {
+fn the_built_in_seed_equals_the_committed_one() {
     on_each(|database| async move {
-        let lines = bring(&database, &mut committed(), false).expect("the seed is good");
+        let lines = import_bundles(&database, &mut committed(), false).expect("the seed is good");
         assert_eq!(outcomes(&lines, Outcome::Unchanged), lines.len(), "{lines:?}");
     });
 }
 
 #[test]
-fn a_plan_changes_nothing() {
+fn a_plan_writes_nothing() {
     on_each_empty(|database| async move {
-        let planned = bring(&database, &mut committed(), false).expect("the seed is good");
+        let planned = import_bundles(&database, &mut committed(), false).expect("the seed is good");
         let client = database.client();
         assert_eq!(events(&database), 0);
         for kind in KINDS {
             assert_eq!(listed(&client, kind.path, "").await, Vec::<String>::new());
         }
-        let applied = bring(&database, &mut committed(), true).expect("the seed is good");
+        let applied = import_bundles(&database, &mut committed(), true).expect("the seed is good");
         assert_eq!(applied, planned, "the plan said what was done");
     });
 }
 
 #[test]
-fn every_fault_is_told_with_file_line_and_field_and_nothing_is_written() {
+fn every_fault_is_reported_with_file_line_and_field_and_nothing_is_written() {
     let first = "\
 regions:
   - code: good
@@ -130,12 +130,12 @@ pairings: none
         let before = events(&database);
         let mut sources = [source("a.yaml", first), source("b.yaml", second), source("c.yaml", "regions: [")];
         for apply in [false, true] {
-            let complaints = bring(&database, &mut sources, apply).expect_err("it is bad");
-            let mut told = told(&complaints);
-            let syntax = told.pop().expect("a complaint");
+            let complaints = import_bundles(&database, &mut sources, apply).expect_err("it is bad");
+            let mut located = located(&complaints);
+            let syntax = located.pop().expect("a complaint");
             assert_eq!((syntax.0, syntax.3), ("c.yaml", "syntax"));
             assert_eq!(
-                told,
+                located,
                 [
                     ("a.yaml", 7, "/level", "enum"),
                     ("a.yaml", 8, "/colour", "unknown_field"),
@@ -156,15 +156,15 @@ pairings: none
             let words = line.line("", pairing_tracker::model::text::Language::En);
             assert!(words.starts_with("a.yaml:7: regions/here /level: must be one of "), "{words}");
         }
-        // Without what cannot be read at all, the same: a good record beside a bad one is not written.
-        bring(&database, &mut [source("a.yaml", first)], true).expect_err("it is bad");
+        // Without the unreadable files the result is the same: a good record beside a bad one is not written.
+        import_bundles(&database, &mut [source("a.yaml", first)], true).expect_err("it is bad");
         client.get("regions/good").await.expect(404);
         assert_eq!(events(&database), before);
     });
 }
 
 #[test]
-fn a_reference_to_a_record_that_failed_is_not_a_fault_of_its_own() {
+fn a_reference_to_a_faulty_record_is_not_a_fault_itself() {
     let text = "\
 organizations:
   - {code: bureau, name: {zh: 某局}, kind: department, region: here}
@@ -172,13 +172,13 @@ regions:
   - {code: here, name: {zh: 某地}, level: planet}
 ";
     on_each_empty(|database| async move {
-        let complaints = bring(&database, &mut [source("a.yaml", text)], true).expect_err("it is bad");
-        assert_eq!(told(&complaints), [("a.yaml", 4, "/level", "enum")]);
+        let complaints = import_bundles(&database, &mut [source("a.yaml", text)], true).expect_err("it is bad");
+        assert_eq!(located(&complaints), [("a.yaml", 4, "/level", "enum")]);
     });
 }
 
 #[test]
-fn a_changed_field_is_named_and_the_rest_is_left() {
+fn a_changed_field_is_named_and_the_others_stay() {
     on_each(|database| async move {
         let client = database.client();
         let before = events(&database);
@@ -198,7 +198,7 @@ milestones:
 ";
         let mut sources = [source("a.yaml", text)];
         for apply in [false, true] {
-            let lines = bring(&database, &mut sources, apply).expect("it is good");
+            let lines = import_bundles(&database, &mut sources, apply).expect("it is good");
             let fields: Vec<_> =
                 lines.iter().map(|line| (line.resource.as_str(), line.outcome, fields(line))).collect();
             let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
@@ -217,45 +217,48 @@ milestones:
             programme["principles"]["zh"].is_string() && programme["citations"][0].is_object(),
             "what is not said stays"
         );
-        let again = bring(&database, &mut sources, true).expect("it is good");
+        let again = import_bundles(&database, &mut sources, true).expect("it is good");
         assert_eq!(outcomes(&again, Outcome::Unchanged), 2);
         assert_eq!(events(&database), before + 2);
     });
 }
 
 #[test]
-fn a_bundle_moves_a_due_date_with_a_reason_alone() {
+fn a_bundle_changes_a_due_date_only_with_a_reason() {
     let text = |due_on: &str, reason: &str| {
         format!(
             "milestones:\n  - code: step\n    agreement: xinhui-taishan-framework-2022\n    title: {{zh: 节点}}\n    due_on: \"{due_on}\"\n{reason}"
         )
     };
     on_each(|database| async move {
-        bring(&database, &mut [source("a.yaml", &text("2022-06-30", ""))], true).expect("it is good");
+        import_bundles(&database, &mut [source("a.yaml", &text("2022-06-30", ""))], true).expect("it is good");
         let complaints =
-            bring(&database, &mut [source("a.yaml", &text("2022-07-31", ""))], true).expect_err("it is bad");
-        assert_eq!(told(&complaints), [("a.yaml", 2, "/reason", "required")]);
+            import_bundles(&database, &mut [source("a.yaml", &text("2022-07-31", ""))], true).expect_err("it is bad");
+        assert_eq!(located(&complaints), [("a.yaml", 2, "/reason", "required")]);
         let mut reasoned = [source("a.yaml", &text("2022-07-31", "    reason: 汛期\n"))];
-        let moved = bring(&database, &mut reasoned, true).expect("it is good");
+        let moved = import_bundles(&database, &mut reasoned, true).expect("it is good");
         assert_eq!(fields(&moved[0]), ["due_on"]);
-        assert_eq!(outcomes(&bring(&database, &mut reasoned, true).expect("it is good"), Outcome::Unchanged), 1);
+        assert_eq!(
+            outcomes(&import_bundles(&database, &mut reasoned, true).expect("it is good"), Outcome::Unchanged),
+            1
+        );
         let revisions = database.client().get("milestones/step/revisions?count=true").await.expect(200);
         assert_eq!((&revisions.body["total"], &revisions.body["items"][0]["reason"]), (&json!(1), &json!("汛期")));
     });
 }
 
 #[test]
-fn records_may_stand_in_any_order() {
+fn records_may_be_in_any_order() {
     on_each_empty(|database| async move {
         let mut sources = committed();
-        let lines = bring(&database, &mut sources, false).expect("it is good");
+        let lines = import_bundles(&database, &mut sources, false).expect("it is good");
         sources.reverse();
-        let reversed = bring(&database, &mut sources, false).expect("the order is no matter");
+        let reversed = import_bundles(&database, &mut sources, false).expect("the order is no matter");
         assert_eq!((outcomes(&reversed, Outcome::Create), reversed.len()), (lines.len(), lines.len()));
 
         let child = "organizations:\n  - {code: bureau, name: {zh: 局}, kind: department, region: town, parent: office}\nregions:\n  - {code: town, name: {zh: 镇}, level: township, parent: county}\n";
         let parent = "regions:\n  - {code: county, name: {zh: 县}, level: county}\norganizations:\n  - {code: office, name: {zh: 办}, kind: department, region: county}\n";
-        bring(&database, &mut [source("a.yaml", child), source("b.yaml", parent)], true)
+        import_bundles(&database, &mut [source("a.yaml", child), source("b.yaml", parent)], true)
             .expect("the order is no matter");
         let read = database.client().get("organizations/bureau").await.expect(200);
         assert_eq!((&read.body["parent"]["code"], &read.body["region"]["code"]), (&json!("office"), &json!("town")));
@@ -267,18 +270,21 @@ fn a_bundle_may_be_json() {
     on_each_empty(|database| async move {
         let records = json!({ "regions": [{ "code": "here", "name": { "zh": "某地", "en": null }, "level": "county", "latitude": 22.5, "longitude": 112 }] });
         let mut sources = [source("a.json", &serde_json::to_string_pretty(&records).expect("it is JSON"))];
-        assert_eq!(outcomes(&bring(&database, &mut sources, true).expect("it is good"), Outcome::Create), 1);
+        assert_eq!(outcomes(&import_bundles(&database, &mut sources, true).expect("it is good"), Outcome::Create), 1);
         let read = database.client().get("regions/here").await.expect(200).body;
         assert_eq!(
             (&read["name"]["zh"], &read["latitude"], &read["longitude"]),
             (&json!("某地"), &json!(22.5), &json!(112.0))
         );
-        assert_eq!(outcomes(&bring(&database, &mut sources, true).expect("it is good"), Outcome::Unchanged), 1);
+        assert_eq!(
+            outcomes(&import_bundles(&database, &mut sources, true).expect("it is good"), Outcome::Unchanged),
+            1
+        );
     });
 }
 
 #[test]
-fn every_seeded_record_but_a_document_cites_one() {
+fn every_seeded_record_except_documents_cites_a_document() {
     on_each(|database| async move {
         let client = database.client();
         for kind in KINDS.iter().filter(|kind| kind.path != "documents") {
@@ -292,7 +298,7 @@ fn every_seeded_record_but_a_document_cites_one() {
 }
 
 #[test]
-fn every_fact_is_carried_by_a_record_that_exists() {
+fn every_record_named_in_the_readme_of_the_seed_exists() {
     let readme =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("seed/README.md")).expect("it is there");
     let carriers = readme.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit(" | ").next());

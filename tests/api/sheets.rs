@@ -1,8 +1,8 @@
-//! Workbooks that people and programs made are read as they are seen. The files and what makes them: `tests/sheets`.
+//! Workbooks made by people and by programs are read as they are displayed. The files and their sources: `tests/sheets`.
 
 use serde_json::{Value, json};
 
-use crate::common::files::{Told, bring_with, source_of};
+use crate::common::files::{Told, import_files, source_of};
 use crate::common::records::{create, milestone, with};
 use crate::common::{Database, on_each};
 
@@ -13,15 +13,21 @@ fn bytes(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Brings a workbook in, and shows its faults as `code cell`.
-fn bring(database: &Database, name: &str, resource: Option<&str>, ignore: bool, apply: bool) -> (Told, Vec<String>) {
-    let told = bring_with(database, &mut [source_of("book.xlsx", &bytes(name))], resource, ignore, apply);
+/// Imports a workbook, and returns its faults as `code cell`.
+fn import_workbook(
+    database: &Database,
+    name: &str,
+    resource: Option<&str>,
+    ignore: bool,
+    apply: bool,
+) -> (Told, Vec<String>) {
+    let report = import_files(database, &mut [source_of("book.xlsx", &bytes(name))], resource, ignore, apply);
     let place = |fault: &pairing_tracker::transfer::fault::ImportFault| {
         let (column, row) = (fault.column.clone().unwrap_or_default(), fault.row.unwrap_or_default());
         format!("{} {column}{row}", fault.code)
     };
-    let faults = told.faults.iter().map(place).collect();
-    (told, faults)
+    let faults = report.faults.iter().map(place).collect();
+    (report, faults)
 }
 
 async fn record(client: &crate::common::Client, path: &str) -> Value {
@@ -29,10 +35,10 @@ async fn record(client: &crate::common::Client, path: &str) -> Value {
 }
 
 #[test]
-fn a_merged_range_is_the_value_of_each_of_its_rows() {
+fn a_range_merged_over_rows_gives_each_row_its_value() {
     for program in PROGRAMS {
         on_each(|database| async move {
-            let (_, faults) = bring(&database, &format!("merged-{program}"), None, false, true);
+            let (_, faults) = import_workbook(&database, &format!("merged-{program}"), None, false, true);
             assert_eq!(faults, Vec::<String>::new(), "{program}");
             let client = database.client();
             for number in 1..=3 {
@@ -48,15 +54,15 @@ fn a_merged_range_is_the_value_of_each_of_its_rows() {
 fn a_range_merged_over_columns_is_a_fault() {
     for program in PROGRAMS {
         on_each(|database| async move {
-            let (_, faults) = bring(&database, &format!("across-{program}"), None, false, true);
+            let (_, faults) = import_workbook(&database, &format!("across-{program}"), None, false, true);
             assert_eq!(faults, ["merged_columns D2"], "{program}");
         });
     }
 }
 
 #[test]
-fn a_formula_without_a_result_clears_nothing() {
-    // LibreOffice computes formulas when it saves.
+fn a_formula_without_a_result_is_a_fault_and_clears_nothing() {
+    // LibreOffice is left out: it computes formulas when it saves.
     for program in ["openpyxl", "xlsxwriter", "exceljs", "hand", "sheetjs"] {
         on_each(|database| async move {
             let client = database.client();
@@ -66,7 +72,7 @@ fn a_formula_without_a_result_clears_nothing() {
                 with(milestone("formula-1"), json!({ "note": "原有备注", "due_on": "2027-03-31" })),
             )
             .await;
-            let (_, faults) = bring(&database, &format!("formula-{program}"), None, false, true);
+            let (_, faults) = import_workbook(&database, &format!("formula-{program}"), None, false, true);
             assert_eq!(faults, ["no_result E2"], "{program}");
             assert_eq!(record(&client, "milestones/formula-1").await["note"], "原有备注", "{program}");
         });
@@ -74,11 +80,11 @@ fn a_formula_without_a_result_clears_nothing() {
 }
 
 #[test]
-fn numbers_and_dates_are_read_as_they_are_shown() {
+fn numbers_and_dates_are_read_as_displayed() {
     for program in PROGRAMS {
         on_each(|database| async move {
-            let (told, faults) = bring(&database, &format!("formats-{program}"), None, false, true);
-            assert_eq!(faults, Vec::<String>::new(), "{program}: {:?}", told.faults);
+            let (report, faults) = import_workbook(&database, &format!("formats-{program}"), None, false, true);
+            assert_eq!(faults, Vec::<String>::new(), "{program}: {:?}", report.faults);
             let client = database.client();
             let notes = ["008", "8:30", "440705199001", "36:30", "1,234,567.00 元"];
             for (number, note) in (1..).zip(notes) {
@@ -91,10 +97,10 @@ fn numbers_and_dates_are_read_as_they_are_shown() {
 }
 
 #[test]
-fn what_a_spreadsheet_made_of_a_cell_is_a_fault_where_it_cannot_be_meant() {
+fn values_converted_by_a_spreadsheet_are_faults_where_they_are_implausible() {
     for program in PROGRAMS {
         on_each(|database| async move {
-            let (_, faults) = bring(&database, &format!("misread-{program}"), None, false, false);
+            let (_, faults) = import_workbook(&database, &format!("misread-{program}"), None, false, false);
             let wanted = [
                 "date_for_text A2",
                 "date_for_text C3",
@@ -109,15 +115,15 @@ fn what_a_spreadsheet_made_of_a_cell_is_a_fault_where_it_cannot_be_meant() {
 }
 
 #[test]
-fn a_clerks_milestones_are_read() {
+fn milestones_of_a_clerks_workbook_are_read() {
     for program in PROGRAMS {
         on_each(|database| async move {
             let name = format!("clerk-milestones-{program}");
-            let (_, faults) = bring(&database, &name, None, false, false);
+            let (_, faults) = import_workbook(&database, &name, None, false, false);
             let remarks = ["unknown_column D3", "remark_row 7", "remark_row 8", "remark_row 9"];
             assert_eq!(faults, remarks, "{program}");
-            let (told, _) = bring(&database, &name, None, true, true);
-            assert_eq!(told.lines.len(), 3, "{program}");
+            let (report, _) = import_workbook(&database, &name, None, true, true);
+            assert_eq!(report.lines.len(), 3, "{program}");
             let client = database.client();
             for (code, title, due_on, progress, note) in [
                 ("clerk-road", "修建对接公路", "2026-03-31", 35, json!("按月调度")),
@@ -129,19 +135,23 @@ fn a_clerks_milestones_are_read() {
                 assert_eq!(seen, (&json!(title), &json!(due_on), &json!(progress), &note), "{program} {code}");
                 assert_eq!(read["responsible"][0]["code"], "jiangmen-government", "{program} {code}");
             }
-            let (told, _) = bring(&database, &name, None, true, true);
-            assert!(told.lines.iter().all(|line| line.outcome.as_str() == "unchanged"), "{program}: {:?}", told.lines);
+            let (report, _) = import_workbook(&database, &name, None, true, true);
+            assert!(
+                report.lines.iter().all(|line| line.outcome.as_str() == "unchanged"),
+                "{program}: {:?}",
+                report.lines
+            );
         });
     }
 }
 
 #[test]
-fn a_clerks_amounts_are_in_the_unit_that_stands_above_them() {
+fn amounts_of_a_clerks_workbook_are_in_the_unit_of_the_header() {
     for program in PROGRAMS {
         on_each(|database| async move {
             let name = format!("clerk-projects-{program}");
-            let (told, faults) = bring(&database, &name, Some("projects"), false, true);
-            assert_eq!(faults, ["remark_row 7"], "{program}: {:?}", told.faults);
+            let (report, faults) = import_workbook(&database, &name, Some("projects"), false, true);
+            assert_eq!(faults, ["remark_row 7"], "{program}: {:?}", report.faults);
             let client = database.client();
             for (code, investment, start) in [
                 ("clerk-plant", "12345000.00", "2026-03-01"),
@@ -157,15 +167,15 @@ fn a_clerks_amounts_are_in_the_unit_that_stands_above_them() {
 }
 
 #[test]
-fn a_clerks_transactions_are_read_once_they_are_mended() {
+fn transactions_of_a_clerks_workbook_are_read_after_correction() {
     for program in PROGRAMS {
         on_each(|database| async move {
             let name = format!("clerk-transactions-{program}");
-            let (_, faults) = bring(&database, &name, Some("transactions"), false, true);
+            let (_, faults) = import_workbook(&database, &name, Some("transactions"), false, true);
             assert_eq!(faults, ["unit C3", "remark_row 5", "format D4"], "{program}");
             let name = format!("clerk-transactions-mended-{program}");
-            let (told, faults) = bring(&database, &name, Some("transactions"), false, true);
-            assert_eq!(faults, ["remark_row 5"], "{program}: {:?}", told.faults);
+            let (report, faults) = import_workbook(&database, &name, Some("transactions"), false, true);
+            assert_eq!(faults, ["remark_row 5"], "{program}: {:?}", report.faults);
             let client = database.client();
             for (code, amount, day) in [
                 ("clerk-paid-1", "35000.00", "2022-04-11"),

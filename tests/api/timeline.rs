@@ -1,4 +1,4 @@
-//! The timeline: what happens on which day, in which order, what is past, and pages that make up the whole.
+//! The timeline: events by day and their order, what is past, and pages.
 
 use serde_json::{Value, json};
 
@@ -6,10 +6,10 @@ use crate::common::builders::walk;
 use crate::common::records::{agreement, commitment, conference, create, fault, milestone, pairing, project, with};
 use crate::common::{Client, on_each};
 
-/// The kinds of records that a row can be of.
+/// The kinds of records that a row can refer to.
 const KINDS: [&str; 7] = ["agreement", "conference", "resolution", "commitment", "project", "milestone", "exchange"];
 
-/// A pairing of its own, so that the seed is elsewhere, with a record of every kind and two that have no days.
+/// A pairing apart from the seed, with a record of every kind and two records without dates.
 async fn build(client: &Client) {
     create(client, "pairings", pairing("lane")).await;
     let of_lane = |fields: Value| with(json!({ "pairing": "lane" }), fields);
@@ -78,7 +78,7 @@ async fn build(client: &Client) {
     create(client, "exchanges", of_lane(teachers)).await;
 }
 
-/// What [`build`] puts on the axis: the day, what happens, to which record.
+/// The rows that [`build`] makes: the day, the event, the record.
 const ALL: [(&str, &str, &str); 25] = [
     ("2022-02-18", "signed", "agreement framework"),
     ("2022-02-18", "signed", "agreement stopped"),
@@ -107,7 +107,7 @@ const ALL: [(&str, &str, &str); 25] = [
     ("2022-12-31", "expires", "agreement framework"),
 ];
 
-/// Day, event and record of each row; a row is of one record.
+/// Day, event and record of each row; a row refers to one record.
 fn read(rows: &[Value]) -> Vec<(String, String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let of = |row: &Value| {
@@ -124,21 +124,21 @@ fn wanted(fits: impl Fn(&str, &str, &str) -> bool) -> Vec<(String, String, Strin
     ALL.iter().filter(|(on, event, what)| fits(on, event, what)).map(of).collect()
 }
 
-/// The rows of a query, whole.
+/// The rows of a query, of all pages.
 async fn rows(client: &Client, query: &str) -> Vec<Value> {
-    let answer = client.get(&format!("reports/timeline?limit=1000&count=true&{query}")).await.expect(200);
-    let rows = answer.body["items"].as_array().expect("rows").clone();
-    assert_eq!((&answer.body["total"], &answer.body["next_cursor"]), (&json!(rows.len()), &json!(null)), "{query}");
+    let response = client.get(&format!("reports/timeline?limit=1000&count=true&{query}")).await.expect(200);
+    let rows = response.body["items"].as_array().expect("rows").clone();
+    assert_eq!((&response.body["total"], &response.body["next_cursor"]), (&json!(rows.len()), &json!(null)), "{query}");
     rows
 }
 
 #[test]
-fn everything_dated_stands_in_the_order_of_days() {
+fn all_dated_events_are_ordered_by_day() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
         assert_eq!(read(&rows(&client, "pairing=lane").await), wanted(|_, _, _| true));
-        // Without a pairing, those of all: one axis still.
+        // Without a pairing, the rows of all pairings are in one order.
         let all = rows(&client, "").await;
         let days: Vec<&str> = all.iter().filter_map(|row| row["on"].as_str()).collect();
         assert!(all.len() > ALL.len() && days.is_sorted(), "{days:?}");
@@ -146,7 +146,7 @@ fn everything_dated_stands_in_the_order_of_days() {
 }
 
 #[test]
-fn a_day_is_past_when_it_is_over_or_that_very_day() {
+fn an_event_is_past_on_its_day_and_after_it() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -161,7 +161,7 @@ fn a_day_is_past_when_it_is_over_or_that_very_day() {
 }
 
 #[test]
-fn filters_narrow_the_axis() {
+fn filters_select_events() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
@@ -203,11 +203,11 @@ fn filters_narrow_the_axis() {
 }
 
 #[test]
-fn pages_make_up_the_whole() {
+fn the_pages_of_the_timeline_contain_every_row_once() {
     on_each(|database| async move {
         let client = database.client();
         build(&client).await;
-        // Many on one day, of one source and of several.
+        // Many rows on one day, from one source and from several.
         for number in 0..9 {
             let body = json!({ "agreement": "framework", "due_on": "2022-06-30" });
             create(&client, "milestones", with(milestone(&format!("many-{number}")), body)).await;

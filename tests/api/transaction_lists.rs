@@ -1,4 +1,4 @@
-//! Lists of transactions: by each filter, and in the order of their value dates.
+//! Lists of transactions: each filter, and the order by value date.
 
 use serde_json::json;
 
@@ -27,7 +27,7 @@ async fn create_some(client: &Client) {
 }
 
 #[test]
-fn a_list_of_transactions_is_narrowed_by_each_of_its_filters() {
+fn every_filter_selects_transactions() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;
@@ -65,7 +65,7 @@ fn a_list_of_transactions_is_narrowed_by_each_of_its_filters() {
 }
 
 #[test]
-fn a_list_of_transactions_is_in_the_order_of_value_dates_unless_asked() {
+fn transactions_are_ordered_by_value_date_by_default() {
     on_each(|database| async move {
         let client = database.client();
         create_some(&client).await;

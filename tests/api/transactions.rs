@@ -1,4 +1,4 @@
-//! Transactions: a ledger to which entries are added, each on what it may be booked on, and from which none goes.
+//! Transactions: a ledger to which entries are only added, each booked on an allowed record.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -18,7 +18,7 @@ pub fn entry(code: &str) -> Value {
     json!({ "code": code, "kind": "disbursement", "amount": "100.00", "value_on": "2022-05-01" })
 }
 
-/// A fund, a project in each of two pairings.
+/// A fund, and a project in each of two pairings.
 pub async fn create_places(client: &Client) {
     let fund = json!({ "code": "pot", "programme": "jiangmen-east-west", "name": { "zh": "帮扶资金" } });
     create(client, "funds", fund).await;
@@ -62,7 +62,7 @@ fn an_entry_reads_back_as_it_was_booked() {
 }
 
 #[test]
-fn an_entry_is_named_by_what_it_records() {
+fn an_entry_is_named_by_kind_amount_and_date() {
     on_each(|database| async move {
         let client = database.client();
         for (kind, zh, en) in [
@@ -81,7 +81,7 @@ fn an_entry_is_named_by_what_it_records() {
 }
 
 #[test]
-fn what_an_entry_may_not_be_is_told_at_its_field() {
+fn invalid_entries_are_refused_at_the_faulty_field() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -138,7 +138,7 @@ fn what_an_entry_may_not_be_is_told_at_its_field() {
 }
 
 #[test]
-fn a_project_brings_its_pairing_and_money_keeps_it_there() {
+fn an_entry_takes_the_pairing_of_its_project_which_cannot_move_afterwards() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -149,7 +149,7 @@ fn a_project_brings_its_pairing_and_money_keeps_it_there() {
         client.patch("projects/park", json!({ "status": "planned" })).await.expect(200);
         client.patch("projects/school", json!({ "pairing": "xinhui-taishan" })).await.expect(200);
 
-        // A project that its agreement would take along is held as well, and holds the agreement.
+        // An agreement cannot move a project with money along, so the agreement is fixed as well.
         let agreement =
             json!({ "code": "plan", "pairing": "xinhui-taishan", "kind": "other", "title": { "zh": "草案" } });
         create(&client, "agreements", agreement).await;
@@ -160,7 +160,7 @@ fn a_project_brings_its_pairing_and_money_keeps_it_there() {
 }
 
 #[test]
-fn what_money_is_booked_on_is_not_deleted() {
+fn a_record_that_money_is_booked_on_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         create_places(&client).await;
@@ -183,7 +183,7 @@ fn what_money_is_booked_on_is_not_deleted() {
 }
 
 #[test]
-fn an_entry_is_neither_changed_nor_deleted() {
+fn an_entry_cannot_be_changed_or_deleted() {
     on_each(|database| async move {
         let client = database.client();
         let before = create(&client, "transactions", entry("a")).await.body;
@@ -206,16 +206,16 @@ fn an_entry_is_neither_changed_nor_deleted() {
     });
 }
 
-/// Brings a bundle in; what became of its records, or the faults that it was refused with.
-fn bring(database: &Database, text: &str) -> Result<Vec<Outcome>, Vec<String>> {
-    let lines = files::bring(database, &mut [source("a.yaml", text)], true);
+/// Imports a bundle; returns the outcomes of its records, or the faults that it was refused with.
+fn import_bundle(database: &Database, text: &str) -> Result<Vec<Outcome>, Vec<String>> {
+    let lines = files::import_bundles(database, &mut [source("a.yaml", text)], true);
     lines
         .map(|lines| lines.iter().map(|line| line.outcome).collect())
         .map_err(|faults| faults.into_iter().map(|fault| fault.code).collect())
 }
 
 #[test]
-fn a_bundle_adds_entries_leaves_the_same_and_changes_none() {
+fn a_bundle_adds_entries_and_changes_none() {
     let bundle = |amount: &str| {
         format!(
             "\
@@ -227,9 +227,9 @@ transactions:
     };
     on_each(|database| async move {
         use Outcome::{Create, Unchanged};
-        assert_eq!(bring(&database, &bundle("100")), Ok(vec![Create, Create]), "what is reversed comes first");
-        assert_eq!(bring(&database, &bundle("100.00")), Ok(vec![Unchanged, Unchanged]));
-        assert_eq!(bring(&database, &bundle("90")), Err(vec!["append_only".to_owned()]));
+        assert_eq!(import_bundle(&database, &bundle("100")), Ok(vec![Create, Create]), "what is reversed comes first");
+        assert_eq!(import_bundle(&database, &bundle("100.00")), Ok(vec![Unchanged, Unchanged]));
+        assert_eq!(import_bundle(&database, &bundle("90")), Err(vec!["append_only".to_owned()]));
         let read = database.client().get("transactions/whole").await.expect(200).body;
         assert_eq!((&read["amount"], &read["reversed"]), (&json!("100.00"), &json!("40.00")));
         let back = database.client().get("transactions/back").await.expect(200).body;
@@ -238,7 +238,7 @@ transactions:
 }
 
 #[test]
-fn an_editor_books_in_the_pairings_of_the_key_alone() {
+fn an_editor_books_only_in_the_pairings_of_the_key() {
     on_each(|database| async move {
         let admin = database.client();
         create_places(&admin).await;
@@ -266,12 +266,17 @@ fn an_editor_books_in_the_pairings_of_the_key_alone() {
         ] {
             let mut new = with(entry("x"), place.clone());
             new["code"] = json!(null);
-            let answer = editor.post("transactions", new.clone()).await;
-            assert_eq!(answer.status.as_u16(), status, "{place}: {}", answer.body);
-            // Who may not write there does not learn which codes are taken.
+            let response = editor.post("transactions", new.clone()).await;
+            assert_eq!(response.status.as_u16(), status, "{place}: {}", response.body);
+            // A caller who may not write there must not learn which codes are taken.
             new["code"] = json!("own");
-            let answer = editor.post("transactions", new).await;
-            assert_eq!(answer.status.as_u16(), if status == 201 { 409 } else { status }, "{place}: {}", answer.body);
+            let response = editor.post("transactions", new).await;
+            assert_eq!(
+                response.status.as_u16(),
+                if status == 201 { 409 } else { status },
+                "{place}: {}",
+                response.body
+            );
         }
         editor.anonymous().post("transactions", entry("x")).await.expect(401);
         let read = admin.get("transactions/foreign").await.expect(200).body;

@@ -1,17 +1,17 @@
-//! Twinnings: two organizations, whatever region they are of, and what they are called together.
+//! Twinnings: two organizations of any region, and the name that they give the twinning.
 
 use pairing_tracker::resources::twinnings::KIND;
 use serde_json::{Value, json};
 
 use crate::common::privacy::{FOREIGN, OWN};
-use crate::common::records::{create, fault, listed_of, named, pairing, with, words_at};
+use crate::common::records::{create, fault, listed_of, message_at, named, pairing, with};
 use crate::common::{Client, on_each};
 
 fn school(code: &str, en: Value) -> Value {
     json!({ "code": code, "name": { "zh": format!("{code}校"), "en": en }, "kind": "school", "region": "pengjiang" })
 }
 
-/// Three schools of a region that is of neither side; the last has no English name.
+/// Three schools of a region on neither side; the last has no English name.
 async fn create_schools(client: &Client) {
     for (code, en) in [("first", json!("First")), ("second", json!("Second")), ("third", Value::Null)] {
         create(client, "organizations", school(code, en)).await;
@@ -26,7 +26,7 @@ fn twinning(code: &str, supporter: &str, recipient: &str, fields: Value) -> Valu
 }
 
 #[test]
-fn the_two_organizations_differ_and_may_be_of_any_region() {
+fn the_two_organizations_differ_and_may_belong_to_any_region() {
     on_each(|database| async move {
         let client = database.client();
         create_schools(&client).await;
@@ -44,7 +44,7 @@ fn the_two_organizations_differ_and_may_be_of_any_region() {
 }
 
 #[test]
-fn all_faults_of_a_twinning_are_told_at_once() {
+fn all_faults_of_a_twinning_are_reported_at_once() {
     on_each(|database| async move {
         let client = database.client();
         let wrong = json!({ "pairing": "nowhere", "sector": "none", "from_on": "2022-03-02", "to_on": "2022-03-01" });
@@ -64,7 +64,7 @@ fn all_faults_of_a_twinning_are_told_at_once() {
 }
 
 #[test]
-fn filters_find_the_twinnings_that_fit() {
+fn filters_select_twinnings() {
     on_each(|database| async move {
         let client = database.client();
         create_schools(&client).await;
@@ -105,7 +105,7 @@ fn filters_find_the_twinnings_that_fit() {
 }
 
 #[test]
-fn a_twinning_goes_by_its_organizations() {
+fn a_twinning_is_named_by_its_organizations() {
     on_each(|database| async move {
         let client = database.client();
         create_schools(&client).await;
@@ -121,7 +121,7 @@ fn a_twinning_goes_by_its_organizations() {
 }
 
 #[test]
-fn what_a_twinning_refers_to_is_not_deleted() {
+fn a_record_that_a_twinning_refers_to_cannot_be_deleted() {
     on_each(|database| async move {
         let client = database.client();
         create_schools(&client).await;
@@ -131,7 +131,7 @@ fn what_a_twinning_refers_to_is_not_deleted() {
         create(&client, "twinnings", twinning("one", "first", "second", fields)).await;
         for path in ["pairings/fresh", "organizations/first", "organizations/second", "sectors/arts"] {
             let refused = client.delete(path).await.expect(409);
-            assert!(words_at(&refused, "").contains("twinnings"), "{}", refused.body);
+            assert!(message_at(&refused, "").contains("twinnings"), "{}", refused.body);
         }
         client.delete("twinnings/one").await.expect(204);
         client.delete("sectors/arts").await.expect(204);

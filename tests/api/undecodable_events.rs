@@ -1,5 +1,5 @@
-//! An audit event whose stored row cannot be decoded stops nothing: lists, histories, reports, feeds and webhooks go on
-//! without it, or show what of it can be decoded.
+//! An audit event whose stored row cannot be decoded: lists, histories, reports, feeds and webhooks omit it, or show the part
+//! that can be decoded, and continue.
 
 use chrono::{SecondsFormat, Utc};
 use pairing_tracker::db::backend;
@@ -7,12 +7,12 @@ use pairing_tracker::model::types::Instant;
 use pairing_tracker::webhooks::claims::Written;
 use serde_json::{Value, json};
 
-use crate::common::receiver::{Receiver, hook, work_off};
+use crate::common::receiver::{Receiver, create_webhook, deliver_due};
 use crate::common::records::{create, milestone};
-use crate::common::tamper::{execute, unguard};
+use crate::common::tamper::{drop_triggers, execute};
 use crate::common::{Client, Database, on_each};
 
-/// Three milestones, the first of which is changed; the last is deleted. Gives the instant after all of it.
+/// Three milestones, the first of which is changed; the last is deleted. Returns an instant after all of it.
 async fn prepare(client: &Client) -> String {
     for code in ["first", "second", "third"] {
         create(client, "milestones", milestone(code)).await;
@@ -22,11 +22,11 @@ async fn prepare(client: &Client) -> String {
     Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// Spoils the JSON of the creation and the change of the first, and the JSON of the last one's deletion; gives an action that
-/// nobody knows to the creation of the second.
-fn spoil(database: &Database) {
+/// Corrupts the JSON of the first one's creation and change, and of the last one's deletion; sets an unknown action for the
+/// second one's creation.
+fn corrupt(database: &Database) {
     let mut conn = database.connect();
-    unguard(&mut conn);
+    drop_triggers(&mut conn);
     for sql in [
         "UPDATE audit_events SET after_json = '{\"status\":' WHERE record_code = 'first'",
         "UPDATE audit_events SET before_json = '[1' WHERE record_code = 'third' AND action = 'delete'",
@@ -51,20 +51,20 @@ async fn events(client: &Client) -> Vec<Value> {
 }
 
 #[test]
-fn lists_histories_reports_and_feeds_go_on_without_it() {
+fn lists_histories_reports_and_feeds_survive_undecodable_events() {
     on_each(|database| async move {
         let client = database.client();
         let before = client.get("reports/scorecard").await.expect(200).body["overall"]["milestones"].clone();
         let instant = prepare(&client).await;
         let whole = events(&client).await.len();
         let before_it = client.state.store.data_version();
-        spoil(&database);
-        // Another process's change is noticed a moment later.
+        corrupt(&database);
+        // This process notices the other process's write a moment later.
         while client.state.store.data_version() == before_it {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
 
-        // The event with an unknown action is left out; the others are shown without what cannot be decoded.
+        // The event with the unknown action is omitted; the others are shown without the part that cannot be decoded.
         let events = events(&client).await;
         assert_eq!(events.len(), whole - 1);
         let of = |code: &str| -> Vec<Value> {
@@ -82,7 +82,8 @@ fn lists_histories_reports_and_feeds_go_on_without_it() {
         assert_eq!(client.get("milestones/second/history").await.expect(200).body["items"], json!([]));
         client.get("pairings/xinhui-taishan/milestones.ics").await.expect(200);
 
-        // Of an instant before, the report has what can be decoded. Both are changed later, so that their rows say nothing.
+        // The report on an earlier instant contains what can be decoded. Both are changed later, so that their rows cannot
+        // replace the events.
         for code in ["first", "second"] {
             client
                 .patch(&format!("milestones/{code}"), json!({ "progress": 50, "status": "in_progress" }))
@@ -104,24 +105,27 @@ fn lists_histories_reports_and_feeds_go_on_without_it() {
 }
 
 #[test]
-fn webhooks_go_on_without_it() {
+fn webhooks_survive_undecodable_events() {
     on_each(|database| async move {
-        let client = database.hooking_client();
+        let client = database.webhook_client();
         let (all, one_pairing) = (Receiver::start(), Receiver::start());
-        hook(&client, &all, json!({})).await;
-        hook(&client, &one_pairing, json!({ "pairings": ["xinhui-taishan"] })).await;
+        create_webhook(&client, &all, json!({})).await;
+        create_webhook(&client, &one_pairing, json!({ "pairings": ["xinhui-taishan"] })).await;
         prepare(&client).await;
-        spoil(&database);
+        corrupt(&database);
         create(&client, "milestones", milestone("last")).await;
-        let written = work_off(&client, Instant::now()).await;
+        let written = deliver_due(&client, Instant::now()).await;
         assert!(written.iter().all(|written| *written == Written::Delivered), "{written:?}");
 
-        let told = |receiver: &Receiver| -> Vec<(String, Value)> {
+        let received = |receiver: &Receiver| -> Vec<(String, Value)> {
             let received = receiver.received();
-            received.iter().map(|message| (message.what().1, message.body()["data"]["is_cut"].clone())).collect()
+            received
+                .iter()
+                .map(|message| (message.type_and_code().1, message.body()["data"]["is_cut"].clone()))
+                .collect()
         };
         let named = |code: &str, is_cut: bool| (code.to_owned(), json!(is_cut));
-        let mut of_all = told(&all);
+        let mut of_all = received(&all);
         of_all.sort_by_key(|(code, _)| code.clone());
         assert_eq!(
             of_all,
@@ -133,8 +137,8 @@ fn webhooks_go_on_without_it() {
                 named("third", true)
             ]
         );
-        // What can be decoded of the change names the pairing; of the creation and of the deletion nothing does.
-        let mut of_one = told(&one_pairing);
+        // The decodable part of the change names the pairing; those of the creation and the deletion do not.
+        let mut of_one = received(&one_pairing);
         of_one.sort_by_key(|(code, _)| code.clone());
         assert_eq!(of_one, [named("first", true), named("last", false), named("third", false)]);
     });

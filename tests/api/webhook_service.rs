@@ -1,11 +1,12 @@
-//! Webhooks of the program as it runs: it sends by itself, to the end when it stops, and tells nobody the secret.
+//! Webhooks of the running program: it sends without being triggered, finishes deliveries when it stops, and discloses no
+//! secret.
 
 use serde_json::{Value, json};
 
 use crate::common::program::{Service, databases, on};
 use crate::common::receiver::{Receiver, reply};
 
-/// The body of the answer to a POST.
+/// The body of the response to a POST.
 fn post(service: &Service, key: &str, path: &str, body: &Value, status: u16) -> Value {
     let body = body.to_string();
     let request = format!(
@@ -13,9 +14,9 @@ fn post(service: &Service, key: &str, path: &str, body: &Value, status: u16) -> 
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let answer = service.exchange(request.as_bytes());
-    assert_eq!(answer.split(' ').nth(1), Some(status.to_string().as_str()), "{answer}");
-    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let response = service.exchange(request.as_bytes());
+    assert_eq!(response.split(' ').nth(1), Some(status.to_string().as_str()), "{response}");
+    let (_, body) = response.split_once("\r\n\r\n").expect("a body");
     serde_json::from_str(body).expect("JSON")
 }
 
@@ -38,28 +39,28 @@ fn the_program_sends_by_itself_without_a_proxy_and_logs_no_secret() {
         let service = Service::start_with(directory.path(), &["--database-url", &url], &variables);
         let hook = post(&service, key, "webhooks", &json!({ "code": "office", "url": receiver.url() }), 201);
         let secret = hook["secret"].as_str().expect("a secret");
-        // The first is answered badly, and comes again by itself.
-        receiver.answer([reply(500)]);
+        // The first delivery fails and is retried.
+        receiver.respond_with([reply(500)]);
         let sector = json!({ "code": "one", "name": { "zh": "领域" } });
         post(&service, key, "sectors", &sector, 201);
         let received = receiver.wait_for(2);
-        assert_eq!(received[0].what(), ("sector.created".to_owned(), "one".to_owned()));
+        assert_eq!(received[0].type_and_code(), ("sector.created".to_owned(), "one".to_owned()));
         assert_eq!((received[1].id(), received[1].signed_with(&[secret])), (received[0].id(), vec![0]));
 
-        // What is under way when the service stops is ended, and its outcome written.
+        // A delivery in progress is finished when the service stops, and its outcome is written.
         post(&service, key, "webhooks/office/test", &json!({}), 200);
         receiver.wait_for(3);
-        let (code, told) = service.stop();
-        assert_eq!(code, Some(0), "{told:?}");
+        let (code, output) = service.stop();
+        assert_eq!(code, Some(0), "{output:?}");
         assert_eq!(proxy.received().len(), 0);
-        let log = told.join("\n");
+        let log = output.join("\n");
         assert!(log.contains("a message was delivered") && log.contains("a message was retried"), "{log}");
         let body = secret.strip_prefix("whsec_").expect("the form of a secret");
         for hidden in [body, "whsec_", "of-the-url", "/hook"] {
             assert!(!log.contains(hidden), "the log holds {hidden}: {log}");
         }
         let again = Service::start_with(directory.path(), &["--database-url", &url], &variables);
-        let (status, deliveries) = again.ask("GET /api/v1/webhooks/office/deliveries", Some(key));
+        let (status, deliveries) = again.request("GET /api/v1/webhooks/office/deliveries", Some(key));
         assert_eq!(status, 200);
         let deliveries: Value = serde_json::from_str(&deliveries).expect("JSON");
         let statuses: Vec<&Value> =

@@ -1,4 +1,4 @@
-//! Webhooks as records: made, shown once, changed, deleted; who sees them, and where they may not point.
+//! Webhooks as records: creation, the single display of the secret, changes, deletion, visibility, and forbidden addresses.
 
 use actix_web::http::Method;
 use diesel::prelude::*;
@@ -7,7 +7,7 @@ use pairing_tracker::db::schema::{audit_events, idempotency_keys, webhooks};
 use serde_json::{Value, json};
 
 use crate::common::on_each;
-use crate::common::receiver::{Receiver, hook};
+use crate::common::receiver::{Receiver, create_webhook};
 use crate::common::records::{create, pairing, with};
 
 fn new_hook() -> Value {
@@ -15,7 +15,7 @@ fn new_hook() -> Value {
 }
 
 #[test]
-fn a_secret_is_shown_once_and_kept_out_of_history_and_retries() {
+fn a_secret_is_shown_once_and_appears_in_no_history_or_retry() {
     on_each(|database| async move {
         let admin = database.client();
         let headers = [("Idempotency-Key", "once")];
@@ -38,18 +38,18 @@ fn a_secret_is_shown_once_and_kept_out_of_history_and_retries() {
         admin.patch("webhooks/office", json!({ "description": "改" })).await.expect(200);
 
         for path in ["webhooks/office", "webhooks", "webhooks/office/history", "audit-events?entity=webhook"] {
-            let answer = admin.get(path).await.expect(200);
-            let text = String::from_utf8_lossy(&answer.bytes);
+            let response = admin.get(path).await.expect(200);
+            let text = String::from_utf8_lossy(&response.bytes);
             assert!(text.contains("oa.example.org"), "{path}: {text}");
             assert!(!text.contains("whsec_") && !text.contains(&body), "{path}: {text}");
         }
         let mut conn = database.connect();
-        let kept: Vec<String> = idempotency_keys::table.select(idempotency_keys::body).load(&mut conn).expect("rows");
-        let told: Vec<Option<String>> =
+        let stored: Vec<String> = idempotency_keys::table.select(idempotency_keys::body).load(&mut conn).expect("rows");
+        let events: Vec<Option<String>> =
             audit_events::table.select(audit_events::after_json).load(&mut conn).expect("rows");
-        assert_eq!(kept.len(), 2);
-        assert!(kept.into_iter().chain(told.into_iter().flatten()).all(|text| !text.contains("whsec_")));
-        // The control: it is where it must be.
+        assert_eq!(stored.len(), 2);
+        assert!(stored.into_iter().chain(events.into_iter().flatten()).all(|text| !text.contains("whsec_")));
+        // The control: the secret is stored where it belongs.
         let row: (String, Option<String>) =
             webhooks::table.select((webhooks::secret, webhooks::previous_secret)).first(&mut conn).expect("a row");
         assert_eq!(row, (second, Some(secret)));
@@ -61,7 +61,7 @@ fn a_secret_is_shown_once_and_kept_out_of_history_and_retries() {
 }
 
 #[test]
-fn a_webhook_that_cannot_be_is_refused() {
+fn an_invalid_webhook_is_refused() {
     on_each(|database| async move {
         let admin = database.client();
         for (changes, (pointer, code)) in [
@@ -83,21 +83,21 @@ fn a_webhook_that_cannot_be_is_refused() {
             (json!({ "pairings": ["none"] }), ("/pairings/0", "unknown_reference")),
             (json!({ "status": "off" }), ("/status", "enum")),
         ] {
-            let answer = admin.post("webhooks", with(new_hook(), changes.clone())).await.expect(422);
-            assert_eq!(answer.faults(), [(pointer.to_owned(), code.to_owned())], "{changes}");
+            let response = admin.post("webhooks", with(new_hook(), changes.clone())).await.expect(422);
+            assert_eq!(response.faults(), [(pointer.to_owned(), code.to_owned())], "{changes}");
         }
-        let answer = admin.post("webhooks", with(new_hook(), json!({ "secret": "whsec_mine" }))).await.expect(400);
-        assert_eq!(answer.faults(), [("/secret".to_owned(), "unknown_field".to_owned())]);
+        let response = admin.post("webhooks", with(new_hook(), json!({ "secret": "whsec_mine" }))).await.expect(400);
+        assert_eq!(response.faults(), [("/secret".to_owned(), "unknown_field".to_owned())]);
         assert_eq!(admin.get("webhooks").await.expect(200).body["items"], json!([]));
 
-        // A name that leads nowhere may do so later, by https.
+        // A name that does not resolve may do so later, over https.
         admin.post("webhooks", with(new_hook(), json!({ "url": "https://nowhere.test/" }))).await.expect(201);
-        let answer = admin.patch("webhooks/office", json!({ "url": "https://localhost/" })).await.expect(422);
-        assert_eq!(answer.faults(), [("/url".to_owned(), "address_not_public".to_owned())]);
-        let kept = admin.get("webhooks/office").await.expect(200);
-        assert_eq!((&kept.body["url"], &kept.body["version"]), (&json!("https://nowhere.test/"), &json!(1)));
+        let response = admin.patch("webhooks/office", json!({ "url": "https://localhost/" })).await.expect(422);
+        assert_eq!(response.faults(), [("/url".to_owned(), "address_not_public".to_owned())]);
+        let stored = admin.get("webhooks/office").await.expect(200);
+        assert_eq!((&stored.body["url"], &stored.body["version"]), (&json!("https://nowhere.test/"), &json!(1)));
 
-        // What the operator allows is taken.
+        // Networks that the operator allows are accepted.
         let inside = database.client_with(|settings| settings.webhook_networks = vec!["10.0.0.0/8".parse().unwrap()]);
         for url in ["http://inside.test/", "https://10.200.0.1:8443/hook"] {
             inside.patch("webhooks/office", json!({ "url": url })).await.expect(200);
@@ -107,7 +107,7 @@ fn a_webhook_that_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_webhook_is_changed_and_deleted_like_any_record() {
+fn a_webhook_is_changed_and_deleted_like_other_records() {
     on_each(|database| async move {
         let admin = database.client();
         let made = admin.post("webhooks", new_hook()).await.expect(201).body["webhook"].clone();
@@ -130,7 +130,7 @@ fn a_webhook_is_changed_and_deleted_like_any_record() {
         assert_eq!((&changed["entities"], &changed["actions"]), (&json!(["milestone"]), &json!(["updated"])));
         assert_eq!(changed["pairings"][0]["id"], 1);
         patch(vec![("If-Match", etag)], json!({ "status": "active" })).await.expect(412);
-        // Nothing changes, and no trace is left.
+        // Nothing changes, and no event is recorded.
         assert_eq!(admin.patch("webhooks/office", json!({ "status": "paused" })).await.expect(200).body["version"], 2);
         let cleared =
             admin.patch("webhooks/office", json!({ "status": null, "entities": null, "pairings": null })).await;
@@ -150,11 +150,11 @@ fn a_webhook_is_changed_and_deleted_like_any_record() {
 }
 
 #[test]
-fn webhooks_and_what_became_of_them_are_for_administrators() {
+fn webhooks_and_their_events_are_visible_only_to_administrators() {
     on_each(|database| async move {
-        let admin = database.hooking_client();
+        let admin = database.webhook_client();
         let receiver = Receiver::start();
-        let (hook, _) = hook(&admin, &receiver, json!({})).await;
+        let (hook, _) = create_webhook(&admin, &receiver, json!({})).await;
         for (role, pairings) in [(Role::Editor, &[][..]), (Role::Editor, &["xinhui-taishan"]), (Role::Viewer, &[])] {
             let other = admin.with_key(database.key("another", role, pairings));
             for path in ["webhooks", &hook, &format!("{hook}/deliveries"), &format!("{hook}/history")] {
@@ -166,18 +166,18 @@ fn webhooks_and_what_became_of_them_are_for_administrators() {
             other.post(&format!("{hook}/replays"), json!({ "failed": true })).await.expect(403);
             other.patch(&hook, json!({ "status": "paused" })).await.expect(403);
             other.delete(&hook).await.expect(403);
-            let told = other.get("audit-events?entity=webhook&count=true").await.expect(200);
-            assert_eq!((&told.body["items"], &told.body["total"]), (&json!([]), &json!(0)));
-            let told = other.get("audit-events?action=create&limit=1").await.expect(200);
-            assert_ne!(told.body["items"][0]["entity"], "webhook");
+            let events = other.get("audit-events?entity=webhook&count=true").await.expect(200);
+            assert_eq!((&events.body["items"], &events.body["total"]), (&json!([]), &json!(0)));
+            let events = other.get("audit-events?action=create&limit=1").await.expect(200);
+            assert_ne!(events.body["items"][0]["entity"], "webhook");
         }
-        let told = admin.get("audit-events?entity=webhook&count=true").await.expect(200);
-        assert_eq!(told.body["total"], 1);
+        let events = admin.get("audit-events?entity=webhook&count=true").await.expect(200);
+        assert_eq!(events.body["total"], 1);
     });
 }
 
 #[test]
-fn a_pairing_that_a_webhook_names_stays() {
+fn a_pairing_that_a_webhook_names_cannot_be_deleted() {
     on_each(|database| async move {
         let admin = database.client();
         create(&admin, "pairings", pairing("named")).await;
@@ -194,7 +194,7 @@ fn a_pairing_that_a_webhook_names_stays() {
 }
 
 #[test]
-fn there_are_only_so_many_webhooks() {
+fn the_number_of_webhooks_is_limited() {
     on_each(|database| async move {
         let admin = database.client();
         for number in 0..100 {

@@ -1,11 +1,11 @@
-//! What the tests of manners share: the operations of the document, lists walked to their end, and threads of clients.
+//! Shared by the tests of conventions: the operations of the document, lists read page by page, and clients in threads.
 
 use std::thread;
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use super::client::Answer;
+use super::client::Response;
 use super::{CONTRACT, Client, Database, Session, databases};
 
 /// One operation of the document below `/api/v1`.
@@ -36,7 +36,7 @@ pub fn writes() -> Vec<Operation> {
     operations().into_iter().filter(|operation| operation.method != Method::GET).collect()
 }
 
-/// Every operation that answers with a page.
+/// Every operation that returns a page.
 pub fn lists() -> Vec<Operation> {
     let is_list = |operation: &Operation| operation.parameters().iter().any(|name| name == "cursor");
     operations().into_iter().filter(is_list).collect()
@@ -56,25 +56,25 @@ impl Operation {
         self.template.replace("{ref}", reference)
     }
 
-    /// What the operation must be told beside its body: of a file, its format.
+    /// Query parameters that the operation requires: for a file, its format.
     pub fn query(&self) -> &'static str {
         if self.id == "createImport" { "?file_name=nothing.json" } else { "" }
     }
 
-    /// The media types of the body, and what the document says of each; none without a body.
+    /// The media types of the body and what the document says of each; empty without a body.
     pub fn bodies(&self) -> Vec<(&'static str, &'static Value)> {
         let content = self.document["requestBody"]["content"].as_object();
         content.into_iter().flatten().map(|(media_type, media)| (media_type.as_str(), media)).collect()
     }
 
-    /// The names of the parameters that stand in the query.
+    /// The names of the query parameters.
     pub fn parameters(&self) -> Vec<String> {
         let parameters = self.document["parameters"].as_array().cloned().unwrap_or_default();
         let in_query = parameters.iter().filter(|parameter| parameter["in"] == "query");
         in_query.map(|parameter| parameter["name"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// The values of `sort`; the one empty value where the list has one order.
+    /// The values of `sort`; one empty value where the list has one order.
     pub fn sorts(&self) -> Vec<String> {
         let parameters = self.document["parameters"].as_array().into_iter().flatten();
         let sort = parameters.filter(|parameter| parameter["name"] == "sort").flat_map(|parameter| {
@@ -84,8 +84,8 @@ impl Operation {
         if sorts.is_empty() { vec![String::new()] } else { sorts }
     }
 
-    /// A record that the operation can be asked for: the first of its list, and of a list below it the first that has
-    /// items. Nothing where it takes no reference.
+    /// A record for the operation: the first of its list, or for a list under a record the first whose list has items. `None`
+    /// where the operation takes no reference.
     pub async fn some_record(&self, client: &Client) -> String {
         let Some((collection, _)) = self.template.split_once("/{ref}") else { return String::new() };
         let page = client.get(&format!("{collection}?limit=1000")).await.expect(200);
@@ -103,7 +103,7 @@ impl Operation {
     }
 
     /// Sends the operation's own example, with `If-Match: *` where it needs a precondition.
-    pub async fn send(&self, client: &Client, reference: &str) -> Answer {
+    pub async fn send(&self, client: &Client, reference: &str) -> Response {
         let path = format!("{}{}", self.path(reference), self.query());
         let mut headers = Vec::new();
         if matches!(self.method, Method::PATCH | Method::DELETE) {
@@ -126,7 +126,7 @@ pub fn with_query(path: &str, parts: &[&str]) -> String {
     if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
 }
 
-/// Every item of a list, asked for `limit` at a time. Refuses pages that are too long, or empty before the end.
+/// Every item of a list, in pages of `limit`. Panics if a page is too long, or empty before the end.
 pub async fn walk(client: &Client, path: &str, query: &str, limit: usize) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     let limit_part = format!("limit={limit}");
@@ -159,7 +159,7 @@ pub fn bare_agreement(code: &str, pairing: &str) -> Value {
     json!({ "code": code, "pairing": pairing, "kind": "other", "title": { "zh": "草案" } })
 }
 
-/// Runs work in several threads, each with a runtime and an application of its own over one state.
+/// Runs work in several threads, each with its own runtime and application over one state.
 pub fn in_threads<T: Send + 'static>(
     client: &Client,
     threads: usize,
@@ -168,23 +168,23 @@ pub fn in_threads<T: Send + 'static>(
     let handles: Vec<thread::JoinHandle<T>> = (0..threads)
         .map(|index| {
             let (client, work) = (client.clone(), work.clone());
-            thread::spawn(move || alone(async || work(client, index).await))
+            thread::spawn(move || block_on(async || work(client, index).await))
         })
         .collect();
     handles.into_iter().map(|handle| handle.join().expect("no thread panics")).collect()
 }
 
-/// Runs a test that makes runtimes of its own on each backend, over the seeded database.
-pub fn on_each_alone(test: impl Fn(&Database, Client)) {
+/// Runs a test that creates its own runtimes on each backend, over the seeded database.
+pub fn on_each_with_own_runtime(test: impl Fn(&Database, Client)) {
     for database in databases(true) {
         eprintln!("on {}", database.name);
-        let client = alone(async || database.client());
+        let client = block_on(async || database.client());
         test(&database, client);
     }
 }
 
-/// Runs a future in a runtime of its own.
-pub fn alone<T>(work: impl AsyncFnOnce() -> T) -> T {
+/// Runs a future in its own runtime.
+pub fn block_on<T>(work: impl AsyncFnOnce() -> T) -> T {
     actix_web::rt::System::new().block_on(async {
         let _session = Session;
         work().await

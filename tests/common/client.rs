@@ -1,4 +1,4 @@
-//! A client of the application in process: the very same app that the server runs.
+//! An in-process client of the application that the server runs.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -17,9 +17,9 @@ use pairing_tracker::app::app;
 use pairing_tracker::http::AppState;
 use serde_json::Value;
 
-use super::judge::{JUDGE, Seen};
+use super::validator::{Exchange, VALIDATOR};
 
-/// Calls the application with a key, or without.
+/// Sends requests to the application, with a key or without.
 #[derive(Clone)]
 pub struct Client {
     pub state: web::Data<AppState>,
@@ -27,9 +27,9 @@ pub struct Client {
     peer: Option<SocketAddr>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: header::HeaderMap,
     /// The body as JSON; null when there is none.
@@ -43,12 +43,12 @@ type Service = Rc<dyn Fn(test::TestRequest) -> Pin<Box<dyn Future<Output = Servi
 type Last = ManuallyDrop<(Arc<AppState>, Service)>;
 
 thread_local! {
-    /// The application that this thread called last. Building it costs more than most requests, and it is bound to its
-    /// thread; a client is bound to none. It cannot be dropped when the thread ends: [`Session`] does so before.
+    /// The application that this thread called last. Building it costs more than most requests, and it is bound to its thread,
+    /// while a client is not. It cannot be dropped when the thread ends; [`Session`] drops it before.
     static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
 }
 
-/// For as long as it lives, clients on this thread keep the application that they called last.
+/// While it exists, clients on this thread reuse the application that they called last.
 pub struct Session;
 
 impl Drop for Session {
@@ -57,7 +57,7 @@ impl Drop for Session {
     }
 }
 
-/// The application over a state, built once for as long as a thread stays with it.
+/// The application over a state, built once as long as a thread uses only that state.
 async fn service(state: &web::Data<AppState>) -> Service {
     let state = state.clone();
     let known = LAST.with_borrow(|last| {
@@ -92,32 +92,32 @@ impl Client {
         Client { key: None, ..self.clone() }
     }
 
-    /// The same client at an address; without one it is nobody's, and not limited.
+    /// The same client at an address; without an address it is not limited.
     pub fn at(&self, address: &str) -> Client {
         let address: IpAddr = address.parse().expect("an address");
         Client { peer: Some(SocketAddr::new(address, 4711)), ..self.clone() }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, &[], None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> Response {
         self.send(Method::POST, path, &[], Some(body)).await
     }
 
-    /// A change that overrides the precondition.
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    /// A change without a check of the version.
+    pub async fn patch(&self, path: &str, body: Value) -> Response {
         self.send(Method::PATCH, path, &[("If-Match", "*")], Some(body)).await
     }
 
-    /// A deletion that overrides the precondition.
-    pub async fn delete(&self, path: &str) -> Answer {
+    /// A deletion without a check of the version.
+    pub async fn delete(&self, path: &str) -> Response {
         self.send(Method::DELETE, path, &[("If-Match", "*")], None).await
     }
 
     /// Sends JSON with these headers; a path without a leading slash is below `/api/v1/`.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Answer {
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<Value>) -> Response {
         let body = body.map(|body| body.to_string().into_bytes());
         let mut all = headers.to_vec();
         if body.is_some() && headers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("content-type")) {
@@ -129,7 +129,7 @@ impl Client {
         self.send_bytes(method, path, &all, body).await
     }
 
-    /// Asks for an answer whose body is not read yet; a path without a leading slash is below `/api/v1/`.
+    /// Returns a response whose body is not read yet; a path without a leading slash is below `/api/v1/`.
     pub async fn open(&self, path: &str) -> ServiceResponse {
         let service = service(&self.state).await;
         let key = self.key.clone().unwrap_or_default();
@@ -150,7 +150,7 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
-    ) -> Answer {
+    ) -> Response {
         let service = service(&self.state).await;
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
         let mut request = test::TestRequest::with_uri(&path).method(method.clone());
@@ -170,21 +170,21 @@ impl Client {
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body()).await.unwrap_or_default().to_vec();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        let answer = Answer { status, headers, body, bytes };
-        answer.check(&method, &path);
-        answer
+        let response = Response { status, headers, body, bytes };
+        response.check(&method, &path);
+        response
     }
 }
 
-impl Answer {
+impl Response {
     /// A header's text; empty when it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The answer, required to have this status.
+    /// Returns the response if it has this status, and panics otherwise.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Answer {
+    pub fn expect(self, status: u16) -> Response {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.bytes));
         self
     }
@@ -202,13 +202,13 @@ impl Answer {
         items.iter().map(|item| item["code"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// What holds for every answer of every test: safe headers, a request id, no 500, and whatever the document says.
+    /// Checks what holds for every response: safe headers, a request id, no 500, and conformity with the document.
     fn check(&self, method: &Method, path: &str) {
         check(method, path, self.status, &self.headers, Some(&self.bytes));
     }
 }
 
-/// Judges an answer; its body only where it is read.
+/// Validates a response; its body only where it is read.
 #[track_caller]
 fn check(method: &Method, path: &str, status: StatusCode, headers: &header::HeaderMap, body: Option<&[u8]>) {
     let context = || format!("{method} {path}: {status} {}", String::from_utf8_lossy(body.unwrap_or_default()));
@@ -220,6 +220,6 @@ fn check(method: &Method, path: &str, status: StatusCode, headers: &header::Head
         context()
     );
     assert_ne!(status.as_u16(), 500, "{}", context());
-    let faults = JUDGE.faults(&Seen { method, path, status: status.as_u16(), headers, body });
+    let faults = VALIDATOR.faults(&Exchange { method, path, status: status.as_u16(), headers, body });
     assert!(faults.is_empty(), "{faults:?} {}", context());
 }

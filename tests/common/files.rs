@@ -1,4 +1,4 @@
-//! Files that are brought in without HTTP, as the command line does it.
+//! Files imported without HTTP, as the command line does it.
 
 use std::io::Write;
 
@@ -16,7 +16,7 @@ use pairing_tracker::transfer::{Import, Refusal};
 
 use super::{CATALOG, CONTRACT, Database};
 
-/// What was told of a file.
+/// The report on an import.
 #[derive(Debug, Default)]
 pub struct Told {
     pub lines: Vec<ImportLine>,
@@ -52,8 +52,8 @@ pub fn source_of(name: &str, content: &[u8]) -> Source {
     Source { name: name.to_owned(), file, format }
 }
 
-/// Plans or applies files as the operator, and what was reported of them. Nothing is written where there is an error.
-pub fn bring_with(
+/// Plans or applies files as the operator, and returns the report. Nothing is written where there is an error.
+pub fn import_files(
     database: &Database,
     sources: &mut [Source],
     resource: Option<&str>,
@@ -64,43 +64,47 @@ pub fn bring_with(
     let mut gathered = files::gather(sources, reading, &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
-    let import = Import { actor: &actor, request_id: "files", catalog: &CATALOG, today, options: &options };
-    let (mut conn, mut told) = (database.connect(), Told::default());
+    let import = Import { actor: &actor, request_id: "files", contract: &CONTRACT, today, options: &options };
+    let (mut conn, mut report) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {
-            import.apply(conn, &mut gathered, None, &mut told).map(Verdict::Keep)
+            import.apply(conn, &mut gathered, None, &mut report).map(Verdict::Keep)
         } else {
-            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut told)?))
+            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut report)?))
         }
     });
     if let Err(refusal @ (Refusal::Stale(_) | Refusal::Failed(_))) = done {
         panic!("{refusal:?}");
     }
-    told
+    report
 }
 
-/// Plans or applies bundles as the operator, on the first day of 2026: what became of each record, or every fault.
-pub fn bring(database: &Database, sources: &mut [Source], apply: bool) -> Result<Vec<ImportLine>, Vec<ImportFault>> {
+/// Plans or applies bundles as the operator, as of 1 January 2026: returns the outcome of each record, or every fault.
+pub fn import_bundles(
+    database: &Database,
+    sources: &mut [Source],
+    apply: bool,
+) -> Result<Vec<ImportLine>, Vec<ImportFault>> {
     let mut gathered = files::gather(sources, ReadOptions::default(), &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
-    let import = Import { actor: &actor, request_id: "bundle", catalog: &CATALOG, today, options: &options };
-    let (mut conn, mut told) = (database.connect(), Told::default());
+    let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today, options: &options };
+    let (mut conn, mut report) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {
-            import.apply(conn, &mut gathered, None, &mut told).map(Verdict::Keep)
+            import.apply(conn, &mut gathered, None, &mut report).map(Verdict::Keep)
         } else {
-            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut told)?))
+            Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut report)?))
         }
     });
     match done {
-        Ok(_) if told.faults.is_empty() => Ok(told.lines),
-        Ok(_) | Err(Refusal::Faulty(_)) => Err(told.faults),
+        Ok(_) if report.faults.is_empty() => Ok(report.lines),
+        Ok(_) | Err(Refusal::Faulty(_)) => Err(report.faults),
         Err(refusal) => panic!("{refusal:?}"),
     }
 }
 
-/// How many records met an outcome.
+/// How many records have an outcome.
 pub fn outcomes(lines: &[ImportLine], outcome: Outcome) -> usize {
     lines.iter().filter(|line| line.outcome == outcome).count()
 }

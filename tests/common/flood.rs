@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 
 use super::program::Service;
 
-/// Settings of a service that refuses no client for being quick.
+/// Settings of a service without rate limits.
 const UNLIMITED: [&str; 6] = ["--rate-per-address", "0", "--rate-per-key", "0", "--in-flight-per-address", "0"];
-/// Clients that write at one time.
+/// The number of clients that write concurrently.
 const CLIENTS: usize = 16;
 
 /// Clients that create records until they are stopped.
@@ -21,13 +21,13 @@ pub struct Flood {
     clients: Vec<JoinHandle<()>>,
 }
 
-/// Starts a service that a flood may be sent to.
+/// Starts a service for a flood.
 pub fn service(directory: &Path, url: &str) -> Service {
     Service::start(directory, &[&["--database-url", url], &UNLIMITED[..]].concat())
 }
 
 impl Flood {
-    /// Begins to write with an editor's key, and waits until the service takes the writes.
+    /// Starts writing with an editor's key, and waits until the service accepts the writes.
     pub fn start(service: &Service, key: &str) -> Flood {
         let flood = Flood { stop: Arc::default(), created: Arc::default(), clients: Vec::new() };
         let clients = (0..CLIENTS).map(|client| {
@@ -51,12 +51,12 @@ impl Flood {
         flood
     }
 
-    /// The records that were created so far.
+    /// The number of records created so far.
     pub fn created(&self) -> usize {
         self.created.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many more are created.
+    /// Waits until this many more are created.
     pub fn wait_for(&self, more: usize) {
         let target = self.created() + more;
         while self.created() < target {
@@ -68,7 +68,7 @@ impl Flood {
         }
     }
 
-    /// Stops the clients, and gives the number of records that they created.
+    /// Stops the clients, and returns the number of records that they created.
     pub fn stop(self) -> usize {
         self.stop.store(true, Ordering::SeqCst);
         for client in self.clients {
@@ -98,7 +98,7 @@ fn post(reader: &mut BufReader<TcpStream>, address: &str, key: &str, body: &str)
             length = value.parse().expect("a length");
         }
     }
-    let mut answer = vec![0; length];
-    reader.read_exact(&mut answer).expect("a body");
+    let mut response = vec![0; length];
+    reader.read_exact(&mut response).expect("a body");
     status
 }

@@ -1,4 +1,4 @@
-//! An OpenID Connect issuer on a port of this machine: it signs what a test wants, and answers as well or as badly.
+//! An OpenID Connect issuer on a local port that signs any token and can misbehave on request.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -16,10 +16,10 @@ use ring::rsa::PublicKeyComponents;
 use ring::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
 use serde_json::{Value, json};
 
-/// What tokens for the service name in `aud`.
+/// The audience (`aud`) of tokens for the service.
 pub const AUDIENCE: &str = "pairing-tracker";
 
-/// Keys made with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`; no service anywhere takes them.
+/// Keys made with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, used only in these tests.
 const RSA: [&str; 2] = [include_str!("keys/only-for-tests-1.pem"), include_str!("keys/only-for-tests-2.pem")];
 
 enum Pair {
@@ -87,7 +87,7 @@ impl SigningKey {
         jwk
     }
 
-    /// A token with this header and these claims, signed as the header's `alg` says.
+    /// A token with this header and these claims, signed with the header's `alg`.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
         let (bytes, random) = (message.as_bytes(), SystemRandom::new());
@@ -110,7 +110,7 @@ impl SigningKey {
     }
 }
 
-/// A token signed with a secret, as no issuer signs.
+/// A token signed with a shared secret, which no issuer uses.
 pub fn sign_with_secret(secret: &[u8], header: &Value, claims: &Value) -> String {
     let message = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
@@ -122,28 +122,28 @@ pub fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}.", encode(header.to_string()), encode(claims.to_string()))
 }
 
-/// How the issuer answers.
+/// How the issuer responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub enum Behavior {
     Good,
-    /// 500.
+    /// With status 500.
     Failing,
-    /// Something else than what is asked for.
+    /// With unrelated content.
     Garbage,
-    /// Good keys, and 2 MiB more.
+    /// With valid keys, followed by 2 MiB of other data.
     Huge,
-    /// Nothing, and for ever.
+    /// Never.
     Silent,
-    /// Sends on to the good keys.
+    /// With a redirect to the valid keys.
     Redirecting,
-    /// Says that it is another issuer.
+    /// As another issuer.
     Foreign,
-    /// Says that its keys are elsewhere, where they are had by plain http.
+    /// With a URL of its keys that uses plain http.
     Plain,
 }
 
 struct Shared {
-    mood: Mood,
+    behavior: Behavior,
     keys: Vec<Value>,
     cache_control: Option<&'static str>,
 }
@@ -161,7 +161,7 @@ impl State {
     }
 }
 
-/// The issuer; ended when the test is.
+/// The issuer; stopped at the end of the test.
 pub struct Issuer {
     pub url: String,
     state: Arc<State>,
@@ -176,14 +176,14 @@ impl Drop for Issuer {
 
 async fn discovery(state: web::Data<Arc<State>>) -> HttpResponse {
     state.discovery_asked.fetch_add(1, Ordering::SeqCst);
-    let (mood, url) = (state.shared().mood, &state.url);
-    let (issuer, keys) = match mood {
-        Mood::Failing => return HttpResponse::InternalServerError().finish(),
-        Mood::Garbage => return HttpResponse::Ok().body("<html>Sign in</html>"),
-        Mood::Silent => std::future::pending().await,
-        Mood::Foreign => ("https://id.example.org".to_owned(), format!("{url}/keys")),
-        Mood::Plain => (url.clone(), "http://id.example.org/keys".to_owned()),
-        Mood::Good | Mood::Huge | Mood::Redirecting => (url.clone(), format!("{url}/keys")),
+    let (behavior, url) = (state.shared().behavior, &state.url);
+    let (issuer, keys) = match behavior {
+        Behavior::Failing => return HttpResponse::InternalServerError().finish(),
+        Behavior::Garbage => return HttpResponse::Ok().body("<html>Sign in</html>"),
+        Behavior::Silent => std::future::pending().await,
+        Behavior::Foreign => ("https://id.example.org".to_owned(), format!("{url}/keys")),
+        Behavior::Plain => (url.clone(), "http://id.example.org/keys".to_owned()),
+        Behavior::Good | Behavior::Huge | Behavior::Redirecting => (url.clone(), format!("{url}/keys")),
     };
     HttpResponse::Ok().json(json!({ "issuer": issuer, "jwks_uri": keys, "authorization_endpoint": "https://unused" }))
 }
@@ -191,10 +191,10 @@ async fn discovery(state: web::Data<Arc<State>>) -> HttpResponse {
 async fn keys(state: web::Data<Arc<State>>) -> HttpResponse {
     state.keys_asked.fetch_add(1, Ordering::SeqCst);
     let shared = state.shared();
-    if shared.mood == Mood::Redirecting {
+    if shared.behavior == Behavior::Redirecting {
         return HttpResponse::Found().insert_header(("Location", format!("{}/elsewhere", state.url))).finish();
     }
-    let padding = if shared.mood == Mood::Huge { " ".repeat(2 * 1024 * 1024) } else { String::new() };
+    let padding = if shared.behavior == Behavior::Huge { " ".repeat(2 * 1024 * 1024) } else { String::new() };
     let mut response = HttpResponse::Ok();
     if let Some(value) = shared.cache_control {
         response.insert_header(("Cache-Control", value));
@@ -210,7 +210,7 @@ impl Issuer {
             actix_web::rt::System::new().block_on(async move {
                 let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
                 let url = format!("http://{}", listener.local_addr().expect("an address"));
-                let shared = Shared { mood: Mood::Good, keys: Vec::new(), cache_control: None };
+                let shared = Shared { behavior: Behavior::Good, keys: Vec::new(), cache_control: None };
                 let state = Arc::new(State {
                     url,
                     shared: Mutex::new(shared),
@@ -240,12 +240,12 @@ impl Issuer {
         issuer
     }
 
-    /// Ends it: nobody listens at its address any more.
+    /// Stops it: no process listens at its address any more.
     pub async fn stop(&self) {
         self.server.stop(false).await;
     }
 
-    /// Publishes these keys in the place of those before.
+    /// Publishes these keys in place of those before.
     pub fn publish(&self, keys: &[&SigningKey]) {
         self.publish_as(keys.iter().map(|key| key.jwk()).collect());
     }
@@ -255,25 +255,25 @@ impl Issuer {
         self.state.shared().keys = keys;
     }
 
-    pub fn set_mood(&self, mood: Mood) {
-        self.state.shared().mood = mood;
+    pub fn set_behavior(&self, behavior: Behavior) {
+        self.state.shared().behavior = behavior;
     }
 
     pub fn set_cache_control(&self, value: &'static str) {
         self.state.shared().cache_control = Some(value);
     }
 
-    /// How often it was asked for what it says of itself, and for its keys.
-    pub fn asked(&self) -> (usize, usize) {
+    /// The number of requests for its metadata, and for its keys.
+    pub fn requests(&self) -> (usize, usize) {
         (self.state.discovery_asked.load(Ordering::SeqCst), self.state.keys_asked.load(Ordering::SeqCst))
     }
 
-    /// The settings of a service that takes its tokens.
+    /// The settings of a service that accepts its tokens.
     pub fn settings(&self) -> OidcSettings {
         OidcSettings::new(&self.url, AUDIENCE)
     }
 
-    /// The claims of a good token, some of them changed or added, and those that are null left out.
+    /// The claims of a valid token, some of them changed or added; null removes a claim.
     pub fn claims(&self, changes: Value) -> Value {
         let mut claims = json!({
             "iss": self.url, "aud": AUDIENCE, "sub": "s-1", "iat": in_seconds(0), "exp": in_seconds(300),
@@ -287,7 +287,7 @@ impl Issuer {
         claims
     }
 
-    /// A good token with these claims beside the usual ones, signed with the key that [`Issuer::start`] publishes.
+    /// A valid token with these additional claims, signed with the key that [`Issuer::start`] publishes.
     pub fn token(&self, changes: Value) -> String {
         SigningKey::rsa("first", 0).sign(&header("first"), &self.claims(changes))
     }
@@ -298,12 +298,12 @@ pub fn header(kid: &str) -> Value {
     json!({ "alg": "RS256", "typ": "JWT", "kid": kid })
 }
 
-/// A time as tokens give it.
+/// A time as tokens contain it.
 pub fn in_seconds(seconds: i64) -> i64 {
     chrono::Utc::now().timestamp() + seconds
 }
 
-/// A clock that a test moves on.
+/// A clock that a test advances.
 #[derive(Clone)]
 pub struct Clock {
     began: Instant,
@@ -319,7 +319,7 @@ impl Clock {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// The service's own times by this clock, with patience for a busy machine.
+    /// The service's time-outs by this clock, generous enough for a busy machine.
     pub fn times(&self) -> Times {
         let clock = self.clone();
         let now = move || clock.began + Duration::from_secs(clock.seconds.load(Ordering::SeqCst));

@@ -1,4 +1,4 @@
-//! The harness: each test gets a database of its own on each backend, and the application over it, in process.
+//! The test harness: each test has its own database on each backend, and the application over it, in process.
 
 pub mod builders;
 pub mod bundles;
@@ -6,13 +6,13 @@ pub mod client;
 pub mod files;
 pub mod flood;
 pub mod issuer;
-pub mod judge;
 pub mod postgres;
 pub mod privacy;
 pub mod program;
 pub mod receiver;
 pub mod records;
 pub mod tamper;
+pub mod validator;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -60,18 +60,18 @@ pub struct Database {
 }
 
 impl Database {
-    /// One connection, as the service opens it.
+    /// A connection, opened as the service does it.
     pub fn connect(&self) -> Conn {
         Manager::new(self.url.clone()).open().expect("a connection")
     }
 
-    /// A key, whole.
+    /// A new key; returns its secret.
     pub fn key(&self, name: &str, role: Role, pairings: &[&str]) -> String {
         let pairings: Vec<Ref> = pairings.iter().map(|code| Ref((*code).to_owned())).collect();
         self.issue(NewApiKey { name: name.to_owned(), role, pairings, expires_on: None, note: None, issued: None })
     }
 
-    /// Makes a key at the command line.
+    /// Creates a key as the command line does.
     pub fn issue(&self, new: NewApiKey) -> String {
         let mut conn = self.connect();
         let made = conn.transaction(|conn| {
@@ -81,27 +81,27 @@ impl Database {
         made.expect("a key is made").1
     }
 
-    /// The application over this database, called with an administrator's key.
+    /// A client of the application over this database, with an administrator's key.
     pub fn client(&self) -> Client {
         self.client_with(|_| {})
     }
 
-    /// The application with other settings.
+    /// A client of the application with other settings.
     pub fn client_with(&self, change: impl FnOnce(&mut Settings)) -> Client {
         self.client_at(Times::default(), change)
     }
 
-    /// The application with other settings, which asks the issuer of tokens at these times.
+    /// A client of the application with other settings and this clock for the requests to the issuer of tokens.
     pub fn client_at(&self, times: Times, change: impl FnOnce(&mut Settings)) -> Client {
         self.client_over(self.state_at(times, change))
     }
 
-    /// The application over a state, called with an administrator's key.
+    /// A client of the application over a state, with an administrator's key.
     pub fn client_over(&self, state: AppState) -> Client {
         Client::new(web::Data::new(state), Some(self.key("tester", Role::Admin, &[])))
     }
 
-    /// The state of the application with other settings, which asks the issuer of tokens at these times.
+    /// The state of the application with other settings and this clock for the requests to the issuer of tokens.
     pub fn state_at(&self, times: Times, change: impl FnOnce(&mut Settings)) -> AppState {
         let mut settings = Settings {
             database_url: self.url.clone(),
@@ -129,7 +129,7 @@ fn prepare(url: &DatabaseUrl, seeded: bool) {
     }
 }
 
-/// A fresh database on each backend that is there: SQLite always, PostgreSQL where a server can be started.
+/// A fresh database on each available backend: SQLite always, PostgreSQL where a server can be started.
 pub fn databases(seeded: bool) -> Vec<Database> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("test.db");

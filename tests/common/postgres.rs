@@ -1,4 +1,4 @@
-//! A PostgreSQL server of the suite's own, in a temporary directory, where the binaries are found.
+//! A PostgreSQL server for the suite, in a temporary directory, if the binaries are found.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,13 +21,13 @@ static SERVER: LazyLock<Option<Server>> = LazyLock::new(|| match binaries() {
     None => {
         let required = std::env::var(REQUIRE).is_ok_and(|value| !value.is_empty() && value != "0");
         assert!(!required, "{REQUIRE} is set, and no PostgreSQL server is installed");
-        // Past the test harness, which would show it only for tests that fail.
+        // Written directly to standard error: the test harness shows captured output only for tests that fail.
         let _ = writeln!(std::io::stderr().lock(), "PostgreSQL is not installed: its half of the suite is skipped.");
         None
     }
 });
 
-/// The server, started when first asked for; `None` where there is none.
+/// The server, started on first use; `None` where PostgreSQL is not installed.
 pub fn server() -> Option<&'static Server> {
     SERVER.as_ref()
 }
@@ -45,11 +45,11 @@ pub fn binaries() -> Option<PathBuf> {
     let found = candidates
         .into_iter()
         .find(|directory| directory.join("initdb").exists() && directory.join("postgres").exists())?;
-    // Where links lead to is where all of the server's programs are.
+    // `initdb` may be a symbolic link; all programs are in the directory of its target.
     Some(found.join("initdb").canonicalize().ok()?.parent()?.to_owned())
 }
 
-/// PostgreSQL refuses to run as root: there its commands run as another user.
+/// PostgreSQL refuses to run as root, so as root its commands run as another user.
 pub fn command(program: &Path) -> Command {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
     if !is_root {
@@ -75,13 +75,13 @@ pub fn run(mut command: Command) {
 fn start(binaries: &Path) -> Server {
     let directory =
         tempfile::Builder::new().prefix("pairing-tracker-pg").tempdir().expect("a temporary directory").keep();
-    // Whoever the server runs as must be able to write here.
+    // The user that the server runs as must be able to write here.
     std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("permissions");
     let data = directory.join("data");
     let mut init = command(&binaries.join("initdb"));
     init.arg("-D").arg(&data).args(["-U", "tester", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]);
     run(init);
-    // Ends with the suite: a watchdog stops the server when this process is gone, and removes its directory.
+    // A watchdog process stops the server and removes its directory once this process has ended.
     let options = format!(
         "-c listen_addresses='' -c unix_socket_directories='{}' -c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_connections=400",
         directory.display()

@@ -1,4 +1,4 @@
-//! What holds for personal data, whatever record has it: keys of the record's pairing and keys of all are shown it.
+//! Rules for personal data of any record: only keys of the record's pairing and keys of all pairings may read it.
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
@@ -10,7 +10,7 @@ use super::{Client, Database};
 pub const OWN: &str = "xinhui-taishan";
 pub const FOREIGN: &str = "heshan-kaiping";
 
-/// What the note of the record says, to everybody.
+/// The note of the record, which is public.
 const NOTE: &str = "公开的说明甲";
 
 /// A kind of record with personal data in one field.
@@ -20,7 +20,7 @@ pub struct Private {
     pub field: &'static str,
     /// A record of [`OWN`], named `private`, without the field.
     pub record: Value,
-    /// What the field holds, and what it holds after a change; both have a word in common.
+    /// The value of the field, and the value after a change; both contain a common word.
     pub values: [Value; 2],
     pub word: &'static str,
 }
@@ -32,7 +32,7 @@ struct Reader {
     sees: bool,
 }
 
-/// Readers of every kind, over an application that kept no answer yet.
+/// Readers of every kind, over an application with an empty response cache.
 fn readers(database: &Database) -> Vec<Reader> {
     let client = database.client();
     let with_key = |role, pairings: &[&str]| client.with_key(database.key("reader", role, pairings));
@@ -51,7 +51,7 @@ fn readers(database: &Database) -> Vec<Reader> {
     .into()
 }
 
-/// What the field holds, wherever it stands in an answer.
+/// The values of the field, wherever it occurs in a response.
 fn values_of<'a>(field: &str, value: &'a Value, found: &mut Vec<&'a Value>) {
     match value {
         Value::Object(fields) => fields
@@ -63,25 +63,25 @@ fn values_of<'a>(field: &str, value: &'a Value, found: &mut Vec<&'a Value>) {
 }
 
 impl Private {
-    /// Asks as every reader, in both orders, so that an answer kept for one would be given to the other; `wanted` is
-    /// what the field holds in each answer for who sees it.
+    /// Reads as every reader, in both orders, so that a response cached for one would reach the other; `wanted` is the value of
+    /// the field in each response to a reader who may see it.
     async fn is_shown(&self, database: &Database, wanted: &[(&str, Vec<&Value>)]) {
         for reader in readers(database).into_iter().chain(readers(database).into_iter().rev()) {
             for (query, wanted) in wanted {
-                let answer = reader.client.get(query).await.expect(200);
+                let response = reader.client.get(query).await.expect(200);
                 let mut found = Vec::new();
-                values_of(self.field, &answer.body, &mut found);
+                values_of(self.field, &response.body, &mut found);
                 let nothing = vec![&Value::Null; wanted.len()];
                 let wanted = if reader.sees { wanted } else { &nothing };
                 assert_eq!(&found, wanted, "{query} by {}", reader.who);
-                let text = String::from_utf8_lossy(&answer.bytes);
+                let text = String::from_utf8_lossy(&response.bytes);
                 assert_eq!(text.contains(self.word), reader.sees, "{query} by {}: {text}", reader.who);
             }
         }
     }
 
-    /// No search finds it, though the note of the same record is found.
-    async fn is_not_searched(&self, database: &Database) {
+    /// No search finds it, while a search for the note finds the record.
+    async fn is_not_searchable(&self, database: &Database) {
         for Reader { who, client, .. } in readers(database) {
             for (word, found) in [(self.word, &[][..]), (NOTE, &["private"])] {
                 assert_eq!(listed(&client, self.path, &format!("q={word}")).await, found, "{word} by {who}");
@@ -89,31 +89,31 @@ impl Private {
         }
     }
 
-    /// Who may not write the record learns nothing by trying; who may is answered with it.
-    async fn is_not_told_to_who_may_not_write(&self, database: &Database) {
+    /// A refused write discloses nothing; an allowed one returns the data.
+    async fn is_not_disclosed_by_refused_writes(&self, database: &Database) {
         let item = format!("{}/private", self.path);
         for Reader { who, client, sees } in readers(database) {
-            // None of them changes anything.
+            // None of these patches changes anything.
             for patch in [json!({}), json!({ self.field: self.values[1] }), json!({ "note": NOTE })] {
-                let answer = client.patch(&item, patch.clone()).await;
-                let text = String::from_utf8_lossy(&answer.bytes);
-                assert_eq!(answer.status == 200, sees && !who.contains("viewer"), "{patch} by {who}: {text}");
-                assert_eq!(text.contains(self.word), answer.status == 200, "{patch} by {who}: {text}");
+                let response = client.patch(&item, patch.clone()).await;
+                let text = String::from_utf8_lossy(&response.bytes);
+                assert_eq!(response.status == 200, sees && !who.contains("viewer"), "{patch} by {who}: {text}");
+                assert_eq!(text.contains(self.word), response.status == 200, "{patch} by {who}: {text}");
             }
         }
     }
 
-    /// A tag of an answer with it is no tag of one without.
-    async fn has_a_tag_of_its_own(&self, admin: &Client) {
+    /// The entity tag of a response with the data differs from that of one without.
+    async fn changes_the_entity_tag(&self, admin: &Client) {
         let item = format!("{}/private", self.path);
         let etag = admin.get(&item).await.expect(200).header("etag").to_owned();
         let headers = [("If-None-Match", etag.as_str())];
         admin.send(Method::GET, &item, &headers, None).await.expect(304);
-        let veiled = admin.anonymous().send(Method::GET, &item, &headers, None).await.expect(200);
-        assert_eq!(veiled.body[self.field], Value::Null);
+        let redacted = admin.anonymous().send(Method::GET, &item, &headers, None).await.expect(200);
+        assert_eq!(redacted.body[self.field], Value::Null);
     }
 
-    /// A record that moves is of the new pairing from then on; what it was before stays with the old one.
+    /// A record that moves belongs to the new pairing from then on; its earlier states belong to the old one.
     async fn follows_its_record(&self, database: &Database, admin: &Client) {
         let (path, value) = (self.path, &self.values[0]);
         create(admin, path, with(self.record.clone(), json!({ "code": "moved", "pairing": OWN, self.field: value })))
@@ -131,7 +131,7 @@ impl Private {
     }
 
     /// All of the above, through the life of a record.
-    pub async fn is_kept(&self, database: &Database) {
+    pub async fn is_protected(&self, database: &Database) {
         let admin = database.client();
         let [first, second] = &self.values;
         let (path, field) = (self.path, self.field);
@@ -156,9 +156,9 @@ impl Private {
             ("audit-events?action=update&limit=1", vec![first, second]),
         ];
         self.is_shown(database, &wanted).await;
-        self.is_not_searched(database).await;
-        self.is_not_told_to_who_may_not_write(database).await;
-        self.has_a_tag_of_its_own(&admin).await;
+        self.is_not_searchable(database).await;
+        self.is_not_disclosed_by_refused_writes(database).await;
+        self.changes_the_entity_tag(&admin).await;
 
         admin.delete(&item).await.expect(204);
         let lived = vec![first, first, second, second];

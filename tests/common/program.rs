@@ -1,4 +1,4 @@
-//! The program itself, run as a process in a directory of its own.
+//! The program, run as a process in its own directory.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -11,15 +11,15 @@ use actix_web::http::header::HeaderMap;
 use pairing_tracker::config::DatabaseUrl;
 use pairing_tracker::db::{Conn, Manager};
 
-use super::judge::{JUDGE, Seen};
 use super::postgres;
+use super::validator::{Exchange, VALIDATOR};
 
-/// How long one waits for a line or an answer.
+/// The longest wait for a line or a response.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A file in the directory that the program runs in.
 pub const SQLITE: &str = "sqlite:test.db";
 
-/// What a run ended with.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Done {
     pub code: Option<i32>,
@@ -28,14 +28,14 @@ pub struct Done {
 }
 
 impl Done {
-    /// The standard output of a run that went well.
+    /// The standard output of a successful run.
     #[track_caller]
     pub fn good(self) -> String {
         assert_eq!(self.code, Some(0), "{self:?}");
         self.out
     }
 
-    /// The complaint of a run that was refused, without the program's name.
+    /// The error message of a failed run, without the program's name.
     #[track_caller]
     pub fn refused(self) -> String {
         assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
@@ -44,15 +44,15 @@ impl Done {
     }
 }
 
-/// The program itself.
+/// The path of the program.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pairing-tracker");
 
-/// The program with these arguments and none of the environment's settings.
+/// The program with these arguments and without settings from the environment.
 pub fn program(directory: &Path, args: &[&str]) -> Command {
     command(PROGRAM, directory, args)
 }
 
-/// Another program, which may call ours: without the environment's settings, too.
+/// Another program, which may call this one, also without settings from the environment.
 pub fn command(program: &str, directory: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -82,13 +82,13 @@ pub fn on(directory: &Path, url: &str, args: &[&str]) -> Done {
     run(directory, &[&["--database-url", url], args].concat())
 }
 
-/// A database that is not migrated yet, on each backend that is there.
+/// A database that is not migrated yet, on each available backend.
 pub fn databases() -> Vec<String> {
     let server = postgres::server().map(postgres::Server::create_database);
     std::iter::once(SQLITE.to_owned()).chain(server).collect()
 }
 
-/// A connection to the database that a URL of the program's names.
+/// A connection to the database of a URL in the program's settings.
 pub fn connect(directory: &Path, url: &str) -> Conn {
     let url = match url {
         SQLITE => DatabaseUrl::Sqlite(directory.join("test.db")),
@@ -97,28 +97,28 @@ pub fn connect(directory: &Path, url: &str) -> Conn {
     Manager::new(url).open().expect("a connection")
 }
 
-/// What can be read of a connection until its end, or until it is reset.
-pub fn answer_of(stream: &mut TcpStream) -> String {
-    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+/// Reads a connection until its end, or until it is reset.
+pub fn read_response(stream: &mut TcpStream) -> String {
+    let (mut response, mut part) = (Vec::new(), [0; 4096]);
     while let Ok(count @ 1..) = stream.read(&mut part) {
-        answer.extend_from_slice(&part[..count]);
+        response.extend_from_slice(&part[..count]);
     }
-    String::from_utf8(answer).expect("UTF-8")
+    String::from_utf8(response).expect("UTF-8")
 }
 
-/// The status and body of an answer, which the document must allow; `request` is its method and path.
-pub fn judged<'a>(request: &str, answer: &'a str) -> (u16, &'a str) {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer}"));
+/// The status and body of a response, validated by the document; `request` is its method and path.
+pub fn status_and_body<'a>(request: &str, response: &'a str) -> (u16, &'a str) {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {response}"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     let mut headers = HeaderMap::new();
     for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
         headers.append(name.parse().expect("a name"), value.parse().expect("a value"));
     }
-    // Chunks would have to be put together first.
+    // A chunked body is not validated here: the chunks are not joined.
     let whole = (!headers.contains_key("transfer-encoding")).then_some(body.as_bytes());
     let (method, path) = request.split_once(' ').expect("a method and a path");
     let method = method.parse().expect("a method");
-    let faults = JUDGE.faults(&Seen { method: &method, path, status, headers: &headers, body: whole });
+    let faults = VALIDATOR.faults(&Exchange { method: &method, path, status, headers: &headers, body: whole });
     assert!(faults.is_empty(), "{request}: {status} {faults:?} {body}");
     (status, body)
 }
@@ -130,13 +130,13 @@ pub fn memory(process: u32, name: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// A service that is running; ended when the test is.
+/// A running service; stopped at the end of the test.
 pub struct Service {
     child: Child,
     lines: Receiver<String>,
-    /// What it has said so far.
-    pub told: Vec<String>,
-    /// Where it listens.
+    /// Its output so far.
+    pub output: Vec<String>,
+    /// The address that it listens on.
     pub address: String,
 }
 
@@ -167,14 +167,14 @@ impl Service {
         let (sender, lines) = channel();
         let errors = BufReader::new(child.stderr.take().expect("a pipe"));
         std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut service = Service { child, lines, told: Vec::new(), address: String::new() };
+        let mut service = Service { child, lines, output: Vec::new(), address: String::new() };
         while service.address.is_empty() {
             let line = service.lines.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|_| panic!("it does not serve: {:?}", service.told));
+            let line = line.unwrap_or_else(|_| panic!("it does not serve: {:?}", service.output));
             if let Some((_, rest)) = line.split_once("page  http://") {
                 service.address = rest.trim_end_matches('/').to_owned();
             }
-            service.told.push(line);
+            service.output.push(line);
         }
         service
     }
@@ -185,15 +185,15 @@ impl Service {
         self.child.wait().expect("it ends");
     }
 
-    /// Waits until it says something with these words.
-    pub fn hear(&mut self, words: &str) {
-        while !self.told.iter().any(|line| line.contains(words)) {
+    /// Waits until it prints a line with this text.
+    pub fn wait_for_line(&mut self, words: &str) {
+        while !self.output.iter().any(|line| line.contains(words)) {
             let line = self.lines.recv_timeout(PATIENCE);
-            self.told.push(line.unwrap_or_else(|_| panic!("not said: {words}: {:?}", self.told)));
+            self.output.push(line.unwrap_or_else(|_| panic!("not said: {words}: {:?}", self.output)));
         }
     }
 
-    /// A connection, on which nothing is waited for without end.
+    /// A connection with a read time-out.
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -201,13 +201,13 @@ impl Service {
         stream
     }
 
-    /// Everything that it answers to these bytes until it closes the connection. It may close it while it is still
-    /// being written to.
+    /// The complete response to these bytes, read until the service closes the connection. It may close it before everything is
+    /// written.
     pub fn exchange(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
-        // What it said before it stopped reading can still be read.
+        // The response to the part that it read is still readable.
         let _ = stream.write_all(request);
-        answer_of(&mut stream)
+        read_response(&mut stream)
     }
 
     /// The process's id.
@@ -220,22 +220,22 @@ impl Service {
         memory(self.child.id(), line)
     }
 
-    /// Makes `VmHWM:` the peak from now on.
+    /// Resets the peak that `VmHWM:` reports.
     pub fn reset_peak(&self) {
-        // Where there is no such file, there is no peak to be read either.
+        // Without the file, the peak cannot be read either.
         let _ = std::fs::write(format!("/proc/{}/clear_refs", self.id()), "5");
     }
 
-    /// The status and body of an answer, once the document was found to allow it.
-    pub fn ask(&self, request: &str, key: Option<&str>) -> (u16, String) {
+    /// The status and body of a response, validated by the document.
+    pub fn request(&self, request: &str, key: Option<&str>) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
         let head = format!("{request} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{key}\r\n", self.address);
         stream.write_all(head.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let (status, body) = judged(request, &answer);
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("it answers");
+        let (status, body) = status_and_body(request, &response);
         (status, body.to_owned())
     }
 
@@ -246,12 +246,12 @@ impl Service {
         // Its standard error is closed when it ends.
         let error = loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => self.told.push(line),
+                Ok(line) => self.output.push(line),
                 Err(error) => break error,
             }
         };
-        assert_eq!(error, RecvTimeoutError::Disconnected, "it does not end: {:?}", self.told);
+        assert_eq!(error, RecvTimeoutError::Disconnected, "it does not end: {:?}", self.output);
         let ended = self.child.wait().expect("it can be waited for");
-        (ended.code(), std::mem::take(&mut self.told))
+        (ended.code(), std::mem::take(&mut self.output))
     }
 }

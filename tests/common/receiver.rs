@@ -1,4 +1,4 @@
-//! A receiver of webhooks on a port of this machine, and the work of the service on its webhooks at a time that a test sets.
+//! A receiver of webhooks on a local port, and deliveries of the service at a time that a test sets.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Write};
@@ -20,10 +20,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Client, Database};
 
-/// How long one waits for a message.
+/// The longest wait for a message.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Names that need no network: `moves.test` is public when it is first asked for, and this machine afterwards.
+/// Names that need no network: `moves.test` resolves to a public address at first, and to this machine afterwards.
 pub fn lookup() -> Lookup {
     let asked = AtomicUsize::new(0);
     Arc::new(move |name, port| {
@@ -38,7 +38,7 @@ pub fn lookup() -> Lookup {
     })
 }
 
-/// A message as it came.
+/// A message as received.
 #[derive(Clone, Debug)]
 pub struct Received {
     /// Method and target.
@@ -57,14 +57,14 @@ impl Received {
     }
 
     /// Its type and the code of its record.
-    pub fn what(&self) -> (String, String) {
+    pub fn type_and_code(&self) -> (String, String) {
         let body = self.body();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         (text(&body["type"]), text(&body["data"]["record_code"]))
     }
 
-    /// Which of the secrets its signatures were made with, in their order; computed by another implementation of HMAC
-    /// (RFC 2104) than the service's.
+    /// Which of the secrets its signatures were made with, in their order; computed by an implementation of HMAC (RFC 2104)
+    /// that is independent of the service's.
     pub fn signed_with(&self, secrets: &[&str]) -> Vec<usize> {
         let mut signed = format!("{}.{}.", self.id(), self.headers["webhook-timestamp"]).into_bytes();
         signed.extend_from_slice(&self.bytes);
@@ -82,15 +82,15 @@ fn hmac(secret: &str, message: &[u8]) -> String {
     BASE64_STANDARD.encode(Sha256::digest([pad(0x5c), inner.to_vec()].concat()))
 }
 
-/// What the receiver answers.
+/// The response of the receiver.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub status: u16,
-    /// Each with its line's end.
+    /// Header lines, each with its line ending.
     pub headers: String,
 }
 
-/// An answer with a status alone.
+/// A response with a status only.
 pub fn reply(status: u16) -> Reply {
     Reply { status, headers: String::new() }
 }
@@ -102,7 +102,7 @@ struct Shared {
     replies: Mutex<VecDeque<Reply>>,
 }
 
-/// Takes messages; answers 204 where no other answer was ordered.
+/// Accepts messages; responds with 204 unless another response is queued.
 pub struct Receiver {
     pub address: SocketAddr,
     shared: Arc<Shared>,
@@ -116,7 +116,7 @@ impl Receiver {
         let of_thread = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                // Who goes away in the middle has sent nothing.
+                // A client that disconnects in the middle has sent no message.
                 let _ = serve(stream, &of_thread);
             }
         });
@@ -127,27 +127,27 @@ impl Receiver {
         format!("http://{}/hook?token=of-the-url", self.address)
     }
 
-    /// Answers the next messages so, in this order.
-    pub fn answer(&self, replies: impl IntoIterator<Item = Reply>) {
+    /// Queues the responses to the next messages.
+    pub fn respond_with(&self, replies: impl IntoIterator<Item = Reply>) {
         self.shared.replies.lock().expect("no panic").extend(replies);
     }
 
-    /// What came so far.
+    /// All messages so far.
     pub fn received(&self) -> Vec<Received> {
         self.shared.received.lock().expect("no panic").clone()
     }
 
-    /// What came since this was last asked.
+    /// The messages since the last call.
     pub fn take(&self) -> Vec<Received> {
         std::mem::take(&mut self.shared.received.lock().expect("no panic"))
     }
 
     /// Types and codes of [`Receiver::take`].
-    pub fn take_what(&self) -> Vec<(String, String)> {
-        self.take().iter().map(Received::what).collect()
+    pub fn take_types_and_codes(&self) -> Vec<(String, String)> {
+        self.take().iter().map(Received::type_and_code).collect()
     }
 
-    /// Waits until this many have come.
+    /// Waits until this many messages have arrived.
     pub fn wait_for(&self, count: usize) -> Vec<Received> {
         let received = self.shared.received.lock().expect("no panic");
         let (received, waited) =
@@ -180,19 +180,19 @@ fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         shared.replies.lock().expect("no panic").pop_front().unwrap_or_else(|| reply(204));
     shared.received.lock().expect("no panic").push(Received { line, headers, bytes });
     shared.came.notify_all();
-    let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n{more}\r\n");
-    reader.into_inner().write_all(answer.as_bytes())
+    let response = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n{more}\r\n");
+    reader.into_inner().write_all(response.as_bytes())
 }
 
 impl Database {
-    /// The application, which may send to receivers on this machine.
-    pub fn hooking_client(&self) -> Client {
+    /// A client of the application, which may send to receivers on this machine.
+    pub fn webhook_client(&self) -> Client {
         self.client_with(|settings| settings.webhook_networks = vec!["127.0.0.1/32".parse().expect("a network")])
     }
 }
 
-/// Makes a webhook to a receiver; gives its path below `/api/v1/` and its secret.
-pub async fn hook(client: &Client, receiver: &Receiver, changes: Value) -> (String, String) {
+/// Creates a webhook to a receiver; returns its path below `/api/v1/` and its secret.
+pub async fn create_webhook(client: &Client, receiver: &Receiver, changes: Value) -> (String, String) {
     let mut new = json!({ "url": receiver.url() });
     new.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
     let made = client.post("webhooks", new).await.expect(201).body;
@@ -204,9 +204,9 @@ pub fn after(instant: Instant, seconds: i64) -> Instant {
     Instant::from(instant.utc() + TimeDelta::seconds(seconds))
 }
 
-/// Sends everything that is due at an instant, and what becomes due by that; gives what was written of it.
-pub async fn work_off(client: &Client, now: Instant) -> Vec<Written> {
-    let sender = Arc::new(Sender::new(client.state.parts.get().expect("the targets")));
+/// Sends everything that is due at an instant, and what becomes due as a result; returns the outcomes.
+pub async fn deliver_due(client: &Client, now: Instant) -> Vec<Written> {
+    let sender = Arc::new(Sender::new(client.state.targets.clone()));
     let mut all = Vec::new();
     loop {
         let claimed = look(&client.state, now, &HashMap::new()).await.expect("it looks");
@@ -220,7 +220,7 @@ pub async fn work_off(client: &Client, now: Instant) -> Vec<Written> {
 }
 
 /// The deliveries of a webhook, oldest first.
-pub async fn deliveries(client: &Client, hook: &str) -> Vec<Value> {
-    let page = client.get(&format!("{hook}/deliveries?sort=id&limit=1000")).await.expect(200);
+pub async fn deliveries(client: &Client, create_webhook: &str) -> Vec<Value> {
+    let page = client.get(&format!("{create_webhook}/deliveries?sort=id&limit=1000")).await.expect(200);
     page.body["items"].as_array().expect("items").clone()
 }

@@ -1,10 +1,10 @@
-//! Records that the tests of resources begin with, as their POST bodies, and small comparisons.
+//! POST bodies of records that the tests of resources start from, and small comparisons.
 
 use pairing_tracker::db::reference::Kind;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::client::Answer;
+use super::client::Response;
 use super::{Client, Database};
 
 /// The fields of a record, some of them changed or added.
@@ -65,7 +65,7 @@ pub fn report(commitment: &str, start: &str, end: &str, value: &str) -> Value {
     json!({ "commitment": commitment, "period_start_on": start, "period_end_on": end, "value": value })
 }
 
-/// A report that was approved elsewhere: it counts at once.
+/// A report created as approved, which counts at once.
 pub fn approved(commitment: &str, start: &str, end: &str, value: &str) -> Value {
     with(report(commitment, start, end, value), json!({ "status": "approved" }))
 }
@@ -75,19 +75,19 @@ pub fn project(code: &str) -> Value {
     json!({ "code": code, "pairing": "xinhui-taishan", "title": { "zh": "共建园区" } })
 }
 
-/// Creates a record that is good.
-pub async fn create(client: &Client, path: &str, record: Value) -> Answer {
+/// Creates a valid record.
+pub async fn create(client: &Client, path: &str, record: Value) -> Response {
     client.post(path, record).await.expect(201)
 }
 
-/// A fault as [`Answer::faults`] gives it.
+/// A fault as [`Answer::faults`] returns it.
 pub fn fault(pointer: &str, code: &str) -> (String, String) {
     (pointer.to_owned(), code.to_owned())
 }
 
-/// The English words of the fault at a pointer; empty when there is none.
-pub fn words_at(answer: &Answer, pointer: &str) -> String {
-    let faults = answer.body["errors"].as_array().cloned().unwrap_or_default();
+/// The English message of the fault at a pointer; empty when there is none.
+pub fn message_at(response: &Response, pointer: &str) -> String {
+    let faults = response.body["errors"].as_array().cloned().unwrap_or_default();
     let found = faults.iter().find(|fault| fault["pointer"] == pointer);
     found.and_then(|fault| fault["message"].as_str()).unwrap_or_default().to_owned()
 }
@@ -98,26 +98,26 @@ pub fn codes_of(references: &Value) -> Vec<&str> {
 }
 
 /// A column of a list's or a report's rows.
-pub fn column(list: &Answer, pointer: &str) -> Vec<Value> {
+pub fn column(list: &Response, pointer: &str) -> Vec<Value> {
     let rows = list.body["items"].as_array().expect("rows");
     rows.iter().map(|row| row.pointer(pointer).cloned().unwrap_or_default()).collect()
 }
 
-/// The codes that a list of `path` holds, in its order; the query may hold Chinese as it is.
+/// The codes in a list of `path`, in its order; the query may contain unencoded Chinese.
 pub async fn listed(client: &Client, path: &str, query: &str) -> Vec<String> {
     let query = utf8_percent_encode(query, CONTROLS);
     client.get(&format!("{path}?limit=1000&{query}")).await.expect(200).codes()
 }
 
-/// [`listed`], but of these codes alone, whatever the seed brings besides.
+/// Like [`listed`], but only these codes, regardless of the seed.
 pub async fn listed_of(client: &Client, path: &str, query: &str, codes: &[&str]) -> Vec<String> {
     let mut found = listed(client, path, query).await;
     found.retain(|code| codes.contains(&code.as_str()));
     found
 }
 
-/// How a record is named where others refer to it, in Chinese and English.
-pub fn named(database: &Database, kind: &Kind, record: &Answer) -> (String, Option<String>) {
+/// The name of a record where others refer to it, in Chinese and English.
+pub fn named(database: &Database, kind: &Kind, record: &Response) -> (String, Option<String>) {
     let id = record.body["id"].as_i64().expect("an id");
     let found = (kind.references)(&mut database.connect(), &[id]).expect("the record is read");
     let [reference] = found.as_slice() else { panic!("{found:?}") };

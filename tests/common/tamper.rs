@@ -1,4 +1,4 @@
-//! What a database's owner can do to the history.
+//! Changes that a database's owner can make to the audit log.
 
 use diesel::QueryResult;
 use diesel::connection::SimpleConnection;
@@ -12,8 +12,8 @@ pub fn execute(conn: &mut Conn, sql: &str) -> QueryResult<()> {
     }
 }
 
-/// Takes away what refuses changes.
-pub fn unguard(conn: &mut Conn) {
+/// Drops the triggers that refuse changes of events.
+pub fn drop_triggers(conn: &mut Conn) {
     let sql = match conn {
         Conn::Sqlite(_) => {
             "DROP TRIGGER audit_events_stay; DROP TRIGGER audit_events_remain; DROP TRIGGER audit_events_are_new"

@@ -1,4 +1,4 @@
-//! PostgreSQL servers of their own, that tests stop, restart and fail over.
+//! PostgreSQL servers that a test can stop, restart and fail over.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,17 +11,17 @@ use crate::common::postgres::{binaries, command, run};
 /// The name of the database.
 const NAME: &str = "faults";
 
-/// What a primary and its standby must agree on.
+/// Settings that a primary and its standby must share.
 const SETTINGS: &str = "max_connections = 100\nwal_level = replica\nmax_wal_senders = 4\nhot_standby = on";
 
-/// A server in a directory of its own; stopped and removed when the test ends.
+/// A server in its own directory; stopped and removed when the test ends.
 pub struct Cluster {
     binaries: PathBuf,
     directory: PathBuf,
 }
 
 impl Cluster {
-    /// A new server with an empty database, as durable as PostgreSQL is by default; `None` where there is no PostgreSQL.
+    /// A new server with an empty database, as durable as PostgreSQL is by default; `None` where it is not installed.
     pub fn start() -> Option<Cluster> {
         let cluster = Cluster::empty()?;
         let mut init = cluster.tool("initdb");
@@ -45,12 +45,12 @@ impl Cluster {
     fn empty() -> Option<Cluster> {
         let binaries = binaries()?;
         let directory = tempfile::Builder::new().prefix("pt-cluster").tempdir().expect("a directory").keep();
-        // Whoever the server runs as must be able to write here.
+        // The user that the server runs as must be able to write here.
         std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("permissions");
         Some(Cluster { binaries, directory })
     }
 
-    /// A standby that has a copy of this server's data, and without which it acknowledges no commit.
+    /// A synchronous standby with a copy of this server's data: the server acknowledges no commit without it.
     pub fn synchronous_standby(&self) -> Cluster {
         let standby = Cluster::empty().expect("there was one");
         let mut copy = self.tool("pg_basebackup");
@@ -72,7 +72,7 @@ impl Cluster {
         standby
     }
 
-    /// Its settings, whose socket is in its own directory.
+    /// Writes its settings; its socket is in its own directory.
     fn configure(&self, more: &str) {
         let text = format!("listen_addresses = ''\nunix_socket_directories = '{}'\n{more}\n", self.socket().display());
         let path = self.data().join("postgresql.conf");
@@ -104,7 +104,7 @@ impl Cluster {
         self.control(&["-w", "-m", "fast", "restart"]);
     }
 
-    /// Makes a standby the primary.
+    /// Promotes a standby to the primary.
     pub fn promote(&self) {
         self.control(&["-w", "promote"]);
     }
@@ -130,7 +130,7 @@ impl Cluster {
     fn control(&self, arguments: &[&str]) {
         let mut control = self.tool("pg_ctl");
         control.arg("-D").arg(self.data()).arg("-l").arg(self.directory.join("log")).args(arguments);
-        // The server inherits what this has, and a pipe would never end.
+        // The server inherits the standard streams, and a pipe would never reach its end.
         control.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null()).current_dir("/tmp");
         assert!(control.status().expect("it starts").success(), "pg_ctl {arguments:?}");
     }

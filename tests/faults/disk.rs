@@ -5,10 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::writes::{Http, write_during};
-use super::{RECOVERS_WITHIN, prepare, serve, skip, within, writes};
+use super::{RECOVERS_WITHIN, prepare, serve, skip, wait_until, writes};
 use crate::common::program::SQLITE;
 
-/// A file system of a few megabytes; unmounted with the test.
+/// A file system of a few megabytes; unmounted at the end of the test.
 struct Small(tempfile::TempDir);
 
 impl Small {
@@ -27,7 +27,7 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        // The service may be a moment from its end.
+        // The service may still be ending.
         let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }
@@ -40,7 +40,7 @@ fn fill(path: &Path) {
 }
 
 #[test]
-fn what_a_full_disk_refuses_is_not_found_later() {
+fn writes_refused_by_a_full_disk_do_not_appear_later() {
     let Some(small) = Small::mount() else { return skip("this user may not mount a file system") };
     let key = prepare(small.path(), SQLITE);
     let service = serve(small.path(), SQLITE, &[]);
@@ -50,24 +50,24 @@ fn what_a_full_disk_refuses_is_not_found_later() {
     let outcomes = write_during(&http, "d", 32, || {
         for _ in 0..3 {
             let before = http.count().expect("a count");
-            within(Duration::from_secs(120), "writes are made", || http.count() > Some(before + writes() / 3));
+            wait_until(Duration::from_secs(120), "writes are made", || http.count() > Some(before + writes() / 3));
             fill(&ballast);
-            within(Duration::from_secs(20), "writes are refused", || one().is_ok_and(|reply| reply.status == 503));
+            wait_until(Duration::from_secs(20), "writes are refused", || one().is_ok_and(|reply| reply.status == 503));
             assert_eq!(http.get("/api/v1/sectors?limit=1").expect("a response").status, 200, "reads go on");
-            // It tries a write once a second.
-            within(RECOVERS_WITHIN, "readiness names the check", || {
+            // The readiness check attempts a write once a second.
+            wait_until(RECOVERS_WITHIN, "readiness names the check", || {
                 let ready = http.get("/readyz").expect("a response");
                 (ready.status, ready.json()["errors"][0]["pointer"].as_str()) == (503, Some("/checks/write"))
             });
             std::fs::remove_file(&ballast).expect("the ballast");
-            within(RECOVERS_WITHIN, "writes go on", || one().is_ok_and(|reply| reply.status == 201));
+            wait_until(RECOVERS_WITHIN, "writes go on", || one().is_ok_and(|reply| reply.status == 201));
         }
     });
     assert!(!outcomes.refused.is_empty(), "the control: the full disk was felt");
     outcomes.print("disk full");
-    outcomes.require_truth(&http.codes());
+    outcomes.assert_consistent_with(&http.codes());
     drop(service);
-    // As it is found when the service starts again.
+    // Reads the records again after a restart.
     let service = serve(small.path(), SQLITE, &[]);
-    outcomes.require_truth(&Http::new(&service.address, Some(&key)).codes());
+    outcomes.assert_consistent_with(&Http::new(&service.address, Some(&key)).codes());
 }

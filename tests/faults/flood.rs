@@ -1,4 +1,4 @@
-//! One address floods the service with what costs most, over a large database.
+//! One address floods the service with the most expensive requests, over a large database.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,18 +8,18 @@ use super::{prepare, serve, writes};
 use crate::common::program::{connect, databases, on};
 use crate::memory::dataset;
 
-/// What the process may grow by under a flood, in KiB.
+/// The limit of the process's growth under a flood, in KiB.
 const GROWTH_MAX: u64 = 200 * 1024;
-/// What others may wait for one response; far more than they do, as the machine may be busy with other tests.
+/// The longest that another client may wait for one response; far more than usual, as the machine may be busy with other tests.
 const OTHERS_WAIT_MAX: Duration = Duration::from_secs(10);
-/// The floods: what is requested, and by how many clients at once.
+/// The floods: the request, and the number of concurrent clients.
 const FLOODS: [(&str, usize); 3] = [
     ("/api/v1/reports/scorecard?recorded_at=2023-06-01T00%3A00%3A00Z", 8),
     ("/", 32),
     ("/api/v1/milestones?q=%E9%87%8C&count=true&limit=1000", 32),
 ];
 
-/// What became of the requests of a flood.
+/// The outcomes of the requests of a flood.
 #[derive(Default)]
 struct Flooded {
     answered: AtomicUsize,
@@ -46,7 +46,7 @@ impl Flooded {
     }
 }
 
-/// Floods the service, and makes other requests meanwhile; returns how long the slowest of these took.
+/// Floods the service, and sends other requests meanwhile; returns the duration of the slowest of these.
 fn flood(flooding: &Http, other: &Http, (path, clients): (&str, usize), prefix: &str, flooded: &Flooded) -> Duration {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -81,7 +81,7 @@ fn flood(flooding: &Http, other: &Http, (path, clients): (&str, usize), prefix: 
 }
 
 #[test]
-fn a_flood_from_one_address_leaves_the_others_served() {
+fn a_flood_from_one_address_does_not_block_other_clients() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a directory");
         let key = prepare(directory.path(), &url);
@@ -92,7 +92,7 @@ fn a_flood_from_one_address_leaves_the_others_served() {
         let other = Http::new(&service.address, Some(&key));
         let flooding = Http::new(&service.address, None).from([127, 0, 0, 2]);
         for (number, (path, clients)) in FLOODS.into_iter().enumerate() {
-            // Answers of floods before are not in the memory that this one is measured against.
+            // Measured anew, so that memory left over from earlier floods does not count.
             let before = service.memory("VmRSS:");
             service.reset_peak();
             let flooded = Flooded::default();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::writes::{Http, Reply, SetOnDrop};
-use super::{prepare, serve, within, writes};
+use super::{prepare, serve, wait_until, writes};
 use crate::common::program::{databases, on};
 
 /// A file of new sectors.
@@ -31,9 +31,9 @@ fn upload(http: &Http, text: &str) -> Reply {
     );
     stream.write_all(head.as_bytes()).expect("it reads");
     stream.write_all(text.as_bytes()).expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("it answers");
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     Reply { status, body: body.to_owned() }
 }
@@ -42,14 +42,14 @@ fn upload(http: &Http, text: &str) -> Reply {
 fn finished(http: &Http, import: &Value) -> Value {
     let path = format!("/api/v1/imports/{}", import["id"]);
     let mut now = Value::Null;
-    within(Duration::from_secs(300), "the import ends", || {
+    wait_until(Duration::from_secs(300), "the import ends", || {
         now = http.get(&path).expect("a response").json();
         !matches!(now["status"].as_str(), Some("planning" | "applying"))
     });
     now
 }
 
-/// Does a work while another client writes; returns how long its slowest write took, and how many succeeded.
+/// Runs a task while another client writes; returns the duration of its slowest write, and how many succeeded.
 fn beside_writes(http: &Http, prefix: &str, work: impl FnOnce()) -> (Duration, usize) {
     let stop = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -74,7 +74,7 @@ fn beside_writes(http: &Http, prefix: &str, work: impl FnOnce()) -> (Duration, u
 }
 
 #[test]
-fn others_write_while_a_large_file_is_planned_and_applied() {
+fn writes_succeed_while_a_large_file_is_planned_and_applied() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a directory");
         let key = prepare(directory.path(), &url);
@@ -92,8 +92,8 @@ fn others_write_while_a_large_file_is_planned_and_applied() {
             assert_eq!(finished(&http, &import)["status"], "applied");
         });
         eprintln!("{url}: {rows} rows; slowest write beside planning {planning:?}, beside applying {applying:?}");
-        // Each of the writes above succeeded: none waited to its deadline. Every event is in the chain at last.
-        within(Duration::from_secs(30), "the audit log is whole", || {
+        // Every write above succeeded, so none waited until its deadline. In the end every event is in the chain.
+        wait_until(Duration::from_secs(30), "the audit log is whole", || {
             let reply = http.get("/api/v1/audit-events?entity=sector&count=true&limit=1").expect("a response");
             reply.json()["total"].as_u64().is_some_and(|total| total as usize >= rows + written)
         });
@@ -101,7 +101,7 @@ fn others_write_while_a_large_file_is_planned_and_applied() {
 }
 
 #[test]
-fn a_revoked_key_stops_its_import_at_once() {
+fn revoking_a_key_stops_its_import_at_once() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a directory");
         let key = prepare(directory.path(), &url);
@@ -116,7 +116,7 @@ fn a_revoked_key_stops_its_import_at_once() {
             let apply = format!("/api/v1/imports/{}/apply", import["id"]);
             let end = std::thread::scope(|scope| {
                 let applying = scope.spawn(|| sender.send("POST", &apply, &[], None));
-                within(Duration::from_secs(60), "the file is applied", || {
+                wait_until(Duration::from_secs(60), "the file is applied", || {
                     admin.get(&format!("/api/v1/imports/{}", import["id"])).expect("a response").json()["status"]
                         == "applying"
                 });

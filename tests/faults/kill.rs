@@ -1,11 +1,11 @@
-//! The service is killed in the midst of writes.
+//! The service is killed during writes.
 
 use super::writes::{Http, Outcomes, write_during};
 use super::{prepare, serve, writes};
 use crate::common::program::databases;
 
 #[test]
-fn what_was_acknowledged_survives_kill_9() {
+fn acknowledged_writes_survive_a_kill() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a directory");
         let key = prepare(directory.path(), &url);
@@ -16,8 +16,8 @@ fn what_was_acknowledged_survives_kill_9() {
             let http = Http::new(&service.address, Some(&key));
             let made = writes() / rounds;
             let outcomes = write_during(&http, &format!("r{round}"), 16, || {
-                // Killed while all clients have a write under way.
-                super::within(std::time::Duration::from_secs(120), "writes are made", || {
+                // Killed while all clients have a write in progress.
+                super::wait_until(std::time::Duration::from_secs(120), "writes are made", || {
                     http.count() >= Some((round + 1) * made)
                 });
                 service.kill();
@@ -29,6 +29,6 @@ fn what_was_acknowledged_survives_kill_9() {
         let found = Http::new(&service.address, Some(&key)).codes();
         let acknowledged: usize = all.iter().map(|outcomes| outcomes.acknowledged.len()).sum();
         eprintln!("{url}: {acknowledged} acknowledged, {} found", found.len());
-        all.iter().for_each(|outcomes| outcomes.require_truth(&found));
+        all.iter().for_each(|outcomes| outcomes.assert_consistent_with(&found));
     }
 }

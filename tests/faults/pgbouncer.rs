@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode stands between: any statement may meet a server connection that never prepared it.
+//! PgBouncer in transaction mode: any statement may reach a server connection that has not prepared it.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::cluster::Cluster;
 use super::restart::recovers;
 use super::writes::Http;
-use super::{prepare, serve, skip, within};
+use super::{prepare, serve, skip, wait_until};
 use crate::common::postgres::command;
 
-/// A pooler; ended with the test.
+/// A pooler; stopped at the end of the test.
 struct PgBouncer {
     child: Child,
     port: u16,
@@ -25,7 +25,7 @@ impl Drop for PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts it before a server; `None` where it is not installed.
+    /// Starts it in front of a server; `None` where it is not installed.
     fn start(cluster: &Cluster) -> Option<PgBouncer> {
         let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
             .into_iter()
@@ -43,16 +43,16 @@ impl PgBouncer {
             cluster.socket().display()
         );
         std::fs::write(&settings, text).expect("the settings are written");
-        // Like the server it refuses to run as root.
+        // Like the server, it refuses to run as root.
         let mut pooler: Command = command(program.as_ref());
         pooler.arg("-q").arg(&settings).current_dir("/tmp");
         let child = pooler.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-        within(Duration::from_secs(10), "it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        wait_until(Duration::from_secs(10), "it listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
         Some(PgBouncer { child, port, _directory: directory })
     }
 }
 
-/// How many of many requests, made at the same time, fail.
+/// How many of many concurrent requests fail.
 fn failures(http: &Http, prefix: &str) -> usize {
     let one = |number: usize| {
         let is_good =
@@ -72,7 +72,7 @@ fn failures(http: &Http, prefix: &str) -> usize {
 }
 
 #[test]
-fn one_switch_makes_it_work_behind_pgbouncer() {
+fn one_setting_makes_the_service_work_behind_pgbouncer() {
     let Some(cluster) = Cluster::start() else { return skip("PostgreSQL is not installed") };
     let Some(pooler) = PgBouncer::start(&cluster) else { return skip("PgBouncer is not installed") };
     let directory = tempfile::tempdir().expect("a directory");
@@ -90,12 +90,12 @@ fn one_switch_makes_it_work_behind_pgbouncer() {
     let http = Http::new(&service.address, Some(&key));
     recovers(&http, "behind PgBouncer");
     assert_eq!(failures(&http, "with"), 0);
-    // What another process writes is seen there, too.
+    // Writes of another process become visible, too.
     let beside = serve(directory.path(), &cluster.url(), &[]);
     let path = "/api/v1/sectors?limit=1000";
     assert_eq!(http.get(path).expect("a response").status, 200);
     assert_eq!(Http::new(&beside.address, Some(&key)).create("beside").expect("a response").status, 201);
-    within(Duration::from_secs(5), "the change is seen", || {
+    wait_until(Duration::from_secs(5), "the change is seen", || {
         http.get(path).is_ok_and(|reply| reply.body.contains("\"beside\""))
     });
 }

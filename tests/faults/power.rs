@@ -1,14 +1,14 @@
-//! The power is cut: the disk holds what was synced, and nothing else.
+//! A power cut: the disk holds only the data that were synced.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use super::writes::{Http, Outcomes, write_during};
-use super::{UNLIMITED, prepare, program, serve, within, writes};
+use super::{UNLIMITED, prepare, program, serve, wait_until, writes};
 use crate::common::program::{SQLITE, Service};
 
-/// Builds the library that copies what is synced.
+/// Builds the library that copies synced data.
 fn library(directory: &Path) -> PathBuf {
     let library = directory.join("power_cut.so");
     let built = Command::new("cc")
@@ -20,14 +20,15 @@ fn library(directory: &Path) -> PathBuf {
     library
 }
 
-/// Has clients write until the power is cut; returns what became of the writes, and the directory that the disk holds.
-fn cut(root: &Path, ignores_syncs: bool) -> (Outcomes, PathBuf, String) {
+/// Runs clients that write until the power is cut; returns the outcomes of the writes, and the directory with the contents of
+/// the disk.
+fn run_until_power_cut(root: &Path, ignores_syncs: bool) -> (Outcomes, PathBuf, String) {
     let (live, disk) = (root.join("live"), root.join("disk"));
     std::fs::create_dir_all(&live).expect("a directory");
     std::fs::create_dir_all(&disk).expect("a directory");
     let (library, ignored) = (library(root), root.join("ignored"));
     let key = prepare(&live, SQLITE);
-    // What was there before is on the disk.
+    // Existing files are on the disk.
     for file in std::fs::read_dir(&live).expect("the directory").flatten() {
         std::fs::copy(file.path(), disk.join(file.file_name())).expect("a copy");
     }
@@ -40,7 +41,8 @@ fn cut(root: &Path, ignores_syncs: bool) -> (Outcomes, PathBuf, String) {
     let http = Http::new(&service.address, Some(&key));
     let most = writes();
     let outcomes = write_during(&http, "p", 16, || {
-        let made = |wanted: usize| within(Duration::from_secs(120), "writes are made", || http.count() >= Some(wanted));
+        let made =
+            |wanted: usize| wait_until(Duration::from_secs(120), "writes are made", || http.count() >= Some(wanted));
         made(most / 2);
         if ignores_syncs {
             std::fs::write(&ignored, []).expect("the switch");
@@ -52,20 +54,20 @@ fn cut(root: &Path, ignores_syncs: bool) -> (Outcomes, PathBuf, String) {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_power_cut() {
+fn acknowledged_writes_survive_a_power_cut() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (outcomes, disk, key) = cut(directory.path(), false);
+    let (outcomes, disk, key) = run_until_power_cut(directory.path(), false);
     let service = serve(&disk, SQLITE, &[]);
     let found = Http::new(&service.address, Some(&key)).codes();
     eprintln!("{} acknowledged, {} found", outcomes.acknowledged.len(), found.len());
     assert!(outcomes.acknowledged.len() >= writes() - 16);
-    outcomes.require_truth(&found);
+    outcomes.assert_consistent_with(&found);
 }
 
 #[test]
-fn the_power_cut_loses_what_was_not_synced() {
+fn the_simulated_power_cut_loses_unsynced_writes() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (outcomes, disk, key) = cut(directory.path(), true);
+    let (outcomes, disk, key) = run_until_power_cut(directory.path(), true);
     let service = serve(&disk, SQLITE, &[]);
     let found = Http::new(&service.address, Some(&key)).codes();
     let lost = outcomes.acknowledged.iter().filter(|code| !found.contains(*code)).count();

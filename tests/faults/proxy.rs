@@ -1,5 +1,5 @@
-//! A network between the service and PostgreSQL that can fall silent: what is sent into it is taken and goes nowhere, and nothing is
-//! closed.
+//! A network between the service and PostgreSQL that can fall silent: it accepts bytes without passing them on, and closes no
+//! connection.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -18,8 +18,8 @@ pub struct Proxy {
 #[derive(Default)]
 struct Shared {
     is_silent: AtomicBool,
-    /// Connections to which the network is silent for good.
-    lost: AtomicUsize,
+    /// Connections on which the network stays silent.
+    lost_connections: AtomicUsize,
     connections: Mutex<Vec<(Arc<AtomicBool>, TcpStream, UnixStream)>>,
 }
 
@@ -43,27 +43,27 @@ impl Proxy {
         Proxy { address, shared }
     }
 
-    /// Nothing goes through any more, and nothing is closed.
+    /// Stops passing bytes on, without closing connections.
     pub fn fall_silent(&self) {
         self.shared.is_silent.store(true, Ordering::SeqCst);
     }
 
-    /// What was held up goes through.
-    pub fn speak(&self) {
+    /// Passes on everything that was held back.
+    pub fn resume(&self) {
         self.shared.is_silent.store(false, Ordering::SeqCst);
     }
 
-    /// The connections that there are stay silent for good; new ones work.
+    /// Existing connections stay silent; new ones work.
     pub fn lose_connections(&self) {
         for (is_lost, _, _) in self.shared.connections.lock().expect("the list").iter() {
             is_lost.store(true, Ordering::SeqCst);
-            self.shared.lost.fetch_add(1, Ordering::SeqCst);
+            self.shared.lost_connections.fetch_add(1, Ordering::SeqCst);
         }
     }
 
     /// How many connections were lost.
-    pub fn lost(&self) -> usize {
-        self.shared.lost.load(Ordering::SeqCst)
+    pub fn lost_connections(&self) -> usize {
+        self.shared.lost_connections.load(Ordering::SeqCst)
     }
 }
 
@@ -77,7 +77,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Carries bytes one way, as long as the network is not silent.
+/// Copies bytes one way while the network is not silent.
 fn carry(
     shared: Arc<Shared>,
     is_lost: Arc<AtomicBool>,

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::cluster::Cluster;
 use super::writes::{Http, write_during};
-use super::{RECOVERS_WITHIN, prepare, serve, skip, within, writes};
+use super::{RECOVERS_WITHIN, prepare, serve, skip, wait_until, writes};
 
-/// One request of each kind, by what it is: each must be answered by the database.
+/// One request of each kind, with its name: each needs the database.
 fn kinds(http: &Http) -> Vec<(&'static str, bool)> {
     let stamp = format!("k{:x}", rand::random::<u64>());
     let good = |reply: std::io::Result<super::writes::Reply>, status| reply.is_ok_and(|reply| reply.status == status);
@@ -30,7 +30,7 @@ fn kinds(http: &Http) -> Vec<(&'static str, bool)> {
     ]
 }
 
-/// Waits until every kind of request succeeds, as often as there may be bad connections left.
+/// Waits until every kind of request succeeds as many times as there may be bad connections left.
 #[track_caller]
 pub fn recovers(http: &Http, what: &str) {
     let began = Instant::now();
@@ -50,7 +50,7 @@ pub fn recovers(http: &Http, what: &str) {
 }
 
 #[test]
-fn a_restart_of_the_server_is_over_within_seconds() {
+fn the_service_recovers_from_a_server_restart_within_seconds() {
     let Some(cluster) = Cluster::start() else { return skip("PostgreSQL is not installed") };
     let directory = tempfile::tempdir().expect("a directory");
     let key = prepare(directory.path(), &cluster.url());
@@ -62,16 +62,16 @@ fn a_restart_of_the_server_is_over_within_seconds() {
             let before = http.count().expect("a count");
             cluster.restart();
             recovers(&http, "after a restart");
-            within(Duration::from_secs(60), "writes go on", || http.count() > Some(before + writes() / 2));
+            wait_until(Duration::from_secs(60), "writes go on", || http.count() > Some(before + writes() / 2));
         }
     });
     assert!(!outcomes.refused.is_empty() || !outcomes.unknown.is_empty(), "the control: the restarts were felt");
     outcomes.print("restarts");
-    outcomes.require_truth(&http.codes());
+    outcomes.assert_consistent_with(&http.codes());
 }
 
 #[test]
-fn connections_that_the_server_ends_are_replaced() {
+fn connections_closed_by_the_server_are_replaced() {
     let Some(cluster) = Cluster::start() else { return skip("PostgreSQL is not installed") };
     let directory = tempfile::tempdir().expect("a directory");
     let key = prepare(directory.path(), &cluster.url());

@@ -1,4 +1,4 @@
-//! The network to PostgreSQL falls silent: no answer, and no word that there is none.
+//! The network to PostgreSQL falls silent: neither a response nor an error arrives.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use super::cluster::Cluster;
 use super::proxy::Proxy;
 use super::restart::recovers;
 use super::writes::Http;
-use super::{prepare, serve, skip, within};
+use super::{prepare, serve, skip, wait_until};
 
-/// A service behind a network, and one beside it.
+/// A service behind a network, and one with a direct connection.
 fn with_network(test: impl FnOnce(&Proxy, &Http, &Http)) {
     let Some(cluster) = Cluster::start() else { return skip("PostgreSQL is not installed") };
     let proxy = Proxy::start(cluster.socket().join(".s.PGSQL.5432"));
@@ -25,23 +25,23 @@ fn with_network(test: impl FnOnce(&Proxy, &Http, &Http)) {
 }
 
 #[test]
-fn a_silent_network_ends_requests_and_is_over_when_it_speaks_again() {
+fn requests_time_out_on_a_silent_network_and_succeed_when_it_recovers() {
     with_network(|proxy, http, _| {
         proxy.fall_silent();
         let reply = http.create("silent").expect("a response");
         assert_eq!(reply.status, 503, "the control: the database was out of reach: {reply:?}");
         assert_eq!(http.get("/readyz").expect("a response").status, 503);
         assert_eq!(http.get("/healthz").expect("a response").status, 200);
-        proxy.speak();
+        proxy.resume();
         recovers(http, "after the silence");
     });
 }
 
 #[test]
-fn connections_that_are_silent_for_good_are_left_behind() {
+fn permanently_silent_connections_are_abandoned() {
     with_network(|proxy, http, _| {
         proxy.lose_connections();
-        assert!(proxy.lost() > 0, "the control: there were connections to lose");
+        assert!(proxy.lost_connections() > 0, "the control: there were connections to lose");
         let reply = http.create("lost").expect("a response");
         assert_eq!(reply.status, 503, "the control: it met a silent connection: {reply:?}");
         recovers(http, "with new connections");
@@ -49,20 +49,20 @@ fn connections_that_are_silent_for_good_are_left_behind() {
 }
 
 #[test]
-fn nothing_is_answered_from_the_cache_once_changes_may_go_unseen() {
+fn the_response_cache_is_not_used_while_changes_may_go_unnoticed() {
     with_network(|proxy, http, other| {
         let path = "/api/v1/sectors?limit=1000";
         // Without a key, which would be looked up in the database.
         let reader = Http { key: None, ..http.clone() };
         let names = |http: &Http| http.get(path).ok().filter(|reply| reply.status == 200).map(|reply| reply.body);
         assert_eq!(other.create("cached").expect("a response").status, 201);
-        within(Duration::from_secs(5), "the change is seen", || {
+        wait_until(Duration::from_secs(5), "the change is seen", || {
             names(&reader).is_some_and(|body| body.contains("cached"))
         });
-        // A write of the service itself, such as when a key was last used, may empty the cache just then.
+        // A write of the service itself, such as the last use of a key, may empty the cache at that moment.
         let is_cached = (0..10).any(|_| {
-            proxy.speak();
-            within(Duration::from_secs(10), "it is read", || names(&reader).is_some());
+            proxy.resume();
+            wait_until(Duration::from_secs(10), "it is read", || names(&reader).is_some());
             proxy.fall_silent();
             names(&reader).is_some()
         });
@@ -71,8 +71,10 @@ fn nothing_is_answered_from_the_cache_once_changes_may_go_unseen() {
         let change = json!({ "name": { "zh": "改名" } });
         let reply = other.send("PATCH", "/api/v1/sectors/cached", &headers, Some(&change)).expect("a response");
         assert_eq!(reply.status, 200, "{reply:?}");
-        within(Duration::from_secs(10), "the cache is not used", || names(&reader).is_none());
-        proxy.speak();
-        within(Duration::from_secs(10), "it is read anew", || names(&reader).is_some_and(|body| body.contains("改名")));
+        wait_until(Duration::from_secs(10), "the cache is not used", || names(&reader).is_none());
+        proxy.resume();
+        wait_until(Duration::from_secs(10), "it is read anew", || {
+            names(&reader).is_some_and(|body| body.contains("改名"))
+        });
     });
 }

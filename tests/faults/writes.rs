@@ -1,4 +1,4 @@
-//! Clients that write, and a count of what became of each write: acknowledged, refused, or unknown.
+//! Clients that write, and the outcome of each write: acknowledged, refused, or unknown.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -17,11 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Http {
     pub address: SocketAddr,
     pub key: Option<String>,
-    /// The address that it comes from.
+    /// The address that it connects from.
     pub from: IpAddr,
 }
 
-/// What a request came to.
+/// The result of a request.
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
@@ -50,7 +50,7 @@ impl Http {
         self.send("GET", path, &[], None)
     }
 
-    /// Sends one request on a connection of its own; an error where no whole response came back.
+    /// Sends one request on a connection of its own; an error where no complete response came back.
     pub fn send(
         &self,
         method: &str,
@@ -84,12 +84,12 @@ impl Http {
         Ok(Reply { status, body: body.to_owned() })
     }
 
-    /// Creates a sector by this code.
+    /// Creates a sector with this code.
     pub fn create(&self, code: &str) -> std::io::Result<Reply> {
         self.send("POST", "/api/v1/sectors", &[], Some(&json!({ "code": code, "name": { "zh": code } })))
     }
 
-    /// How many sectors there are; `None` where that is not answered.
+    /// The number of sectors; `None` without a response.
     pub fn count(&self) -> Option<usize> {
         let reply = self.get("/api/v1/sectors?limit=1&count=true").ok()?;
         reply.json()["total"].as_u64().and_then(|total| usize::try_from(total).ok())
@@ -112,18 +112,18 @@ impl Http {
     }
 }
 
-/// What became of writes.
+/// The outcomes of writes.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub acknowledged: Vec<String>,
-    /// Answered with a status that says that nothing was written.
+    /// Answered with a status that means that nothing was written.
     pub refused: Vec<String>,
     /// Without a response, or answered with an unknown outcome.
     pub unknown: Vec<String>,
 }
 
 impl Outcomes {
-    fn note(&mut self, code: String, reply: std::io::Result<Reply>) {
+    fn record(&mut self, code: String, reply: std::io::Result<Reply>) {
         match reply {
             Ok(reply) if reply.status == 201 => self.acknowledged.push(code),
             Ok(reply) if reply.json()["code"] == "outcome_unknown" => self.unknown.push(code),
@@ -141,7 +141,7 @@ impl Outcomes {
         self.unknown.extend(other.unknown);
     }
 
-    /// Prints how many there are of each.
+    /// Prints the number of each outcome.
     pub fn print(&self, what: &str) {
         eprintln!(
             "{what}: {} acknowledged, {} refused, {} unknown",
@@ -153,7 +153,7 @@ impl Outcomes {
 
     /// Panics unless everything acknowledged is among the codes and nothing refused is.
     #[track_caller]
-    pub fn require_truth(&self, found: &HashSet<String>) {
+    pub fn assert_consistent_with(&self, found: &HashSet<String>) {
         let lost: Vec<_> = self.acknowledged.iter().filter(|code| !found.contains(*code)).collect();
         let written: Vec<_> = self.refused.iter().filter(|code| found.contains(*code)).collect();
         let (acknowledged, refused) = (self.acknowledged.len(), self.refused.len());
@@ -162,7 +162,7 @@ impl Outcomes {
     }
 }
 
-/// Sets a flag when it is dropped, also by a panic: threads of a scope that wait for the flag would never end.
+/// Sets a flag when it is dropped, also by a panic: threads of a scope that wait for the flag would otherwise never end.
 pub struct SetOnDrop<'a>(pub &'a AtomicBool);
 
 impl Drop for SetOnDrop<'_> {
@@ -171,7 +171,7 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// Has `clients` write while something is done, until its end; `prefix` makes their codes unique.
+/// Lets `clients` write while `during` runs; `prefix` makes their codes unique.
 pub fn write_during(http: &Http, prefix: &str, clients: usize, during: impl FnOnce()) -> Outcomes {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -192,10 +192,10 @@ fn write(http: &Http, prefix: &str, clients: usize, stop: &AtomicBool) -> Outcom
             let code = format!("{prefix}-{client}-{number}");
             let reply = http.create(&code);
             if reply.is_err() {
-                // The service may be gone: not as fast as refused connections are.
+                // The service may be down: avoids a busy loop of refused connections.
                 std::thread::sleep(Duration::from_millis(5));
             }
-            outcomes.note(code, reply);
+            outcomes.record(code, reply);
         }
         outcomes
     };

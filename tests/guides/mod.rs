@@ -83,8 +83,8 @@ struct Output {
 fn run(examples: &[Example]) -> Vec<Output> {
     let [directory, notes] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
     let mut service = Service::start(directory.path(), &["--seed"]);
-    service.hear("To write");
-    fs::write(notes.path().join("told"), service.told.join("\n")).expect("a file");
+    service.wait_for_line("To write");
+    fs::write(notes.path().join("told"), service.output.join("\n")).expect("a file");
     let mut script = String::new();
     for (index, example) in examples.iter().enumerate() {
         let command = if example.command == "pairing-tracker" {

@@ -1,6 +1,6 @@
-//! Many milestones with their history, written straight into a database that has a record of every kind.
+//! Many milestones with their audit events, inserted directly into a database that has a record of every kind.
 //!
-//! All of them were created at [`created_at`]; one in ten was changed at [`changed_at`], and stood otherwise before.
+//! All of them were created at [`created_at`]; one in ten was changed at [`changed_at`], and had other values before.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -12,9 +12,9 @@ use pairing_tracker::model::types::Instant;
 use crate::common::tamper::execute;
 
 const AGREEMENTS: i64 = 1_000;
-/// One in so many was changed.
+/// One in this many was changed.
 const CHANGED: i64 = 10;
-/// Ids that no record of the examples has.
+/// Ids above those of the examples' records.
 const FIRST: i64 = 1_000_001;
 /// Events that are hashed and written together.
 const TOGETHER: i64 = 5_000;
@@ -31,10 +31,10 @@ pub fn changed_at() -> Instant {
     instant("2024-01-01T00:00:00Z")
 }
 
-/// Fills a database with so many milestones; its first pairing gets all of them.
+/// Inserts this many milestones, all of the first pairing.
 pub fn fill(conn: &mut Conn, count: i64) {
     conn.transaction(|conn| {
-        // SQLite has no type of instants, and would make a number of one that is cast.
+        // SQLite has no type for instants, and a cast would produce a number.
         let (hurry, day, of_instant) = if conn.is_sqlite() {
             ("PRAGMA cache_size = -200000", "date('2022-01-01', '+' || (i % 1400) || ' days')", "")
         } else {
@@ -83,7 +83,7 @@ struct Row {
     state: String,
 }
 
-/// Writes the creation of every record, and the change of those that were changed.
+/// Inserts the creation of every record, and the change of those that were changed.
 fn history(conn: &mut Conn) -> QueryResult<()> {
     let agreement =
         "'{\"id\":' || a.id || ',\"code\":\"' || a.code || '\",\"version\":1,\"pairing\":{\"id\":' || a.pairing_id

@@ -1,9 +1,9 @@
-//! The memory of one request is bounded: every operation that reads is run over 100,000 milestones with their history, and
-//! the process may grow by no more than [`GROWTH_MAX`] meanwhile.
+//! The memory of one request is bounded: every operation that reads is run over 100,000 milestones with their audit events, and
+//! the process may grow by at most [`GROWTH_MAX`] meanwhile.
 //!
-//! Every GET of the document is run: as it is by default and, where it is a list, with its largest page and as a file of
-//! each format. Operations whose working set depends on more than that have further requests in [`further`]. So a new
-//! operation is measured without a line here. The program runs as a process, whose peak Linux tells.
+//! Every GET of the document is run with its defaults and, where it is a list, with its largest page and as a file of each
+//! format. Operations whose working set depends on more than that have further requests in [`further`]. So a new operation is
+//! measured without a change here. The program runs as a process, whose peak Linux reports.
 
 pub mod dataset;
 mod process;
@@ -18,31 +18,30 @@ use pairing_tracker::access::Role;
 use crate::common::builders::{Operation, operations};
 use crate::common::tamper::execute;
 use crate::common::{Client, Database, Session, databases};
-use crate::examples::gather;
-use process::{Measured, Seen, peak_of_command};
+use crate::examples::create_examples;
+use process::{Measured, Measurement, peak_of_command};
 
 const MILESTONES: i64 = 100_000;
-/// What a process may grow by for one request, in KiB.
+/// The limit of a process's growth for one request, in KiB.
 const GROWTH_MAX: u64 = 50 * 1024;
-/// Operations without an answer to be had here, and why.
+/// Operations that have no response here, and why.
 const NOT_RUN: [(&str, &str); 2] = [
     ("getDocumentContent", "a file is sent a piece at a time; no document of the examples has one"),
     ("getMarkedImport", "the examples' import keeps no workbook"),
 ];
-/// What a service builds once, and fills SQLite's caches with.
+/// Requests after which a service has built everything that it builds once, and SQLite's caches are full.
 const WARM_UP: [&str; 4] = [
     "/",
     "/api/v1/milestones?limit=1000&sort=-updated_at",
     "/api/v1/audit-events?limit=1000",
     "/api/v1/reports/scorecard",
 ];
-/// Events that a webhook's backlog is gathered from, at least, before its memory is judged.
+/// The least number of events in a webhook's backlog before its memory is measured.
 const BACKLOG: i64 = 9_500;
 
-/// Requests besides the default ones of every operation.
-fn further(pairing: &str) -> Vec<String> {
-    let day =
-        |instant: pairing_tracker::model::types::Instant| instant.utc().to_rfc3339_opts(SecondsFormat::Secs, true);
+/// Requests in addition to the default ones of every operation.
+fn additional_requests(pairing: &str) -> Vec<String> {
+    let day = |instant: pairing_tracker::db::types::Instant| instant.utc().to_rfc3339_opts(SecondsFormat::Secs, true);
     let mut all = Vec::new();
     // Before everything, before the changes, and after them.
     let instants = ["2022-01-01T00:00:00Z".to_owned(), day(dataset::created_at()), day(dataset::changed_at())];
@@ -57,7 +56,7 @@ fn further(pairing: &str) -> Vec<String> {
     all.push(format!("/api/v1/reports/scorecard?pairing={pairing}&recorded_at={}", instants[1]));
     all.push("/api/v1/reports/timeline?limit=1000&count=true&from=2022-01-01".to_owned());
     all.push("/api/v1/audit-events?limit=1000&count=true&entity=milestone&sort=at".to_owned());
-    // The formats of files are written alike for every list.
+    // Every list uses the same writers of files, so these few are enough.
     for list in ["milestones", "audit-events", "reports/timeline"] {
         all.extend(["csv", "xlsx"].map(|format| format!("/api/v1/{list}.{format}")));
     }
@@ -87,31 +86,36 @@ async fn requests(operation: &Operation, client: &Client, pairing: &str) -> Vec<
     all
 }
 
-fn check(path: &str, seen: &Seen, faults: &mut Vec<String>) {
-    eprintln!("{:>7} KiB {} {} {path}", seen.growth, seen.status, if seen.is_whole { "whole" } else { "begun" });
-    if seen.growth > GROWTH_MAX {
-        faults.push(format!("{path}: {} KiB", seen.growth));
+fn check(path: &str, measured: &Measurement, faults: &mut Vec<String>) {
+    eprintln!(
+        "{:>7} KiB {} {} {path}",
+        measured.growth,
+        measured.status,
+        if measured.is_whole { "whole" } else { "begun" }
+    );
+    if measured.growth > GROWTH_MAX {
+        faults.push(format!("{path}: {} KiB", measured.growth));
     }
-    // One that was given up before its head came had nothing else against it.
-    if seen.status != 200 && seen.is_whole {
-        faults.push(format!("{path}: answered {}", seen.status));
+    // A request that timed out before its head has no status to check.
+    if measured.status != 200 && measured.is_whole {
+        faults.push(format!("{path}: answered {}", measured.status));
     }
 }
 
 #[test]
-fn no_request_holds_a_table_in_memory() {
-    // What is measured is the program's process; on PostgreSQL a part of the work is in the server's.
+fn no_request_keeps_a_whole_table_in_memory() {
+    // The memory of the program's process is measured; on PostgreSQL a part of the work is in the server's.
     let Some(database) = databases(true).into_iter().next() else { return };
     let (paths, key, pairing) = prepare(&database);
     let directory = tempfile::tempdir().expect("a temporary directory");
     let url = database.url.to_string();
     let mut service = Measured::start(directory.path(), &url, &key, &WARM_UP);
     let mut faults = Vec::new();
-    for path in paths.iter().chain(&further(&pairing)) {
-        let seen = service.measure(path, &key);
-        check(path, &seen, &mut faults);
-        if !seen.is_whole {
-            // It may still be at work on what nobody reads.
+    for path in paths.iter().chain(&additional_requests(&pairing)) {
+        let measured = service.measure(path, &key);
+        check(path, &measured, &mut faults);
+        if !measured.is_whole {
+            // It may still be working on the response that was dropped.
             service = Measured::start(directory.path(), &url, &key, &WARM_UP);
         }
     }
@@ -127,13 +131,13 @@ fn no_request_holds_a_table_in_memory() {
     assert_eq!(faults, Vec::<String>::new());
 }
 
-/// Measures a service that gathers the backlog of a webhook which has looked at no event yet.
+/// Measures a service that gathers the backlog of a webhook which has not read any event yet.
 fn backlog(database: &Database, directory: &Path, key: &str) -> Option<String> {
     let url = database.url.to_string();
     let service = Measured::start(directory, &url, key, &WARM_UP);
     execute(&mut database.connect(), "UPDATE webhooks SET status = 'active', event_cursor = 0")
         .expect("it is set back");
-    let cursor = || service.ask("/api/v1/webhooks", key)["items"][0]["event_cursor"].as_i64().expect("a cursor");
+    let cursor = || service.get_json("/api/v1/webhooks", key)["items"][0]["event_cursor"].as_i64().expect("a cursor");
     while cursor() < BACKLOG {
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -142,12 +146,12 @@ fn backlog(database: &Database, directory: &Path, key: &str) -> Option<String> {
     (growth > GROWTH_MAX).then(|| format!("the backlog of a webhook: {growth} KiB"))
 }
 
-/// Fills a database; gives the requests of every operation, a key, and the pairing that holds most.
+/// Fills a database; returns the requests of every operation, a key, and the pairing with most milestones.
 fn prepare(database: &Database) -> (Vec<String>, String, String) {
     actix_web::rt::System::new().block_on(async {
         let _session = Session;
         let client = database.client();
-        gather(&client).await;
+        create_examples(&client).await;
         let mut paths = vec!["/healthz".to_owned(), "/readyz".to_owned()];
         let pairing = client.get("pairings?sort=id&limit=1").await.expect(200).body["items"][0]["id"].to_string();
         for operation in operations().into_iter().filter(|operation| operation.method == Method::GET) {
@@ -157,7 +161,7 @@ fn prepare(database: &Database) -> (Vec<String>, String, String) {
         }
         let mut conn = database.connect();
         dataset::fill(&mut conn, MILESTONES);
-        // Their work is measured by itself.
+        // Deliveries are measured separately.
         execute(&mut conn, "UPDATE webhooks SET status = 'paused'").expect("they are paused");
         (paths, database.key("memory", Role::Admin, &[]), pairing)
     })

@@ -1,4 +1,4 @@
-//! The memory of a process of ours, and requests whose answers are read and dropped.
+//! The memory of a process of the program, and requests whose responses are read and dropped.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use crate::common::program::{Service, memory, program};
 
-/// How long an answer is read for. What keeps all of a table in memory has shown it by then; what does not may take much
-/// longer in a build without optimization.
+/// How long a response is read. A process that keeps a whole table in memory shows it within this time; others may need much
+/// longer to finish in a build without optimization.
 const READ_FOR: Duration = Duration::from_secs(3);
 
-/// Settings under which the C library gives back at once what is freed, so that one request's memory is not another's.
+/// Settings that make the C library return freed memory at once, so that the memory of one request does not count for another.
 const TRIM: [(&str, &str); 3] =
     [("MALLOC_ARENA_MAX", "2"), ("MALLOC_TRIM_THRESHOLD_", "65536"), ("MALLOC_MMAP_THRESHOLD_", "131072")];
 
-/// What a request came to.
+/// The result of a request.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Measurement {
     pub status: u16,
-    /// Whether its answer was read to the end.
+    /// Whether its response was read to the end.
     pub is_whole: bool,
     /// How much more memory the process had at its peak than when it was idle, in KiB.
     pub growth: u64,
@@ -28,14 +28,13 @@ pub struct Seen {
 /// A service whose memory is measured.
 pub struct Measured {
     service: Service,
-    /// The memory of the service once it has answered a few requests, in KiB: what it builds once is built, and SQLite's
-    /// caches are full. All growth is measured against it, so that memory that one request leaves behind is no allowance
-    /// for the next.
+    /// The memory of the service after the warm-up requests, in KiB: it has built everything that it builds once, and SQLite's
+    /// caches are full. All growth is measured against it, so that memory left over from one request counts for the next.
     idle: u64,
 }
 
 impl Measured {
-    /// Starts a service, and warms it up by these requests.
+    /// Starts a service, and warms it up with these requests.
     pub fn start(directory: &Path, url: &str, key: &str, warm_up: &[&str]) -> Measured {
         let service = Service::start_with(directory, &["--database-url", url, "--connections", "2"], &TRIM);
         for path in warm_up {
@@ -45,12 +44,12 @@ impl Measured {
         Measured { service, idle }
     }
 
-    /// Sends a request and drops its answer; measures the process meanwhile.
-    pub fn measure(&self, path: &str, key: &str) -> Seen {
-        // From here on the peak is that of this request.
+    /// Sends a request and drops its response; measures the process meanwhile.
+    pub fn measure(&self, path: &str, key: &str) -> Measurement {
+        // The peak is now that of this request.
         self.service.reset_peak();
         let (status, is_whole) = send(&self.service, path, key);
-        Seen { status, is_whole, growth: self.growth() }
+        Measurement { status, is_whole, growth: self.growth() }
     }
 
     /// The growth at the peak since the last request was sent, or since the start.
@@ -58,15 +57,15 @@ impl Measured {
         self.service.memory("VmHWM:").expect("Linux tells the peak").saturating_sub(self.idle)
     }
 
-    /// The JSON of an answer.
-    pub fn ask(&self, path: &str, key: &str) -> serde_json::Value {
-        let (status, body) = self.service.ask(&format!("GET {path}"), Some(key));
+    /// The JSON of a response.
+    pub fn get_json(&self, path: &str, key: &str) -> serde_json::Value {
+        let (status, body) = self.service.request(&format!("GET {path}"), Some(key));
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).expect("JSON")
     }
 }
 
-/// Sends a request; gives the status of its answer, and whether all of it could be read in time.
+/// Sends a request; returns the status of its response, and whether all of it could be read in time.
 fn send(service: &Service, path: &str, key: &str) -> (u16, bool) {
     let mut stream = service.connect();
     let head = format!(
@@ -91,13 +90,13 @@ fn send(service: &Service, path: &str, key: &str) -> (u16, bool) {
     (status, is_whole)
 }
 
-/// The peak of a command that is run for as long as a request is read, in KiB.
+/// The peak of a command, which runs no longer than a request is read, in KiB.
 pub fn peak_of_command(directory: &Path, args: &[&str]) -> u64 {
     let mut command = program(directory, args);
     command.envs(TRIM).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child: Child = command.spawn().expect("the program starts");
     let (began, mut peak) = (Instant::now(), 0);
-    // A peak that grows within the last of these pauses is missed; what keeps a table in memory grows over many.
+    // A peak within the last of these pauses is missed; a table in memory grows over many of them.
     while child.try_wait().expect("it can be waited for").is_none() {
         peak = memory(child.id(), "VmHWM:").unwrap_or(0).max(peak);
         if began.elapsed() > READ_FOR {

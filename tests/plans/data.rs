@@ -28,7 +28,7 @@ fn instant(offset: i64) -> Instant {
     Instant::from(day(offset).and_hms_opt(8, 0, 0).expect("a time").and_utc())
 }
 
-/// Most of anything is of one pairing.
+/// Most records belong to one pairing.
 fn pairing_of(number: i64) -> i64 {
     if number % 10 < 6 { 1 } else { 2 + number % 2 }
 }

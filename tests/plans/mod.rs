@@ -1,13 +1,12 @@
-//! The plans of the large lists: milestones, agreements, commitments and their reports, the ledger, the history.
+//! The query plans of the large lists: milestones, agreements, commitments and their reports, the ledger, the audit log.
 //!
-//! What it proves: whatever a list is narrowed to, an index gives its rows in the order that is asked for, so that a page
-//! ends at its last row instead of reading and sorting all that fit. A range (due dates, overdue, changed since) can share
-//! an index with its own order alone, and is held to that order. No plan reads a table without an index or sorts, and a
-//! list of one pairing, agreement or record never walks beyond it. SQLite is asked with statistics and without. So is
-//! PostgreSQL, where a planner may well read a small table whole: sequential scans, bitmaps and sorts are turned off,
-//! which leaves them in a plan only where no index can serve; how far a page walks is the planner's guess there, and left
-//! to it. The statements are those that the service runs: its own
-//! list functions are called on a connection that notes what it is asked, for a first page and for a later one.
+//! For every filter an index returns the rows in the requested order, so that a page ends at its last row instead of reading
+//! and sorting all rows that match. A range (due dates, overdue, changed since) can share an index only with its own order, and
+//! is tested with that order. No plan reads a table without an index or sorts, and a list of one pairing, agreement or record
+//! never reads beyond it. SQLite is tested with statistics and without. So is PostgreSQL, whose planner may well read a small
+//! table completely: sequential scans, bitmaps and sorts are turned off, which leaves them in a plan only where no index can
+//! serve; how far a page reads is left to the planner. The statements are those of the service: its own list functions run on a
+//! connection that records them, for a first page and for a later one.
 
 mod data;
 mod outbox;
@@ -36,10 +35,10 @@ use serde_json::{Value, json};
 use crate::common::databases;
 use data::{day, fill};
 
-/// A list's function, given its filter as a query has it.
+/// A list's function, with its filter as in a query.
 type List = fn(&mut Conn, Value, &PageRequest) -> Result<PageIds>;
 
-/// A list, its narrowings, and its orders.
+/// A list, its filters, and its orders.
 struct Case {
     table: &'static str,
     list: List,
@@ -47,13 +46,13 @@ struct Case {
     sorts: &'static [&'static str],
 }
 
-/// What a list is narrowed to.
+/// A filter.
 struct Filter {
     name: &'static str,
     query: Value,
-    /// The one order that a range leaves to an index; every order where nothing is a range.
+    /// The only order that an index can combine with a range; every order where nothing is a range.
     order: Option<&'static str>,
-    /// The column that bounds what is read; none where a page may walk the whole list, looking for what fits.
+    /// The column that bounds the rows read; none where a page may read the whole list for the rows that match.
     bound: Option<&'static str>,
 }
 
@@ -197,7 +196,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// A key in the middle of an order.
+/// A sort key in the middle of an order.
 fn middle(sort: &str) -> Key {
     let value = match sort.trim_start_matches('-') {
         "due_on" | "signed_on" | "value_on" | "period_end_on" => day(700).to_string(),
@@ -221,7 +220,7 @@ fn statement(conn: &mut Conn, case: &Case, filter: &Value, sort: &str, after: Op
     found.remove(0)
 }
 
-/// The statements that some work sends, without their values.
+/// The statements that a function sends, without their values.
 fn statements(conn: &mut Conn, work: impl FnOnce(&mut Conn)) -> Vec<String> {
     let noted = Arc::new(Mutex::new(Vec::new()));
     let notes = noted.clone();
@@ -250,7 +249,7 @@ struct Line {
     line: String,
 }
 
-/// The plan of a statement for whatever values it is given: its parameters stay open.
+/// The plan of a statement for any values: its parameters stay open.
 fn plan(conn: &mut Conn, sql: &str) -> Vec<String> {
     match conn {
         Conn::Sqlite(conn) => {
@@ -270,10 +269,10 @@ fn plan(conn: &mut Conn, sql: &str) -> Vec<String> {
     }
 }
 
-/// What is wrong with a plan; nothing when an index does all of it.
+/// The faults of a plan; none when an index does all of it.
 fn wrong(table: &str, filter: &Filter, sort: &str, plan: &[String]) -> Option<&'static str> {
     let has = |words: &str| plan.iter().any(|step| step.contains(words));
-    // SQLite's table is its primary key: without a filter, to walk it is to be in the order of ids.
+    // An SQLite table is ordered by its primary key: without a filter, scanning it gives the order of ids.
     let is_key = sort.ends_with("id") && filter.query.as_object().is_some_and(|query| query.is_empty());
     let scans = plan.iter().any(|step| step.starts_with(&format!("SCAN {table}")) && !step.contains(" USING "));
     let beyond = |column: &str| {
@@ -315,7 +314,7 @@ fn faults(conn: &mut Conn) -> Vec<String> {
     faults
 }
 
-/// Leaves PostgreSQL's planner a scan or a sort only where it has nothing else.
+/// Leaves PostgreSQL's planner a scan or a sort only where no index serves.
 fn turn_off(conn: &mut Conn) {
     if !conn.is_sqlite() {
         for what in ["seqscan", "sort", "incremental_sort", "bitmapscan"] {
@@ -343,7 +342,7 @@ fn every_large_list_is_read_in_the_order_of_an_index() {
 }
 
 #[test]
-fn a_plan_that_no_index_serves_is_seen() {
+fn a_plan_without_a_suitable_index_is_detected() {
     for database in databases(true) {
         let mut conn = database.connect();
         turn_off(&mut conn);

@@ -1,5 +1,5 @@
-//! The query that finds the deliveries to send: an index gives those that are due and not blocked, in their order, and no
-//! other row is read, however many wait behind an earlier one or for their next attempt.
+//! The query for the deliveries to send: an index returns those that are due and not blocked, in their order, and no other row
+//! is read, however many wait for an earlier one or for their next attempt.
 
 use diesel::prelude::*;
 use pairing_tracker::model::types::Instant;
@@ -12,7 +12,7 @@ use crate::common::tamper::execute;
 const DELIVERIES: i64 = 3_000;
 
 #[test]
-fn deliveries_that_wait_are_not_read() {
+fn waiting_deliveries_are_not_read() {
     for database in databases(true) {
         let mut conn = database.connect();
         execute(
@@ -23,7 +23,7 @@ fn deliveries_that_wait_are_not_read() {
                  'whsec_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx', 0)",
         )
         .expect("a webhook");
-        // The first waits for its next attempt, the others behind it; one record has nothing before it.
+        // The first waits for its next attempt, the others for the first; one record has no earlier delivery.
         let deliveries = format!(
             "INSERT INTO webhook_deliveries (webhook_id, event_id, message_id, event_type, entity, record_id, status, attempts,
                  created_at, next_attempt_at, is_blocked)
@@ -48,7 +48,7 @@ fn deliveries_that_wait_are_not_read() {
         let [sql] = of_deliveries[..] else { panic!("{sent:?}") };
         let plan = plan(&mut conn, sql);
         let steps = plan.join("\n");
-        // Every condition bounds the walk along the index.
+        // Every condition bounds the part of the index that is read.
         if conn.is_sqlite() {
             let bound = "webhook_deliveries_due (webhook_id=? AND status=? AND is_blocked=? AND next_attempt_at<?)";
             assert!(plan.len() == 1 && steps.contains(bound), "{steps}");

@@ -1,4 +1,4 @@
-//! The reads of records as they stood: each statement walks an index, and the sums over milestones sort nothing.
+//! Reads of records as of an instant: each statement uses an index, and the sums over milestones sort nothing.
 
 use diesel::prelude::*;
 use pairing_tracker::audit::log as audit;
@@ -12,7 +12,7 @@ use super::{plan, statements, turn_off};
 use crate::common::databases;
 
 #[test]
-fn records_as_they_stood_are_read_along_an_index() {
+fn records_as_of_an_instant_are_read_through_an_index() {
     for database in databases(true) {
         let mut conn = database.connect();
         conn.transaction(fill).expect("the database is filled");

@@ -1,4 +1,4 @@
-//! The story, told with the client that progenitor generates.
+//! A scenario with the client that progenitor generates.
 
 #![deny(warnings)]
 
@@ -16,7 +16,7 @@ use reqwest::header::{AUTHORIZATION, ETAG, HeaderMap};
 
 type Outcome<T> = Result<T, Box<dyn StdError>>;
 
-/// The refusal that a call met, when it has this status.
+/// The error of a call, when it has this status.
 fn problem<T: Debug>(status: u16, answer: Result<ResponseValue<T>, Error<Problem>>) -> Outcome<Problem> {
     match answer {
         Err(Error::ErrorResponse(refusal)) => {
@@ -74,7 +74,7 @@ async fn story(client: &Client) -> Outcome<()> {
         .try_into()?;
     let created = client.create_agreement().idempotency_key("rust-1").body(new.clone()).send().await?;
     assert_eq!((created.status, created.signed_on), (AgreementStatus::Draft, None));
-    // The same again, as after an answer that was lost: it is the same record.
+    // The same request again, as after a lost response, returns the same record.
     let again = client.create_agreement().idempotency_key("rust-1").body(new.clone()).send().await?;
     assert_eq!(again.id, created.id);
     let code = created.code.as_str();

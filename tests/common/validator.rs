@@ -1,5 +1,5 @@
-//! Every answer of every test, judged by the published document: an answer has the status, the headers, the media type
-//! and the fields that its operation lists, and no others.
+//! Validates every response of every test against the published document: a response has only the status, headers, media type
+//! and fields that its operation lists.
 
 use std::sync::LazyLock;
 
@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::CONTRACT;
 
-/// The judge of the suite, whose validators are compiled when they are first needed, and once.
-pub static JUDGE: LazyLock<Judge> = LazyLock::new(|| Judge::new(CONTRACT.document()));
+/// The validator of the suite; compiles each schema once, on first use.
+pub static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new(CONTRACT.document()));
 
-/// What any answer may have, and no document of an API lists: the fields of HTTP itself, and those that browsers and proxies obey.
+/// Headers that any response may have and that an API document does not list: those of HTTP itself, and those for browsers and
+/// proxies.
 const GENERAL: &[&str] = &[
     "access-control-allow-headers",
     "access-control-allow-methods",
@@ -36,10 +37,10 @@ const GENERAL: &[&str] = &[
     "x-frame-options",
 ];
 
-/// What answers besides the document's operations.
+/// Paths outside the document's operations.
 const PAGES: &[&str] = &["/", "/metrics", "/docs", "/openapi.json", "/openapi.yaml", "/openapi-3.0.json"];
 
-/// The suffixes of files, each with the media type that a path with it asks for.
+/// The suffixes of files, each with the media type that it selects.
 const SUFFIXES: &[(&str, &str)] = &[
     ("json", "application/json"),
     ("yaml", "application/yaml"),
@@ -51,8 +52,8 @@ const SUFFIXES: &[(&str, &str)] = &[
 const PROBLEM: &str = "application/problem+json";
 const NDJSON: &str = "application/x-ndjson";
 
-/// What was asked, and what came back.
-pub struct Seen<'a> {
+/// A request and its response.
+pub struct Exchange<'a> {
     pub method: &'a Method,
     /// With the query.
     pub path: &'a str,
@@ -62,7 +63,7 @@ pub struct Seen<'a> {
     pub body: Option<&'a [u8]>,
 }
 
-impl Seen<'_> {
+impl Exchange<'_> {
     fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
@@ -73,42 +74,44 @@ impl Seen<'_> {
     }
 }
 
-/// The document, closed: an object has no field that its schema does not list.
-pub struct Judge {
+/// The document with closed schemas: an object has no field that its schema does not list.
+pub struct Validator {
     closed: Contract,
 }
 
-impl Judge {
-    pub fn new(document: &Value) -> Judge {
+impl Validator {
+    pub fn new(document: &Value) -> Validator {
         let mut closed = document.clone();
         close(&mut closed["components"]["schemas"]);
-        // So that the values of headers are judged by the same means.
+        // Headers become schemas, so that their values are validated in the same way.
         let headers = closed["components"]["headers"].clone();
         for (name, header) in headers.as_object().expect("shared headers") {
             closed["components"]["schemas"][format!("Header{name}")] = header["schema"].clone();
         }
-        Judge { closed: Contract::new(closed) }
+        Validator { closed: Contract::new(closed) }
     }
 
-    /// Everything of an answer that is not as the document says.
-    pub fn faults(&self, seen: &Seen<'_>) -> Vec<String> {
-        let path = seen.path.split(['?', '#']).next().unwrap_or_default();
-        let method = if seen.method == Method::HEAD { "get".to_owned() } else { seen.method.as_str().to_lowercase() };
-        let Some((template, by_suffix)) = self.template(&method, path) else { return self.outside(path, seen) };
+    /// Every difference between a response and the document.
+    pub fn faults(&self, exchange: &Exchange<'_>) -> Vec<String> {
+        let path = exchange.path.split(['?', '#']).next().unwrap_or_default();
+        let method =
+            if exchange.method == Method::HEAD { "get".to_owned() } else { exchange.method.as_str().to_lowercase() };
+        let Some((template, by_suffix)) = self.template(&method, path) else { return self.outside(path, exchange) };
         let responses = &self.closed.document()["paths"][template][&method]["responses"];
-        let response = self.resolve(&responses[seen.status.to_string()]);
+        let response = self.resolve(&responses[exchange.status.to_string()]);
         if response.is_null() {
-            return vec![format!("{method} {template} does not list the status {}", seen.status)];
+            return vec![format!("{method} {template} does not list the status {}", exchange.status)];
         }
-        let mut faults = self.of_headers(response, seen);
-        faults.extend(self.of_content(response, seen));
-        if let Some(media_type) = by_suffix.filter(|wanted| seen.status == 200 && seen.media_type() != *wanted) {
+        let mut faults = self.header_faults(response, exchange);
+        faults.extend(self.content_faults(response, exchange));
+        if let Some(media_type) = by_suffix.filter(|wanted| exchange.status == 200 && exchange.media_type() != *wanted)
+        {
             faults.push(format!("the suffix asks for {media_type}"));
         }
         faults
     }
 
-    /// The path of the operation that was asked for, and the media type that the suffix of its path names.
+    /// The path of the requested operation, and the media type that the suffix of its path selects.
     fn template(&self, method: &str, path: &str) -> Option<(&str, Option<&'static str>)> {
         let paths = self.closed.document()["paths"].as_object().expect("paths");
         let find = |path: &str| {
@@ -117,7 +120,7 @@ impl Judge {
                 left.clone().count() == right.clone().count()
                     && left.zip(right).all(|(l, r)| l == r || (l.starts_with('{') && !r.is_empty()))
             };
-            // A literal path is meant before a template that fits it, too.
+            // A literal path takes precedence over a template that matches it.
             let known = paths.get_key_value(path).or_else(|| paths.iter().find(|(template, _)| fits(template)));
             known.filter(|(_, item)| item.get(method).is_some()).map(|(template, _)| template.as_str())
         };
@@ -131,33 +134,34 @@ impl Judge {
         Some((find(path)?, None))
     }
 
-    /// What is beside the operations: pages, the questions of browsers, and the refusals of what is not there.
-    fn outside(&self, path: &str, seen: &Seen<'_>) -> Vec<String> {
-        if seen.status >= 400 {
-            return self.of_problem(seen);
+    /// Responses outside the operations: pages, preflight requests, and refusals of unknown paths.
+    fn outside(&self, path: &str, exchange: &Exchange<'_>) -> Vec<String> {
+        if exchange.status >= 400 {
+            return self.problem_faults(exchange);
         }
         let is_page = PAGES.contains(&path) || path.starts_with("/docs/");
-        let is_preflight = *seen.method == Method::OPTIONS && seen.header("access-control-allow-origin").is_some();
-        if is_preflight || (is_page && matches!(*seen.method, Method::GET | Method::HEAD)) {
+        let is_preflight =
+            *exchange.method == Method::OPTIONS && exchange.header("access-control-allow-origin").is_some();
+        if is_preflight || (is_page && matches!(*exchange.method, Method::GET | Method::HEAD)) {
             return Vec::new();
         }
-        vec![format!("{} {path} is no operation of the document, and answers {}", seen.method, seen.status)]
+        vec![format!("{} {path} is no operation of the document, and answers {}", exchange.method, exchange.status)]
     }
 
-    fn of_problem(&self, seen: &Seen<'_>) -> Vec<String> {
+    fn problem_faults(&self, exchange: &Exchange<'_>) -> Vec<String> {
         let mut faults = Vec::new();
-        if seen.media_type() != PROBLEM {
+        if exchange.media_type() != PROBLEM {
             faults.push(format!("a refusal is no {PROBLEM}"));
         }
-        faults.extend(seen.body.into_iter().flat_map(|body| self.of_json("Problem", body)));
+        faults.extend(exchange.body.into_iter().flat_map(|body| self.json_faults("Problem", body)));
         faults
     }
 
-    fn of_headers(&self, response: &Value, seen: &Seen<'_>) -> Vec<String> {
+    fn header_faults(&self, response: &Value, exchange: &Exchange<'_>) -> Vec<String> {
         let mut faults = Vec::new();
         let none = serde_json::Map::new();
         let listed = response["headers"].as_object().unwrap_or(&none);
-        for name in seen.headers.keys().map(|name| name.as_str()) {
+        for name in exchange.headers.keys().map(|name| name.as_str()) {
             if !GENERAL.contains(&name) && !listed.keys().any(|listed| listed.eq_ignore_ascii_case(name)) {
                 faults.push(format!("the header {name} is not listed"));
             }
@@ -167,45 +171,45 @@ impl Judge {
             let component = component.unwrap_or_else(|| panic!("{name} is no shared header"));
             let schema = format!("Header{component}");
             let is_number = self.closed.document()["components"]["schemas"][&schema]["type"] == "integer";
-            for value in seen.headers.get_all(name.as_str()) {
+            for value in exchange.headers.get_all(name.as_str()) {
                 let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 let value = match text.parse::<i64>() {
                     Ok(number) if is_number => json!(number),
                     _ => json!(text),
                 };
-                faults.extend(self.of_value(&schema, &value).into_iter().map(|fault| format!("{name}: {fault}")));
+                faults.extend(self.value_faults(&schema, &value).into_iter().map(|fault| format!("{name}: {fault}")));
             }
-            if self.resolve(header)["required"] == true && !seen.headers.contains_key(name.as_str()) {
+            if self.resolve(header)["required"] == true && !exchange.headers.contains_key(name.as_str()) {
                 faults.push(format!("the header {name} is required"));
             }
         }
         faults
     }
 
-    fn of_content(&self, response: &Value, seen: &Seen<'_>) -> Vec<String> {
-        let given = seen.media_type();
+    fn content_faults(&self, response: &Value, exchange: &Exchange<'_>) -> Vec<String> {
+        let given = exchange.media_type();
         let Some(content) = response["content"].as_object() else {
-            let is_empty = given.is_empty() && seen.body.is_none_or(<[u8]>::is_empty);
+            let is_empty = given.is_empty() && exchange.body.is_none_or(<[u8]>::is_empty);
             return if is_empty { Vec::new() } else { vec![format!("no content is listed, and there is {given:?}")] };
         };
         let listed = content.get_key_value(&given).or_else(|| content.get_key_value("*/*"));
         let Some((name, media)) = listed.filter(|_| !given.is_empty()) else {
             return vec![format!("the media type {given:?} is not listed")];
         };
-        let Some(body) = seen.body.filter(|_| *seen.method != Method::HEAD) else { return Vec::new() };
+        let Some(body) = exchange.body.filter(|_| *exchange.method != Method::HEAD) else { return Vec::new() };
         let component = |schema: &Value| {
             let at = schema["$ref"].as_str().and_then(|at| at.strip_prefix("#/components/schemas/"));
             at.unwrap_or_else(|| panic!("{name} has no component of its own")).to_owned()
         };
         if name == "application/json" || name.ends_with("+json") {
-            self.of_json(&component(&media["schema"]), body)
+            self.json_faults(&component(&media["schema"]), body)
         } else if name == NDJSON {
-            // The lines are the items of the list that the same answer is in JSON.
+            // The lines are the items of the same list in JSON.
             let list = component(&content["application/json"]["schema"]);
             let items = &self.closed.document()["components"]["schemas"][list]["properties"]["items"]["items"];
             let item = component(items);
             let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            lines.flat_map(|line| self.of_json(&item, line)).collect()
+            lines.flat_map(|line| self.json_faults(&item, line)).collect()
         } else if !is_text(name) || std::str::from_utf8(body).is_ok() {
             Vec::new()
         } else {
@@ -213,21 +217,21 @@ impl Judge {
         }
     }
 
-    fn of_json(&self, component: &str, body: &[u8]) -> Vec<String> {
+    fn json_faults(&self, component: &str, body: &[u8]) -> Vec<String> {
         match serde_json::from_slice(body) {
-            Ok(value) => self.of_value(component, &value),
+            Ok(value) => self.value_faults(component, &value),
             Err(error) => vec![format!("no JSON: {error}")],
         }
     }
 
-    fn of_value(&self, component: &str, value: &Value) -> Vec<String> {
+    fn value_faults(&self, component: &str, value: &Value) -> Vec<String> {
         if self.closed.is_good(component, value).expect("the schema is good") {
             return Vec::new();
         }
         let faults = self.closed.faults(component, value).expect("the schema is good");
-        // There is one at least, whether or not it can be explained.
-        let told = faults.iter().map(|fault| format!("{component}{}: {}", fault.pointer, fault.message.en));
-        told.chain(faults.is_empty().then(|| format!("not by {component}"))).collect()
+        // At least one fault, even if the schema gives no explanation.
+        let messages = faults.iter().map(|fault| format!("{component}{}: {}", fault.pointer, fault.message.en));
+        messages.chain(faults.is_empty().then(|| format!("not by {component}"))).collect()
     }
 
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
@@ -236,12 +240,12 @@ impl Judge {
     }
 }
 
-/// Whether a media type is of text, though the document calls every file binary.
+/// Whether a media type is text; the document describes every file as binary.
 fn is_text(name: &str) -> bool {
     name.starts_with("text/") || ["application/yaml", "application/xml"].contains(&name)
 }
 
-/// Closes every object that lists its fields. One that lists none may have any: what the history keeps of a record.
+/// Closes every object that lists its fields. One that lists none may have any: the state of a record in an event.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {

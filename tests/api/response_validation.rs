@@ -1,65 +1,65 @@
-//! The judge of all answers: it sees each way in which an answer can be another than the document says.
+//! The validator of responses detects each way in which a response can differ from the document.
 
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::common::client::Answer;
-use crate::common::judge::{JUDGE, Seen};
+use crate::common::client::Response;
 use crate::common::on_each;
+use crate::common::validator::{Exchange, VALIDATOR};
 
 const SECTOR: &str = "/api/v1/sectors/talent";
 const LIST: &str = "/api/v1/sectors";
 
-/// What the judge finds in an answer.
-fn faults(method: &Method, path: &str, answer: &Answer) -> Vec<String> {
-    let body = Some(&answer.bytes[..]);
-    JUDGE.faults(&Seen { method, path, status: answer.status.as_u16(), headers: &answer.headers, body })
+/// The faults that the validator finds in a response.
+fn faults(method: &Method, path: &str, response: &Response) -> Vec<String> {
+    let body = Some(&response.bytes[..]);
+    VALIDATOR.faults(&Exchange { method, path, status: response.status.as_u16(), headers: &response.headers, body })
 }
 
-/// The answer, changed.
-fn doctored(answer: &Answer, change: impl FnOnce(&mut Answer)) -> Answer {
-    let mut doctored = answer.clone();
-    change(&mut doctored);
-    doctored
+/// The response, modified.
+fn modified(response: &Response, change: impl FnOnce(&mut Response)) -> Response {
+    let mut modified = response.clone();
+    change(&mut modified);
+    modified
 }
 
-/// The answer with another body.
-fn with_body(answer: &Answer, change: impl FnOnce(&mut Value)) -> Answer {
-    doctored(answer, |answer| {
-        change(&mut answer.body);
-        answer.bytes = answer.body.to_string().into_bytes();
+/// The response with another body.
+fn with_body(response: &Response, change: impl FnOnce(&mut Value)) -> Response {
+    modified(response, |response| {
+        change(&mut response.body);
+        response.bytes = response.body.to_string().into_bytes();
     })
 }
 
-/// The answer with another header, or without it.
-fn with_header(answer: &Answer, name: &'static str, value: Option<&'static str>) -> Answer {
-    doctored(answer, |answer| {
+/// The response with another header, or without it.
+fn with_header(response: &Response, name: &'static str, value: Option<&'static str>) -> Response {
+    modified(response, |response| {
         let name = HeaderName::from_static(name);
         match value {
-            Some(value) => drop(answer.headers.insert(name, HeaderValue::from_static(value))),
-            None => drop(answer.headers.remove(name)),
+            Some(value) => drop(response.headers.insert(name, HeaderValue::from_static(value))),
+            None => drop(response.headers.remove(name)),
         }
     })
 }
 
 #[track_caller]
-fn refused(path: &str, answer: &Answer, why: &str) {
-    let found = faults(&Method::GET, path, answer);
+fn refused(path: &str, response: &Response, why: &str) {
+    let found = faults(&Method::GET, path, response);
     assert_eq!(found.len(), 1, "{why}: {found:?}");
     assert!(found[0].contains(why), "{why}: {found:?}");
 }
 
 #[test]
-fn an_answer_is_refused_for_what_the_document_does_not_say() {
+fn a_response_that_differs_from_the_document_is_detected() {
     on_each(|database| async move {
         let client = database.client();
         let one = client.get(SECTOR).await.expect(200);
         let list = client.get(LIST).await.expect(200);
         let none = client.get("sectors/no-such-record").await.expect(404);
         let lines = client.get("sectors.ndjson").await.expect(200);
-        for (path, answer) in [(SECTOR, &one), (LIST, &list), (SECTOR, &none), ("/api/v1/sectors.ndjson", &lines)] {
-            assert_eq!(faults(&Method::GET, path, answer), [""; 0], "as it is");
+        for (path, response) in [(SECTOR, &one), (LIST, &list), (SECTOR, &none), ("/api/v1/sectors.ndjson", &lines)] {
+            assert_eq!(faults(&Method::GET, path, response), [""; 0], "as it is");
         }
 
         refused(SECTOR, &with_body(&one, |body| body["colour"] = json!("red")), "Sector/colour");
@@ -69,11 +69,11 @@ fn an_answer_is_refused_for_what_the_document_does_not_say() {
         let missing = with_body(&one, |body| drop(body.as_object_mut().expect("a record").remove("code")));
         refused(SECTOR, &missing, "Sector/code");
         refused(SECTOR, &with_body(&one, |body| body["version"] = json!("1")), "Sector/version");
-        refused(SECTOR, &doctored(&one, |answer| answer.bytes.truncate(10)), "no JSON");
-        refused(SECTOR, &doctored(&one, |answer| answer.bytes.clear()), "no JSON");
+        refused(SECTOR, &modified(&one, |response| response.bytes.truncate(10)), "no JSON");
+        refused(SECTOR, &modified(&one, |response| response.bytes.clear()), "no JSON");
 
-        let with_status = |answer: &Answer, status: u16| {
-            doctored(answer, |answer| answer.status = status.try_into().expect("a status"))
+        let with_status = |response: &Response, status: u16| {
+            modified(response, |response| response.status = status.try_into().expect("a status"))
         };
         refused(SECTOR, &with_status(&one, 202), "does not list the status 202");
         refused(SECTOR, &with_status(&none, 418), "does not list the status 418");
@@ -92,8 +92,8 @@ fn an_answer_is_refused_for_what_the_document_does_not_say() {
         refused(SECTOR, &with_status(&none, 429), "the header Retry-After is required");
 
         let line = |change: &str| {
-            doctored(&lines, |answer| {
-                answer.bytes.extend_from_slice(format!("{change}\n").as_bytes());
+            modified(&lines, |response| {
+                response.bytes.extend_from_slice(format!("{change}\n").as_bytes());
             })
         };
         let mut item = list.body["items"][0].clone();
@@ -101,30 +101,30 @@ fn an_answer_is_refused_for_what_the_document_does_not_say() {
         item["colour"] = json!("red");
         refused("/api/v1/sectors.ndjson", &line(&item.to_string()), "Sector/colour");
         refused("/api/v1/sectors.ndjson", &line("{"), "no JSON");
-        let bytes = doctored(&client.get("sectors.csv").await.expect(200), |answer| answer.bytes.push(0xff));
+        let bytes = modified(&client.get("sectors.csv").await.expect(200), |response| response.bytes.push(0xff));
         refused("/api/v1/sectors.csv", &bytes, "is no text");
     });
 }
 
 #[test]
-fn heads_pages_and_what_is_not_there_are_judged_as_what_they_are() {
+fn head_requests_pages_and_unknown_paths_are_validated_by_their_own_rules() {
     on_each(|database| async move {
         let client = database.client();
-        let head = doctored(&client.send(Method::HEAD, SECTOR, &[], None).await.expect(200), |answer| {
-            answer.bytes.clear();
+        let head = modified(&client.send(Method::HEAD, SECTOR, &[], None).await.expect(200), |response| {
+            response.bytes.clear();
         });
         assert_eq!(faults(&Method::HEAD, SECTOR, &head), [""; 0]);
         assert_eq!(faults(&Method::HEAD, SECTOR, &with_header(&head, "etag", None)).len(), 1);
 
         let tag = head.header("etag").to_owned();
         let same = client.send(Method::GET, SECTOR, &[("If-None-Match", &tag)], None).await.expect(304);
-        refused(SECTOR, &doctored(&same, |answer| answer.bytes.push(b' ')), "no content is listed");
+        refused(SECTOR, &modified(&same, |response| response.bytes.push(b' ')), "no content is listed");
 
         let nowhere = client.get("novelties").await.expect(404);
         let path = "/api/v1/novelties";
         refused(path, &with_header(&nowhere, "content-type", Some("text/plain")), "application/problem+json");
         refused(path, &with_body(&nowhere, |body| body["hint"] = json!("?")), "Problem/hint");
-        let there = doctored(&nowhere, |answer| answer.status = actix_web::http::StatusCode::OK);
+        let there = modified(&nowhere, |response| response.status = actix_web::http::StatusCode::OK);
         refused(path, &there, "is no operation of the document");
         let page = client.get("/").await.expect(200);
         refused("/novelties", &page, "is no operation of the document");
