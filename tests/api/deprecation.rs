@@ -81,7 +81,7 @@ fn only_responses_of_deprecated_operations_carry_the_notice() {
 
 #[test]
 fn the_document_marks_exactly_what_is_deprecated() {
-    let mut document = openapi::document_with(&rows()).expect("the document is built");
+    let mut document = app::document_with(&rows()).expect("the document is built");
     let parameter = |document: &Value, name: &str| {
         let parameters = document["paths"]["/api/v1/regions"]["get"]["parameters"].as_array().expect("parameters");
         let found = parameters.iter().position(|parameter| parameter["name"] == name).expect("a parameter");
@@ -113,7 +113,7 @@ fn an_invalid_deprecation_is_refused() {
     let no_date = Deprecation { since: "2026-02-30", ..good };
     assert!(Deprecations::new(&[good, just]).is_ok());
     for bad in [soon, no_date] {
-        assert!(Deprecations::new(&[bad]).is_err() && openapi::document_with(&[bad]).is_err(), "{bad:?}");
+        assert!(Deprecations::new(&[bad]).is_err() && app::document_with(&[bad]).is_err(), "{bad:?}");
     }
     for nothing in [
         What::Operation("getNovelty"),

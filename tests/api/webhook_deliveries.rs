@@ -245,7 +245,7 @@ fn a_crash_between_sending_and_recording_resends_with_the_same_id() {
         assert_ne!(received[1].id(), received[2].id());
 
         // The first process continues after all, and overwrites nothing.
-        let late = pairing_tracker::outbox::attempt(&admin.state, &sender, &claimed[0], || after(now, claim)).await;
+        let late = pairing_tracker::webhooks::attempt(&admin.state, &sender, &claimed[0], || after(now, claim)).await;
         assert_eq!(late, Some(Written::Nothing));
     });
 }

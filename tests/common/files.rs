@@ -64,7 +64,7 @@ pub fn import_files(
     let mut gathered = files::gather(sources, reading, &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
-    let import = Import { actor: &actor, request_id: "files", contract: &CONTRACT, today, options: &options };
+    let import = Import { actor: &actor, request_id: "files", catalog: &CATALOG, today, options: &options };
     let (mut conn, mut report) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {
@@ -88,7 +88,7 @@ pub fn import_bundles(
     let mut gathered = files::gather(sources, ReadOptions::default(), &CONTRACT).expect("it can be read");
     let (actor, today) = (Actor::operator(), "2026-01-01".parse().expect("a day"));
     let options = Options { mode: Mode::Upsert, restore: false, prune: Vec::new() };
-    let import = Import { actor: &actor, request_id: "bundle", contract: &CONTRACT, today, options: &options };
+    let import = Import { actor: &actor, request_id: "bundle", catalog: &CATALOG, today, options: &options };
     let (mut conn, mut report) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {

@@ -206,7 +206,7 @@ pub fn after(instant: Instant, seconds: i64) -> Instant {
 
 /// Sends everything that is due at an instant, and what becomes due as a result; returns the outcomes.
 pub async fn deliver_due(client: &Client, now: Instant) -> Vec<Written> {
-    let sender = Arc::new(Sender::new(client.state.targets.clone()));
+    let sender = Arc::new(Sender::new(client.state.parts.get().expect("the targets")));
     let mut all = Vec::new();
     loop {
         let claimed = look(&client.state, now, &HashMap::new()).await.expect("it looks");

@@ -41,7 +41,8 @@ const BACKLOG: i64 = 9_500;
 
 /// Requests in addition to the default ones of every operation.
 fn additional_requests(pairing: &str) -> Vec<String> {
-    let day = |instant: pairing_tracker::db::types::Instant| instant.utc().to_rfc3339_opts(SecondsFormat::Secs, true);
+    let day =
+        |instant: pairing_tracker::model::types::Instant| instant.utc().to_rfc3339_opts(SecondsFormat::Secs, true);
     let mut all = Vec::new();
     // Before everything, before the changes, and after them.
     let instants = ["2022-01-01T00:00:00Z".to_owned(), day(dataset::created_at()), day(dataset::changed_at())];

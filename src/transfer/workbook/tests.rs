@@ -15,6 +15,7 @@ use crate::model::text::Language;
 use crate::transfer::columns::{Table, all_tables};
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::format::Format;
+use crate::transfer::guide;
 use crate::transfer::read::tests::{CONTRACT, told};
 
 fn tables() -> Vec<Table> {

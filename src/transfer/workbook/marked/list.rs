@@ -11,8 +11,9 @@ use crate::error::Result;
 use crate::model::text::Language;
 use crate::transfer::cells::defuse;
 use crate::transfer::fault::{ImportFault, Severity};
+use crate::transfer::guide;
 use crate::transfer::read::letters;
-use crate::transfer::workbook::{guide, styles};
+use crate::transfer::workbook::styles;
 
 const WIDTHS: [u32; 9] = [8, 20, 10, 22, 30, 20, 60, 30, 30];
 /// The most links that a sheet may have is 65,530 in Excel.
