@@ -1,4 +1,4 @@
-//! The feeds, as calendar programs read them.
+//! The HTTP operations for calendar feeds.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -32,56 +32,56 @@ use crate::resources::pairings;
 
 const MEDIA_TYPE: &str = "text/calendar; charset=utf-8";
 
-/// What a feed takes.
+/// Query parameters of a feed.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FeedParams {
-    /// A key made for this very feed, for programs that send no headers; needed where the service is private and no bearer
-    /// is sent. The guard judges it.
+    /// Calendar key of this feed, for programs that send no headers. Required if the service is private and the request has no
+    /// bearer token.
     #[param(max_length = 200, example = "ptf_k3m9q2xa_…")]
     pub key: Option<String>,
 }
 
-/// The milestones of a pairing as a calendar.
+/// Returns the milestones of a pairing as a calendar.
 #[utoipa::path(
     get, path = "/pairings/{ref}/milestones.ics", operation_id = "getPairingMilestoneCalendar", tag = "calendars",
     summary = "Subscribe to the milestones of a pairing · 里程碑日历",
-    description = "A calendar (RFC 5545) with each milestone of the pairing on its due date, to be subscribed to. Cancelled milestones are \
-        in it with `STATUS:CANCELLED`; so are, for 90 days, those that were deleted or moved to another pairing, by themselves or with \
+    description = "Returns a calendar (RFC 5545) for subscription, with each milestone of the pairing on its due date. Cancelled milestones have \
+        `STATUS:CANCELLED`, and so do, for 90 days, milestones that were deleted or moved to another pairing, by themselves or with \
         their agreement or project. Read with a key that was revoked or has expired, all events are cancelled for 90 days, without \
         their content. In Chinese unless `Accept-Language` prefers English. 按到期日列出里程碑的日历，可供日历软件订阅。",
-    params(("ref" = Ref, Path, description = "The pairing's code, or its id."), FeedParams, AsOf),
+    params(("ref" = Ref, Path, description = "Code or id of the pairing."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
 #[get("/pairings/{ref}/milestones.ics")]
 async fn milestone_calendar(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    answer(call, reference.into_inner(), Feed::Milestones, "getPairingMilestoneCalendar").await
+    respond(call, reference.into_inner(), Feed::Milestones, "getPairingMilestoneCalendar").await
 }
 
-/// The conferences of a pairing as a calendar.
+/// Returns the conferences of a pairing as a calendar.
 #[utoipa::path(
     get, path = "/pairings/{ref}/conferences.ics", operation_id = "getPairingConferenceCalendar", tag = "calendars",
     summary = "Subscribe to the conferences of a pairing · 会议日历",
-    description = "A calendar (RFC 5545) with each conference of the pairing that has a date, to be subscribed to. Cancelled conferences are \
-        in it with `STATUS:CANCELLED`; so are, for 90 days, those that were deleted, moved to another pairing, or lost their date. Read \
+    description = "Returns a calendar (RFC 5545) for subscription, with each conference of the pairing that has a date. Cancelled conferences have \
+        `STATUS:CANCELLED`, and so do, for 90 days, conferences that were deleted, moved to another pairing, or lost their date. Read \
         with a key that was revoked or has expired, all events are cancelled for 90 days, without their content. In Chinese unless \
         `Accept-Language` prefers English. 列出已定日期的会议的日历，可供日历软件订阅。",
-    params(("ref" = Ref, Path, description = "The pairing's code, or its id."), FeedParams, AsOf),
+    params(("ref" = Ref, Path, description = "Code or id of the pairing."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
 #[get("/pairings/{ref}/conferences.ics")]
 async fn conference_calendar(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    answer(call, reference.into_inner(), Feed::Conferences, "getPairingConferenceCalendar").await
+    respond(call, reference.into_inner(), Feed::Conferences, "getPairingConferenceCalendar").await
 }
 
-async fn answer(call: Call, reference: String, feed: Feed, operation: &'static str) -> Result<HttpResponse> {
+async fn respond(call: Call, reference: String, feed: Feed, operation: &'static str) -> Result<HttpResponse> {
     let query = call.query(operation)?;
     let view = call.view(&query);
     let given = call.header(header::ACCEPT_LANGUAGE).unwrap_or_default();
     let language = Language::negotiate_or(given, Language::Zh);
     let key = call.request.extensions().get::<FeedKey>().copied();
     let ended_at = key.and_then(|FeedKey(opening)| opening.ended_at);
-    // Not the whole query: no key is cached, and all good keys get the same response.
+    // The cache key has no feed key: no secret is stored, and all valid keys get the same response.
     let asked = format!("{} {} {} {ended_at:?}", call.request.path(), view.as_of, language.tag());
     let reading = Reading { pairing: Ref(reference), feed, view, today: call.today(), language, ended_at };
     let mut response = call
@@ -94,20 +94,20 @@ async fn answer(call: Call, reference: String, feed: Feed, operation: &'static s
         })
         .await?;
     if key.is_some() {
-        // Its URL is a secret: no shared cache keeps an answer by it.
+        // The URL contains the key, so that shared caches must not store the response.
         response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("private, no-cache"));
     }
     Ok(response)
 }
 
-/// A feed of a pairing, as somebody reads it.
+/// The parameters of a request for a feed.
 struct Reading {
     pairing: Ref,
     feed: Feed,
     view: View,
     today: NaiveDate,
     language: Language,
-    /// When the key ended by which the feed is read, if it did.
+    /// When the key of the request was revoked or expired; `None` if it is valid.
     ended_at: Option<Instant>,
 }
 
@@ -154,7 +154,7 @@ impl Reading {
         text.end()
     }
 
-    /// Visits the records that the feed has, by id, each with its day.
+    /// Visits the records of the feed with their ids and events.
     fn each_present(
         &self,
         conn: &mut Conn,

@@ -1,5 +1,5 @@
-//! The feed of a key that was revoked or has expired: every day that the feed had then is cancelled, and nothing is disclosed
-//! of any, so that a calendar program drops what it has of a pairing that its owner may no longer read.
+//! The feed for a key that was revoked or has expired: every event that the feed had then is cancelled, without its content, so
+//! that calendar programs remove the events of a pairing that their owner may no longer read.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::model::text::Language;
 use crate::model::types::Instant;
 use crate::msg;
 
-/// What the cancellation needs of a record as an audit event holds it.
+/// The fields of a record in an audit event that a cancellation needs.
 #[derive(Deserialize)]
 struct Dated {
     version: i64,
@@ -26,7 +26,7 @@ struct Dated {
     held_on: Option<NaiveDate>,
 }
 
-/// The feed of a pairing, as it is read with a key that ended.
+/// The feed of a pairing for a key that has ended.
 pub struct Closed {
     pub feed: Feed,
     pub pairing: i64,
@@ -35,8 +35,8 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Visits the cancellations of what the feed had when the key ended; `ids` are those of the records that the pairing has
-    /// now. What cannot be decoded is left out.
+    /// Visits the cancellations of the events that the feed had when the key ended. `ids` are the records that the pairing has
+    /// now. Records whose audit event cannot be decoded are skipped.
     pub fn each_entry(
         &self,
         conn: &mut Conn,
@@ -53,7 +53,7 @@ impl Closed {
                 left_since.push(gone.id);
                 return Ok(());
             }
-            // What left before the key ended was cancelled then, and may not have been read since.
+            // Records that left before the key ended were cancelled then, but the client may not have read the feed since.
             let Some(dated) = gone.snapshot::<Dated>() else { return Ok(()) };
             let sequence = gone.sequence(dated.version);
             dated.cancelled(kind, gone.id, sequence, gone.at, language).map_or(Ok(()), &mut visit)
@@ -71,7 +71,7 @@ impl Closed {
 }
 
 impl Dated {
-    /// The day as cancelled; `None` where the record had none.
+    /// The cancelled event; `None` if the record had no date.
     fn cancelled(self, kind: &Kind, id: i64, sequence: i64, at: Instant, language: Language) -> Option<Entry> {
         let (cancelled, ended) = (msg!("已取消", "cancelled"), msg!("订阅已停用", "the subscription has ended"));
         Some(Entry {

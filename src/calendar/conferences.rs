@@ -1,4 +1,4 @@
-//! Conferences as days of a calendar. Who takes part is left out: a feed names no persons.
+//! Conferences as events of a calendar. Participants are left out, because a feed contains no persons.
 
 use chrono::NaiveDate;
 use icalendar::EventStatus;
@@ -11,7 +11,7 @@ use crate::msg;
 use crate::resources::conferences::api::Conference;
 use crate::resources::conferences::{Kind, Status};
 
-fn words(status: Status) -> Msg {
+fn status_label(status: Status) -> Msg {
     match status {
         Status::Planned => msg!("拟召开", "planned"),
         Status::Held => msg!("已召开", "held"),
@@ -20,20 +20,20 @@ fn words(status: Status) -> Msg {
     }
 }
 
-fn kind_words(kind: Kind) -> Msg {
+fn kind_label(kind: Kind) -> Msg {
     let (zh, en) = kind.words();
     Msg::new(zh, en)
 }
 
-/// A conference on its day; `None` where it has none.
+/// The event of a conference; `None` if it has no date.
 pub fn entry(conference: &Conference, language: Language) -> Option<Entry> {
     let on = conference.held_on?;
-    let say = |message: Msg| message.get(language).to_owned();
-    let status = words(conference.status);
+    let localized = |message: Msg| message.get(language).to_owned();
+    let status = status_label(conference.status);
     let (word_zh, word_en) = (&status.zh, &status.en);
-    let mut description = vec![say(msg!("状态：{word_zh}", "Status: {word_en}"))];
+    let mut description = vec![localized(msg!("状态：{word_zh}", "Status: {word_en}"))];
     if let Some(host) = &conference.host_region {
-        description.push(say(msg!("主办：", "Host: ")) + host.name.get(language));
+        description.push(localized(msg!("主办：", "Host: ")) + host.name.get(language));
     }
     description.extend(conference.summary.clone());
     description.extend(conference.note.clone());
@@ -53,13 +53,13 @@ pub fn entry(conference: &Conference, language: Language) -> Option<Entry> {
         },
         description,
         location: conference.venue.clone(),
-        categories: vec![say(kind_words(conference.kind)), say(status)],
+        categories: vec![localized(kind_label(conference.kind)), localized(status)],
     })
 }
 
-/// What the feed shows of a conference as an audit event holds it.
+/// The fields of a conference in an audit event that a cancellation shows.
 #[derive(Deserialize)]
-struct Kept {
+struct AuditedConference {
     kind: Kind,
     sequence_number: Option<i64>,
     title: Option<Text>,
@@ -67,9 +67,9 @@ struct Kept {
     version: i64,
 }
 
-/// A conference that left the feed, as cancelled; `None` where it had no day, or where what is stored of it cannot be decoded.
+/// The cancelled event of a conference that left the feed; `None` if it had no date, or its audit event cannot be decoded.
 pub fn departed(departed: &Departed, language: Language) -> Option<Entry> {
-    let Kept { kind, sequence_number, title, held_on, version } = departed.snapshot()?;
+    let AuditedConference { kind, sequence_number, title, held_on, version } = departed.snapshot()?;
     let name = kind.name_of(title, sequence_number);
-    held_on.map(|on| departed.cancelled("conference", on, version, &name, &kind_words(kind), language))
+    held_on.map(|on| departed.cancelled("conference", on, version, &name, &kind_label(kind), language))
 }

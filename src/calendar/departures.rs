@@ -1,5 +1,5 @@
-//! The records that left a feed, found in the audit log: the last 90 days of deletions and of moves, each by an index that
-//! holds nothing else.
+//! Records that left a feed, found in the audit log among the deletions and moves of the last 90 days. Partial indexes on these
+//! events keep the search short.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,32 +21,32 @@ use crate::model::types::Instant;
 use crate::msg;
 use crate::resources::{agreements, conferences, milestones as milestone, projects};
 
-/// Ids that one statement takes.
-const IDS_TOGETHER: usize = 10_000;
+/// Ids per statement.
+const IDS_MAX: usize = 10_000;
 
-/// A record that was in a feed and is no longer.
+/// A record that has left a feed.
 pub struct Departed {
     pub id: i64,
     pub at: Instant,
     pub is_deleted: bool,
-    /// The record as the feed had it last.
+    /// The record as it was last in the feed.
     state: State,
-    /// How much `SEQUENCE` is raised above the version that the feed had last.
+    /// The amount added to the last version in the feed for `SEQUENCE`.
     raised_by: i64,
 }
 
 impl Departed {
-    /// What a feed shows of the record; `None`, and reported, where it cannot be decoded.
+    /// Decodes the fields that a feed shows; `None`, with a report, if that fails.
     pub fn snapshot<T: DeserializeOwned>(&self) -> Option<T> {
         self.state.snapshot()
     }
 
-    /// The `SEQUENCE` of the cancellation, of a record with this version.
+    /// The `SEQUENCE` of the cancellation of a record with this version.
     pub fn sequence(&self, version: i64) -> i64 {
         version + self.raised_by
     }
 
-    /// The cancelled day. Nothing else is disclosed of what the feed no longer has.
+    /// The cancelled event. It has name, kind and date alone, because the reader may no longer be allowed to see the rest.
     pub fn cancelled(
         &self,
         record: &str,
@@ -79,20 +79,20 @@ fn pairing_of(state: &Value) -> Option<i64> {
     state["pairing"]["id"].as_i64()
 }
 
-/// What moves of agreements and projects did to the feed of a pairing; nothing to feeds that follow no such record.
+/// Moves of agreements and projects to and from a pairing. Empty for feeds of records that do not move with them.
 #[derive(Default)]
 pub struct Moves {
-    /// When the moves were.
+    /// The times of the moves.
     moved_at: Vec<Instant>,
-    /// The ids of those that left the pairing in the last days, and when; with the projects of such agreements.
+    /// Ids of those that left the pairing recently, with the time; projects include those of such agreements.
     agreements: HashMap<i64, Instant>,
     projects: HashMap<i64, Instant>,
-    /// The names of the kinds and the ids of those that came to the pairing, and when first.
+    /// Kinds and ids of those that came to the pairing, with the time of the first move.
     came: HashMap<(&'static str, i64), Instant>,
 }
 
 impl Moves {
-    /// The moves to and from a pairing that its feed follows.
+    /// Loads the moves to and from a pairing that affect its feed.
     pub fn load(conn: &mut Conn, feed: Feed, pairing: i64, today: NaiveDate) -> Result<Moves> {
         let mut moves = Moves::default();
         if feed != Feed::Milestones {
@@ -103,7 +103,7 @@ impl Moves {
             each_change(conn, kind, Changes::Departures, None, |change| moves.add(kind, &change, pairing, since))?;
         }
         let left: Vec<i64> = moves.agreements.keys().copied().collect();
-        for ids in left.chunks(IDS_TOGETHER) {
+        for ids in left.chunks(IDS_MAX) {
             let of_agreements: Vec<(i64, Option<i64>)> = projects_table::table
                 .filter(projects_table::agreement_id.eq_any(ids))
                 .select((projects_table::id, projects_table::agreement_id))
@@ -132,19 +132,19 @@ impl Moves {
         self.moved_at.push(change.at);
     }
 
-    /// How many there were up to an instant: what `SEQUENCE` is raised by, because a record that was taken along keeps its
-    /// version.
+    /// The number of moves up to a time. `SEQUENCE` is raised by it, because a milestone that moves with its agreement or project
+    /// keeps its version.
     pub fn count_until(&self, at: Instant) -> i64 {
         i64::try_from(self.moved_at.iter().filter(|moved_at| **moved_at <= at).count()).unwrap_or(i64::MAX)
     }
 
-    /// When a milestone, as it stood, was taken along out of the pairing.
+    /// The time at which a milestone in this state left the pairing with its agreement or project.
     fn took(&self, milestone: &Value) -> Option<Instant> {
         let left = |of: &HashMap<i64, Instant>, name: &str| of.get(&milestone[name]["id"].as_i64()?).copied();
         left(&self.agreements, "agreement").or_else(|| left(&self.projects, "project"))
     }
 
-    /// Whether a record, as it stood at an instant, was of the pairing then: by itself, or brought by its agreement or project.
+    /// Whether a record in this state at a time belonged to the pairing then, by itself or through its agreement or project.
     pub fn held(&self, pairing: i64, state: &Value, at: Instant) -> bool {
         let brought = |kind: &'static str| {
             let came = state[kind]["id"].as_i64().and_then(|id| self.came.get(&(kind, id)));
@@ -153,7 +153,7 @@ impl Moves {
         pairing_of(state) == Some(pairing) || brought(agreements::KIND.name) || brought(projects::KIND.name)
     }
 
-    /// The milestones that now belong to what left the pairing, and when that left.
+    /// The milestones of agreements and projects that left the pairing, with the time of leaving.
     fn children(&self, conn: &mut Conn, pairing: i64) -> Result<Vec<(i64, Instant)>> {
         type Columns = (i64, Option<i64>, Option<i64>);
         let elsewhere = || milestones::table.filter(milestones::pairing_id.ne(pairing)).into_boxed();
@@ -168,29 +168,29 @@ impl Moves {
             }
         };
         let of_agreements: Vec<i64> = self.agreements.keys().copied().collect();
-        for ids in of_agreements.chunks(IDS_TOGETHER) {
+        for ids in of_agreements.chunks(IDS_MAX) {
             add(elsewhere().filter(milestones::agreement_id.eq_any(ids)).select(columns).load(conn)?);
         }
         let of_projects: Vec<i64> = self.projects.keys().copied().collect();
-        for ids in of_projects.chunks(IDS_TOGETHER) {
+        for ids in of_projects.chunks(IDS_MAX) {
             add(elsewhere().filter(milestones::project_id.eq_any(ids)).select(columns).load(conn)?);
         }
         Ok(children.into_iter().collect())
     }
 }
 
-/// A record that left by a change of its own.
+/// A record that left by its own change.
 struct Left {
     event: i64,
     at: Instant,
     is_deleted: bool,
 }
 
-/// The ids of the records that left a feed, and how. Each is one or two numbers in memory; what stood in it is read later.
+/// The ids of the records that left a feed. Their states are loaded later, so that each takes little memory.
 #[derive(Default)]
 struct Leavers {
     by_themselves: BTreeMap<i64, Left>,
-    /// Those that an agreement or a project took along, by the instant of its move.
+    /// Records that left with their agreement or project, by the time of its move.
     taken: BTreeMap<Instant, Vec<i64>>,
 }
 
@@ -201,7 +201,7 @@ impl Leavers {
             let is_deleted = changes == Changes::Deletions;
             each_change(conn, kind, changes, Some(since), |Change { event, record, at, before, .. }| {
                 if pairing_of(&before) == Some(pairing) {
-                    // A record can leave more than once; the last time counts.
+                    // A record can leave repeatedly; the last time counts.
                     if leavers.by_themselves.get(&record).is_none_or(|left| left.at <= at) {
                         leavers.by_themselves.insert(record, Left { event, at, is_deleted });
                     }
@@ -219,8 +219,8 @@ impl Leavers {
     }
 }
 
-/// Visits the records that left the feed of a pairing in the last days; `present` are the ids of those that it has. What
-/// cannot be decoded is left out.
+/// Visits the records that left the feed of a pairing recently. `present` are the ids of its records now. Records whose audit
+/// event cannot be decoded are skipped.
 pub fn each_departed(
     conn: &mut Conn,
     feed: Feed,
@@ -245,7 +245,7 @@ pub fn each_departed(
         let ids: BTreeSet<i64> = ids.into_iter().filter(is_new).collect();
         let ids: Vec<i64> = ids.into_iter().collect();
         each_state_at(conn, kind, &ids, at, |state| {
-            // What joined later was never in this feed.
+            // A record that joined the agreement or project after the move was never in this feed.
             if moves.took(&state.json) != Some(at) {
                 return Ok(());
             }
@@ -257,7 +257,7 @@ pub fn each_departed(
     Ok(())
 }
 
-/// The kind of record that a feed has.
+/// The kind of record of a feed.
 pub fn kind_of(feed: Feed) -> &'static Kind {
     match feed {
         Feed::Milestones => &milestone::KIND,

@@ -1,10 +1,9 @@
-//! A feed's text.
+//! A writer of calendars (RFC 5545).
 //!
-//! The `icalendar` crate writes it: components, parameters, and escaping of text (RFC 5545, 3.3.11). What it does not do as
-//! the RFC wants is here. It folds between characters, but a last line of 75 octets gets its space on top, which makes 76
-//! (3.1): lines are folded anew ([`folded`]). It escapes no carriage return and no other control character, none of which
-//! may stand in a value ([`plain`]). And it does not know `NAME` (RFC 7986) for text, so that its commas would stand as they
-//! are ([`escaped`]).
+//! The crate `icalendar` writes components and parameters and escapes text (RFC 5545, 3.3.11). This module corrects where it
+//! deviates from the RFC. It folds between characters, but a last line of 75 octets gets an additional space, which makes 76
+//! (3.1): lines are folded again ([`folded`]). It leaves control characters, which a value may not contain ([`plain`]). It does
+//! not treat `NAME` (RFC 7986) as text and would leave its commas unescaped ([`escaped`]).
 
 use std::io::Write;
 
@@ -16,21 +15,21 @@ use crate::error::{Error, Result};
 
 const PRODID: &str = concat!("-//pairing-tracker//", env!("CARGO_PKG_VERSION"), "//ZH");
 
-/// The line that a calendar ends with.
+/// The last line of a calendar.
 const END: &str = "END:VCALENDAR\r\n";
 
 /// The most octets of a line.
 const OCTETS_MAX: usize = 75;
 
-/// How often a program is asked to look again.
+/// The interval at which programs should refresh the feed.
 fn refresh_interval() -> TimeDelta {
     TimeDelta::hours(6)
 }
 
-/// A feed that is written event by event.
+/// A writer of a feed, event by event.
 pub struct Feed<'a, W: Write> {
     out: &'a mut W,
-    /// Makes the events' identifiers different from those of any other database.
+    /// Makes the identifiers of events unique across databases.
     database: String,
 }
 
@@ -48,7 +47,7 @@ impl<W: Write> Feed<'_, W> {
             .ttl(&refresh_interval());
         let mut feed = Feed { out, database };
         let text = calendar.to_string();
-        // The events come in between.
+        // The events are written before the last line.
         feed.put(text.strip_suffix(END).ok_or_else(|| Error::unexpected("a calendar without an end"))?)?;
         Ok(feed)
     }
@@ -70,8 +69,8 @@ impl<W: Write> Feed<'_, W> {
     }
 }
 
-/// The same content lines, each folded so that no line has more than 75 octets without its break and no character is split
-/// (RFC 5545, 3.1). A line that follows begins with a space, which counts.
+/// Folds each content line so that no line has more than 75 octets without its line break and no character is split (RFC 5545,
+/// 3.1). The space at the beginning of a continuation line counts.
 fn folded(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 24);
     for content in text.replace("\r\n ", "").split_terminator("\r\n") {
@@ -105,10 +104,10 @@ fn event(entry: Entry, database: &str) -> Event {
         .status(status)
         .summary(&plain(&summary))
         .description(&description.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n"))
-        // What is due takes nobody's day.
+        // A due date does not make anyone busy.
         .add_property("TRANSP", "TRANSPARENT")
         .categories(categories.iter().map(|category| plain(category)));
-    // A day is the length without an end, too; after the year 9999 there is no way to write one (RFC 5545, 3.3.4).
+    // Without an end, an event lasts one day as well; a date after the year 9999 cannot be written (RFC 5545, 3.3.4).
     if let Some(next) = on.succ_opt().filter(|next| next.year() <= 9999) {
         event.append_property(day("DTEND", next));
     }
@@ -118,18 +117,18 @@ fn event(entry: Entry, database: &str) -> Event {
     event.done()
 }
 
-/// An instant in the basic form of RFC 5545 (3.3.5), in UTC.
+/// A time in UTC in the basic format of RFC 5545 (3.3.5).
 fn basic(instant: DateTime<Utc>) -> String {
     instant.format("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// A text whose lines end in a line feed, and that holds no other control character but the tab.
+/// A text with line feeds as line ends and without control characters other than the tab.
 fn plain(text: &str) -> String {
     let lines = text.replace("\r\n", "\n").replace('\r', "\n");
     lines.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
 }
 
-/// A text as RFC 5545 (3.3.11) writes it.
+/// Escapes a text by RFC 5545 (3.3.11).
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,").replace('\n', "\\n")
 }
@@ -155,7 +154,7 @@ mod tests {
         }
     }
 
-    /// The content lines, unfolded by the letter of RFC 5545 (3.1), after a look at each line's octets.
+    /// The unfolded content lines (RFC 5545, 3.1), after a check of the length of each line.
     fn unfolded(feed: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         let body = feed.strip_suffix("\r\n").expect("ends with a line");
@@ -173,23 +172,23 @@ mod tests {
     /// The value of a property, unescaped.
     fn value(lines: &[String], name: &str) -> String {
         let line = lines.iter().find_map(|line| line.strip_prefix(&format!("{name}:"))).expect(name);
-        let mut told = String::new();
+        let mut unescaped = String::new();
         let mut rest = line.chars();
         while let Some(c) = rest.next() {
             match c {
                 '\\' => match rest.next() {
-                    Some('n' | 'N') => told.push('\n'),
-                    Some(escaped) => told.push(escaped),
+                    Some('n' | 'N') => unescaped.push('\n'),
+                    Some(escaped) => unescaped.push(escaped),
                     None => panic!("a lone backslash: {line}"),
                 },
                 ',' | ';' => panic!("unescaped: {line}"),
-                plain => told.push(plain),
+                plain => unescaped.push(plain),
             }
         }
-        told
+        unescaped
     }
 
-    fn comes_back(text: &str) {
+    fn assert_read_back(text: &str) {
         let mut written = Vec::new();
         let mut feed = Feed::begin(&mut written, text, "0123456789ab".to_owned()).expect("a feed");
         feed.entry(entry(text)).expect("it is written");
@@ -217,22 +216,22 @@ mod tests {
     }
 
     #[test]
-    fn long_chinese_texts_are_folded_between_characters_and_come_back() {
+    fn long_chinese_texts_are_folded_between_characters() {
         for offset in 0..80 {
-            comes_back(&format!(
+            assert_read_back(&format!(
                 "{}{}",
                 "a".repeat(offset),
                 "编制对口协作“四张图”，路线图；含、空 格\t和\\反斜线".repeat(9)
             ));
         }
-        comes_back("第一行\r\n第二行\r第三行\u{7}\u{0}\n,;\\n😀家庭👨‍👩‍👧");
-        comes_back(&"　 ".repeat(200));
+        assert_read_back("第一行\r\n第二行\r第三行\u{7}\u{0}\n,;\\n😀家庭👨‍👩‍👧");
+        assert_read_back(&"　 ".repeat(200));
     }
 
     proptest! {
         #[test]
-        fn any_text_comes_back(text in ".{0,300}") {
-            comes_back(&text);
+        fn any_text_is_read_back(text in ".{0,300}") {
+            assert_read_back(&text);
         }
     }
 }

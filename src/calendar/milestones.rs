@@ -1,4 +1,4 @@
-//! Milestones as days of a calendar.
+//! Milestones as events of a calendar.
 
 use chrono::NaiveDate;
 use icalendar::EventStatus;
@@ -11,12 +11,12 @@ use crate::msg;
 use crate::resources::milestones::Status;
 use crate::resources::milestones::api::Milestone;
 
-/// What a day of this feed is called, as a category.
+/// The category of the events of this feed.
 fn kind() -> Msg {
     msg!("里程碑", "Milestone")
 }
 
-fn words(status: Status) -> Msg {
+fn status_label(status: Status) -> Msg {
     match status {
         Status::Scheduled => msg!("未开始", "scheduled"),
         Status::InProgress => msg!("进行中", "in progress"),
@@ -27,12 +27,12 @@ fn words(status: Status) -> Msg {
     }
 }
 
-/// A milestone on its due date.
+/// The event of a milestone, on its due date.
 pub fn entry(milestone: &Milestone, language: Language) -> Entry {
-    let say = |message: Msg| message.get(language).to_owned();
-    let status = words(milestone.status);
+    let localized = |message: Msg| message.get(language).to_owned();
+    let status = status_label(milestone.status);
     let (word_zh, word_en, progress) = (&status.zh, &status.en, milestone.progress);
-    let mut description = vec![say(msg!("状态：{word_zh}（{progress}%）", "Status: {word_en} ({progress} %)"))];
+    let mut description = vec![localized(msg!("状态：{word_zh}（{progress}%）", "Status: {word_en} ({progress} %)"))];
     let of = [(&milestone.agreement, msg!("协议：", "Agreement: ")), (&milestone.project, msg!("项目：", "Project: "))];
     for (owner, label) in of {
         if let Some(owner) = owner {
@@ -41,24 +41,24 @@ pub fn entry(milestone: &Milestone, language: Language) -> Entry {
     }
     if !milestone.responsible.is_empty() {
         let names: Vec<&str> = milestone.responsible.iter().map(|other| other.name.get(language)).collect();
-        let separator = say(msg!("、", ", "));
-        description.push(say(msg!("责任单位：", "Responsible: ")) + &names.join(&separator));
+        let separator = localized(msg!("、", ", "));
+        description.push(localized(msg!("责任单位：", "Responsible: ")) + &names.join(&separator));
     }
     if milestone.due_on != milestone.baseline_due_on {
         let first = milestone.baseline_due_on;
-        description.push(say(msg!("原定到期日：{first}", "First due: {first}")));
+        description.push(localized(msg!("原定到期日：{first}", "Originally due: {first}")));
     }
     if let Some(day) = milestone.met_on {
-        description.push(say(msg!("完成日期：{day}", "Met on: {day}")));
+        description.push(localized(msg!("完成日期：{day}", "Met on: {day}")));
     }
     if milestone.overdue {
         let days = milestone.days_late;
-        description.push(say(msg!("已逾期 {days} 天", "Overdue by {days} days")));
+        description.push(localized(msg!("已逾期 {days} 天", "Overdue by {days} days")));
     }
     description.extend(milestone.note.clone());
-    let mut categories = vec![say(kind()), say(status)];
+    let mut categories = vec![localized(kind()), localized(status)];
     if milestone.overdue {
-        categories.push(say(msg!("逾期", "overdue")));
+        categories.push(localized(msg!("逾期", "overdue")));
     }
     Entry {
         record: format!("milestone-{}", milestone.id),
@@ -73,16 +73,16 @@ pub fn entry(milestone: &Milestone, language: Language) -> Entry {
     }
 }
 
-/// What the feed shows of a milestone as an audit event holds it.
+/// The fields of a milestone in an audit event that a cancellation shows.
 #[derive(Deserialize)]
-struct Kept {
+struct AuditedMilestone {
     title: Text,
     due_on: NaiveDate,
     version: i64,
 }
 
-/// A milestone that left the feed, as cancelled; `None` where what is stored of it cannot be decoded.
+/// The cancelled event of a milestone that left the feed; `None` if its audit event cannot be decoded.
 pub fn departed(departed: &Departed, language: Language) -> Option<Entry> {
-    let Kept { title, due_on, version } = departed.snapshot()?;
+    let AuditedMilestone { title, due_on, version } = departed.snapshot()?;
     Some(departed.cancelled("milestone", due_on, version, &title, &kind(), language))
 }

@@ -1,20 +1,19 @@
 //! Calendar feeds (RFC 5545) of a pairing's milestones and conferences.
 //!
-//! Every event is one whole day. Its `UID` must be the same for ever, on every host and under every title, and another in
-//! every other database: it is the record's kind and id at the first hash of this database's history ([`crate::audit::chain`]),
-//! which every copy and backup of the database keeps and no other has. (A programme's code can be changed.) `SEQUENCE`
-//! follows the record's version, `DTSTAMP` and `LAST-MODIFIED` the instant of its last change, so that a feed changes where a
-//! record does.
+//! Each event covers one whole day. Its `UID` must be stable, independent of host and title, and unique across databases. It
+//! consists of the record's kind and id and the hash of the first audit event ([`crate::history::chain`]), which all copies
+//! and backups of a database share and no other database has. (A programme's code can change.) `SEQUENCE` is derived from the
+//! record's version; `DTSTAMP` and `LAST-MODIFIED` are the time of its last change, so that a feed changes only with its records.
 //!
-//! What is cancelled stays in the feed as `STATUS:CANCELLED`. So does what is no longer in it, for [`TOLD_FOR_DAYS`], because
-//! many programs keep an event that is merely missing ([`departures`]): a record that was deleted, that moved to another
-//! pairing, by itself or with its agreement or project, and a conference without a date. To a key that was revoked or has
-//! expired, all events are cancelled for as long, without their content ([`closed`]).
+//! Cancelled records stay in the feed with `STATUS:CANCELLED`. Records that left the feed are listed as cancelled for
+//! [`TOLD_FOR_DAYS`], because many programs keep an event that is merely missing ([`departures`]): deleted records, records
+//! that moved to another pairing, by themselves or with their agreement or project, and conferences without a date. Read with a
+//! key that was revoked or has expired, the feed cancels all events for as long, without their content ([`closed`]).
 //!
-//! `SEQUENCE` never falls within a feed. An agreement or a project that moves takes its milestones along without a new
-//! version of theirs, so the moves to and from the pairing are counted in.
+//! `SEQUENCE` never decreases within a feed. Moving an agreement or project moves its milestones without a new version of
+//! these, so that the number of moves to and from the pairing is added.
 //!
-//! Persons are in no feed, neither those that only some may see nor participants of conferences.
+//! A feed contains no persons: neither personal data nor the participants of conferences.
 
 pub mod api;
 mod closed;
@@ -31,17 +30,17 @@ use icalendar::EventStatus;
 use crate::access::feeds::TOLD_FOR_DAYS;
 use crate::model::types::Instant;
 
-/// One day of a calendar.
+/// An event of a calendar.
 #[derive(Debug)]
 struct Entry {
-    /// The record's kind and id: `milestone-12`.
+    /// Kind and id of the record: `milestone-12`.
     record: String,
     on: NaiveDate,
     status: EventStatus,
     sequence: i64,
     changed_at: Instant,
     summary: String,
-    /// Lines.
+    /// Lines of the description.
     description: Vec<String>,
     location: Option<String>,
     categories: Vec<String>,

@@ -1,4 +1,4 @@
-//! Records as the audit log holds them, a part at a time.
+//! States of records from the audit log, loaded in batches.
 
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
@@ -16,8 +16,8 @@ use crate::db::{Conn, backend};
 use crate::error::Result;
 use crate::model::types::Instant;
 
-/// Events that are in memory at a time.
-const TOGETHER: usize = 200;
+/// Events held in memory at a time.
+const BATCH: usize = 200;
 
 /// The state of a record before or after an event.
 pub struct State {
@@ -27,13 +27,13 @@ pub struct State {
 }
 
 impl State {
-    /// What a feed shows of the record; `None`, and reported, where it cannot be decoded.
+    /// Decodes the fields that a feed shows; `None`, with a report, if that fails.
     pub fn snapshot<T: DeserializeOwned>(&self) -> Option<T> {
         T::deserialize(&self.json).map_err(|error| undecodable::report(self.event, &error)).ok()
     }
 }
 
-/// An event by which a record left, or came.
+/// An event by which a record left or entered a pairing.
 pub struct Change {
     pub event: i64,
     pub record: i64,
@@ -42,16 +42,16 @@ pub struct Change {
     pub after: Option<Value>,
 }
 
-/// Which changes are visited.
+/// The changes to visit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Changes {
     Deletions,
-    /// Those by which records moved to another pairing, or lost their day.
+    /// Changes by which records moved to another pairing or lost their date.
     Departures,
 }
 
 impl Changes {
-    /// As a literal: an index with a condition serves no bound parameter.
+    /// The condition as literal SQL, because a partial index is not used for a bound parameter.
     fn condition(self, conn: &Conn) -> SqlLiteral<Bool> {
         match self {
             Changes::Deletions => sql("action = 'delete'"),
@@ -62,8 +62,7 @@ impl Changes {
 
 type Row = (i64, Option<i64>, Instant, Option<String>, Option<String>);
 
-/// Visits changes of records of a kind, oldest first: of the time since an instant, or all. What cannot be decoded is left
-/// out.
+/// Visits changes of records of a kind from a time on, oldest first. Changes that cannot be decoded are skipped.
 pub fn each_change(
     conn: &mut Conn,
     kind: &Kind,
@@ -77,7 +76,7 @@ pub fn each_change(
             .filter(audit_events::entity.eq(kind.name))
             .filter(changes.condition(conn))
             .order((audit_events::at, audit_events::id))
-            .limit(TOGETHER as i64)
+            .limit(BATCH as i64)
             .select((
                 audit_events::id,
                 audit_events::record_id,
@@ -103,7 +102,7 @@ pub fn each_change(
     }
 }
 
-/// Visits records of a kind as they stood at an instant; those that did not exist then are left out.
+/// Visits the states of records at a time. Records that did not exist then are skipped.
 pub fn each_state_at(
     conn: &mut Conn,
     kind: &'static Kind,
@@ -111,7 +110,7 @@ pub fn each_state_at(
     at: Instant,
     mut visit: impl FnMut(State) -> Result<()>,
 ) -> Result<()> {
-    for records in records.chunks(TOGETHER) {
+    for records in records.chunks(BATCH) {
         let events = audit::last_events_of(conn, kind, records, at)?;
         let states: Vec<(i64, Option<i64>, Option<String>)> = undecodable::skip(conn, &events, |conn, events| {
             audit_events::table
@@ -125,9 +124,9 @@ pub fn each_state_at(
     Ok(())
 }
 
-/// Visits records as they stood before events.
+/// Visits the states of records before events.
 pub fn each_state_before(conn: &mut Conn, events: &[i64], mut visit: impl FnMut(State) -> Result<()>) -> Result<()> {
-    for events in events.chunks(TOGETHER) {
+    for events in events.chunks(BATCH) {
         let states: Vec<(i64, Option<i64>, Option<String>)> = undecodable::skip(conn, events, |conn, events| {
             audit_events::table
                 .filter(audit_events::id.eq_any(events))

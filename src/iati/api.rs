@@ -1,4 +1,4 @@
-//! The file, as clients ask for it.
+//! The HTTP operation for IATI files.
 
 use actix_web::web::Path;
 use actix_web::{HttpResponse, get};
@@ -17,38 +17,38 @@ use crate::resources::programmes::Programmes;
 
 const MEDIA_TYPE: &str = "application/xml";
 
-/// Stands for the identifier of a reporting organisation that nobody named; no registered one is like it.
+/// The placeholder for the identifier of the reporting organisation; no registered identifier has this form.
 const UNREGISTERED: &str = "UNREGISTERED";
-/// "Other", by the codelist OrganisationType.
+/// "Other" in the codelist OrganisationType.
 const OTHER: &str = "90";
 
-/// What the records do not have.
+/// Query parameters with data that the records do not have.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct IatiParams {
-    /// The identifier of the organisation that reports, as it is registered; the identifiers of activities begin with it.
-    /// `UNREGISTERED` unless given: a file with it is good for looking at, not for publishing.
+    /// Registered identifier of the reporting organisation, with which the identifiers of activities begin. Default:
+    /// `UNREGISTERED`, for preview only; such a file must not be published.
     #[param(max_length = 100, pattern = "^[^/&|? ]+$", example = "CN-REG-440700")]
     pub reporting_org: Option<String>,
-    /// What it is, by IATI's codelist OrganisationType; `90` (other) unless given.
+    /// Type of the reporting organisation by IATI's codelist OrganisationType. Default: `90` (other).
     #[param(min_length = 2, max_length = 2, pattern = "^[0-9]{2}$", example = "11")]
     pub reporting_org_type: Option<String>,
-    /// What it is called; the programme's lead body unless given, or where it has none the programme.
+    /// Name of the reporting organisation. Default: the programme's lead body, or the programme if it has none.
     #[param(min_length = 1, max_length = 200, example = "江门市人民政府")]
     pub reporting_org_name: Option<String>,
-    /// Where the list of the sectors' codes is published; left out unless given.
+    /// URI of the published list of sector codes. Default: left out.
     #[param(max_length = 2000, pattern = "^https?://[!-~]+$", example = "https://example.org/sectors")]
     pub sector_vocabulary_uri: Option<String>,
 }
 
-/// A programme as an IATI file.
+/// Returns a programme as an IATI file.
 #[utoipa::path(
     get, path = "/programmes/{ref}/iati.xml", operation_id = "getProgrammeIati", tag = "programmes",
-    summary = "Read a programme as an IATI file · 导出 IATI 文件",
-    description = "The programme, its pairings and their projects as activities of the IATI standard 2.03, with participants, dates, places, \
-        sectors, budgets, transactions, documents and results. What the records do not have is left out, or given by the parameters. \
+    summary = "Export a programme as an IATI file · 导出 IATI 文件",
+    description = "Returns the programme, its pairings and their projects as activities of the IATI standard 2.03, with participants, dates, \
+        places, sectors, budgets, transactions, documents and results. Data that the records do not have is left out, or given by parameters. \
         以 IATI 2.03 活动文件导出计划、结对关系与项目。",
-    params(("ref" = Ref, Path, description = "The programme's code, or its id."), IatiParams, AsOf),
+    params(("ref" = Ref, Path, description = "Code or id of the programme."), IatiParams, AsOf),
     responses((status = 200, description = "The file.", content_type = "application/xml", body = String))
 )]
 #[get("/programmes/{ref}/iati.xml")]

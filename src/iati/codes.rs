@@ -1,4 +1,4 @@
-//! Our words in the codes of IATI's codelists. Where a word of ours does not decide the code, there is none.
+//! Mapping of enum values to the codes of IATI's codelists; `None` if a value does not determine the code.
 
 use chrono::NaiveDate;
 
@@ -37,7 +37,7 @@ pub fn project_role(role: projects::Role) -> &'static str {
     }
 }
 
-/// Codelist OrganisationType. A party body, an association, a hospital or a park may be of several types.
+/// Codelist OrganisationType. For a party body, association, hospital or park several types are possible.
 pub fn organization_type(kind: organizations::Kind) -> Option<&'static str> {
     use organizations::Kind;
     match kind {
@@ -60,8 +60,8 @@ pub fn transaction_type(kind: transactions::Kind) -> Option<&'static str> {
     }
 }
 
-/// Codelist DocumentCategory: a memorandum for the text of an agreement, results for a report, else a page about the
-/// activity.
+/// Codelist DocumentCategory: memorandum of understanding for the text of an agreement, results for a report, otherwise activity
+/// web page.
 pub fn document_category(kind: Option<documents::Kind>) -> &'static str {
     use documents::Kind;
     match kind {

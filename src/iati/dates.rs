@@ -1,5 +1,5 @@
-//! When activities begin and end. The schema wants one date at least of each, so that an activity without one of its own
-//! has that of another record, which is told with it.
+//! Start and end dates of activities. The schema requires at least one date, so that an activity without its own date has that of
+//! another record, with a narrative that names the source.
 
 use chrono::NaiveDate;
 
@@ -7,7 +7,7 @@ use super::xml::Xml;
 use crate::error::Result;
 use crate::model::text::Text;
 
-/// A day on which an activity begins, and what it is taken from where it is not its own.
+/// The start date of an activity, and its source if it is from another record.
 #[derive(Clone, Debug)]
 pub struct Start {
     pub on: NaiveDate,
@@ -15,25 +15,25 @@ pub struct Start {
 }
 
 impl Start {
-    /// A record's own day.
+    /// The own date of a record.
     pub fn own(on: NaiveDate) -> Start {
         Start { on, taken_from: None }
     }
 
-    /// The same day for another activity.
+    /// The same date for another activity, with its source.
     pub fn taken(&self, zh: &str, en: &str) -> Start {
         Start { on: self.on, taken_from: Some(Text { zh: zh.to_owned(), en: Some(en.to_owned()) }) }
     }
 }
 
-/// Writes the period of an activity: each day as actual where it has come by `as_of`, else as planned.
+/// Writes the period of an activity. Dates up to `as_of` are actual, later ones planned.
 pub fn period(xml: &mut Xml, start: Option<&Start>, end: Option<NaiveDate>, as_of: NaiveDate) -> Result<()> {
     if let Some(start) = start {
         let kind = if start.on <= as_of { "2" } else { "1" };
         let on = start.on.to_string();
         let attributes = [("type", kind), ("iso-date", on.as_str())];
         match &start.taken_from {
-            Some(text) => xml.said("activity-date", &attributes, text)?,
+            Some(text) => xml.narrated("activity-date", &attributes, text)?,
             None => xml.empty("activity-date", &attributes)?,
         }
     }
@@ -43,7 +43,7 @@ pub fn period(xml: &mut Xml, start: Option<&Start>, end: Option<NaiveDate>, as_o
     }
 }
 
-/// Writes a day of a type, by the codelist ActivityDateType; nothing where there is none.
+/// Writes a date with its type of the codelist ActivityDateType, if there is one.
 pub fn date(xml: &mut Xml, kind: &str, on: Option<NaiveDate>) -> Result<()> {
     match on {
         Some(on) => xml.empty("activity-date", &[("type", kind), ("iso-date", on.to_string().as_str())]),

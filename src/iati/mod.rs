@@ -1,23 +1,23 @@
-//! A programme as an IATI activity file, version 2.03 (the International Aid Transparency Initiative's standard).
+//! Export of a programme as an IATI activity file, version 2.03 (International Aid Transparency Initiative).
 //!
-//! | IATI | from |
+//! | IATI | source |
 //! |---|---|
-//! | activity, hierarchy 1, 2, 3 | the programme, its pairings, their projects; tied by `related-activity` |
+//! | activity, hierarchy 1, 2, 3 | the programme, its pairings, their projects; linked by `related-activity` |
 //! | `iati-identifier` | the reporting organisation's identifier, the kind and the code: `CN-1-pairing-xinhui-taishan` |
 //! | `participating-org` | the programme's lead body (accountable); a pairing's supporters (funding), recipients (implementing) |
-//! | `activity-status` | a project's status; else the period on `as_of` |
+//! | `activity-status` | a project's status; for others the period on `as_of` |
 //! | `location` | a pairing's recipients, a project's location |
-//! | `sector`, `tag` | a project's sectors by their shares; a single sector is the whole; several without shares are tags |
-//! | `budget` | a project's investment, where its planned period is known and of a year at most; else it is told in words |
-//! | `transaction` | the ledger, without what only passes through; a reversal is a negative value of what it reverses |
-//! | `document-link` | cited documents that have a URL |
-//! | `result` | commitments with a number, and the reports on them that count |
+//! | `sector`, `tag` | a project's sectors with their shares; a single sector has 100 percent; several without shares are tags |
+//! | `budget` | a project's investment, if its planned period is known and at most a year; otherwise it is in the description |
+//! | `transaction` | the ledger without pass-through entries; a reversal is a negative entry of the type that it reverses |
+//! | `document-link` | cited documents with a URL |
+//! | `result` | commitments with an indicator, and the approved reports on them |
 //!
-//! Nothing is invented. What the standard asks for and the records do not have is either given by who asks for the file
-//! ([`api::IatiParams`]) or told for what it is: a date that is taken from another record says so in its narrative. Where
-//! no date can be found at all, the file is refused, since the schema wants one. Divisions of GB/T 2260 stand as
-//! `location/@ref`, the reporter's own reference, because the standard's list of vocabularies does not have them.
-//! Persons are in no file. Funds have no amount of their own, so that they give no budget: their ledger entries are told.
+//! The file contains no invented data. Data that the standard requires and the records do not have is given by parameters
+//! ([`api::IatiParams`]) or marked: a date taken from another record has a narrative that says so. If no date is found at all,
+//! the request is refused, because the schema requires one. Divisions of GB/T 2260 are written as `location/@ref`, the
+//! reporter's own reference, because the standard has no vocabulary for them. The file contains no persons. Funds have no amount
+//! of their own and therefore no budget; their ledger entries are exported.
 
 pub mod api;
 mod codes;
@@ -31,22 +31,22 @@ mod xml;
 
 use chrono::NaiveDate;
 
-/// What the records do not have: who reports, and the list that sectors are of.
+/// Data that the records do not have: the reporting organisation, and the vocabulary of sectors.
 #[derive(Clone, Debug)]
 struct Reporter {
-    /// The identifier of the reporting organisation.
+    /// Identifier of the reporting organisation.
     identifier: String,
     /// Its type, by the codelist OrganisationType.
     kind: String,
-    /// Its name; the programme's lead body unless given.
+    /// Its name; by default that of the programme's lead body.
     name: Option<String>,
-    /// Where the sectors' list is published.
+    /// URI of the published list of sectors.
     sectors_uri: Option<String>,
     as_of: NaiveDate,
 }
 
 impl Reporter {
-    /// The identifier of an activity: a code is one record's of a kind for ever, and of no other of that kind.
+    /// The identifier of an activity. It is stable, because a code is never reused for another record of its kind.
     fn activity(&self, kind: &str, code: &str) -> String {
         format!("{}-{kind}-{code}", self.identifier)
     }

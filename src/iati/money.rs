@@ -13,34 +13,34 @@ use crate::resources::projects::api::Project;
 use crate::resources::transactions::Kind;
 use crate::resources::transactions::api::Transaction;
 
-/// The longest period of a budget, in days: a year, as the standard's rules have it.
+/// The longest period of a budget in days; the standard allows a year.
 const BUDGET_DAYS_MAX: i64 = 366;
 
-/// The ledger of a programme, entry by entry where it was booked.
+/// The ledger of a programme.
 pub struct Ledger {
     entries: Vec<Transaction>,
-    /// What each entry is, by id.
+    /// The kind of each entry, by id.
     kinds: HashMap<i64, Kind>,
 }
 
-/// What an entry is booked on, as closely as it says.
+/// The activity that an entry is booked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Booked {
-    /// On a fund of the programme alone.
+    /// The programme, if the entry names a fund alone.
     Programme,
     Pairing(i64),
     Project(i64),
 }
 
 impl Ledger {
-    /// The ledger of these entries.
+    /// Creates the ledger, without pass-through entries.
     pub fn new(mut entries: Vec<Transaction>) -> Ledger {
         let kinds = entries.iter().map(|entry| (entry.id, entry.kind)).collect();
         entries.retain(|entry| !entry.pass_through);
         Ledger { entries, kinds }
     }
 
-    /// The organizations that entries name.
+    /// The providers and receivers of entries.
     pub fn organizations(&self) -> impl Iterator<Item = &Reference> {
         self.entries.iter().flat_map(|entry| entry.provider.iter().chain(&entry.receiver))
     }
@@ -79,19 +79,19 @@ fn write_entry(
         xml.empty("transaction-date", &[("iso-date", &on)])?;
         xml.text("value", &[("currency", &entry.currency), ("value-date", &on)], &amount.to_string())?;
         if let Some(description) = description(entry) {
-            xml.said("description", &[], &description)?;
+            xml.narrated("description", &[], &description)?;
         }
         for (element, organization) in [("provider-org", &entry.provider), ("receiver-org", &entry.receiver)] {
             let Some(organization) = organization else { continue };
             let kind = organizations.get(&organization.id).and_then(|known| codes::organization_type(known.kind));
             let attributes: Vec<_> = kind.map(|kind| ("type", kind)).into_iter().collect();
-            xml.said(element, &attributes, &organization.name)?;
+            xml.narrated(element, &attributes, &organization.name)?;
         }
         Ok(())
     })
 }
 
-/// The fund of an entry, and what is noted of it.
+/// The fund and the note of an entry.
 fn description(entry: &Transaction) -> Option<Text> {
     match (&entry.fund, &entry.note) {
         (Some(fund), None) => Some(fund.name.clone()),
@@ -101,24 +101,24 @@ fn description(entry: &Transaction) -> Option<Text> {
     }
 }
 
-/// The planned period of a project in whose budget its investment can be told, by its first and last day.
+/// The planned period of a project, if it is short enough for a budget: its first and last day.
 fn budget_period(project: &Project) -> Option<(String, String)> {
     let (start, end) = (project.planned_start_on?, project.planned_end_on?);
     let days = (end - start).num_days();
     (0..BUDGET_DAYS_MAX).contains(&days).then(|| (start.to_string(), end.to_string()))
 }
 
-/// A project's investment, in words, where no budget can tell it.
+/// The investment of a project as text, if it cannot be a budget.
 pub fn investment(project: &Project) -> Option<Text> {
     let investment = project.investment.filter(|_| budget_period(project).is_none())?;
     let currency = &project.currency;
     Some(Text {
         zh: format!("计划总投资：{investment} {currency}"),
-        en: Some(format!("Planned investment in all: {investment} {currency}")),
+        en: Some(format!("Total planned investment: {investment} {currency}")),
     })
 }
 
-/// A project's investment as a budget: the original one, not binding.
+/// Writes the investment of a project as an original, indicative budget.
 pub fn budget(xml: &mut Xml, project: &Project) -> Result<()> {
     let (Some(investment), Some((start, end))) = (project.investment, budget_period(project)) else { return Ok(()) };
     xml.element("budget", &[("type", "1"), ("status", "1")], |xml| {

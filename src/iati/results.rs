@@ -1,8 +1,8 @@
-//! Commitments with a number, as results: the indicator, where it began, what was promised, and what was reported.
+//! Commitments with an indicator as results: indicator, baseline, target and reported values.
 
 use chrono::{Datelike, NaiveDate};
 
-use super::store::OfPairing;
+use super::store::PairingRecords;
 use super::xml::Xml;
 use crate::error::Result;
 use crate::model::decimal::Quantity;
@@ -11,11 +11,11 @@ use crate::resources::commitments::api::{Commitment, Indicator};
 use crate::resources::commitments::{Accumulation, Direction};
 use crate::resources::progress_reports::api::ProgressReport;
 
-/// A result that is of no type for sure, by the codelist ResultType: a clause may promise an output or an outcome.
+/// "Other" in the codelist ResultType: a clause may promise an output or an outcome.
 const OTHER: &str = "9";
 
 /// Writes the results of a pairing.
-pub fn write(xml: &mut Xml, of: &OfPairing) -> Result<()> {
+pub fn write(xml: &mut Xml, of: &PairingRecords) -> Result<()> {
     for commitment in &of.commitments {
         let Some(indicator) = &commitment.indicator else { continue };
         let reports: Vec<&ProgressReport> = of
@@ -33,16 +33,16 @@ pub fn write(xml: &mut Xml, of: &OfPairing) -> Result<()> {
 
 fn result(xml: &mut Xml, commitment: &Commitment, indicator: &Indicator, reports: &[&ProgressReport]) -> Result<()> {
     let is_rising = indicator.direction == Direction::Rising;
-    // A percentage, or a number of something, by the codelist IndicatorMeasure.
+    // Codelist IndicatorMeasure: percentage or unit.
     let measure = if matches!(indicator.unit.as_str(), "%" | "％") { "2" } else { "1" };
     let ascending = if is_rising { "true" } else { "false" };
     let period = commitment.starts_on.zip(commitment.due_on).filter(|(start, end)| start <= end);
     xml.element("result", &[("type", OTHER)], |xml| {
-        xml.said("title", &[], &commitment.text)?;
+        xml.narrated("title", &[], &commitment.text)?;
         xml.element("indicator", &[("measure", measure), ("ascending", ascending)], |xml| {
             let name = indicator.name.clone().map_or_else(|| commitment.text.clone(), |zh| Text { zh, en: None });
-            xml.said("title", &[], &name)?;
-            xml.said("description", &[], &about(indicator, commitment.starts_on.is_some(), period.is_some()))?;
+            xml.narrated("title", &[], &name)?;
+            xml.narrated("description", &[], &about(indicator, commitment.starts_on.is_some(), period.is_some()))?;
             if let (Some(baseline), Some(on)) = (indicator.baseline, commitment.starts_on) {
                 let (day, year, value) = (on.to_string(), on.year().to_string(), baseline.to_string());
                 xml.empty("baseline", &[("iso-date", &day), ("year", &year), ("value", &value)])?;
@@ -68,12 +68,12 @@ fn write_period(xml: &mut Xml, start: NaiveDate, end: NaiveDate, what: &str, val
     })
 }
 
-/// The unit, what a period's value says, and the numbers that have no element for want of a date.
+/// The unit, the meaning of a period's value, and the values that have no element because a date is missing.
 fn about(indicator: &Indicator, has_start: bool, has_period: bool) -> Text {
     let Indicator { unit, baseline, target, accumulation, name: _, direction: _ } = indicator;
     let (of_zh, of_en) = match accumulation {
-        Accumulation::Cumulative => ("各期数值累加", "the periods' values are summed up"),
-        Accumulation::Last => ("各期数值为期末值", "a period's value is that at its end"),
+        Accumulation::Cumulative => ("各期数值累加", "the values of the periods are added up"),
+        Accumulation::Last => ("各期数值为期末值", "the value of a period is that at its end"),
     };
     let mut zh = format!("单位：{unit}；{of_zh}");
     let mut en = format!("Unit: {unit}; {of_en}");

@@ -1,4 +1,4 @@
-//! The records of the file, read through the resources.
+//! Loading the records of the file.
 
 use std::collections::HashMap;
 
@@ -28,8 +28,8 @@ use crate::resources::regions::api::Region;
 use crate::resources::transactions::Transactions;
 use crate::resources::transactions::api::{Sort as TransactionSort, Transaction, TransactionFilter};
 
-/// What is told of one pairing.
-pub struct OfPairing {
+/// The records of one pairing.
+pub struct PairingRecords {
     pub agreements: Vec<Agreement>,
     pub projects: Vec<Project>,
     pub commitments: Vec<Commitment>,
@@ -46,8 +46,8 @@ pub fn pairings(conn: &mut Conn, programme: i64, reporter: &Reporter) -> Result<
     record::load_all::<Pairings>(conn, &filter, view(reporter))
 }
 
-/// What belongs to a pairing. Drafts of agreements, and what they would commit to, promise nothing yet.
-pub fn of_pairing(conn: &mut Conn, pairing: i64, reporter: &Reporter) -> Result<OfPairing> {
+/// The records of a pairing, without draft agreements and their commitments, which bind no one yet.
+pub fn of_pairing(conn: &mut Conn, pairing: i64, reporter: &Reporter) -> Result<PairingRecords> {
     let (own, view) = (Some(Ref(pairing.to_string())), view(reporter));
     let filter = AgreementFilter { pairing: own.clone(), sort: Some(AgreementSort::Id), ..AgreementFilter::default() };
     let mut agreements = record::load_all::<Agreements>(conn, &filter, view)?;
@@ -67,7 +67,7 @@ pub fn of_pairing(conn: &mut Conn, pairing: i64, reporter: &Reporter) -> Result<
     let mut reports = record::load_all::<ProgressReports>(conn, &filter, view)?;
     reports.retain(|report| report.counts);
     reports.sort_by_key(|report| (report.period_start_on, report.id));
-    Ok(OfPairing { agreements, projects, commitments, reports })
+    Ok(PairingRecords { agreements, projects, commitments, reports })
 }
 
 /// The ledger of a programme.
@@ -80,7 +80,7 @@ pub fn transactions(conn: &mut Conn, programme: i64, reporter: &Reporter) -> Res
     record::load_all::<Transactions>(conn, &filter, view(reporter))
 }
 
-/// The documents that citations name and that have a URL, each once.
+/// The cited documents that have a URL, each once.
 pub fn documents<'a>(
     conn: &mut Conn,
     citations: impl Iterator<Item = &'a Citation>,
@@ -94,7 +94,7 @@ pub fn documents<'a>(
     Ok(documents)
 }
 
-/// The regions behind references, by id.
+/// Loads the regions of references, by id.
 pub fn regions<'a>(
     conn: &mut Conn,
     references: impl Iterator<Item = &'a Reference>,
@@ -104,7 +104,7 @@ pub fn regions<'a>(
     Ok(loaded::<Regions>(conn, &ids, reporter)?.into_iter().map(|region| (region.id, region)).collect())
 }
 
-/// The organizations behind references, by id.
+/// Loads the organizations of references, by id.
 pub fn organizations<'a>(
     conn: &mut Conn,
     references: impl Iterator<Item = &'a Reference>,

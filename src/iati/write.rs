@@ -1,4 +1,4 @@
-//! The file, activity by activity, each in the order of elements that the schema fixes.
+//! Writing the file: its activities, each with its elements in the order of the schema.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use super::codes;
 use super::dates::{self, Start};
 use super::details::{self, LOCAL_GOVERNMENT};
 use super::money::{self, Booked, Ledger};
-use super::store::{self, OfPairing};
+use super::store::{self, PairingRecords};
 use super::xml::Xml;
 use super::{Reporter, results};
 use crate::db::Conn;
@@ -20,18 +20,18 @@ use crate::resources::programmes::api::Programme;
 use crate::resources::projects::api::Project;
 use crate::resources::{pairings, programmes, projects};
 
-/// The parts that a record has of an activity's beginning.
+/// The first elements of an activity.
 struct Head<'a> {
     identifier: &'a str,
     hierarchy: &'a str,
     updated_at: String,
     title: &'a Text,
     description: Option<&'a Text>,
-    /// More descriptions, by the codelist DescriptionType.
+    /// Further descriptions, with their type of the codelist DescriptionType.
     more: Vec<(&'a str, &'a Text)>,
 }
 
-/// What all activities of a file share.
+/// Data that all activities of a file share.
 struct File<'a> {
     reporter: &'a Reporter,
     reporter_name: Text,
@@ -71,16 +71,17 @@ pub fn write(conn: &mut Conn, programme: &Programme, reporter: &Reporter) -> Res
 }
 
 impl File<'_> {
-    /// When the programme and each of its pairings begin. A pairing without a day of its own begins with the first
-    /// agreement that was signed under it, else with the programme; a programme without one with its first pairing.
-    fn starts(&self, programme: &Programme, all: &[Pairing], parts: &[OfPairing]) -> Result<(Start, Vec<Start>)> {
+    /// The start dates of the programme and of each pairing. A pairing without its own date starts with its first signed
+    /// agreement, otherwise with the programme. A programme without one starts with its first pairing.
+    fn starts(&self, programme: &Programme, all: &[Pairing], parts: &[PairingRecords]) -> Result<(Start, Vec<Start>)> {
         let found: Vec<Option<Start>> = all
             .iter()
             .zip(parts)
             .map(|(pairing, of)| {
                 let signed = of.agreements.iter().filter_map(|agreement| agreement.signed_on).min();
-                let signed =
-                    signed.map(|on| Start::own(on).taken("首份协议的签署日期", "when its first agreement was signed"));
+                let signed = signed.map(|on| {
+                    Start::own(on).taken("首份协议的签署日期", "date on which its first agreement was signed")
+                });
                 pairing.established_on.map(Start::own).or(signed)
             })
             .collect();
@@ -88,31 +89,31 @@ impl File<'_> {
         let own = programme
             .starts_on
             .map(Start::own)
-            .or_else(|| first.map(|start| start.taken("其首个结对关系的日期", "that of its first pairing")))
-            // A day of its own that is its end says when it is, too.
+            .or_else(|| first.map(|start| start.taken("其首个结对关系的日期", "date of its first pairing")))
+            // Otherwise the end date of the programme is the only date known.
             .or_else(|| {
-                programme.ends_on.map(|on| Start::own(on).taken("计划的结束日期", "that of the programme's end"))
+                programme.ends_on.map(|on| Start::own(on).taken("计划的结束日期", "end date of the programme"))
             });
         let Some(own) = own else {
             return Err(Problem::conflict(
                 "iati_no_date",
                 msg!(
                     "IATI 要求每项活动至少有一个日期；该计划及其结对关系、协议均无日期。",
-                    "IATI wants a date of every activity; neither the programme nor its pairings and agreements have one."
+                    "IATI requires a date for every activity; neither the programme nor its pairings and agreements have one."
                 ),
             )
             .faults(vec![Fault {
                 pointer: "/starts_on".to_owned(),
                 code: "required",
-                message: msg!("须先填写。", "is to be given first"),
+                message: msg!("须先填写。", "is required for this file"),
             }])
             .into());
         };
-        let taken = own.taken("所属计划的日期", "that of its programme");
+        let taken = own.taken("所属计划的日期", "date of its programme");
         Ok((own, found.into_iter().map(|start| start.unwrap_or_else(|| taken.clone())).collect()))
     }
 
-    /// An activity: its beginning, and then what `rest` writes.
+    /// Writes an activity: its first elements, and then those of `rest`.
     fn activity(&self, xml: &mut Xml, head: &Head<'_>, rest: impl FnOnce(&mut Xml) -> Result<()>) -> Result<()> {
         let Head { identifier, hierarchy, updated_at, title, description, more } = head;
         let attributes = [
@@ -124,12 +125,12 @@ impl File<'_> {
         xml.element("iati-activity", &attributes, |xml| {
             xml.text("iati-identifier", &[], identifier)?;
             let Reporter { identifier: reporter, kind, .. } = self.reporter;
-            xml.said("reporting-org", &[("ref", reporter), ("type", kind)], &self.reporter_name)?;
-            xml.said("title", &[], title)?;
-            // The schema wants one; what has none is told by its title.
-            xml.said("description", &[("type", "1")], description.unwrap_or(title))?;
+            xml.narrated("reporting-org", &[("ref", reporter), ("type", kind)], &self.reporter_name)?;
+            xml.narrated("title", &[], title)?;
+            // The schema requires a description; the title replaces a missing one.
+            xml.narrated("description", &[("type", "1")], description.unwrap_or(title))?;
             for (kind, text) in more {
-                xml.said("description", &[("type", kind)], text)?;
+                xml.narrated("description", &[("type", kind)], text)?;
             }
             rest(xml)
         })
@@ -180,7 +181,7 @@ impl File<'_> {
         xml: &mut Xml,
         programme: &Programme,
         pairing: &Pairing,
-        of: &OfPairing,
+        of: &PairingRecords,
         start: &Start,
     ) -> Result<()> {
         let citations = pairing.citations.iter().chain(of.agreements.iter().flat_map(|other| &other.citations));
@@ -240,7 +241,7 @@ impl File<'_> {
             more: investment.iter().map(|text| ("4", text)).collect(),
         };
         self.activity(xml, &head, |xml| {
-            self.take_part(xml, pairing, project)?;
+            self.participants(xml, pairing, project)?;
             xml.empty("activity-status", &[("code", codes::project_status(project.status))])?;
             let own = [
                 ("1", project.planned_start_on),
@@ -249,7 +250,7 @@ impl File<'_> {
                 ("4", project.actual_end_on),
             ];
             if own.iter().all(|(_, on)| on.is_none()) {
-                let taken = start.taken("所属结对关系的日期", "that of its pairing");
+                let taken = start.taken("所属结对关系的日期", "date of its pairing");
                 dates::period(xml, Some(&taken), None, self.reporter.as_of)?;
             }
             own.iter().try_for_each(|(kind, on)| dates::date(xml, kind, *on))?;
@@ -263,8 +264,8 @@ impl File<'_> {
         })
     }
 
-    /// Who takes part in a project: its organizations, else the regions of its pairing.
-    fn take_part(&self, xml: &mut Xml, pairing: &Pairing, project: &Project) -> Result<()> {
+    /// Writes the participants of a project: its organizations, or the regions of its pairing if it has none.
+    fn participants(&self, xml: &mut Xml, pairing: &Pairing, project: &Project) -> Result<()> {
         for other in &project.organizations {
             let known = self.organizations.get(&other.organization.id);
             let kind = known.and_then(|known| codes::organization_type(known.kind));

@@ -1,4 +1,4 @@
-//! XML, as the file has it: elements that are closed, texts that are escaped, and no character that XML 1.0 forbids.
+//! A writer of XML that closes elements, escapes texts, and replaces characters that XML 1.0 forbids.
 
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
@@ -6,28 +6,28 @@ use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 use crate::error::{Error, Result};
 use crate::model::text::Text;
 
-/// An attribute's name and value.
+/// Name and value of an attribute.
 pub type Attribute<'a> = (&'a str, &'a str);
 
-/// A document that is written.
+/// A writer of a document.
 pub struct Xml(Writer<Vec<u8>>);
 
 impl Xml {
-    /// A document that begins.
+    /// Begins a document.
     pub fn new() -> Result<Xml> {
         let mut xml = Xml(Writer::new_with_indent(Vec::new(), b' ', 2));
         xml.event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         Ok(xml)
     }
 
-    /// The document's bytes.
+    /// The bytes of the document.
     pub fn finish(self) -> Vec<u8> {
         let mut bytes = self.0.into_inner();
         bytes.push(b'\n');
         bytes
     }
 
-    /// An element and what is in it.
+    /// Writes an element with the content that `inner` writes.
     pub fn element(
         &mut self,
         name: &str,
@@ -39,22 +39,22 @@ impl Xml {
         self.event(Event::End(BytesEnd::new(name)))
     }
 
-    /// An element with nothing in it.
+    /// Writes an empty element.
     pub fn empty(&mut self, name: &str, attributes: &[Attribute<'_>]) -> Result<()> {
         self.event(Event::Empty(start(name, attributes)))
     }
 
-    /// An element with a text in it.
+    /// Writes an element with a text.
     pub fn text(&mut self, name: &str, attributes: &[Attribute<'_>], text: &str) -> Result<()> {
         self.element(name, attributes, |xml| xml.event(Event::Text(BytesText::new(&allowed(text)))))
     }
 
-    /// An element with a narrative in each language that the text has.
-    pub fn said(&mut self, name: &str, attributes: &[Attribute<'_>], text: &Text) -> Result<()> {
+    /// Writes an element with a narrative in each language of the text.
+    pub fn narrated(&mut self, name: &str, attributes: &[Attribute<'_>], text: &Text) -> Result<()> {
         self.element(name, attributes, |xml| xml.narratives(text))
     }
 
-    /// A narrative in each language that the text has.
+    /// Writes a narrative in each language of the text.
     pub fn narratives(&mut self, text: &Text) -> Result<()> {
         self.text("narrative", &[("xml:lang", "zh")], &text.zh)?;
         match &text.en {
@@ -76,7 +76,7 @@ fn start<'a>(name: &'a str, attributes: &[Attribute<'_>]) -> BytesStart<'a> {
     start
 }
 
-/// A text with U+FFFD for each character that no XML 1.0 document may hold (XML 1.0, 2.2).
+/// A text with U+FFFD in place of each character that XML 1.0 forbids (2.2).
 fn allowed(text: &str) -> String {
     let is_allowed =
         |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..);

@@ -1,28 +1,28 @@
-//! How a resource is written down in a table: the name of its sheet and the headers of its columns.
+//! The sheet of a resource: its Chinese name, and the order and Chinese headers of its columns.
 //!
-//! English headers are the fields' own names; the Chinese ones, the order of the columns, and which kind of record a
-//! field names stand in each resource's `sheet.rs`. Everything else about a column is in the published schema.
+//! English headers are the names of the fields. Each resource's `sheet.rs` declares the Chinese headers, their order, and the
+//! kind of record that a field refers to. Everything else about a column comes from the published schema.
 
 /// A resource's sheet.
 pub struct Sheet {
-    /// The sheet's name in Chinese; the English one is the resource's path.
+    /// Name of the sheet in Chinese; in English it is the path of the resource.
     pub zh: &'static str,
     /// In the order of the columns.
     pub fields: &'static [Field],
 }
 
-/// A field, or a part of one.
+/// A field, or a part of a field that holds objects.
 pub struct Field {
     pub name: &'static str,
-    /// The header in Chinese.
+    /// Header in Chinese.
     pub zh: &'static str,
-    /// The kind of record that it names, where it names one or a list of them.
+    /// Kind of record that the field refers to; `None` for other fields.
     pub names: Option<&'static str>,
-    /// The fields of the object, or of each object of the list, that it holds.
+    /// Fields of the object, or of each object of the list, that the field holds.
     pub parts: &'static [Field],
 }
 
-/// What every record has: the documents that it rests on.
+/// The sources cited for a record, a field of every resource.
 pub static CITATIONS: Field = Field {
     name: "citations",
     zh: "出处",
@@ -41,7 +41,7 @@ impl Sheet {
         self.fields.iter().chain([&CITATIONS])
     }
 
-    /// The kind of record that a field names, by its dotted name: `members.region`.
+    /// The kind of record that a field refers to, by its dotted name: `members.region`.
     pub fn names(&self, dotted: &str) -> Option<&'static str> {
         let mut parts = dotted.split('.');
         let first = parts.next()?;
@@ -53,8 +53,8 @@ impl Sheet {
     }
 }
 
-/// Declares `SHEET`: its Chinese name, then each field with its Chinese header, `=>` the kind that it names, and in
-/// braces the parts of what it holds.
+/// Declares `SHEET`: its Chinese name, then each field with its Chinese header, after `=>` the kind that the field refers to,
+/// and in braces the parts of the objects that it holds.
 ///
 /// ```ignore
 /// sheet! { "结对", code "代码", programme "计划" => "programme", members "成员" { region "地区" => "region" } }
@@ -62,8 +62,8 @@ impl Sheet {
 #[macro_export]
 macro_rules! sheet {
     ($zh:literal, $($name:ident $label:literal $(=> $names:literal)? $({ $($parts:tt)* })?),+ $(,)?) => {
-        /// The sheet's name and columns.
-        pub static SHEET: $crate::model::sheet::Sheet = $crate::model::sheet::Sheet {
+        /// Name and columns of the sheet.
+        pub static SHEET: $crate::transfer::sheet::Sheet = $crate::transfer::sheet::Sheet {
             zh: $zh,
             fields: $crate::sheet!(@fields $($name $label $(=> $names)? $({ $($parts)* })?,)+),
         };

@@ -1,4 +1,4 @@
-//! The references of a record: every field that names another, as its resource's sheet says.
+//! The references of a record: every field that its resource's sheet marks as naming another record.
 
 use diesel::QueryResult;
 use serde_json::Value;
@@ -8,22 +8,22 @@ use crate::db::{Conn, stand_in};
 use crate::error::Result;
 use crate::model::sheet::{Field, Sheet};
 
-/// Calls `tell` with each reference of a record and the kind that it names: an object `{id, code, name}` in a record as it
-/// is read, a code or id in one as it is written.
+/// Visits each reference of a record with the kind that it refers to. A reference is an object `{id, code, name}` in a record
+/// as it is read, and a code or id in a record as it is written.
 pub fn each(
     kinds: &[&'static Kind],
     sheet: &Sheet,
     record: &mut Value,
-    tell: &mut impl FnMut(&'static Kind, &mut Value) -> Result<()>,
+    visit: &mut impl FnMut(&'static Kind, &mut Value) -> Result<()>,
 ) -> Result<()> {
-    sheet.all_fields().try_for_each(|field| of_field(kinds, field, record, tell))
+    sheet.all_fields().try_for_each(|field| of_field(field, record, visit))
 }
 
 fn of_field(
     kinds: &[&'static Kind],
     field: &Field,
     holder: &mut Value,
-    tell: &mut impl FnMut(&'static Kind, &mut Value) -> Result<()>,
+    visit: &mut impl FnMut(&'static Kind, &mut Value) -> Result<()>,
 ) -> Result<()> {
     let Some(value) = holder.get_mut(field.name) else { return Ok(()) };
     let values = match value {
@@ -34,17 +34,17 @@ fn of_field(
     let kind = field.names.and_then(|name| kinds.iter().copied().find(|kind| kind.name == name));
     for value in values {
         match kind {
-            Some(kind) => tell(kind, value)?,
-            None => field.parts.iter().try_for_each(|part| of_field(kinds, part, value, tell))?,
+            Some(kind) => visit(kind, value)?,
+            None => field.parts.iter().try_for_each(|part| of_field(part, value, visit))?,
         }
     }
     Ok(())
 }
 
-/// Puts ids in the place of the codes that stand in for those of records that have none, so that a record reads the same
-/// whichever way it names them.
-pub fn settle(conn: &mut Conn, kinds: &[&'static Kind], sheet: &Sheet, document: &mut Value) -> Result<()> {
-    each(kinds, sheet, document, &mut |kind, value| {
+/// Replaces surrogate codes by ids. A record without a code of its own can be named by either, and two documents that name the
+/// same record must compare equal.
+pub fn settle(conn: &mut Conn, sheet: &Sheet, document: &mut Value) -> Result<()> {
+    each(sheet, document, &mut |kind, value| {
         if let Some(id) = id_behind(conn, kind, value)? {
             *value = Value::String(id.to_string());
         }
@@ -54,7 +54,7 @@ pub fn settle(conn: &mut Conn, kinds: &[&'static Kind], sheet: &Sheet, document:
 
 fn id_behind(conn: &mut Conn, kind: &Kind, value: &Value) -> QueryResult<Option<i64>> {
     match value.as_str() {
-        // A code of its own comes first: an import elsewhere made the stand-in one.
+        // An own code has precedence: a database that imported the record has the surrogate code as its own.
         Some(code) if stand_in::has_shape(kind, code) && (kind.own_code)(conn, code)?.is_none() => {
             stand_in::find(conn, kind, code)
         }

@@ -1,26 +1,26 @@
-//! Numbers with units: `3.5万元`, `1,200 元`, `￥1,200.00`, `35%`, and the unit that a header gives to all its cells.
+//! Numbers with units: `3.5万元`, `1,200 元`, `￥1,200.00`, `35%`, and units that a header gives to a whole column.
 //!
-//! A unit is converted exactly, by moving the decimal point, or not at all: what is not understood stays as it stands, for
-//! the schema to refuse. Nothing is ever taken for yuan that is marked as something else.
+//! A unit is converted exactly, by moving the decimal point. A text that is not understood stays unchanged, so that the
+//! validation reports it; an amount marked with another currency is never read as yuan.
 
 use super::cells::{is_percent, plain, ungrouped};
 use super::columns::{Column, Shape};
 use crate::normalize::half_width;
 
-/// What a unit counts.
+/// The quantity that a unit measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {
     /// Yuan: `元`.
     Money,
     /// People and things: `人`, `个`.
     Count,
-    /// Hundredths: `%`.
+    /// Percentages: `%`, `‰`.
     Percent,
-    /// Nothing is named: `万`.
+    /// A scale alone: `万`.
     Any,
 }
 
-/// A unit: its measure, and the power of ten of one of it.
+/// A unit: its measure and its scale as a power of ten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit {
     pub measure: Measure,
@@ -88,12 +88,13 @@ fn is_same(one: Measure, other: Measure) -> bool {
     one == other || one == Measure::Any || other == Measure::Any
 }
 
-/// The plain digits of a number in a cell of a column, whose header may give a unit; `None` where it is no such number.
+/// The plain digits of the number in a cell, in the column's own unit. `unit` is the one that the header gives. `None` if the
+/// text is not such a number.
 pub fn digits(column: &Column, unit: Option<Unit>, text: &str) -> Option<String> {
     let text = half_width(text);
     let (sign, rest) = text.strip_prefix('-').map_or(("", &*text), |rest| ("-", rest.trim_start()));
     let (sign, rest) = match rest.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
-        // Accountants' negative numbers.
+        // Accounting notation: parentheses mark a negative number.
         Some(inner) if sign.is_empty() => ("-", inner.trim()),
         _ => (sign, rest),
     };
@@ -111,10 +112,10 @@ pub fn digits(column: &Column, unit: Option<Unit>, text: &str) -> Option<String>
     if symbol.is_some_and(|symbol| !symbol.fits(column)) {
         return None;
     }
-    // A currency's sign alone says yuan.
+    // The currency sign alone gives the unit yuan.
     let own = own.or(symbol);
     let unit = match (unit, own) {
-        // A cell that gives another unit than its header leaves open which one is meant.
+        // If the cell and its header give different units, it is ambiguous which one applies.
         (Some(unit), Some(own)) if unit.power != own.power || !is_same(unit.measure, own.measure) => return None,
         (unit, own) => own.or(unit),
     };

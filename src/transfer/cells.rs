@@ -1,11 +1,11 @@
-//! Cells: what a value looks like in a table, and what a cell says as a value.
+//! Conversion between values and cells.
 //!
-//! Writing and reading are each other's reverse: what [`written`] gives, [`read()`] takes back, in both languages and
-//! through the text of a CSV file ([`Cell::text`]), too. A decimal may come back with other zeros at its end (`100` for
-//! `100.00`), which is the same number. Reading is generous in form only (`2022年4月11日`, `1,200`, `是`): what cannot be
-//! what the column holds stays as it stands, for the schema to find fault with.
+//! [`read()`] is the inverse of [`written`], in both languages and also through the text of a CSV file ([`Cell::text`]). A
+//! decimal may lose zeros at its end (`100` for `100.00`), which does not change the number. [`read()`] accepts the notations
+//! that people use (`2022年4月11日`, `1,200`, `是`). A text that is not of the column's type stays unchanged, so that the
+//! validation reports it.
 
-mod forms;
+mod parse;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -17,15 +17,16 @@ use super::amounts::digits;
 use super::columns::{Choice, Column, NAME_AND_CODE, SEPARATOR, Shape, split};
 use crate::model::text::Language;
 use crate::normalize::{half_width, name_key};
-use forms::truth;
-pub use forms::{NoDay, day, error_value, is_percent, no_day, number_text, plain, ungrouped};
+use crate::text::Language;
+use parse::truth;
+pub use parse::{NoDay, day, error_value, is_percent, no_day, number_text, plain, ungrouped};
 pub use rows::{Cells, rows};
 
-/// What a cell holds.
+/// The content of a cell.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
     Empty,
-    /// As it stands in the file: where it looks like a formula, with the `'` of [`defuse`] in front.
+    /// Text as in the file: one that looks like a formula has the `'` of [`defuse`] in front.
     Text(String),
     Number(f64),
     Date(NaiveDate),
@@ -33,7 +34,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// The cell in a file that holds only text.
+    /// The cell as text, for CSV.
     pub fn text(&self) -> String {
         match self {
             Cell::Empty => String::new(),
@@ -45,7 +46,7 @@ impl Cell {
         }
     }
 
-    /// Whether nothing can be seen in it.
+    /// Whether the cell is empty or shows only spaces.
     pub fn is_blank(&self) -> bool {
         match self {
             Cell::Empty => true,
@@ -55,16 +56,17 @@ impl Cell {
     }
 }
 
-/// What a formula begins with. Spreadsheets set to a Chinese or Japanese locale take the full-width forms as well.
+/// The characters that begin a formula. Spreadsheets with a Chinese or Japanese locale accept the full-width forms as well.
 const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
-/// Letters that a spreadsheet may drop in front of a formula: blanks of any width, line breaks and other control characters.
+/// Whether a spreadsheet may ignore a character in front of a formula: spaces of any width, line breaks and other control
+/// characters.
 fn is_dropped(letter: char) -> bool {
     letter.is_whitespace() || letter.is_control() || letter == '\u{feff}'
 }
 
-/// Whether a spreadsheet could take a text for a formula, or a reader for one that failed, once any `'` in front are gone. A tab
-/// or a line break in front counts by itself: a program that pastes the text splits the cell there.
+/// Whether a spreadsheet could evaluate a text as a formula, or this module read it as the error of one, after leading `'` are
+/// removed. A leading tab or line break counts as well: a program that pastes the text splits the cell there.
 fn looks_like_formula(text: &str) -> bool {
     let text = text.trim_start_matches('\'');
     text.starts_with(['\t', '\r', '\n'])
@@ -72,13 +74,12 @@ fn looks_like_formula(text: &str) -> bool {
         || error_value(text).is_some()
 }
 
-/// A text that no spreadsheet takes for a formula: one `'` more in front of what could be one. [`restore`] takes it away
-/// again.
+/// Prevents formula injection: puts a `'` in front of a text that a spreadsheet could evaluate. [`restore`] removes it again.
 pub fn defuse(text: String) -> String {
     if looks_like_formula(&text) { format!("'{text}") } else { text }
 }
 
-/// The text that [`defuse`] was given.
+/// The original text of a [`defuse`]d one.
 pub fn restore(text: &str) -> &str {
     match text.strip_prefix('\'') {
         Some(rest) if looks_like_formula(rest) => rest,
@@ -86,8 +87,8 @@ pub fn restore(text: &str) -> &str {
     }
 }
 
-/// The cell of a column for a record, or for an item of a list: as it is read (references as `{id, code, name}`) or as
-/// it is written (references as codes).
+/// The cell of a column for a record or an item of a list. References may be objects `{id, code, name}`, as in a record that is
+/// read, or codes, as in one that is written.
 pub fn written(column: &Column, record: &Value, language: Language) -> Cell {
     let Some(value) = record.pointer(&column.pointer) else { return Cell::Empty };
     let words = |text: String| if text.is_empty() { Cell::Empty } else { Cell::Text(defuse(text)) };
@@ -101,7 +102,7 @@ pub fn written(column: &Column, record: &Value, language: Language) -> Cell {
         (Shape::Integer | Shape::Number, Value::Number(number)) => of_number(number),
         (Shape::Decimal, Value::String(text)) => match text.parse::<f64>() {
             Ok(number) if plain(&number_text(number)) == plain(text) => Cell::Number(number),
-            // More digits than a float holds, which are a number all the same, a negative one too.
+            // A number with more digits than a float can hold; as text, without a `'` in front of its minus sign.
             _ if plain(text).is_some() => Cell::Text(text.clone()),
             _ => words(text.clone()),
         },
@@ -111,7 +112,7 @@ pub fn written(column: &Column, record: &Value, language: Language) -> Cell {
         }
         (Shape::Reference(_) | Shape::Named, value) => words(named(value, language, |_| true)),
         (Shape::References(_) | Shape::NamedAll, Value::Array(values)) => {
-            // A name with a separator in it would come back as two references.
+            // A name with a separator in it would be read back as two references.
             words(joined(values, |value| Some(named(value, language, |name| split(name).eq([name])))))
         }
         (Shape::Texts, Value::Array(values)) => words(joined(values, |value| value.as_str().map(str::to_owned))),
@@ -120,9 +121,10 @@ pub fn written(column: &Column, record: &Value, language: Language) -> Cell {
     }
 }
 
-/// What a cell says as the value of its column, in the shape of a POST body; `None`: nothing, the field is absent.
+/// The value of a cell, in the shape of a POST body; `None` if the field is absent.
 ///
-/// An empty cell is null where the column can be null, an empty list where it holds a list, otherwise nothing.
+/// An empty cell is an empty list in a column of lists, null in a nullable column, and otherwise absent: an import then leaves
+/// the field of an existing record unchanged.
 pub fn read(column: &Column, cell: &Cell) -> Option<Value> {
     if cell.is_blank() {
         let is_list = matches!(column.shape, Shape::Choices(_) | Shape::References(_) | Shape::NamedAll | Shape::Texts);
@@ -141,17 +143,17 @@ pub fn read(column: &Column, cell: &Cell) -> Option<Value> {
         other => other.text(),
     };
     let trimmed = text.trim();
-    let as_it_stands = || Value::String(text.clone());
+    let unchanged = || Value::String(text.clone());
     Some(match &column.shape {
-        Shape::Text | Shape::Instant => as_it_stands(),
+        Shape::Text | Shape::Instant => unchanged(),
         Shape::Code => Value::String(half_width(&text).into_owned()),
         Shape::Integer | Shape::Number => match cell {
-            Cell::Number(number) => to_number(*number).unwrap_or_else(as_it_stands),
-            _ => digits(column, None, trimmed).and_then(|digits| number(&digits)).unwrap_or_else(as_it_stands),
+            Cell::Number(number) => to_number(*number).unwrap_or_else(unchanged),
+            _ => digits(column, None, trimmed).and_then(|digits| number(&digits)).unwrap_or_else(unchanged),
         },
-        Shape::Decimal => digits(column, None, trimmed).map_or_else(as_it_stands, Value::String),
-        Shape::Date => day(trimmed).map_or_else(as_it_stands, |day| Value::String(day.to_string())),
-        Shape::Boolean => truth(&half_width(trimmed)).map_or_else(as_it_stands, Value::Bool),
+        Shape::Decimal => digits(column, None, trimmed).map_or_else(unchanged, Value::String),
+        Shape::Date => day(trimmed).map_or_else(unchanged, |day| Value::String(day.to_string())),
+        Shape::Boolean => truth(&half_width(trimmed)).map_or_else(unchanged, Value::Bool),
         Shape::Choice(choices) => Value::String(value_of(choices, trimmed)),
         Shape::Choices(choices) => split(trimmed).map(|part| Value::String(value_of(choices, part))).collect(),
         Shape::Reference(_) | Shape::Named => Value::String(key(trimmed).to_owned()),
@@ -159,16 +161,16 @@ pub fn read(column: &Column, cell: &Cell) -> Option<Value> {
             split(trimmed).map(|part| Value::String(key(part).to_owned())).collect()
         }
         Shape::Texts => split(trimmed).map(|part| Value::String(part.to_owned())).collect(),
-        Shape::Json => serde_json::from_str(trimmed).unwrap_or_else(|_| as_it_stands()),
+        Shape::Json => serde_json::from_str(trimmed).unwrap_or_else(|_| unchanged()),
     })
 }
 
-/// The part of a reference that names the record: of `恩平市 | enping` the code.
+/// The part of a reference that identifies the record: the code of `恩平市 | enping`.
 pub fn key(text: &str) -> &str {
     text.rsplit_once(NAME_AND_CODE).map_or(text, |(_, code)| code).trim()
 }
 
-/// A reference in a cell: its code, in Chinese files with its name in front of it.
+/// A reference as text: its code, in Chinese files after its name.
 fn named(value: &Value, language: Language, may_show: impl Fn(&str) -> bool) -> String {
     let code = match (value, &value["code"], &value["id"]) {
         (Value::String(code), ..) | (_, Value::String(code), _) => code.clone(),
@@ -203,7 +205,7 @@ fn value_of(choices: &[Choice], word: &str) -> String {
 }
 
 fn of_number(number: &Number) -> Cell {
-    // 2^53: a cell's number is a float, which beyond it does not name one integer.
+    // Beyond 2^53 a float, which is what a cell holds, does not represent every integer.
     let fits = number.as_i64().is_none_or(|whole| whole.unsigned_abs() <= 1 << 53);
     match number.as_f64() {
         Some(float) if fits => Cell::Number(float),

@@ -1,8 +1,8 @@
-//! Records as tables: which columns a resource has, derived from the published schema and the resource's sheet.
+//! The tables and columns of a resource, derived from the published schema and the resource's sheet.
 //!
-//! A text in two languages is two columns, an object a column for each of its fields, a list of references one column. A
-//! list of objects is a table of its own, whose first column names the record: `pairings.members`. What only the service
-//! writes follows after what clients write, in columns that are for reading alone.
+//! A bilingual text has two columns, an object one for each of its fields, and a list of references one. A list of objects is
+//! a table of its own, whose first column is the code of the record: `pairings.members`. Read-only columns, with the values
+//! that only the service writes, come last.
 
 use std::sync::Arc;
 
@@ -16,49 +16,50 @@ use crate::model::sheet::{Field, Sheet};
 use crate::resources::{self, Form};
 use crate::validation::{Contract, escape};
 
-/// What separates the references of a list in one cell, besides what [`split`] takes.
+/// The separator that is written between the values of one cell. [`split`] accepts others as well.
 pub const SEPARATOR: &str = "; ";
-/// What stands between a record's name and its code where a cell shows both: `恩平市 | enping`.
+/// The separator between the name and the code of a record in one cell: `恩平市 | enping`.
 pub const NAME_AND_CODE: &str = " | ";
 
-/// One table: a resource's records, or the items of one of its lists.
+/// A table: the records of a resource, or the items of one of its lists.
 #[derive(Debug)]
 pub struct Table {
-    /// The resource's path.
+    /// Path of the resource.
     pub path: &'static str,
-    /// The list whose items are the rows; `None`: the rows are the records.
+    /// The list whose items are the rows; `None` if the rows are the records.
     pub list: Option<String>,
     /// `milestones`, `pairings.members`.
     pub en: String,
     /// `里程碑`, `结对·成员`.
     pub zh: String,
-    /// The first is the record's code.
+    /// The first column is the code of the record.
     pub columns: Vec<Column>,
 }
 
 /// One column.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// JSON pointer of the value within the record, or within the item of a list: `/title/zh`.
+    /// JSON pointer of the value within the record or the item of a list: `/title/zh`. Empty for the code of the record in the
+    /// table of a list.
     pub pointer: String,
-    /// The header in English: `title.zh`.
+    /// Header in English: `title.zh`.
     pub en: String,
-    /// The header in Chinese; the English one where there is none.
+    /// Header in Chinese; the English one if there is none.
     pub zh: String,
     pub shape: Shape,
-    /// Whether a new record cannot do without it.
+    /// Whether a new record requires it.
     pub is_required: bool,
-    /// Whether null is a value of it, so that an empty cell clears it.
+    /// Whether the value can be null, so that an empty cell clears it.
     pub is_nullable: bool,
-    /// Whether only the service writes it.
+    /// Whether only the service writes the value.
     pub is_read_only: bool,
-    /// What the schema says of it.
+    /// Description of the field in the schema.
     pub about: String,
-    /// The schema itself, references resolved: limits, pattern, example.
+    /// Schema of the field with references resolved: limits, pattern, example.
     pub schema: Value,
 }
 
-/// What a column's cells hold.
+/// The type of a column's cells.
 #[derive(Clone, Debug)]
 pub enum Shape {
     Text,
@@ -66,28 +67,28 @@ pub enum Shape {
     Code,
     Integer,
     Number,
-    /// A decimal number that JSON has as text: money and quantities.
+    /// A decimal number, which JSON represents as text: money and quantities.
     Decimal,
-    /// A day.
+    /// A date.
     Date,
-    /// An instant, RFC 3339.
+    /// A date and time with a time zone (RFC 3339).
     Instant,
     Boolean,
-    /// One of some values.
+    /// One value of an enum.
     Choice(Arc<[Choice]>),
-    /// Some of some values, in one cell.
+    /// Several values of an enum in one cell.
     Choices(Arc<[Choice]>),
-    /// The code or id of a record, or its name.
+    /// A record, by code or name.
     Reference(&'static Kind),
-    /// [`Shape::Reference`], several in one cell.
+    /// Several [`Shape::Reference`]s in one cell.
     References(&'static Kind),
-    /// Another record as it is read, whatever its kind.
+    /// A record of any kind, in a read-only column.
     Named,
-    /// [`Shape::Named`], several in one cell.
+    /// Several [`Shape::Named`] in one cell.
     NamedAll,
     /// Several texts in one cell.
     Texts,
-    /// What no cell can hold but as JSON.
+    /// A nested value, written as JSON.
     Json,
 }
 
@@ -95,16 +96,16 @@ pub enum Shape {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     pub value: String,
-    /// The Chinese word for it; the value itself where there is none.
+    /// Chinese label; the value itself if there is none.
     pub zh: String,
 }
 
-/// The parts of a cell that holds several values, in whatever way people separate them.
+/// Splits a cell with several values at any separator that people use.
 pub fn split(cell: &str) -> impl Iterator<Item = &str> {
     cell.split([';', '；', ',', '，', '、', '\n']).map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// The tables of a resource: its records, then each of its lists of objects.
+/// The tables of a resource: the one of its records, then one for each list of objects.
 pub fn tables(contract: &Contract, form: &Form) -> Result<Vec<Table>> {
     let mut walk = Walk { contract, path: form.kind.path, records: Vec::new(), lists: Vec::new() };
     walk.written(form)?;
@@ -116,7 +117,7 @@ pub fn tables(contract: &Contract, form: &Form) -> Result<Vec<Table>> {
     Ok(lists)
 }
 
-/// The tables of every resource, in the order in which they are brought in.
+/// The tables of every resource, in the order of import.
 pub fn all_tables(contract: &Contract) -> Result<Vec<Table>> {
     let mut all = Vec::new();
     for form in resources::forms() {
@@ -125,16 +126,16 @@ pub fn all_tables(contract: &Contract) -> Result<Vec<Table>> {
     Ok(all)
 }
 
-/// Removes the columns of personal data for a reader that sees none. A reader that sees those of some pairings has the
+/// Removes the columns of personal data for a reader who may see none. A reader who may see those of some pairings gets the
 /// columns, with a marker in the cells of other pairings.
-pub fn leave_out_private(tables: &mut [Table], kind: &Kind, sight: &Sight) {
+pub fn remove_private(tables: &mut [Table], kind: &Kind, sight: &Sight) {
     if !sight.sees_any() {
         let is_private = |column: &Column| kind.private.contains(&column.en.as_str());
         tables.iter_mut().for_each(|table| table.columns.retain(|column| !is_private(column)));
     }
 }
 
-/// The columns of anything that is only read: an item of a report, an event.
+/// The columns of a read-only component, such as an item of a report.
 pub fn of_component(contract: &Contract, component: &str) -> Result<Vec<Column>> {
     let mut walk = Walk { contract, path: "", records: Vec::new(), lists: Vec::new() };
     let reading = Reading { is_read_only: true, labels: Labels::None };
@@ -149,7 +150,7 @@ struct Walk<'a> {
     lists: Vec<Table>,
 }
 
-/// Where the Chinese headers come from.
+/// The source of Chinese headers.
 #[derive(Clone, Copy)]
 enum Labels {
     Of(&'static [Field]),
@@ -163,7 +164,7 @@ struct Reading {
 }
 
 impl Walk<'_> {
-    /// What clients write, in the order of the sheet.
+    /// Adds the columns that clients write, in the order of the sheet.
     fn written(&mut self, form: &Form) -> Result<()> {
         let schema = self.component(form.new)?;
         for field in form.sheet.all_fields() {
@@ -201,7 +202,7 @@ impl Walk<'_> {
         self.value(property, &pointer, field.name, field.zh, &reading, is_required)
     }
 
-    /// What clients read and do not write.
+    /// Adds the read-only columns.
     fn read_only(&mut self, form: &Form) -> Result<()> {
         let (new, read) = (self.component(form.new)?, self.component(&form.read)?);
         let reading = Reading { is_read_only: true, labels: Labels::None };
@@ -240,7 +241,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A value that is one column or, as an object, several.
+    /// Adds the columns of a value: several for an object, else one.
     fn value(
         &mut self,
         property: &Value,
@@ -339,7 +340,7 @@ impl Walk<'_> {
         if schema.is_null() { Err(Error::unexpected(format!("no schema {name}"))) } else { Ok(schema.clone()) }
     }
 
-    /// A property's schema behind its reference, and whether it can be null.
+    /// The schema of a property with its reference resolved, and whether it can be null.
     fn resolved(&self, property: &Value) -> (Value, bool) {
         let nullable = property["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "null"))
             || property["oneOf"].as_array().is_some_and(|options| options.iter().any(|one| one["type"] == "null"));
@@ -349,7 +350,7 @@ impl Walk<'_> {
     }
 }
 
-/// The column in a list's table that says whose items they are.
+/// The first column in the table of a list: the code of the record that has the item.
 fn owner(path: &'static str, sheet: &Sheet) -> Column {
     Column {
         pointer: String::new(),
@@ -359,12 +360,12 @@ fn owner(path: &'static str, sheet: &Sheet) -> Column {
         is_required: true,
         is_nullable: false,
         is_read_only: false,
-        about: format!("The code of the record in {path} that the row belongs to."),
+        about: format!("Code of the record in {path} that the row belongs to."),
         schema: Value::Null,
     }
 }
 
-/// The component that a property refers to, directly or as one that may be null.
+/// The component that a property refers to, directly or within `oneOf` with null.
 fn component_name(property: &Value) -> Option<&str> {
     let own = property["$ref"].as_str();
     let option = || property["oneOf"].as_array()?.iter().find_map(|one| one["$ref"].as_str());
@@ -375,7 +376,7 @@ fn is_required(schema: &Value, name: &str) -> bool {
     schema["required"].as_array().is_some_and(|required| required.iter().any(|one| one == name))
 }
 
-/// The values of an enum with their Chinese words, with which the table of its values begins each meaning.
+/// The values of an enum with their Chinese labels, which begin each meaning in the table of values in the description.
 fn choices(schema: &Value) -> Arc<[Choice]> {
     let about = schema["description"].as_str().unwrap_or_default();
     let values = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -1,9 +1,9 @@
-//! Brings the records of a file into the database, as one transaction's work: the only way in for every format, from the
-//! command line and over HTTP alike.
+//! Writes the records of a file into the database within one transaction. Every format uses it, from the command line and
+//! over HTTP alike.
 //!
-//! Records go in the order of their kinds and of what they name, some hundred at a time. One that has a fault is told and
-//! left out, the others go on, so that all faults are told at once; whoever runs this rolls back when there are any. A
-//! plan is the same work, always rolled back: it cannot promise what applying would refuse.
+//! Records are written in batches, kind by kind, each after the records that it refers to. A record with a fault is reported
+//! and skipped while the others continue, so that one run reports all faults; the caller rolls back if there are any. A plan
+//! is the same run, always rolled back, so that a plan cannot promise what applying would refuse.
 
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -11,10 +11,10 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use super::columns::{self, Table};
 use super::fault::{ImportFault, Severity};
 use super::gather::{CodeHash, Gathered, hash_of, named_by};
+use super::messages;
 use super::names::{Names, has_number};
 use super::plan::{ImportLine, Outcome, Plan, Report, Tally};
 use super::row::Row;
-use super::words;
 use crate::db::backend;
 use crate::error::{Error, Fault, Faults, Problem, Result};
 use crate::model::text::without_nul;
@@ -25,16 +25,16 @@ use crate::record::bulk::{Done, Mode, Policy};
 use crate::record::deleted;
 use crate::resources::{self, Form, pairings};
 
-/// Records that are written together.
-const TOGETHER: usize = 1_000;
+/// Records of one batch.
+const BATCH: usize = 1_000;
 
-/// What may be done besides creating.
+/// What an import may do besides creating records.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub mode: Mode,
-    /// Whether a code of a deleted record restores it.
+    /// Whether the code of a deleted record restores that record.
     pub restore: bool,
-    /// Within these pairings, records that the file does not have are deleted, of the kinds that it has.
+    /// Pairings within which records missing from the file are deleted, of the kinds that the file has.
     pub prune: Vec<Ref>,
 }
 
@@ -44,46 +44,52 @@ impl Options {
     }
 }
 
-/// Brings everything in that was gathered, and says what became of it.
-pub fn bring_in(tx: &mut Tx<'_>, options: &Options, gathered: &mut Gathered, report: &mut dyn Report) -> Result<Plan> {
+/// Imports all records of a file and returns the plan: what became of each.
+pub fn import_records(
+    tx: &mut Tx<'_>,
+    options: &Options,
+    gathered: &mut Gathered,
+    report: &mut dyn Report,
+) -> Result<Plan> {
     tx.expect_many();
     let mut tally = Tally::new(report);
     for fault in gathered.faults.read()? {
         tally.fault(fault?)?;
     }
     if gathered.count == 0 && tally.counts.errors == 0 {
-        let message = msg!("文件中没有记录，不会写入任何内容。", "has no records: nothing would be written");
+        let message = msg!("文件中没有记录，不会写入任何内容。", "contains no records; nothing would be written");
         let fault = ImportFault { severity: Severity::Warning, ..ImportFault::of_file("no_records", &message) };
         tally.fault(fault)?;
     }
-    let mut work = Work { tx, options, names: Names::default(), tally, failed: HashSet::new(), done: 0 };
+    let mut engine = Engine { tx, options, names: Names::default(), tally, failed: HashSet::new(), done: 0 };
     for form in resources::forms() {
-        work.kind(gathered, &form)?;
+        engine.import_kind(gathered, &form)?;
     }
     if !options.prune.is_empty() {
-        work.prune(gathered)?;
+        engine.prune(gathered)?;
     }
-    Ok(work.tally.end())
+    Ok(engine.tally.end())
 }
 
-/// A record, and whether the published schema finds nothing wrong with it.
-struct Judged {
-    is_good: bool,
+/// A record, and whether it is valid by the published schema.
+struct Validated {
+    is_valid: bool,
     row: Row,
 }
 
-struct Work<'a, 't, 'r> {
+struct Engine<'a, 't, 'r> {
     tx: &'a mut Tx<'t>,
     options: &'a Options,
     names: Names,
     tally: Tally<'r>,
-    /// Codes of records that have faults: what names them is refused without a word of its own.
+    /// Codes of records that have faults. A reference to one of them is refused without a fault of its own, since the cause is
+    /// reported already.
     failed: HashSet<CodeHash>,
     done: usize,
 }
 
-impl Work<'_, '_, '_> {
-    fn kind(&mut self, gathered: &mut Gathered, form: &Form) -> Result<()> {
+impl Engine<'_, '_, '_> {
+    fn import_kind(&mut self, gathered: &mut Gathered, form: &Form) -> Result<()> {
         if !gathered.has(form.kind.path) {
             return Ok(());
         }
@@ -93,79 +99,85 @@ impl Work<'_, '_, '_> {
         let contract = &catalog.contract;
         let (component, of_form) = (form.new, &tables);
         std::thread::scope(|scope| {
-            let (sender, judged) = sync_channel(2 * TOGETHER);
-            // Ahead of the writing: most records are good, and need no more than to be read and found so.
+            let (sender, validated) = sync_channel(2 * BATCH);
+            // Reading and validating run ahead of writing, on a thread of their own: most records are valid and need no more.
             scope.spawn(move || {
                 for row in in_order {
                     let row = row.and_then(|row| {
-                        let is_good =
+                        let is_valid =
                             contract.is_good(component, &row.document)? && !has_number(of_form, &row.document);
-                        Ok(Judged { is_good, row })
+                        Ok(Validated { is_valid, row })
                     });
-                    // Who takes them has stopped, and says why himself.
+                    // The receiver has stopped because of an error, which it returns.
                     if sender.send(row).is_err() {
                         return;
                     }
                 }
             });
-            self.all(gathered, form, &tables, judged)
+            self.write_batches(gathered, form, &tables, validated)
         })
     }
 
-    fn all(
+    fn write_batches(
         &mut self,
         gathered: &Gathered,
         form: &Form,
         tables: &[Table],
-        judged: Receiver<Result<Judged>>,
+        validated: Receiver<Result<Validated>>,
     ) -> Result<()> {
-        let mut rows: Vec<Judged> = Vec::with_capacity(TOGETHER);
+        let mut rows: Vec<Validated> = Vec::with_capacity(BATCH);
         let mut codes = HashSet::new();
         let (mut written, mut plans_until) = (0, 0);
-        for row in judged {
+        for row in validated {
             let row = row?;
-            // What is named must be there before what names it is written.
-            let waits = named_by(&row.row.document, form.kind.after).any(|named| codes.contains(&hash_of(named)));
-            if rows.len() == TOGETHER || waits {
-                // As often as the table may have doubled.
+            // A record must exist before another refers to it, so that such a pair is never in one batch.
+            let depends = named_by(&row.row.document, form.kind.after).any(|named| codes.contains(&hash_of(named)));
+            if rows.len() == BATCH || depends {
+                // Whenever the table may have doubled, since plans made for a small table are slow on a large one.
                 if written >= plans_until {
                     backend::forget_plans(self.tx.conn)?;
-                    plans_until = TOGETHER.max(2 * written);
+                    plans_until = BATCH.max(2 * written);
                 }
                 written += rows.len();
-                self.together(gathered, form, tables, std::mem::take(&mut rows))?;
+                self.write_batch(gathered, form, tables, std::mem::take(&mut rows))?;
                 codes.clear();
             }
             codes.insert(hash_of(&row.row.code));
             rows.push(row);
         }
-        self.together(gathered, form, tables, rows)
+        self.write_batch(gathered, form, tables, rows)
     }
 
-    fn together(&mut self, gathered: &Gathered, form: &Form, tables: &[Table], judged: Vec<Judged>) -> Result<()> {
-        let mut faults: Vec<Vec<Fault>> = Vec::with_capacity(judged.len());
-        let mut rows = Vec::with_capacity(judged.len());
-        let mut is_settled = Vec::with_capacity(judged.len());
-        for Judged { is_good, mut row } in judged {
-            is_settled.push(!is_good);
-            if is_good {
+    fn write_batch(
+        &mut self,
+        gathered: &Gathered,
+        form: &Form,
+        tables: &[Table],
+        validated: Vec<Validated>,
+    ) -> Result<()> {
+        let mut faults: Vec<Vec<Fault>> = Vec::with_capacity(validated.len());
+        let mut rows = Vec::with_capacity(validated.len());
+        let mut was_resolved = Vec::with_capacity(validated.len());
+        for Validated { is_valid, mut row } in validated {
+            was_resolved.push(!is_valid);
+            if is_valid {
                 rows.push(row);
                 faults.push(Vec::new());
                 continue;
             }
-            // Names where codes are wanted are the one fault that can be mended here.
-            let unknown = self.names.settle(self.tx.conn, gathered, tables, &mut row.document)?;
-            let mut judged = self.tx.catalog.contract.faults(form.new, &row.document)?;
-            // A name that is nobody's is no code either; one word about it is enough.
-            judged.retain(|fault| unknown.iter().all(|other| other.pointer != fault.pointer));
-            judged.extend(unknown);
-            faults.push(judged);
+            // Names in the place of codes are looked up and replaced; other faults are reported as they are.
+            let unknown = self.names.resolve(self.tx.conn, gathered, tables, &mut row.document)?;
+            let mut found = self.tx.contract.faults(form.new, &row.document)?;
+            // A name that was not found also violates the pattern of codes; one fault is enough.
+            found.retain(|fault| unknown.iter().all(|other| other.pointer != fault.pointer));
+            found.extend(unknown);
+            faults.push(found);
             rows.push(row);
         }
-        self.forgive_absences(form, &rows, &mut faults)?;
+        self.drop_required_of_existing(form, &rows, &mut faults)?;
         for (row, faults) in rows.iter_mut().zip(&mut faults).filter(|(_, faults)| !faults.is_empty()) {
-            // The record is not tried: what trying it would say of its references is said here.
-            let mut missing = self.names.missing(self.tx.conn, gathered, tables, &mut row.document)?;
+            // A record with faults is not written, so that its references are checked here.
+            let mut missing = self.names.unknown_references(self.tx.conn, gathered, tables, &mut row.document)?;
             missing.retain(|fault| faults.iter().all(|other| other.pointer != fault.pointer));
             faults.extend(missing);
         }
@@ -179,21 +191,21 @@ impl Work<'_, '_, '_> {
                 Err(error) => faults[index] = faults_of(error.problem()),
             }
         }
-        for (((row, outcome), faults), is_settled) in rows.into_iter().zip(outcomes).zip(faults).zip(is_settled) {
-            if is_settled {
-                // Names lead to other records when the data are others: what they led to is part of the plan.
-                self.tally.saw(&row.document);
+        for (((row, outcome), faults), was_resolved) in rows.into_iter().zip(outcomes).zip(faults).zip(was_resolved) {
+            if was_resolved {
+                // On other data a name may lead to another record, so that the digest covers what it led to.
+                self.tally.digest(&row.document);
             }
-            self.told(gathered, tables, row, outcome, &faults)?;
+            self.report_row(gathered, tables, row, outcome, &faults)?;
         }
         self.tx.settle()?;
         self.tally.progress(self.done)
     }
 
-    /// A record that is there, or that is restored, may be given in part: what it must have, it has or had. One that was
-    /// deleted, and is not restored, has that fault instead.
-    fn forgive_absences(&mut self, form: &Form, rows: &[Row], faults: &mut [Vec<Fault>]) -> Result<()> {
-        // PostgreSQL refuses a parameter with NUL, which no code has.
+    /// Removes the faults of missing required fields from records that exist or are restored: these have the fields already,
+    /// so that a file may give them in part. A deleted record that is not to be restored gets that fault instead.
+    fn drop_required_of_existing(&mut self, form: &Form, rows: &[Row], faults: &mut [Vec<Fault>]) -> Result<()> {
+        // PostgreSQL rejects a parameter that contains NUL; no code does.
         let is_code = |row: &Row| Ref(row.code.clone()).is_shaped();
         let faulty: Vec<_> =
             rows.iter().zip(faults).filter(|(row, faults)| !faults.is_empty() && is_code(row)).collect();
@@ -217,7 +229,8 @@ impl Work<'_, '_, '_> {
         Ok(())
     }
 
-    fn told(
+    /// Reports the faults and the outcome of one record.
+    fn report_row(
         &mut self,
         gathered: &Gathered,
         tables: &[Table],
@@ -230,10 +243,10 @@ impl Work<'_, '_, '_> {
             let mut fault = row.fault(&gathered.layouts, fault);
             let is_echo = fault.code == "unknown_reference"
                 && fault.value.as_ref().is_some_and(|named| self.failed.contains(&hash_of(named)));
-            // A cell that could not be read is missing for that reason, which was reported.
+            // A field is missing because its cell could not be read, which is reported already.
             let is_unread = fault.code == "required" && gathered.is_unread(&row.path, &row.code, &fault.pointer);
             if !is_echo && !is_unread {
-                words::reword(tables, &mut fault);
+                messages::reword(tables, &mut fault);
                 self.names.suggest(self.tx.conn, tables, &mut fault)?;
                 self.tally.fault(fault)?;
             }
@@ -258,7 +271,8 @@ impl Work<'_, '_, '_> {
         })
     }
 
-    /// Deletes what the named pairings have and the file has not; what others name goes after these.
+    /// Deletes the records of the given pairings that the file does not have. Kinds go in reverse order, so that a record is
+    /// deleted after those that refer to it.
     fn prune(&mut self, gathered: &Gathered) -> Result<()> {
         let mut faults = Faults::default();
         let ids = pairings::KIND.resolve_all(self.tx.conn, &mut faults, "/prune", &self.options.prune)?;
@@ -270,7 +284,7 @@ impl Work<'_, '_, '_> {
             let mut left = Vec::new();
             for pairing in &ids {
                 let held = resources::of_pairing(self.tx, form.kind.path, *pairing)?;
-                // Whoever has no code goes by the one that stands in for it.
+                // A record without a code is matched by its surrogate code.
                 left.extend(held.into_iter().filter(|held| !gathered.has_code(form.kind.path, &held.code)));
             }
             self.delete_all(form, left)?;
@@ -278,8 +292,8 @@ impl Work<'_, '_, '_> {
         Ok(())
     }
 
-    /// Deletes records of one kind, in as many rounds as they name each other.
-    fn delete_all(&mut self, form: &Form, mut left: Vec<crate::record::bulk::Held>) -> Result<()> {
+    /// Deletes records of one kind. Those that are still referred to are tried again after the others, until a round deletes none.
+    fn delete_all(&mut self, form: &Form, mut left: Vec<resources::bulk::Held>) -> Result<()> {
         while !left.is_empty() {
             let before = left.len();
             let mut refused = Vec::new();
@@ -298,7 +312,7 @@ impl Work<'_, '_, '_> {
             }
             if refused.len() == before {
                 for (held, problem) in refused {
-                    self.not_deleted(form, held, problem)?;
+                    self.report_undeleted(form, held, problem)?;
                 }
                 return Ok(());
             }
@@ -308,7 +322,7 @@ impl Work<'_, '_, '_> {
         Ok(())
     }
 
-    fn not_deleted(&mut self, form: &Form, held: crate::record::bulk::Held, problem: Problem) -> Result<()> {
+    fn report_undeleted(&mut self, form: &Form, held: resources::bulk::Held, problem: Problem) -> Result<()> {
         let resource = form.kind.path.to_owned();
         let code = held.code;
         let row = Row { path: resource.clone(), code: code.clone(), ..Row::default() };
@@ -321,7 +335,7 @@ impl Work<'_, '_, '_> {
     }
 }
 
-/// The faults that a refusal stands for.
+/// The faults of a problem; a problem without faults becomes one.
 fn faults_of(problem: Problem) -> Vec<Fault> {
     if problem.faults.is_empty() {
         let message = problem.detail.unwrap_or(problem.title);

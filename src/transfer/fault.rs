@@ -1,4 +1,4 @@
-//! What is wrong with a file, cell by cell.
+//! Faults of a file, each with its cell.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,48 +7,48 @@ use crate::model::text::{Language, Msg, Text};
 use crate::text_enum;
 
 text_enum! {
-    /// How much a fault weighs.
+    /// How serious a fault is.
     Severity as "ImportSeverity" {
-        /// 错误: nothing is written while it stands.
+        /// 错误: the file cannot be applied.
         Error => "error",
-        /// 警告: it is written all the same, and somebody should look at it.
+        /// 警告: the file can be applied, but the cell should be checked.
         Warning => "warning",
     }
 }
 
-/// One fault of a file, or one thing that somebody should look at.
+/// A fault of a file: an error or a warning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ImportFault {
-    /// Whether it keeps the file from being applied.
+    /// Whether the fault prevents the file from being applied.
     pub severity: Severity,
-    /// The sheet of a workbook; null in other files.
+    /// Sheet of the workbook; null for other files.
     #[schema(max_length = 200, example = "里程碑")]
     pub sheet: Option<String>,
-    /// The row of the sheet or of the CSV file as a spreadsheet numbers it, or the line of another file; null where it is
-    /// about the file as a whole.
+    /// Row number of the sheet or CSV file as in a spreadsheet, or line number of another file; null for a fault of the file
+    /// as a whole.
     #[schema(minimum = 1, maximum = 4_294_967_295_i64, example = 12)]
     pub row: Option<i64>,
-    /// The column's letters; null where it is about the whole row, or the file has no columns.
+    /// Letters of the column; null for a fault of the whole row, or a file without columns.
     #[schema(max_length = 3, pattern = "^[A-Z]+$", example = "F")]
     pub column: Option<String>,
-    /// The resource; null where it is about no record.
+    /// Path of the resource; null for a fault that concerns no record.
     #[schema(max_length = 50, example = "milestones")]
     pub resource: Option<String>,
-    /// The record's code, where it has one.
+    /// Code of the record; null if it has none.
     #[schema(max_length = 100, example = "enping-hospital-opening")]
     pub record: Option<String>,
-    /// JSON pointer of the field within the record; empty: the record or the file as a whole.
+    /// JSON pointer of the field within the record; empty for the record or the file as a whole.
     #[schema(max_length = 500, example = "/due_on")]
     pub pointer: String,
-    /// Stable and snake_case.
+    /// Stable code of the fault in snake_case.
     #[schema(max_length = 50, example = "required")]
     pub code: String,
-    /// What is wrong, in both languages.
+    /// Message in both languages.
     pub message: Text,
-    /// What stands there; null where nothing does.
+    /// Value of the cell; null if it is empty.
     #[schema(max_length = 1000, example = "恩平县")]
     pub value: Option<String>,
-    /// What may have been meant: written there, it would do.
+    /// Similar value that would be valid; null if there is none.
     #[schema(max_length = 1000, example = "enping")]
     pub suggestion: Option<String>,
 }
@@ -94,7 +94,7 @@ impl ImportFault {
     }
 }
 
-/// A message in both languages, as data.
+/// Converts a message to a text in both languages.
 pub fn bilingual(message: &Msg) -> Text {
     Text { zh: message.get(Language::Zh).to_owned(), en: Some(message.get(Language::En).to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! Files on disk, several of them as one: the command line's way in.
+//! Import of several files on disk as one, for the command line.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use super::row::{Layout, Row, Sink};
 use crate::error::Result;
 use crate::validation::Contract;
 
-/// A file to read, and the name to complain of it by.
+/// A file to read, with the name that messages show.
 #[derive(Debug)]
 pub struct Source {
     pub name: String,
@@ -19,7 +19,7 @@ pub struct Source {
     pub format: Format,
 }
 
-/// The files behind the paths; a directory stands for its own, in the order of their names.
+/// Opens the files at the paths. A directory stands for the files in it, in the order of their names.
 pub fn open(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
     let mut sources = Vec::new();
     for path in paths {
@@ -28,7 +28,7 @@ pub fn open(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
             let entries = std::fs::read_dir(path).map_err(|e| format!("{}: {e}", path.display()))?;
             for entry in entries {
                 let file = entry.map_err(|e| format!("{}: {e}", path.display()))?.path();
-                // Of a directory's texts most are no tables.
+                // Most text files of a directory are not tables; one is read only if its path is given.
                 let is_text = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt"));
                 if file.is_file() && !is_text && format_of(&file).is_some() {
                     files.push(file);
@@ -36,14 +36,14 @@ pub fn open(paths: &[PathBuf]) -> Result<Vec<Source>, String> {
             }
             files.sort();
             if files.is_empty() {
-                return Err(format!("{}: holds no .yaml, .json, .xlsx, .csv or .ndjson file", path.display()));
+                return Err(format!("{}: contains no .yaml, .json, .xlsx, .csv or .ndjson file", path.display()));
             }
         } else {
             files.push(path.clone());
         }
         for path in files {
             let format = format_of(&path)
-                .ok_or_else(|| format!("{}: is no .yaml, .json, .xlsx, .csv or .ndjson file", path.display()))?;
+                .ok_or_else(|| format!("{}: is not a .yaml, .json, .xlsx, .csv or .ndjson file", path.display()))?;
             let file = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
             sources.push(Source { name: path.display().to_string(), file, format });
         }
@@ -55,32 +55,32 @@ fn format_of(path: &Path) -> Option<Format> {
     Format::of("", path.file_name()?.to_str(), &[])
 }
 
-/// Reads all of them; each place is told with the name of its file.
+/// Reads all files. The place of each row and fault begins with the name of its file.
 pub fn gather(sources: &mut [Source], options: ReadOptions<'_>, contract: &Contract) -> Result<Gathered> {
     let mut gathered = Gathered::new()?;
     for Source { name, file, format } in sources {
         let before = u32::try_from(gathered.layouts.len()).unwrap_or(u32::MAX);
-        let mut named = Named { name, before, gathered: &mut gathered };
-        until_full(read(file, *format, options, contract, &mut named))?;
+        let mut of_file = OfFile { name, before, gathered: &mut gathered };
+        until_full(read(file, *format, options, contract, &mut of_file))?;
     }
     Ok(gathered)
 }
 
-/// Takes what is read of one file of several.
-struct Named<'a> {
+/// Passes the rows of one file on, with its name in their places.
+struct OfFile<'a> {
     name: &'a str,
-    /// How many tables the files before it have.
+    /// The number of tables in the files before this one.
     before: u32,
     gathered: &'a mut Gathered,
 }
 
-impl Named<'_> {
+impl OfFile<'_> {
     fn place(&self, sheet: Option<String>) -> Option<String> {
         Some(sheet.map_or_else(|| self.name.to_owned(), |sheet| format!("{}[{sheet}]", self.name)))
     }
 }
 
-impl Sink for Named<'_> {
+impl Sink for OfFile<'_> {
     fn layout(&mut self, layout: Layout) -> Result<()> {
         let sheet = self.place(layout.sheet);
         self.gathered.layout(Layout { sheet, ..layout })

@@ -1,19 +1,19 @@
-//! The formats that files come in.
+//! The file formats of imports.
 
 use crate::text_enum;
 
 text_enum! {
-    /// The format of a file.
+    /// Format of a file.
     Format as "ImportFormat" {
-        /// Excel 工作簿: a workbook (Office Open XML), a sheet a resource.
+        /// Excel 工作簿: a workbook (Office Open XML) with one sheet per resource.
         Xlsx => "xlsx",
-        /// CSV 表格: one resource's table.
+        /// CSV 表格: the table of one resource.
         Csv => "csv",
-        /// YAML 数据包: a bundle.
+        /// YAML 数据包: a bundle in YAML.
         Yaml => "yaml",
-        /// JSON 数据包: a bundle.
+        /// JSON 数据包: a bundle in JSON.
         Json => "json",
-        /// 每行一条 JSON: one resource's records.
+        /// 每行一条 JSON: the records of one resource.
         Ndjson => "ndjson",
     }
 }
@@ -21,14 +21,14 @@ text_enum! {
 /// The media type of workbooks.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
-/// How the containers of `.xls` and of encrypted workbooks begin.
+/// The first bytes of `.xls` files and encrypted workbooks (OLE containers).
 pub const OLE: [u8; 8] = [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1];
 
 impl Format {
-    /// What a file is: a workbook by its first bytes, anything else by its media type, and where that says nothing, by
-    /// the end of its name. `None`: none of these.
+    /// Detects the format of a file: a workbook by its first bytes, others by the media type, else by the file extension.
+    /// `None` if it is not recognized.
     pub fn of(media_type: &str, file_name: Option<&str>, first_bytes: &[u8]) -> Option<Format> {
-        // A ZIP archive, or what the reader says of that it is no workbook of today, and what to do.
+        // Any ZIP archive or OLE container: the reader of workbooks explains how to convert those that it cannot read.
         if first_bytes.starts_with(b"PK\x03\x04") || first_bytes.starts_with(&OLE) {
             return Some(Format::Xlsx);
         }
@@ -49,7 +49,7 @@ impl Format {
             "yaml" | "yml" => Some(Format::Yaml),
             "json" => Some(Format::Json),
             "ndjson" | "jsonl" => Some(Format::Ndjson),
-            // A text of no other kind is a table.
+            // Plain text without a known extension is read as a table.
             _ if essence.eq_ignore_ascii_case("text/plain") => Some(Format::Csv),
             _ => None,
         })

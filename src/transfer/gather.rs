@@ -1,5 +1,5 @@
-//! What was read of a file, put on disk by resource, until it is written into the database in the order that references
-//! ask for. In memory stays what is needed to know one record from another: some bytes a record.
+//! The rows of a file, spooled to disk by resource until they are written to the database in the order of their references.
+//! Memory holds an index of some bytes per record.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::collections::{HashMap, HashSet};
@@ -20,34 +20,34 @@ use crate::spool::{Items, Spool};
 
 /// The most records of a file.
 pub const RECORDS_MAX: usize = 1_000_000;
-/// More names of one kind are not looked up; codes always are.
+/// The most names of one kind that are indexed; beyond them, records can be referred to by code alone.
 pub const NAMES_MAX: usize = 20_000;
-/// More records of one name are not kept: two make it ambiguous, and no more are told.
+/// The most codes that are stored for one name: two make the name ambiguous, and a message lists five at most.
 const SAME_NAME_MAX: usize = 5;
 
-/// The most faults that reading may find.
+/// The most faults that reading reports before it stops.
 const FAULTS_READ: usize = 20_001;
 const TOO_MANY_FAULTS: &str = "too_many_faults";
 
-/// A code among those of one file; two codes of one file meet in it once in some billions of files.
+/// The hash of a code. Two codes of one file collide once in some billions of files.
 pub type CodeHash = u64;
 
-/// Everything that was read of a file.
+/// All rows and faults of a file.
 pub struct Gathered {
     pub layouts: Vec<Layout>,
     pub faults: Spool<ImportFault>,
     records: HashMap<&'static str, Records>,
     forms: HashMap<&'static str, Form>,
-    /// Fields whose cells are faults already, as [`field_hash`] names them.
+    /// Fields whose cells could not be read, by [`field_hash`].
     unread: HashSet<u64>,
-    /// How many records there are, faulty ones among them.
+    /// How many records the file has, including faulty ones.
     pub count: usize,
 }
 
-/// The records of a kind by their codes, in the order in which they stand.
+/// The records of a kind by code, in the order of the file.
 type Index = IndexMap<CodeHash, Stored>;
 
-/// Where a record is kept, and where it stands in the file.
+/// The place of a record in the spool and in the file.
 #[derive(Clone, Copy, Debug)]
 struct Stored {
     place: u64,
@@ -58,9 +58,9 @@ struct Stored {
 struct Records {
     rows: Spool<Row>,
     index: Index,
-    /// What a record of the same kind names, by the record's number.
+    /// References to records of the same kind, by the number of the record that has them.
     before: HashMap<usize, Vec<CodeHash>>,
-    /// Chinese and English names that the records have, and the first codes of each.
+    /// Chinese and English names with the codes of the records that have them.
     names: HashMap<String, Vec<String>>,
 }
 
@@ -71,12 +71,12 @@ impl Gathered {
         Ok(Gathered { layouts, faults: Spool::new()?, records, forms, unread, count: 0 })
     }
 
-    /// The codes that the file's records of a kind have under a name, as [`name_key`] compares names.
+    /// The codes of the file's records that have a name, compared by [`name_key`].
     pub fn named(&self, path: &str, name: &str) -> &[String] {
         self.records.get(path).and_then(|records| records.names.get(&name_key(name))).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a field of a record has a cell that could not be read, which was reported.
+    /// Whether the cell of a field could not be read, which is reported already.
     pub fn is_unread(&self, path: &str, code: &str, pointer: &str) -> bool {
         self.unread.contains(&field_hash(path, code, pointer))
     }
@@ -91,7 +91,7 @@ impl Gathered {
         self.records.get(path).is_some_and(|records| records.index.contains_key(&hash_of(code)))
     }
 
-    /// The records of a kind, those first that others of the kind name.
+    /// The records of a kind, each after those of the kind that it refers to.
     pub fn in_order(&mut self, path: &str) -> Result<InOrder> {
         let Some(records) = self.records.get_mut(path) else { return Ok(InOrder { items: None, places: None }) };
         let places = (!records.before.is_empty()).then(|| {
@@ -102,10 +102,10 @@ impl Gathered {
     }
 }
 
-/// The records of a kind, one by one.
+/// Iterates over the records of a kind.
 pub struct InOrder {
     items: Option<Items<Row>>,
-    /// From the last to the first; `None` where they come as they stand.
+    /// Places in reverse order; `None` for the order of the file.
     places: Option<Vec<u64>>,
 }
 
@@ -136,8 +136,10 @@ impl Sink for Gathered {
         self.count += 1;
         if self.count > RECORDS_MAX {
             if self.count == RECORDS_MAX + 1 {
-                let message =
-                    msg!("最多 {RECORDS_MAX} 条记录，请分批导入。", "has more than {RECORDS_MAX} records; split it up");
+                let message = msg!(
+                    "最多 {RECORDS_MAX} 条记录，请分批导入。",
+                    "has more than {RECORDS_MAX} records; split it into several files"
+                );
                 self.faults.push(&ImportFault::of_file("too_many_records", &message))?;
             }
             return Ok(());
@@ -157,7 +159,7 @@ impl Sink for Gathered {
                 let Stored { table, row: first, .. } = *first.get();
                 let sheet = self.layouts.get(table as usize).and_then(|layout| layout.sheet.as_deref());
                 let first = sheet.map_or_else(|| first.to_string(), |sheet| format!("{sheet}:{first}"));
-                let message = msg!("与 {first} 重复。", "stands in {first} already");
+                let message = msg!("与 {first} 重复。", "repeats the code of {first}");
                 let fault = Fault { pointer: "/code".to_owned(), code: "repeated", message };
                 self.faults.push(&row.fault(&self.layouts, &fault))?;
                 return Ok(());
@@ -173,7 +175,7 @@ impl Sink for Gathered {
         if records.names.len() < NAMES_MAX {
             for name in names_of(&row.document) {
                 let codes = records.names.entry(name_key(name)).or_default();
-                // A record whose names in both languages are one is still one record.
+                // A record with the same name in both languages counts once.
                 if codes.len() < SAME_NAME_MAX && codes.last() != Some(&row.code) {
                     codes.push(row.code.clone());
                 }
@@ -186,13 +188,13 @@ impl Sink for Gathered {
         if fault.severity == Severity::Error && fault.code.is_empty() {
             "invalid".clone_into(&mut fault.code);
         }
-        // Whoever has so many has another problem than the next one: the rest of the file is not read.
+        // So many faults have one cause, such as a wrong file; reading the rest would not help.
         if self.faults.len() >= FAULTS_READ {
             return Err(Problem::new(422, TOO_MANY_FAULTS, msg!("问题过多", "There are too many faults")).into());
         }
         if let (Severity::Error, Some(path), Some(code)) = (fault.severity, &fault.resource, &fault.record) {
             let field = fault.pointer.get(1..).unwrap_or_default().split('/').next().unwrap_or_default();
-            // What lacks one language of a text lacks the text.
+            // A text that lacks one language is reported as missing as a whole.
             for pointer in [fault.pointer.as_str(), &format!("/{field}")] {
                 self.unread.insert(field_hash(path, code, pointer));
             }
@@ -208,7 +210,7 @@ fn field_hash(path: &str, code: &str, pointer: &str) -> u64 {
     hasher.finish()
 }
 
-/// Reads into what is gathered; a file with too many faults is read no further.
+/// The result of reading a file; having stopped because of too many faults is not an error.
 pub fn until_full(read: Result<()>) -> Result<()> {
     match read {
         Err(Error::Problem(problem)) if problem.code == TOO_MANY_FAULTS => Ok(()),
@@ -216,7 +218,7 @@ pub fn until_full(read: Result<()>) -> Result<()> {
     }
 }
 
-/// The records that a record names in some of its fields.
+/// The codes that a record has in some of its reference fields.
 pub fn named_by<'a>(document: &'a Value, fields: &'a [&str]) -> impl Iterator<Item = &'a str> {
     fields.iter().flat_map(|field| match &document[*field] {
         Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
@@ -224,7 +226,7 @@ pub fn named_by<'a>(document: &'a Value, fields: &'a [&str]) -> impl Iterator<It
     })
 }
 
-/// What a record is called, in each language.
+/// The names of a record in each language.
 pub fn names_of(document: &Value) -> impl Iterator<Item = &str> {
     ["name", "title", "text"]
         .into_iter()
@@ -237,11 +239,11 @@ pub fn hash_of(code: &str) -> CodeHash {
     hasher.finish()
 }
 
-/// The numbers of the records, each after those that it names; otherwise, and in a circle, as they stand.
+/// The numbers of the records, each after those that it refers to; otherwise in the order of the file. Cycles are cut.
 fn sorted(index: &Index, before: &HashMap<usize, Vec<CodeHash>>) -> Vec<usize> {
     let mut is_done = vec![false; index.len()];
     let mut order = Vec::with_capacity(index.len());
-    // Without recursion: a file may hold a chain of any length.
+    // Iterative: a chain of references may be of any length and would overflow the stack.
     let mut open: Vec<(usize, usize)> = Vec::new();
     for number in 0..index.len() {
         if !is_done[number] {
@@ -291,18 +293,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_comes_first() {
+    fn referenced_records_come_first() {
         let records = owned(&[("c", &["b", "x"]), ("a", &[]), ("b", &["a"]), ("d", &["c"])]);
         assert_eq!(gathered(records), ["a", "b", "c", "d"]);
     }
 
     #[test]
-    fn a_circle_ends() {
+    fn a_cycle_is_cut() {
         assert_eq!(gathered(owned(&[("a", &["b"]), ("b", &["c"]), ("c", &["a"])])), ["c", "b", "a"]);
     }
 
     #[test]
-    fn a_long_chain_is_no_deep_one() {
+    fn a_long_chain_does_not_recurse() {
         let chain = (0..50_000).map(|n| (format!("m{n}"), vec![format!("m{}", n + 1)]));
         let order = gathered(chain);
         assert_eq!((order.len(), order[0].as_str(), order[49_999].as_str()), (50_000, "m49999", "m0"));

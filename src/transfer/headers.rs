@@ -1,6 +1,6 @@
-//! Chinese headers of what clients only read: figures, times, and the rows of reports.
+//! Chinese headers of read-only columns: figures, timestamps, and the rows of reports.
 
-/// The header of a field that no sheet names.
+/// The Chinese header of a field that no resource's sheet lists.
 pub fn of(field: &str) -> Option<&'static str> {
     HEADERS.iter().find(|(name, _)| *name == field).map(|(_, zh)| *zh)
 }

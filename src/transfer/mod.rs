@@ -1,10 +1,11 @@
-//! Records in files: read, planned, applied, and written out again.
+//! Import and export of records as files.
 //!
-//! A file is read into rows ([`row`]), which are put on disk ([`gather`]) and brought in by one engine ([`engine`]),
-//! whoever asks: the command line, or a client. A plan says what would become of each record ([`plan`]), and every fault
-//! with its place ([`fault`]). The columns of tables follow from the published schema ([`columns`]).
+//! An import reads a file into rows ([`row`]), spools them to disk ([`gather`]) and writes them through one engine
+//! ([`engine`]), which the command line and the HTTP API share. Its result is a plan: the outcome of each record ([`plan`])
+//! and every fault with its place in the file ([`fault`]). The columns of tables are derived from the published schema
+//! ([`columns`], [`sheet`]).
 //!
-//! Beside them, what goes out in forms that other programs read: [`calendar`] feeds and the [`iati`] file.
+//! Two further exports are in formats that other programs define: [`calendar`] feeds and the [`iati`] file.
 
 mod amounts;
 pub mod cells;
@@ -18,11 +19,12 @@ pub mod gather;
 mod guide;
 mod headers;
 pub mod imports;
+mod messages;
 mod names;
 pub mod plan;
 pub mod read;
 pub mod row;
-mod words;
+pub mod sheet;
 pub mod workbook;
 
 use std::sync::Arc;
@@ -37,7 +39,7 @@ use engine::Options;
 use gather::Gathered;
 use plan::{Plan, Report};
 
-/// Who brings a file in, when, and how.
+/// An import: its actor, day and options.
 pub struct Import<'a> {
     pub actor: &'a Actor,
     pub request_id: &'a str,
@@ -46,12 +48,12 @@ pub struct Import<'a> {
     pub options: &'a Options,
 }
 
-/// Why a file was not applied. Nothing of it was written.
+/// Why a file was not applied. Nothing of the file was written.
 #[derive(Debug)]
 pub enum Refusal {
-    /// It has faults, which the report was told.
+    /// The file has faults, which the report has received.
     Faulty(Plan),
-    /// The state is another than the plan's: the report was told what would become of it now.
+    /// The data differs from what the plan was made on; the report has received the outcomes on the data of today.
     Stale(Plan),
     Failed(Error),
 }
@@ -69,20 +71,20 @@ impl From<diesel::result::Error> for Refusal {
 }
 
 impl Import<'_> {
-    /// An error where the key was revoked under which this is done.
+    /// Fails if the key of the import has been revoked.
     pub fn require_key(&self, conn: &mut Conn) -> Result<()> {
         revoked::require_unrevoked(conn, self.actor)
     }
 
-    /// Says what applying would do, by doing it in the transaction that is under way: the caller undoes that.
+    /// Computes what applying would do, by doing it in the open transaction. The caller rolls that back.
     pub fn plan(&self, conn: &mut Conn, gathered: &mut Gathered, report: &mut dyn Report) -> Result<Plan> {
-        Tx::rehearse(conn, self.actor, self.request_id, self.catalog, self.today, |tx| {
-            engine::bring_in(tx, self.options, gathered, report)
+        Tx::rehearse(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+            engine::import_records(tx, self.options, gathered, report)
         })
     }
 
-    /// Brings every record in, in the transaction that is under way. Refused where there is a fault, and where the state
-    /// is no longer the one that `planned_on` is the digest of: the caller then undoes the transaction.
+    /// Writes every record in the open transaction. Refuses a file with faults, and one whose plan was made on other data:
+    /// `planned_on` is the digest of the data that the plan saw. The caller then rolls the transaction back.
     pub fn apply(
         &self,
         conn: &mut Conn,
@@ -90,8 +92,8 @@ impl Import<'_> {
         planned_on: Option<&str>,
         report: &mut dyn Report,
     ) -> Result<Plan, Refusal> {
-        let plan = Tx::run(conn, self.actor, self.request_id, self.catalog, self.today, |tx| {
-            engine::bring_in(tx, self.options, gathered, report)
+        let plan = Tx::run(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+            engine::import_records(tx, self.options, gathered, report)
         })?;
         if planned_on.is_some_and(|planned_on| planned_on != plan.state_sha256) {
             return Err(Refusal::Stale(plan));

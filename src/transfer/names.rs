@@ -1,5 +1,5 @@
-//! People write names where programs write codes: `恩平市` for `enping`. References are looked up by name, and what leads
-//! nowhere is answered with what may have been meant.
+//! References by name: people write `恩平市` where programs write `enping`. Names are looked up and replaced by codes; a
+//! reference that is not found is reported with the nearest known name.
 
 use std::collections::HashMap;
 
@@ -16,12 +16,12 @@ use crate::msg;
 use crate::normalize::{name_key, spelled};
 use crate::validation::escape;
 
-/// How alike two texts must be, from 0 to 1, for one to be taken for the other's slip.
+/// How similar two texts must be, from 0 to 1, for one to be suggested for the other.
 const ALIKE: f64 = 0.5;
-/// Records that are read at a time.
+/// Records read per query.
 const PAGE: i64 = 1_000;
 
-/// What records are called, by kind; read when first asked for.
+/// The names and codes of records by kind, each kind loaded on first use.
 #[derive(Default)]
 pub struct Names(HashMap<&'static str, OfKind>);
 
@@ -48,7 +48,7 @@ impl Names {
                         found.by_name.entry(name_key(name)).or_default().push(key.clone());
                         found.names.push(name.to_owned());
                     }
-                    // A record without a code is named by none in a file.
+                    // Surrogate codes are not suggested: people do not write them.
                     found.codes.extend(reference.code);
                 }
             }
@@ -57,8 +57,8 @@ impl Names {
         Ok(&self.0[kind.name])
     }
 
-    /// Puts codes in the place of the names in a record; a fault for each name that is nobody's, or several records'.
-    pub fn settle(
+    /// Replaces the names in a record by codes. Returns a fault for each name that no record has, or that several have.
+    pub fn resolve(
         &mut self,
         conn: &mut Conn,
         gathered: &Gathered,
@@ -81,8 +81,8 @@ impl Names {
         Ok(faults)
     }
 
-    /// The references of a record that lead nowhere: of one that is not tried, because of other faults.
-    pub fn missing(
+    /// The faults of references that are not found, for a record that is not written because of other faults.
+    pub fn unknown_references(
         &self,
         conn: &mut Conn,
         gathered: &Gathered,
@@ -110,7 +110,7 @@ impl Names {
         Ok(codes)
     }
 
-    /// Says what may have been meant by a value that is a fault, where something is near enough.
+    /// Adds the most similar known value to a fault, if one is similar enough.
     pub fn suggest(&mut self, conn: &mut Conn, tables: &[Table], fault: &mut ImportFault) -> Result<()> {
         let Some(value) = fault.value.clone() else { return Ok(()) };
         let Some(column) = column_of(tables, &fault.pointer) else { return Ok(()) };
@@ -118,28 +118,30 @@ impl Names {
             (Shape::Reference(kind) | Shape::References(kind), "unknown_reference") => {
                 let known = self.of(conn, kind)?;
                 let names = known.names.iter().map(String::as_str);
-                let meant = nearest(&value, names.chain(known.codes.iter().map(String::as_str)));
-                (meant.clone(), meant)
+                let similar = nearest(&value, names.chain(known.codes.iter().map(String::as_str)));
+                (similar.clone(), similar)
             }
             (Shape::Choice(choices) | Shape::Choices(choices), "enum") => {
                 let words = choices.iter().flat_map(|Choice { value, zh }| [value.as_str(), zh.as_str()]);
-                let meant = nearest(&value, words);
-                let choice =
-                    choices.iter().find(|one| Some(&one.value) == meant.as_ref() || Some(&one.zh) == meant.as_ref());
+                let similar = nearest(&value, words);
+                let choice = choices
+                    .iter()
+                    .find(|one| Some(&one.value) == similar.as_ref() || Some(&one.zh) == similar.as_ref());
                 choice.map(|Choice { value, zh }| (zh.clone(), value.clone())).unzip()
             }
             _ => (None, None),
         };
         if let (Some(zh), Some(en)) = (zh, en) {
             fault.message.zh += &format!("是否指“{zh}”？");
-            fault.message.en = fault.message.en.take().map(|said| format!("{said}; did you mean \"{en}\"?"));
+            fault.message.en = fault.message.en.take().map(|message| format!("{message}; did you mean \"{en}\"?"));
             fault.suggestion = Some(if value.is_ascii() { en } else { zh });
         }
         Ok(())
     }
 }
 
-/// Whether a record refers to another by a number. In a file that is no id: a spreadsheet's row numbers look the same.
+/// Whether a record refers to another by a number. A file may not refer by id, because the row numbers of a spreadsheet look
+/// the same.
 pub fn has_number(tables: &[Table], document: &Value) -> bool {
     let is_number = |value: &Value| value.as_str().is_some_and(is_number);
     let has = |column: &Column, holder: &Value| {
@@ -162,21 +164,21 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The text that is most like another, where one is like it at all.
+/// The known text that is most similar to another, if any is similar enough.
 pub fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known
         .map(|one| (strsim::normalized_damerau_levenshtein(text, one), one))
         .filter(|(likeness, _)| *likeness >= ALIKE)
-        // Of equally near ones always the same.
+        // Of equally similar texts the same one each time.
         .max_by(|(a, one), (b, other)| a.total_cmp(b).then_with(|| other.cmp(one)))
         .map(|(_, one)| one.to_owned())
 }
 
-/// Calls `tell` with the place, the kind and the text of each reference of a record.
+/// Visits each reference of a record with its pointer, kind and text.
 fn each(
     tables: &[Table],
     document: &mut Value,
-    tell: &mut impl FnMut(String, &'static Kind, &mut String) -> Result<()>,
+    visit: &mut impl FnMut(String, &'static Kind, &mut String) -> Result<()>,
 ) -> Result<()> {
     for table in tables {
         for column in &table.columns {
@@ -191,13 +193,13 @@ fn each(
                     }
                 }
             }
-            texts.into_iter().try_for_each(|(pointer, text)| tell(pointer, kind, text))?;
+            texts.into_iter().try_for_each(|(pointer, text)| visit(pointer, kind, text))?;
         }
     }
     Ok(())
 }
 
-/// The texts at a pointer: one, or those of a list.
+/// Collects the texts at a pointer: one, or those of a list.
 fn in_place<'a>(value: &'a mut Value, pointer: &str, before: &str, texts: &mut Vec<(String, &'a mut String)>) {
     match value.pointer_mut(pointer) {
         Some(Value::String(text)) => texts.push((format!("{before}{pointer}"), text)),
@@ -212,7 +214,7 @@ fn in_place<'a>(value: &'a mut Value, pointer: &str, before: &str, texts: &mut V
     }
 }
 
-/// The column that a pointer into a record stands in.
+/// The column of the field that a pointer into a record leads to.
 pub fn column_of<'a>(tables: &'a [Table], pointer: &str) -> Option<&'a Column> {
     tables.iter().find_map(|table| {
         let within = match &table.list {
@@ -234,15 +236,15 @@ pub fn column_of<'a>(tables: &'a [Table], pointer: &str) -> Option<&'a Column> {
 
 fn unknown(pointer: String, kind: &Kind, text: &str) -> Fault {
     let (kind, text) = (kind.name, spelled(text));
-    let message = msg!("没有 {kind} “{text}”。", "names no {kind}: \"{text}\"");
+    let message = msg!("没有 {kind} “{text}”。", "there is no {kind} \"{text}\"");
     Fault { pointer, code: "unknown_reference", message }
 }
 
 fn by_number(pointer: String, kind: &Kind, text: &str) -> Fault {
     let kind = kind.name;
     let message = msg!(
-        "没有 {kind} “{text}”：文件中引用记录须写代码或名称，不能写编号或序号。",
-        "names no {kind}: \"{text}\"; a file refers to records by code or name, not by number"
+        "没有 {kind} “{text}”：文件中引用其他记录须填代码或名称，不能填编号或序号。",
+        "there is no {kind} \"{text}\": a file refers to records by code or name, not by number"
     );
     Fault { pointer, code: "reference_by_number", message }
 }
@@ -250,8 +252,10 @@ fn by_number(pointer: String, kind: &Kind, text: &str) -> Fault {
 fn ambiguous(pointer: String, text: &str, codes: &[String]) -> Fault {
     let text = spelled(text);
     let codes = codes.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let message =
-        msg!("“{text}”指多条记录，请填写代码：{codes}。", "names several records: \"{text}\"; give the code: {codes}");
+    let message = msg!(
+        "“{text}”对应多条记录，请改填代码：{codes}。",
+        "several records are called \"{text}\"; give the code of one: {codes}"
+    );
     Fault { pointer, code: "ambiguous_reference", message }
 }
 
@@ -260,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_name_is_what_was_meant() {
+    fn the_most_similar_name_is_suggested() {
         let names = ["恩平市", "台山市", "开平市", "enping", "taishan"];
         assert_eq!(nearest("恩平县", names.into_iter()).as_deref(), Some("恩平市"));
         assert_eq!(nearest("enpin", names.into_iter()).as_deref(), Some("enping"));

@@ -1,4 +1,4 @@
-//! What bringing a file in would do, or did: one line a record, and a digest of the state that it was decided on.
+//! The result of an import, planned or applied: one line per record, and a digest of the data that it was made on.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,51 +12,51 @@ use crate::record::bulk;
 use crate::{msg, text_enum};
 
 text_enum! {
-    /// What becomes of a record.
+    /// What the import does with a record.
     Outcome as "ImportOutcome" {
-        /// 新增: it is created.
+        /// 新增: the record is created.
         Create => "create",
-        /// 更新: fields of it are changed.
+        /// 更新: fields of the record are changed.
         Update => "update",
-        /// 不变: it is as the file has it.
+        /// 不变: the record already equals the file.
         Unchanged => "unchanged",
-        /// 删除: the file no longer has it, and pruning was asked for.
+        /// 删除: the file does not have the record, and `prune` covers it.
         Delete => "delete",
-        /// 恢复: it was deleted, and is there again with what the file has.
+        /// 恢复: the record was deleted and is restored with the values of the file.
         Restore => "restore",
-        /// 拒绝: it has faults, or refers to a record that has.
+        /// 拒绝: the record has faults, or refers to a record that has.
         Refused => "refused",
     }
 }
 
-/// What becomes of one record.
+/// What the import does with one record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ImportLine {
-    /// The resource's path.
+    /// Path of the resource.
     #[schema(max_length = 50, example = "milestones")]
     pub resource: String,
-    /// The record's code; null for one that has none and is deleted.
+    /// Code of the record; null for a deleted record without one.
     #[schema(max_length = 100, example = "enping-hospital-opening")]
     pub code: Option<String>,
-    /// What becomes of it.
+    /// What the import does with the record.
     pub outcome: Outcome,
-    /// The version that was seen; null where there was no record, or where it was refused.
+    /// Version of the record that the plan was made on; null if there was no record, or if it is refused.
     #[schema(minimum = 1, example = 3)]
     pub version: Option<i64>,
-    /// The fields that change, of a record that is updated, or restored with other values than it was deleted with.
+    /// Fields that change, of a record that is updated, or restored with other values than it had when it was deleted.
     pub changes: Vec<ImportChange>,
 }
 
-/// One field that another value is given.
+/// A change of one field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ImportChange {
-    /// The field's name.
+    /// Name of the field.
     #[schema(max_length = 100, example = "due_on")]
     pub field: String,
-    /// What stands there: a text as it is, anything else as JSON; null where there is nothing.
+    /// Value before the import: a text as it is, anything else as JSON; null if the field was empty.
     #[schema(example = "2022-06-30")]
     pub before: Option<String>,
-    /// What will stand there, likewise.
+    /// Value after the import, in the same form.
     #[schema(example = "2022-09-30")]
     pub after: Option<String>,
 }
@@ -72,47 +72,47 @@ impl From<bulk::Change> for ImportChange {
     }
 }
 
-/// How many records of a file meet which outcome, and how many faults it has.
+/// The number of records by outcome, and the number of faults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ImportCounts {
-    /// Records that are created.
+    /// Number of records that are created.
     #[schema(minimum = 0, example = 10_000)]
     pub create: i64,
-    /// Records that are changed.
+    /// Number of records that are changed.
     #[schema(minimum = 0, example = 3)]
     pub update: i64,
-    /// Records that stay as they are.
+    /// Number of records that stay unchanged.
     #[schema(minimum = 0, example = 12)]
     pub unchanged: i64,
-    /// Records that are deleted.
+    /// Number of records that are deleted.
     #[schema(minimum = 0, example = 0)]
     pub delete: i64,
-    /// Records that were deleted and are restored.
+    /// Number of deleted records that are restored.
     #[schema(minimum = 0, example = 0)]
     pub restore: i64,
-    /// Records that have faults, or refer to one that has.
+    /// Number of records that have faults, or refer to a record that has.
     #[schema(minimum = 0, example = 0)]
     pub refused: i64,
-    /// Faults that keep the file from being applied.
+    /// Number of faults that prevent the file from being applied.
     #[schema(minimum = 0, example = 0)]
     pub errors: i64,
-    /// Faults that do not.
+    /// Number of faults that do not prevent it.
     #[schema(minimum = 0, example = 1)]
     pub warnings: i64,
 }
 
-/// More faults than these are counted, and not told.
+/// The most faults that are reported; further ones are only counted.
 pub const FAULTS_MAX: i64 = 20_000;
 
-/// Takes what the engine finds, line by line, so that nobody needs to hold all of it.
+/// Receives the results of the engine one by one, so that nothing has to hold all of them in memory.
 pub trait Report {
     fn line(&mut self, line: ImportLine) -> Result<()>;
     fn fault(&mut self, fault: ImportFault) -> Result<()>;
-    /// So many records are done; an error ends the work.
+    /// Called after each batch with the number of records done so far; an error stops the import.
     fn progress(&mut self, done: usize) -> Result<()>;
 }
 
-/// Counts and digests what passes on its way to a report.
+/// Counts and digests results before it passes them on to a report.
 pub struct Tally<'a> {
     report: &'a mut dyn Report,
     pub counts: ImportCounts,
@@ -143,20 +143,20 @@ impl<'a> Tally<'a> {
         self.report.line(line)
     }
 
-    /// Takes a part of the state that a line does not show.
-    pub fn saw(&mut self, value: &Value) {
+    /// Adds data to the digest that no line shows.
+    pub fn digest(&mut self, value: &Value) {
         self.state.update(value.to_string());
     }
 
-    /// Counts every fault, and tells the first [`FAULTS_MAX`].
+    /// Counts every fault, and reports the first [`FAULTS_MAX`].
     pub fn fault(&mut self, fault: ImportFault) -> Result<()> {
         match fault.severity {
             Severity::Error => self.counts.errors += 1,
             Severity::Warning => self.counts.warnings += 1,
         }
         match self.counts.errors + self.counts.warnings {
-            told if told <= FAULTS_MAX => self.report.fault(fault),
-            told if told == FAULTS_MAX + 1 => {
+            count if count <= FAULTS_MAX => self.report.fault(fault),
+            count if count == FAULTS_MAX + 1 => {
                 let message = msg!(
                     "问题超过 {FAULTS_MAX} 个，其余未列出。",
                     "has more than {FAULTS_MAX} faults; the others are not listed"
@@ -171,17 +171,17 @@ impl<'a> Tally<'a> {
         self.report.progress(done)
     }
 
-    /// The plan as a whole.
+    /// The finished plan.
     pub fn end(self) -> Plan {
         Plan { counts: self.counts, state_sha256: hex(&self.state.finalize()) }
     }
 }
 
-/// What a file comes to.
+/// The totals of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     pub counts: ImportCounts,
-    /// SHA-256, in hexadecimal digits, over each record's outcome, the version that was seen, what changes and what names
-    /// led to: two plans for one file that agree in it were made on the same state.
+    /// SHA-256 in hexadecimal digits over the outcome, version and changes of each record and the codes that names resolved to.
+    /// Two plans of one file with the same digest were made on the same data.
     pub state_sha256: String,
 }

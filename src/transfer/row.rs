@@ -1,4 +1,4 @@
-//! What reading a file gives: records in the shape of their POST bodies, each with where it stands.
+//! What a reader yields: records in the shape of their POST bodies, each with its place in the file.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,23 +11,23 @@ use crate::normalize::spelled;
 /// One record of a file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Row {
-    /// The resource's path: `milestones`.
+    /// Path of the resource: `milestones`.
     pub path: String,
     pub code: String,
-    /// In the shape of the resource's POST body. References may be names still.
+    /// In the shape of the resource's POST body. References may still be names.
     pub document: Value,
     pub place: Place,
 }
 
-/// Where a record stands.
+/// The place of a record in its file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// The number of the table that it stands in, among the [`Layout`]s that the reader gave.
+    /// Index of its table among the [`Layout`]s that the reader has yielded.
     pub table: u32,
-    /// The row as a spreadsheet numbers it, or the line of the file; from 1.
+    /// Row number as in a spreadsheet, or line number; from 1.
     pub row: u32,
-    /// Fields that stand elsewhere than the table's columns say: JSON pointer and place. For a YAML file the line of each
-    /// field; for a workbook the cells of the sheets that hold the record's lists.
+    /// Places of fields that are not in the columns of the table, by JSON pointer: in YAML the line of each field, in a
+    /// workbook the cells of the sheets with the record's lists.
     pub elsewhere: Vec<(String, Spot)>,
 }
 
@@ -40,25 +40,25 @@ pub struct Spot {
     pub column: Option<String>,
 }
 
-/// A table of a file: what all of its rows have in common.
+/// A table of a file: its sheet and columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
-    /// The sheet's name; `None` where the file has no sheets.
+    /// Name of the sheet; `None` if the file has no sheets.
     pub sheet: Option<String>,
-    /// JSON pointer within the record, and the letters of its column.
+    /// JSON pointers within the record, each with the letters of its column.
     pub columns: Vec<(String, String)>,
 }
 
-/// What a reader finds, told one by one, so that a file is never in memory as a whole.
+/// Receives the results of a reader one by one, so that a file is never in memory as a whole.
 pub trait Sink {
-    /// A table begins; its number is how many were told before.
+    /// A table begins. Its index is the number of tables before it.
     fn layout(&mut self, layout: Layout) -> Result<()>;
     fn row(&mut self, row: Row) -> Result<()>;
     fn fault(&mut self, fault: ImportFault) -> Result<()>;
 }
 
 impl Row {
-    /// The fault of a field of this record, with its place, and what stands there.
+    /// A fault of a field of this record, with its place and value.
     pub fn fault(&self, layouts: &[Layout], fault: &Fault) -> ImportFault {
         let spot = self.spot(layouts, &fault.pointer);
         ImportFault {
@@ -71,7 +71,7 @@ impl Row {
             pointer: fault.pointer.clone(),
             code: fault.code.to_owned(),
             message: bilingual(&fault.message),
-            // The record as a whole is no value of a cell.
+            // A fault of the record as a whole has no value to show.
             value: Some(&fault.pointer)
                 .filter(|at| !at.is_empty())
                 .and_then(|at| self.document.pointer(at))
@@ -80,7 +80,7 @@ impl Row {
         }
     }
 
-    /// Where a field stands, or the nearest thing around it.
+    /// The place of a field, or of the nearest thing that contains it.
     pub fn spot(&self, layouts: &[Layout], pointer: &str) -> Spot {
         let layout = layouts.get(self.place.table as usize);
         let sheet = layout.and_then(|layout| layout.sheet.clone());
@@ -91,7 +91,7 @@ impl Row {
             }
             let column = layout.and_then(|layout| {
                 let own = layout.columns.iter().find(|(field, _)| field == at);
-                // A text without its language is that of its first column.
+                // A text without a language is placed at the first column, its Chinese.
                 let first = || layout.columns.iter().find(|(field, _)| field.strip_prefix(at) == Some("/zh"));
                 own.or_else(first).map(|(_, column)| column.clone())
             });
@@ -106,7 +106,7 @@ impl Row {
     }
 }
 
-/// A value as a cell would show it; long ones are cut.
+/// A value as a cell shows it, cut to 200 characters.
 fn shown(value: &Value) -> Option<String> {
     let text = match value {
         Value::Null => return None,

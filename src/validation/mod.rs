@@ -99,7 +99,7 @@ impl Contract {
     pub fn header_faults(&self, name: &str, component: &str, value: &str) -> Result<Vec<Fault>> {
         let reference = format!("#/components/parameters/{component}/schema");
         let validator = self.validator(&reference, || json!({ "$ref": reference }))?;
-        let faults = explain(&validator, &Value::from(value));
+        let faults = explain(&validator, &[&self.document], &Value::from(value));
         Ok(faults.into_iter().map(|fault| Fault { pointer: format!("/header/{name}"), ..fault }).collect())
     }
 
@@ -142,7 +142,7 @@ impl Contract {
 
     /// Every fault of a value, judged by a component of the document.
     pub fn faults(&self, component: &str, value: &Value) -> Result<Vec<Fault>> {
-        Ok(explain(&*self.of_component(component)?, value))
+        Ok(explain(&*self.of_component(component)?, &[&self.document], value))
     }
 
     fn of_component(&self, component: &str) -> Result<Arc<Validator>> {
@@ -196,7 +196,7 @@ impl Contract {
         let query = Value::Object(query);
         let validator = self.validator(&format!("{operation}?"), || schema.clone())?;
         faults.extend(
-            explain(&validator, &query)
+            explain(&validator, &[schema, &self.document], &query)
                 .into_iter()
                 .map(|fault| with_value(fault, &query))
                 .map(|fault| Fault { pointer: format!("/query{}", fault.pointer), ..fault }),
@@ -325,4 +325,81 @@ pub fn escape(token: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn contract() -> Contract {
+        Contract::new(json!({
+            "paths": { "/things": { "get": { "operationId": "listThings", "parameters": [
+                { "in": "query", "name": "since", "schema": { "type": "string", "format": "date-time" } },
+                { "in": "query", "name": "limit", "schema": { "type": "integer", "minimum": 1 } },
+                { "in": "query", "name": "status", "schema": { "type": "array", "items": { "$ref": "#/components/schemas/Status" } } },
+            ] } }, "/things/{ref}": { "get": {}, "patch": {} } },
+            "components": { "schemas": {
+                "Status": { "type": "string", "enum": ["met", "scheduled"] },
+                "Thing": { "type": "object", "additionalProperties": false, "required": ["name"],
+                    "properties": { "name": { "type": "string" }, "status": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Status" }] } } },
+            } },
+        }))
+    }
+
+    fn codes(error: Error) -> (u16, Vec<(String, &'static str)>) {
+        let problem = error.problem();
+        (problem.status, problem.faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect())
+    }
+
+    #[test]
+    fn every_fault_of_a_body_is_named() {
+        let contract = contract();
+        let body = json!({ "status": "done", "colour": 1 });
+        let (status, mut faults) = codes(contract.judge("Thing", &body).unwrap_err());
+        faults.sort();
+        assert_eq!(status, 400);
+        assert_eq!(
+            faults,
+            [("/colour".to_owned(), "unknown_field"), ("/name".to_owned(), "required"), ("/status".to_owned(), "enum"),]
+        );
+        assert!(contract.judge("Thing", &json!({ "name": "x", "status": null })).is_ok());
+        assert_eq!(codes(contract.judge("Thing", &json!({ "name": 1 })).unwrap_err()).0, 422);
+    }
+
+    #[test]
+    fn a_query_is_typed_by_its_parameters() {
+        let contract = contract();
+        let query = contract.query("listThings", "limit=5&status=met&status=scheduled").unwrap();
+        assert_eq!(query, json!({ "limit": 5, "status": ["met", "scheduled"] }));
+        let (status, faults) = codes(contract.query("listThings", "limit=0&limit=2&stauts=met").unwrap_err());
+        assert_eq!(status, 400);
+        assert_eq!(
+            faults,
+            [
+                ("/query/limit".to_owned(), "repeated"),
+                ("/query/stauts".to_owned(), "unknown_parameter"),
+                ("/query/limit".to_owned(), "too_small"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wrong_format_shows_what_arrived() {
+        const OFFSET: &str = "since=2022-01-01T00:00:00+08:00";
+        let contract = contract();
+        for (query, zh, en) in [
+            (OFFSET, "“2022-01-01T00:00:00 08:00”", "received \"2022-01-01T00:00:00 08:00\""),
+            (OFFSET, "%2B", "%2B"),
+            ("since=yesterday%00", "收到的是“yesterday”。", "received \"yesterday\""),
+        ] {
+            let faults = contract.query("listThings", query).unwrap_err().problem().faults;
+            let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+            assert_eq!((fault.pointer.as_str(), fault.code), ("/query/since", "format"));
+            assert!(fault.message.zh.contains(zh) && fault.message.en.contains(en), "{:?}", fault.message);
+        }
+        assert!(contract.query("listThings", "since=2022-01-01T00:00:00%2B08:00").is_ok());
+    }
+
+    #[test]
+    fn a_path_has_methods() {
+        assert_eq!(contract().methods_of("/things/7"), ["GET", "PATCH"]);
+        assert!(contract().methods_of("/other").is_empty());
+    }
+}

@@ -212,9 +212,9 @@ fn messages_give_the_specific_reason_and_no_list_of_all_tables() {
         let client = database.client();
         let headers = "代码,类别,金额,日期,结对";
         for (amount, wanted) in [
-            ("1200.005", "\"amount\" has 2 decimals at most, not 1200.005"),
+            ("1200.005", "\"amount\" must have at most 2 decimals, not 1200.005"),
             ("-5", "\"amount\" must be positive, not -5"),
-            ("3万美元", "\"amount\" must be a number; \\\"3万美元\\\" is none"),
+            ("3万美元", "\"amount\" must be a number; \\\"3万美元\\\" is not one"),
         ] {
             let text = format!("{headers}\npaid,拨付,{amount},2022-04-11,xinhui-taishan\n");
             let sent = csv(&client, "?file_name=a.csv&resource=transactions", &text).await;
@@ -222,8 +222,7 @@ fn messages_give_the_specific_reason_and_no_list_of_all_tables() {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].1.replace("\\\"", "\"").contains(&wanted.replace("\\\"", "\"")), "{}", found[0].1);
         }
-        for (day, wanted) in [("2022.3", "one certain day"), ("3月底", "one certain day"), ("22/3/31", "four digits")]
-        {
+        for (day, wanted) in [("2022.3", "an exact date"), ("3月底", "an exact date"), ("22/3/31", "four digits")] {
             let text = format!("{headers}\npaid,拨付,5,{day},xinhui-taishan\n");
             let sent = csv(&client, "?file_name=a.csv&resource=transactions", &text).await;
             let found = faults(&client, &sent).await;

@@ -1,4 +1,4 @@
-//! The rows of a record in a table.
+//! The rows of a record in the tables of its resource.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use super::{Cell, Column, defuse, written};
 use crate::model::text::Language;
 use crate::transfer::columns::Table;
 
-/// One row, a cell for each column.
+/// One row with a cell for each column.
 pub type Cells = Vec<Cell>;
 
-/// The rows of a record in one of its resource's tables: one in the table of records, in the table of a list one for
-/// each item, with the record's code in front.
+/// The rows of a record in one table: one row in the table of records; in the table of a list one row per item, with the code
+/// of the record in the first column.
 pub fn rows(table: &Table, columns: &[&Column], record: &Value, language: Language) -> Vec<Cells> {
     let Some(list) = &table.list else {
         return vec![columns.iter().map(|column| written(column, record, language)).collect()];
@@ -22,7 +22,7 @@ pub fn rows(table: &Table, columns: &[&Column], record: &Value, language: Langua
     };
     let of_item = |item: &Value| {
         let cell = |column: &&Column| match column.pointer.as_str() {
-            // The owner's code is no part of the item.
+            // The column with the record's code has no field in the item.
             "" => Cell::Text(defuse(code.clone())),
             _ => written(column, item, language),
         };

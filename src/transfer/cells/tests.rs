@@ -34,7 +34,7 @@ fn text(text: &str) -> Cell {
 }
 
 #[test]
-fn people_write_one_thing_in_many_forms() {
+fn every_notation_of_a_value_is_read() {
     let percent = Column { zh: "进度（%）".to_owned(), ..column(Shape::Integer, true) };
     let cases = [
         (column(Shape::Date, true), text("2022-04-11"), json!("2022-04-11")),
@@ -87,7 +87,7 @@ fn people_write_one_thing_in_many_forms() {
 }
 
 #[test]
-fn chinese_files_show_words_and_names() {
+fn chinese_files_show_labels_and_names() {
     let reference = json!({ "id": 7, "code": "enping", "name": { "zh": "恩平市", "en": "Enping" } });
     let listed = json!({ "id": 8, "code": null, "name": { "zh": "东部、西部", "en": null } });
     let shown =
@@ -105,7 +105,7 @@ fn chinese_files_show_words_and_names() {
 }
 
 #[test]
-fn every_start_of_a_formula_is_guarded_and_plain_texts_are_left_alone() {
+fn formulas_are_defused_and_other_texts_are_unchanged() {
     for start in [
         "=",
         "+",
@@ -177,7 +177,7 @@ fn shaped() -> impl Strategy<Value = (Shape, Value)> {
     ]
 }
 
-/// What reading should give: references as codes, decimals without needless zeros.
+/// The expected result of reading: references as codes, decimals without redundant zeros.
 fn expected(shape: &Shape, value: &Value) -> Value {
     match (shape, value) {
         (Shape::Reference(_), value) => value["code"].clone(),
@@ -188,7 +188,7 @@ fn expected(shape: &Shape, value: &Value) -> Value {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back((shape, value) in shaped(), is_zh in any::<bool>(), is_text in any::<bool>()) {
+    fn written_values_are_read_back((shape, value) in shaped(), is_zh in any::<bool>(), is_text in any::<bool>()) {
         let column = column(shape, true);
         let language = if is_zh { Language::Zh } else { Language::En };
         let cell = written(&column, &json!({ "x": value }), language);
@@ -205,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn every_text_comes_back(text in "'{0,3}[ \t\r\n\u{3000}\u{a0}\u{feff}]{0,2}'{0,2}[=+@＝＋－＠\t\r\n-]?.{0,4}") {
+    fn every_text_is_read_back(text in "'{0,3}[ \t\r\n\u{3000}\u{a0}\u{feff}]{0,2}'{0,2}[=+@＝＋－＠\t\r\n-]?.{0,4}") {
         let defused = defuse(text.clone());
         let seen = defused.trim_start_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
         prop_assert!(!seen.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{:?}", defused);

@@ -1,4 +1,4 @@
-//! What clients see of bundles.
+//! The HTTP operation for bundles.
 
 use actix_web::body::BoxBody;
 use actix_web::{HttpResponse, get};
@@ -14,26 +14,27 @@ use crate::http::{Call, export, held, peer, typed};
 use crate::model::types::Ref;
 use crate::record::View;
 
-/// What a bundle holds.
+/// Query parameters of a bundle.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct BundleFilter {
-    /// What belongs to this programme, and every record that this names; every record unless given.
+    /// Programme whose records the bundle has, with every record that they refer to. Default: every record.
     #[param(example = "jiangmen-east-west")]
     pub programme: Option<Ref>,
 }
 
-/// Takes out a bundle.
+/// Exports a bundle.
 #[utoipa::path(
     get, path = "/exports/bundle", operation_id = "getBundle", tag = "exports",
-    summary = "Take out a bundle of records · 导出数据包",
-    description = "Records in the shape that imports read: a mapping from each resource to a list of records as their POST bodies, as \
-        JSON or YAML, or a workbook of all tables; by `Accept` or by a suffix of the path (`/api/v1/exports/bundle.yaml`). It shows the data \
-        as it was at one moment. With `programme`: what belongs to it, the assets of its regions, and every record that these name, regions \
-        with those above them; without: every record. A record without a code goes by one that stands in for it: where it came from it leads \
-        back to that record, elsewhere it becomes its code. Personal data that the caller may not see is left out, so that bringing the \
-        bundle in does not clear it. Ids, versions, baselines and moves of due dates, confirmations, amendments, who approved what, the files of \
-        documents and the history stay behind. 以可重新导入的形式导出记录。",
+    summary = "Export a bundle of records · 导出数据包",
+    description = "Returns records in the shape that imports read: a mapping from each resource to a list of records in the shape of their \
+        POST bodies, as JSON or YAML, or as a workbook with all tables. `Accept` or a suffix of the path (`/api/v1/exports/bundle.yaml`) \
+        selects the format. All records are of one moment. With `programme` the bundle has the programme's records, the assets of its \
+        regions, and every record that these refer to, including parent regions; without it, every record. A record without a code has a \
+        surrogate code: imported into the same database it refers to that record, elsewhere it becomes the record's code. Personal data \
+        that the caller may not see is left out, so that importing the bundle does not clear it. The bundle does not contain ids, versions, \
+        baselines and revisions of due dates, confirmations, amendments, approvals, the files of documents, or the history. \
+        以可重新导入的格式导出记录。",
     params(BundleFilter),
     responses((status = 200, description = "The bundle.", body = String, content_type = "application/json"))
 )]

@@ -1,13 +1,13 @@
 //! Bundles: records in the shape that imports read.
 //!
-//! A bundle maps each resource's path to its records, in the shape of their POST bodies. Every field is there, null and
-//! empty lists too: an import leaves alone what a record does not say, so that only a whole record makes the one that is
-//! there equal to itself. Personal data that the reader may not see is left out, in a workbook marked, so that importing the
-//! file does not clear it. Kinds stand in the order in which they are brought in, records in that of
-//! their codes; only reports of periods that overlap stand as they were approved, as no other order can be brought in.
+//! A bundle maps the path of each resource to its records, in the shape of their POST bodies. A record has every field, also
+//! null and empty lists: an import leaves absent fields unchanged, so that only a complete record restores the exported state.
+//! Personal data that the reader may not see is left out, or marked in a workbook, so that importing the file does not clear
+//! it. Kinds are in the order of import, and records in the order of their codes; progress reports are in the order of their
+//! creation, because reports of overlapping periods can be imported in that order alone.
 //!
-//! What a POST body cannot say stays behind: ids, versions and instants, baselines and moves of due dates, confirmations,
-//! amendments, who submitted and approved a report, the files of documents, and the history.
+//! A bundle lacks what a POST body cannot contain: ids, versions and timestamps, baselines and revisions of due dates,
+//! confirmations, amendments, who submitted and approved a report, the files of documents, and the history.
 
 use std::collections::HashMap;
 use std::io::{Seek, Write};
@@ -33,24 +33,24 @@ use crate::transfer::columns::{self, Table};
 use crate::transfer::workbook::{Book, SheetId};
 use crate::validation::Contract;
 
-/// The records that are in memory at a time.
+/// Records held in memory at a time.
 pub const PAGE: usize = 500;
 
-/// What is asked for.
+/// The options of a bundle.
 pub struct Bundle<'a> {
     pub contract: &'a Contract,
-    /// Whose personal data it may hold.
+    /// The personal data that it may contain.
     pub sight: &'a Sight,
-    /// A programme's records and those that they name; `None`: every record.
+    /// The programme whose records it has; `None` for every record.
     pub programme: Option<&'a Ref>,
     pub format: Format,
-    /// Of a workbook's headers and words.
+    /// Language of a workbook's headers and labels.
     pub language: Language,
     pub view: View,
 }
 
 impl Bundle<'_> {
-    /// Writes the bundle; to be called within one snapshot of the database.
+    /// Writes the bundle. The caller opens a snapshot of the database, so that all records are of one moment.
     pub fn write(&self, conn: &mut Conn, file: &mut (impl Write + Seek + Send)) -> Result<()> {
         if self.format == Format::Xlsx {
             return self.write_workbook(conn, file);
@@ -68,7 +68,7 @@ impl Bundle<'_> {
         let mut all: Vec<Table> = Vec::new();
         for form in resources::forms() {
             let mut tables = columns::tables(self.contract, &form)?;
-            columns::leave_out_private(&mut tables, form.kind, self.sight);
+            columns::remove_private(&mut tables, form.kind, self.sight);
             all.extend(tables);
         }
         let mut book = Book::new(self.language);
@@ -86,8 +86,8 @@ impl Bundle<'_> {
         book.save(file)
     }
 
-    /// The ids of each kind, in the order of their codes.
-    fn each_kind(&self, conn: &mut Conn, mut tell: impl FnMut(&mut Conn, &Form, &[i64]) -> Result<()>) -> Result<()> {
+    /// Visits each kind with the ids of its records, in the order of their codes.
+    fn each_kind(&self, conn: &mut Conn, mut visit: impl FnMut(&mut Conn, &Form, &[i64]) -> Result<()>) -> Result<()> {
         let closure = match self.programme {
             Some(programme) => Some(Closure::of(conn, self.contract, programme, self.view)?),
             None => None,
@@ -98,18 +98,18 @@ impl Bundle<'_> {
                 None => all_of(conn, form.kind, &json!({ "sort": "id" }), self.view)?,
             };
             let ids = by_code(conn, form.kind, &ids)?;
-            tell(conn, &form, &ids)?;
+            visit(conn, &form, &ids)?;
         }
         Ok(())
     }
 
-    /// Records as they are read, by codes that name them and what they refer to.
+    /// Visits records as they are read, with surrogate codes for themselves and their references where these have no code.
     fn each_record(
         &self,
         conn: &mut Conn,
         form: &Form,
         ids: &[i64],
-        tell: &mut impl FnMut(&Value) -> Result<()>,
+        visit: &mut impl FnMut(&Value) -> Result<()>,
     ) -> Result<()> {
         let hidden = if self.format == Format::Xlsx { Hidden::Marked(self.language) } else { Hidden::Absent };
         for chunk in ids.chunks(PAGE) {
@@ -118,14 +118,14 @@ impl Bundle<'_> {
             for record in &mut records {
                 stand_in::name(form.kind, record);
                 self.sight.redact(form.kind, record, hidden);
-                tell(record)?;
+                visit(record)?;
             }
         }
         Ok(())
     }
 }
 
-/// The ids of all records that a filter covers.
+/// The ids of all records that match a filter.
 pub fn all_of(conn: &mut Conn, kind: &Kind, filter: &Value, view: View) -> Result<Vec<i64>> {
     let (mut ids, mut after) = (Vec::new(), None);
     loop {
@@ -139,7 +139,7 @@ pub fn all_of(conn: &mut Conn, kind: &Kind, filter: &Value, view: View) -> Resul
     }
 }
 
-/// Ids in the order of the codes that name their records.
+/// Sorts ids by the codes of their records, surrogate codes included.
 fn by_code(conn: &mut Conn, kind: &Kind, ids: &[i64]) -> Result<Vec<i64>> {
     let mut named: Vec<(Box<str>, i64)> = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(10_000) {
@@ -153,7 +153,7 @@ fn by_code(conn: &mut Conn, kind: &Kind, ids: &[i64]) -> Result<Vec<i64>> {
     if kind.name == progress_reports::KIND.name { progress_reports::order::of_creation(conn, ids) } else { Ok(ids) }
 }
 
-/// Gives references to records without a code the codes that stand in for these.
+/// Sets surrogate codes in references to records without a code.
 pub fn name_references(conn: &mut Conn, form: &Form, records: &mut [Value]) -> Result<()> {
     let mut nameless: HashMap<&'static str, (&'static Kind, Vec<i64>)> = HashMap::new();
     let is_nameless = |value: &Value| if value["code"].is_null() { value["id"].as_i64() } else { None };

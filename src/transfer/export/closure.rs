@@ -1,9 +1,9 @@
-//! What belongs to a programme, and what that names.
+//! The records of a programme's bundle, closed under references.
 //!
-//! To a programme belong its pairings and funds, and whatever is of one of them: agreements with all that is under them,
-//! conferences, projects, people, twinnings, transactions. With them go the assets of the regions that its pairings tie,
-//! and every record that one of these names, directly or through others: regions with those above them, organizations,
-//! sectors, documents, and where a pairing took the place of one of another programme, that pairing and its programme.
+//! The bundle has the programme's pairings and funds with everything that belongs to them: agreements and what is under them,
+//! conferences, projects, exchanges, liaisons, twinnings and transactions. It also has the assets of the pairings' regions, and
+//! every record that one of these refers to, directly or indirectly: parent regions, organizations, sectors, documents, and a
+//! superseded pairing of another programme with that programme.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,16 +19,16 @@ use crate::record::references;
 use crate::resources::{self, Form, assets, pairings, programmes};
 use crate::validation::Contract;
 
-/// Ids by the name of their kind.
+/// The ids of the records, by the name of their kind.
 #[derive(Default)]
 pub struct Closure {
     found: BTreeMap<&'static str, BTreeSet<i64>>,
-    /// Those whose own references are still to be followed.
+    /// Records whose references are not followed yet.
     left: BTreeMap<&'static str, BTreeSet<i64>>,
 }
 
 impl Closure {
-    /// The id of the programme that a query names; a reference that names none is a fault of the query.
+    /// The id of the programme in a query; an unknown reference is a fault of the query.
     pub fn programme(conn: &mut Conn, programme: &Ref) -> Result<i64> {
         let mut faults = Faults::default();
         let id = programmes::KIND.resolve(conn, &mut faults, "/query/programme", programme)?;
@@ -36,7 +36,7 @@ impl Closure {
         id.ok_or_else(|| Error::unexpected("a reference was lost"))
     }
 
-    /// The records of a programme's bundle; a reference that names none is a fault of the query.
+    /// Computes the records of a programme's bundle; an unknown reference is a fault of the query.
     pub fn of(conn: &mut Conn, contract: &Contract, programme: &Ref, view: View) -> Result<Closure> {
         let id = Closure::programme(conn, programme)?;
         let forms = resources::forms();
@@ -69,7 +69,7 @@ impl Closure {
         }
     }
 
-    /// The regions that the programme's pairings tie.
+    /// The regions of the programme's pairings.
     fn members(&self, conn: &mut Conn, view: View) -> Result<BTreeSet<i64>> {
         let mut regions = BTreeSet::new();
         for ids in self.ids(&pairings::KIND).chunks(PAGE) {
@@ -81,7 +81,7 @@ impl Closure {
         Ok(regions)
     }
 
-    /// Adds what is named, and what that names, until nothing new is.
+    /// Adds the records that are referred to, until no new one is found.
     fn follow(&mut self, conn: &mut Conn, forms: &[Form], view: View) -> Result<()> {
         while let Some((name, ids)) = self.left.pop_first() {
             let Some(form) = forms.iter().find(|form| form.kind.name == name) else { continue };
@@ -101,7 +101,7 @@ impl Closure {
     }
 }
 
-/// Whether a kind's list can be narrowed to one programme.
+/// Whether the list of a kind can be filtered by programme.
 fn takes_programme(contract: &Contract, kind: &Kind) -> bool {
     let path = format!("/api/v1/{}", kind.path);
     let parameters = &contract.document()["paths"][path]["get"]["parameters"];

@@ -1,12 +1,12 @@
-//! Taking data out: lists as files, and bundles that can be brought in again.
+//! Export of lists as files, and of bundles that can be imported again.
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
-//! | [`rows`] | the items of a list as lines of NDJSON and CSV, and as the sheets of a workbook |
-//! | [`bundle`] | all records of a database, or a programme's with those that they name, in the shape that imports read |
-//! | [`closure`] | what belongs to a programme |
-//! | [`text`] | bundles as YAML and JSON, written record by record |
-//! | [`api`] | what clients see of bundles |
+//! | [`rows`] | lists as NDJSON, CSV and workbooks |
+//! | [`bundle`] | all records, or those of a programme with the records that they refer to, in the shape of imports |
+//! | [`closure`] | the records of a programme's bundle |
+//! | [`text`] | bundles as YAML and JSON, streamed record by record |
+//! | [`api`] | the operation for bundles |
 
 pub mod api;
 pub mod bundle;

@@ -1,4 +1,4 @@
-//! The items of a list as files have them.
+//! The items of a list as NDJSON, CSV and workbooks.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::transfer::columns::{self, Column, Table};
 use crate::transfer::workbook::{Book, SheetId};
 use crate::validation::Contract;
 
-/// By which Excel knows that a CSV file is UTF-8.
+/// The mark without which Excel does not read a CSV file as UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// How the items of one list are written.
+/// A writer for the items of one list.
 pub struct Rows {
     format: Format,
     language: Language,
@@ -29,17 +29,17 @@ pub struct Rows {
 }
 
 enum Shape {
-    /// Records: their table, and those of their lists of objects.
+    /// Records, with their table and those of their lists of objects.
     Records(Box<Form>, Vec<Table>),
-    /// Anything else, by the name of its component.
+    /// Other items, by the name of their component.
     Items(String, Vec<Column>),
 }
 
 impl Rows {
-    /// How the items of an operation's list are written, by what the document says of them.
+    /// Creates the writer for the list of an operation, from the schema of its items.
     ///
-    /// Columns of personal data are left out for a reader that sees none of any pairing.
-    pub fn writer(
+    /// A reader who may see no personal data of any pairing gets no columns for it.
+    pub fn new(
         contract: &Contract,
         operation: &str,
         format: Format,
@@ -47,12 +47,12 @@ impl Rows {
         sight: &Sight,
     ) -> Result<Arc<dyn ListWriter>> {
         let component = item_of(contract.document(), operation)
-            .ok_or_else(|| Error::unexpected(format!("{operation} answers no list")))?;
+            .ok_or_else(|| Error::unexpected(format!("{operation} returns no list")))?;
         let form = resources::forms().into_iter().find(|form| form.read == component);
         let shape = match form {
             Some(form) => {
                 let mut tables = columns::tables(contract, &form)?;
-                columns::leave_out_private(&mut tables, form.kind, sight);
+                columns::remove_private(&mut tables, form.kind, sight);
                 Shape::Records(Box::new(form), tables)
             }
             None => Shape::Items(component.to_owned(), columns::of_component(contract, component)?),
@@ -60,24 +60,8 @@ impl Rows {
         Ok(Arc::new(Rows { format, language, shape }))
     }
 
-    fn columns(&self) -> &[Column] {
-        match &self.shape {
-            Shape::Records(_, tables) => tables.first().map_or(&[], |table| &table.columns),
-            Shape::Items(_, columns) => columns,
-        }
-    }
-
-    /// The item with the code that stands in for its own where it has none: a row has to say which record it is.
-    fn named(&self, mut item: Value) -> Value {
-        if let Shape::Records(form, _) = &self.shape {
-            stand_in::name(form.kind, &mut item);
-        }
-        item
-    }
-}
-
-impl ListWriter for Rows {
-    fn head(&self) -> Result<Vec<u8>> {
+    /// The beginning of the file: for CSV the byte order mark and the headers.
+    pub fn head(&self) -> Result<Vec<u8>> {
         if self.format != Format::Csv {
             return Ok(Vec::new());
         }
@@ -90,14 +74,16 @@ impl ListWriter for Rows {
         Ok(head)
     }
 
-    fn name_references(&self, conn: &mut Conn, items: &mut [Value]) -> Result<()> {
+    /// Sets surrogate codes in references to records without a code, because a file may not refer by id.
+    pub fn name_references(&self, conn: &mut Conn, items: &mut [Value]) -> Result<()> {
         match &self.shape {
             Shape::Records(form, _) => bundle::name_references(conn, form, items),
             Shape::Items(..) => Ok(()),
         }
     }
 
-    fn lines(&self, items: Vec<Value>) -> Result<Vec<u8>> {
+    /// Renders items as lines of NDJSON or CSV.
+    pub fn lines(&self, items: Vec<Value>) -> Result<Vec<u8>> {
         if self.format == Format::Ndjson {
             let mut lines = Vec::new();
             for item in items {
@@ -115,7 +101,12 @@ impl ListWriter for Rows {
         })
     }
 
-    fn workbook(&self, pages: &mut dyn Iterator<Item = Vec<Value>>, file: &mut File) -> Result<()> {
+    /// Writes pages of items as a workbook.
+    pub fn workbook(
+        &self,
+        pages: impl IntoIterator<Item = Vec<Value>>,
+        file: &mut (impl Write + Seek + Send),
+    ) -> Result<()> {
         let mut book = Book::new(self.language);
         let sheets: Vec<SheetId> = match &self.shape {
             Shape::Records(_, tables) => tables.iter().map(|table| book.table(table, true)).collect::<Result<_>>()?,
@@ -127,6 +118,29 @@ impl ListWriter for Rows {
         }
         book.save(file)
     }
+
+    fn columns(&self) -> &[Column] {
+        match &self.shape {
+            Shape::Records(_, tables) => tables.first().map_or(&[], |table| &table.columns),
+            Shape::Items(_, columns) => columns,
+        }
+    }
+
+    /// Sets the surrogate code of a record without a code, because an import identifies the record of a row by its code.
+    fn named(&self, mut item: Value) -> Value {
+        if let Shape::Records(form, _) = &self.shape {
+            name(form.kind, &mut item);
+        }
+        item
+    }
+}
+
+/// Sets the surrogate code of a record that has no code of its own.
+pub fn name(kind: &Kind, record: &mut Value) {
+    let created_at = record["created_at"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
+    if let (Value::Null, Some(id), Some(at)) = (&record["code"], record["id"].as_i64(), created_at) {
+        record["code"] = Value::String(stand_in::code(kind, id, Instant::from(at)));
+    }
 }
 
 fn csv(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Vec<u8>> {
@@ -136,7 +150,7 @@ fn csv(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Resu
     csv.into_inner().map_err(Error::unexpected)
 }
 
-/// The component of a list's items.
+/// The component of the items of an operation's list.
 fn item_of<'a>(document: &'a Value, operation: &str) -> Option<&'a str> {
     let all = document["paths"].as_object()?.values().filter_map(|item| item.get("get"));
     let found = all.into_iter().find(|found| found["operationId"] == operation)?;

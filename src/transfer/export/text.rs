@@ -1,8 +1,7 @@
-//! Bundles as text: YAML or JSON, one record after the other.
+//! Bundles as YAML or JSON, written record by record.
 //!
-//! Both are read back exactly, whatever a record's texts hold. In YAML a record is written for people, as a block; one
-//! with letters that readers of YAML take for line breaks, or refuse, is written as JSON, which is YAML as well and has
-//! escapes for them.
+//! Both are read back exactly, whatever characters a text has. In YAML a record is a block that people can read. A record with
+//! characters that YAML readers treat as line breaks or reject is written as JSON, a subset of YAML that has escapes for them.
 
 use std::io::Write;
 
@@ -11,21 +10,21 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::http::format::Format;
 
-/// A bundle that is being written.
+/// A writer of bundles.
 pub struct Text<W> {
     format: Format,
     file: W,
-    /// The kind of the record before.
+    /// The path of the previous record.
     path: Option<&'static str>,
 }
 
 impl<W: Write> Text<W> {
-    /// A bundle without a record.
+    /// Creates a writer of an empty bundle.
     pub fn new(format: Format, file: W) -> Text<W> {
         Text { format, file, path: None }
     }
 
-    /// Writes the next record; those of one kind follow each other.
+    /// Writes the next record. All records of a kind must be written in succession.
     pub fn record(&mut self, path: &'static str, record: &Value) -> Result<()> {
         let is_first_of_kind = self.path != Some(path);
         let before = match (self.format, self.path) {
@@ -45,7 +44,7 @@ impl<W: Write> Text<W> {
         self.put(&record)
     }
 
-    /// Writes the end.
+    /// Writes the end of the bundle.
     pub fn end(mut self) -> Result<()> {
         match (self.format, self.path) {
             (_, None) => self.put("{}\n")?,
@@ -64,13 +63,13 @@ fn failed(error: std::io::Error) -> Error {
     Error::Unavailable(format!("cannot write a temporary file: {error}"))
 }
 
-/// Letters beyond ASCII that are written with an escape: the controls from DEL on with NEL among them, the separators of
-/// lines and paragraphs, and the byte order mark.
+/// Whether a character beyond ASCII is written with an escape: control characters from DEL on, line and paragraph separators,
+/// and the byte order mark.
 fn needs_escape(letter: char) -> bool {
     matches!(letter, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// Whether a block of YAML holds every text of a value as it is.
+/// Whether a block of YAML can represent every text of a value.
 fn is_plain(value: &Value) -> bool {
     match value {
         Value::String(text) => {
@@ -82,7 +81,7 @@ fn is_plain(value: &Value) -> bool {
     }
 }
 
-/// A value as JSON on one line.
+/// Renders a value as JSON on one line.
 fn escaped(value: &Value) -> Result<String> {
     let text = serde_json::to_string(value)?;
     if !text.contains(needs_escape) {
@@ -91,7 +90,7 @@ fn escaped(value: &Value) -> Result<String> {
     let mut safe = String::with_capacity(text.len() + 16);
     for letter in text.chars() {
         if needs_escape(letter) {
-            // Such a letter stands only within a string, and is one unit of UTF-16.
+            // Such a character occurs only in strings, and has one UTF-16 unit.
             safe.push_str(&format!("\\u{:04x}", u32::from(letter)));
         } else {
             safe.push(letter);
@@ -111,11 +110,11 @@ mod tests {
     use crate::transfer::row::{Layout, Row, Sink};
     use crate::validation::Contract;
 
-    /// The records that a reader tells.
+    /// Collects the records of a reader.
     #[derive(Default)]
-    struct Told(Vec<Value>);
+    struct Collected(Vec<Value>);
 
-    impl Sink for Told {
+    impl Sink for Collected {
         fn layout(&mut self, _: Layout) -> Result<()> {
             Ok(())
         }
@@ -136,13 +135,13 @@ mod tests {
         records.iter().for_each(|record| text.record("milestones", record).unwrap());
         text.end().unwrap();
         let contract = Contract::new(json!({ "paths": {}, "components": { "schemas": {} } }));
-        let mut told = Told::default();
-        read(&mut std::io::Cursor::new(bytes), Read::Yaml, ReadOptions::default(), &contract, &mut told).unwrap();
-        told.0
+        let mut collected = Collected::default();
+        read(&mut std::io::Cursor::new(bytes), Read::Yaml, ReadOptions::default(), &contract, &mut collected).unwrap();
+        collected.0
     }
 
     #[test]
-    fn what_other_readers_take_for_something_else_comes_back() {
+    fn ambiguous_texts_are_read_back() {
         let texts = [
             "",
             "no",
@@ -233,7 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_back(texts in prop::collection::vec("[ \\n\\t:#'\"a1=\\-\u{85}\u{2028}中😀\\\\|>{}\\[\\],&*!%@`?~.\\r]{0,12}", 1..4)) {
+        fn any_text_is_read_back(texts in prop::collection::vec("[ \\n\\t:#'\"a1=\\-\u{85}\u{2028}中😀\\\\|>{}\\[\\],&*!%@`?~.\\r]{0,12}", 1..4)) {
             let records: Vec<Value> = texts
                 .iter()
                 .enumerate()

@@ -1,4 +1,4 @@
-//! The operations of imports.
+//! The HTTP operations of imports.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use actix_web::{HttpResponse, get, post};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::jobs::{self, Jobs, Work};
-use super::store::{self, Sent};
+use super::jobs::{self, Task};
+use super::store::{self, Upload};
 use super::types::{
     Import, ImportFaultFilter, ImportFaultList, ImportFilter, ImportLineFilter, ImportLineList, ImportList, NewImport,
 };
-use super::upload::{Received, receive, waits};
+use super::upload::{Received, max_wait, receive};
 use super::workbooks::{marked, template};
 use super::{Status, plans, runs};
 use crate::access::Actor;
@@ -33,24 +33,24 @@ use crate::resources::pairings;
 use crate::transfer::format::Format;
 use crate::transfer::plan::Outcome;
 
-/// Sends a file.
+/// Uploads a file.
 #[utoipa::path(
     post, path = "/imports", operation_id = "createImport", tag = "imports",
-    summary = "Send a file and plan it · 上传文件并预检",
-    description = "Takes a workbook (XLSX), a CSV table, a YAML or JSON bundle or NDJSON of at most 64 MiB as the raw body, or as the one part of `multipart/form-data`, and says what \
-        would become of each record; nothing is written yet. The answer waits up to 5 seconds for the plan (`Prefer: wait=N` up to 30, \
-        `Prefer: respond-async` not at all); after that, ask for the import again. Records are matched by `code`. A file of this caller \
-        that is older than the newest 20 is no longer kept. 上传后只做预检，不写入；记录按代码匹配。",
+    summary = "Upload a file and plan it · 上传文件并预检",
+    description = "Accepts a workbook (XLSX), a CSV table, a YAML or JSON bundle, or NDJSON of at most 64 MiB, as the body or as the only part of \
+        `multipart/form-data`, and plans it: nothing is written yet. The response waits up to 5 seconds for the plan (up to 30 with \
+        `Prefer: wait=N`, not at all with `Prefer: respond-async`); after that, poll the import. Records are matched by `code`. The files of the \
+        caller's 20 newest imports are stored. 上传后只做预检，不写入；记录按代码匹配。",
     params(NewImport),
     request_body(content = String, content_type = "application/octet-stream",
-        description = "The file's bytes, with its media type; `application/octet-stream` where the file's name tells the format."),
-    responses((status = 201, description = "The file was taken.", body = Import))
+        description = "Bytes of the file with its media type; `application/octet-stream` if its extension gives the format."),
+    responses((status = 201, description = "The import.", body = Import))
 )]
 #[post("/imports")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let mut params: NewImport = typed(&call.query("createImport")?)?;
-    let waits = waits(&call);
+    let wait = max_wait(&call);
     let received = receive(&call, payload).await?;
     params.file_name = params.file_name.or_else(|| received.described.file_name.clone());
     let format = Format::of(&received.described.media_type, params.file_name.as_deref(), &received.beginning)
@@ -58,20 +58,21 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
             Problem::new(415, "unsupported_media_type", msg!("无法识别文件格式", "The file's format is not recognized"))
                 .detail(msg!(
                     "支持 .xlsx、.csv、.txt、.yaml、.json、.ndjson；请设置 Content-Type 或 file_name。",
-                    "Give a .xlsx, .csv, .txt, .yaml, .json or .ndjson file, with its Content-Type or its file_name."
+                    "Supported are .xlsx, .csv, .txt, .yaml, .json and .ndjson; set Content-Type or file_name."
                 ))
         })?;
-    // Done to its end, also when the client goes away: a run that was promised must begin.
-    rt::spawn(taken(call, actor, params, received, format, waits)).await.map_err(Error::unexpected)?
+    // In its own task: once the import is stored, its run must start even if the client disconnects.
+    rt::spawn(create_and_plan(call, actor, params, received, format, wait)).await.map_err(Error::unexpected)?
 }
 
-async fn taken(
+/// Stores the file, starts its run, and waits for the plan.
+async fn create_and_plan(
     call: Call,
     actor: Actor,
     params: NewImport,
     received: Received,
     format: Format,
-    waits: Duration,
+    wait: Duration,
 ) -> Result<HttpResponse> {
     let run = hex(&rand::random::<[u8; 16]>());
     let NewImport { file_name, resource, mode, restore, prune, ignore_unknown_columns } = params;
@@ -85,11 +86,11 @@ async fn taken(
             if let Some(resource) = &resource
                 && crate::resources::component(resource).is_none()
             {
-                let message = msg!("没有资源 {resource}。", "is no resource: \"{resource}\"");
+                let message = msg!("没有资源 {resource}。", "there is no resource \"{resource}\"");
                 faults.push("/query/resource", "unknown_resource", message);
             }
             faults.refuse()?;
-            let sent = Sent {
+            let upload = Upload {
                 file,
                 file_name,
                 format,
@@ -102,19 +103,19 @@ async fn taken(
                 ignore_unknown_columns: ignore_unknown_columns.unwrap_or_default(),
                 run: named,
             };
-            let import = store::create(tx, sent)?;
+            let import = store::create(tx, upload)?;
             Posted::created(format!("/api/v1/imports/{}", import.id), 1, &import)
         })
         .await?;
     let location = answered.headers().get(header::LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let Some(id) = location.as_ref().and_then(|path| path.rsplit('/').next()?.parse().ok()) else {
-        return Err(Error::unexpected("an import without a place"));
+        return Err(Error::unexpected("an import without a location"));
     };
-    // A retry finds the import at work, or done.
+    // A retried request finds the run of the first request under way or ended.
     if !answered.headers().contains_key("Idempotent-Replayed") {
-        jobs::start(&call.state, actor.clone(), id, run, Work::Plan)?;
+        jobs::start(&call.state, actor.clone(), id, run, Task::Plan);
     }
-    call.state.parts.get::<Jobs>()?.wait(id, waits).await;
+    call.state.jobs.wait(id, wait).await;
     let import = current(&call, actor, id.to_string()).await?;
     let mut response = HttpResponse::Created();
     for (name, value) in answered.headers().iter().filter(|(name, _)| **name != header::ETAG) {
@@ -128,7 +129,7 @@ async fn taken(
 #[utoipa::path(
     get, path = "/imports", operation_id = "listImports", tag = "imports",
     summary = "List imports · 导入列表",
-    description = "A page of the caller's imports, newest first; administrators see everybody's. 分页列出导入，最新在前。",
+    description = "Returns a page of the caller's imports, newest first; for administrators, of all imports. 分页列出导入，最新在前。",
     params(ImportFilter, PageParams),
     responses((status = 200, description = "A page of imports.", body = ImportList))
 )]
@@ -145,12 +146,12 @@ async fn list(call: Call) -> Result<HttpResponse> {
     .await
 }
 
-/// Reads an import.
+/// Returns an import.
 #[utoipa::path(
     get, path = "/imports/{ref}", operation_id = "getImport", tag = "imports",
     summary = "Read one import · 查看导入",
-    description = "How an import stands, how far it is, and what would become or became of its records. 查看导入的状态与进度。",
-    params(("ref" = Ref, Path, description = "The import's number.")),
+    description = "Returns the status, progress and counts of an import. 查看导入的状态、进度与数量。",
+    params(("ref" = Ref, Path, description = "Id of the import.")),
     responses((status = 200, description = "The import.", body = Import))
 )]
 #[get("/imports/{ref}")]
@@ -161,13 +162,13 @@ async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
     Ok(call.send(&Answer::other(&import)?))
 }
 
-/// Lists what becomes of each record.
+/// Lists the outcome of each record.
 #[utoipa::path(
     get, path = "/imports/{ref}/lines", operation_id = "listImportLines", tag = "imports",
-    summary = "List what becomes of each record · 逐条结果",
-    description = "Each record of the file as it was last planned: created, updated with each field that changes, unchanged, deleted, or \
-        refused. 逐条列出新增、更新（含字段差异）、不变、删除与拒绝。",
-    params(("ref" = Ref, Path, description = "The import's number."), ImportLineFilter, PageParams),
+    summary = "List the outcome of each record · 逐条结果",
+    description = "Returns a page of the file's records as last planned: created, updated with each field that changes, unchanged, deleted, \
+        restored or refused. 逐条列出新增、更新（含字段差异）、不变、删除、恢复与拒绝。",
+    params(("ref" = Ref, Path, description = "Id of the import."), ImportLineFilter, PageParams),
     responses((status = 200, description = "A page of lines.", body = ImportLineList))
 )]
 #[get("/imports/{ref}/lines")]
@@ -176,7 +177,7 @@ async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     call.list_own("listImportLines", |_, query, sight| {
         let filter: ImportLineFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let row = store::seen(conn, &actor, &id)?;
+            let row = store::find_visible(conn, &actor, &id)?;
             let (items, next, total) = plans::lines(conn, &sight, row.id, &filter.outcome, page)?;
             Page::cut(&items, next, total)
         })
@@ -184,13 +185,13 @@ async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     .await
 }
 
-/// Lists what is wrong with a file.
+/// Lists the faults of a file.
 #[utoipa::path(
     get, path = "/imports/{ref}/faults", operation_id = "listImportFaults", tag = "imports",
     summary = "List the faults of a file · 错误清单",
-    description = "Every fault of every row, with its sheet, row, column, value and what may have been meant. An error keeps the file from \
-        being applied, a warning does not. 列出全部错误与警告及其所在单元格。",
-    params(("ref" = Ref, Path, description = "The import's number."), ImportFaultFilter, PageParams),
+    description = "Returns a page of the faults of all rows, each with its sheet, row, column, value and a suggestion. An error prevents the \
+        file from being applied, a warning does not. 列出全部错误与警告及其所在单元格。",
+    params(("ref" = Ref, Path, description = "Id of the import."), ImportFaultFilter, PageParams),
     responses((status = 200, description = "A page of faults.", body = ImportFaultList))
 )]
 #[get("/imports/{ref}/faults")]
@@ -199,7 +200,7 @@ async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
     call.list_own("listImportFaults", |_, query, _| {
         let filter: ImportFaultFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let row = store::seen(conn, &actor, &id)?;
+            let row = store::find_visible(conn, &actor, &id)?;
             let (items, next, total) = plans::faults(conn, row.id, &filter.severity, page)?;
             Page::cut(&items, next, total)
         })
@@ -211,48 +212,48 @@ async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[utoipa::path(
     post, path = "/imports/{ref}/plan", operation_id = "planImport", tag = "imports",
     summary = "Plan an import again · 重新预检",
-    description = "Tries the file on the data as they are now: after a stale plan, an interruption, or a change elsewhere that mends a fault. \
-        对当前数据重新预检。",
-    params(("ref" = Ref, Path, description = "The import's number.")),
-    responses((status = 200, description = "The import as it is now.", body = Import))
+    description = "Plans the file on the current data: after a stale plan, an interruption, or a change of other records that removes a fault. \
+        按当前数据重新预检。",
+    params(("ref" = Ref, Path, description = "Id of the import.")),
+    responses((status = 200, description = "The import.", body = Import))
 )]
 #[post("/imports/{ref}/plan")]
 async fn plan(call: Call, payload: Payload, id: Path<String>) -> Result<HttpResponse> {
     use Status::{Failed, Interrupted, Planned, Refused, Stale};
-    begin(call, payload, id.into_inner(), &[Planned, Refused, Stale, Interrupted, Failed], Work::Plan).await
+    begin(call, payload, id.into_inner(), &[Planned, Refused, Stale, Interrupted, Failed], Task::Plan).await
 }
 
 /// Applies an import.
 #[utoipa::path(
     post, path = "/imports/{ref}/apply", operation_id = "applyImport", tag = "imports",
     summary = "Apply an import · 应用导入",
-    description = "Writes all that was planned in one transaction, or nothing: where the data were changed since the plan, the answer is 409 \
-        with what changed, and the import is `stale` until it is planned again. An import that is applied already is left as it is. \
-        在一个事务中全部写入；若数据已变则拒绝并说明。",
-    params(("ref" = Ref, Path, description = "The import's number.")),
-    responses((status = 200, description = "The import as it is now.", body = Import))
+    description = "Writes all planned records in one transaction, or none: if the data has changed since the plan, the response is 409 with the \
+        differences, and the import is `stale` until it is planned again. Applying an applied import has no effect. \
+        在一个事务中全部写入；数据已变则拒绝并列出差异。",
+    params(("ref" = Ref, Path, description = "Id of the import.")),
+    responses((status = 200, description = "The import.", body = Import))
 )]
 #[post("/imports/{ref}/apply")]
 async fn apply(call: Call, payload: Payload, id: Path<String>) -> Result<HttpResponse> {
-    begin(call, payload, id.into_inner(), &[Status::Planned], Work::Apply).await
+    begin(call, payload, id.into_inner(), &[Status::Planned], Task::Apply).await
 }
 
 /// Cancels an import.
 #[utoipa::path(
     post, path = "/imports/{ref}/cancel", operation_id = "cancelImport", tag = "imports",
     summary = "Cancel an import · 取消导入",
-    description = "Stops what is under way, and nothing of the file is written; what is applied already stays (409). 取消导入，不写入任何内容。",
-    params(("ref" = Ref, Path, description = "The import's number.")),
-    responses((status = 200, description = "The import as it is now.", body = Import))
+    description = "Stops planning or applying; nothing of the file is written. An applied import cannot be cancelled (409). 取消导入，不写入任何内容。",
+    params(("ref" = Ref, Path, description = "Id of the import.")),
+    responses((status = 200, description = "The import.", body = Import))
 )]
 #[post("/imports/{ref}/cancel")]
 async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
-    let (id, seen_by) = (id.into_inner(), actor.clone());
-    let asked = id.clone();
-    let number = call.read(move |conn| Ok(store::seen(conn, &seen_by, &asked)?.id)).await?;
-    call.state.parts.get::<Jobs>()?.stop(number);
+    let (id, reader) = (id.into_inner(), actor.clone());
+    let reference = id.clone();
+    let number = call.read(move |conn| Ok(store::find_visible(conn, &reader, &reference)?.id)).await?;
+    call.state.jobs.stop(number);
     call.state.store.write_as(&call.client(), move |conn| runs::cancel(conn, number)).await?;
     let import = current(&call, actor, id).await?;
     if import.status == Status::Applied {
@@ -266,7 +267,7 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
     config
         .service(create)
         .service(list)
-        // Before the one import, whose reference could be this name.
+        // Before `/imports/{ref}`, which would match this path as well.
         .service(template)
         .service(marked)
         .service(get)
@@ -277,44 +278,44 @@ pub fn mount(config: &mut ServiceConfig<'_>) {
         .service(cancel);
 }
 
-/// Hands an import to a run, where it stands so that it can be, and waits a little for its end.
-async fn begin(call: Call, payload: Payload, id: String, from: &'static [Status], work: Work) -> Result<HttpResponse> {
+/// Starts a run for an import whose status allows it, and waits for its end.
+async fn begin(call: Call, payload: Payload, id: String, from: &'static [Status], task: Task) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
-    // As when it was sent.
-    rt::spawn(begun(call, actor, id, from, work)).await.map_err(Error::unexpected)?
+    // In its own task, for the same reason as in `create`.
+    rt::spawn(start_run(call, actor, id, from, task)).await.map_err(Error::unexpected)?
 }
 
-async fn begun(call: Call, actor: Actor, id: String, from: &'static [Status], work: Work) -> Result<HttpResponse> {
-    let waits = waits(&call);
+async fn start_run(call: Call, actor: Actor, id: String, from: &'static [Status], task: Task) -> Result<HttpResponse> {
+    let wait = max_wait(&call);
     let run = hex(&rand::random::<[u8; 16]>());
-    let (seen_by, named, asked) = (actor.clone(), run.clone(), id.clone());
-    let status = if work == Work::Plan { Status::Planning } else { Status::Applying };
+    let (reader, run_id, reference) = (actor.clone(), run.clone(), id.clone());
+    let status = if task == Task::Plan { Status::Planning } else { Status::Applying };
     let begun = call
         .state
         .store
         .write(move |conn| {
-            let row = store::seen(conn, &seen_by, &asked)?;
-            // What is planned for who may see more is not for the sender's eyes.
-            if row.actor_id != seen_by.identity.to_string() {
+            let row = store::find_visible(conn, &reader, &reference)?;
+            // The lines of a plan would show the sender what only an administrator may see.
+            if row.actor_id != reader.identity.to_string() {
                 return Err(Problem::forbidden(msg!(
                     "只有上传者可以预检和应用；管理员可以取消，或自行上传。",
-                    "Only who sent it plans and applies it; administrators may cancel it, or send it themselves."
+                    "Only the sender may plan and apply it; administrators may cancel it, or upload the file themselves."
                 ))
                 .into());
             }
-            if row.status == Status::Applied && work == Work::Apply {
+            if row.status == Status::Applied && task == Task::Apply {
                 return Ok(None);
             }
-            if !runs::begin(conn, row.id, from, status, &named, Instant::now())? {
+            if !runs::begin(conn, row.id, from, status, &run_id, Instant::now())? {
                 return Err(wrong_status(row.status).into());
             }
             Ok(Some(row.id))
         })
         .await?;
     if let Some(number) = begun {
-        jobs::start(&call.state, actor.clone(), number, run, work)?;
-        call.state.parts.get::<Jobs>()?.wait(number, waits).await;
+        jobs::start(&call.state, actor.clone(), number, run, task);
+        call.state.jobs.wait(number, wait).await;
     }
     let import = current(&call, actor, id).await?;
     if import.status == Status::Stale {
@@ -323,14 +324,14 @@ async fn begun(call: Call, actor: Actor, id: String, from: &'static [Status], wo
     Ok(call.send(&Answer::other(&import)?))
 }
 
-/// An import as it is now, with the progress of a run of this process.
+/// The current state of an import, with the progress of a run of this process.
 async fn current(call: &Call, actor: Actor, id: String) -> Result<Import> {
     let mut import = call
         .read(move |conn| {
-            let row = store::seen(conn, &actor, &id)?;
+            let row = store::find_visible(conn, &actor, &id)?;
             store::read(conn, &actor.sight(), vec![row])?
                 .pop()
-                .ok_or_else(|| Error::unexpected("an import that is gone"))
+                .ok_or_else(|| Error::unexpected("an import was not found"))
         })
         .await?;
     if import.status.is_running()
@@ -342,21 +343,21 @@ async fn current(call: &Call, actor: Actor, id: String) -> Result<Import> {
     Ok(import)
 }
 
-/// Who asks.
+/// The actor of the request.
 pub fn caller(call: &Call) -> Result<Actor> {
-    // The guard admits nobody without a key.
-    call.actor.clone().ok_or_else(|| Error::unexpected("an import of nobody"))
+    // Authorization rejects requests without a key before they get here.
+    call.actor.clone().ok_or_else(|| Error::unexpected("an import without an actor"))
 }
 
 fn wrong_status(status: Status) -> Problem {
     let (zh, en) = match status {
-        Status::Planning | Status::Applying => ("正在处理，请稍候", "is being worked on; wait until that is done"),
+        Status::Planning | Status::Applying => ("正在处理，请稍候", "is being processed; wait until that has ended"),
         Status::Planned => ("已通过预检", "is planned"),
         Status::Refused => (
-            "有错误；请查看 faults 或下载 marked.xlsx，改好后重新上传",
-            "has faults; see its faults or marked.xlsx, and send it again",
+            "有错误；请查看 faults 或下载 marked.xlsx，改正后重新上传",
+            "has faults; see its faults or marked.xlsx, correct the file and upload it again",
         ),
-        Status::Applied => ("已写入", "is applied"),
+        Status::Applied => ("已写入", "is applied already"),
         Status::Stale => ("已过时，请重新预检", "is stale; plan it again"),
         Status::Cancelled => ("已取消", "is cancelled"),
         Status::Interrupted => ("已中断，请重新预检", "was interrupted; plan it again"),
@@ -365,7 +366,7 @@ fn wrong_status(status: Status) -> Problem {
     Problem::conflict("wrong_status", msg!("该导入{zh}。", "The import {en}."))
 }
 
-/// What changed since a plan, as a conflict.
+/// The problem of a stale plan, with the records that differ.
 fn stale(import: &Import) -> Problem {
     let mut faults = Faults::default();
     for line in &import.stale {
@@ -389,8 +390,8 @@ fn stale(import: &Import) -> Problem {
     Problem::conflict(
         "plan_is_stale",
         msg!(
-            "预检之后数据已变，未写入任何内容；请重新预检。",
-            "The data were changed since the plan, and nothing was written; plan the import again."
+            "预检之后数据已变，未写入任何内容，请重新预检。",
+            "The data has changed since the plan, and nothing was written; plan the import again."
         ),
     )
     .faults(faults)

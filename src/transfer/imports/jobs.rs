@@ -1,9 +1,9 @@
-//! The work on imports: off the requests' threads, one at a time in a process, with a progress that can be asked for.
+//! Background jobs that plan and apply imports, one at a time in a process.
 //!
-//! A run is named in the import's row. It ends by a change of that row, in the transaction of what it wrote, and only while
-//! the row still names it: a run that was cancelled, or that another process believes dead, cannot write any more. What a
-//! killed process leaves is therefore an import that still names its run and nothing of the file; it is marked as
-//! interrupted by the next process that looks ([`Jobs::interrupt_abandoned`]).
+//! A job is called a run. The row of the import has the id of its run, and a run ends by updating that row in the transaction of
+//! the records, on condition that the id is still its own. A run that was cancelled, or that another process considers dead, can
+//! therefore not write any more. A killed process leaves an import with the id of a run and none of the file's records; another
+//! process marks it as interrupted ([`Jobs::interrupt_abandoned`]).
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
-use super::outcome::{Came, finish};
+use super::outcome::{RunOutcome, finish};
 use super::runs::{self, End};
 use super::workbooks::gone;
 use super::{Status, plans, store};
@@ -36,16 +36,16 @@ use crate::transfer::read::{ReadOptions, read};
 use crate::transfer::row::{Layout, Row, Sink};
 use crate::transfer::{Import, Refusal};
 
-/// How often a run's progress is written for other processes to see.
-const NOTED: Duration = Duration::from_secs(2);
-/// A run that has not been heard of for so long, in seconds, may have died with its process.
+/// The interval at which a run stores its progress for other processes.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+/// The seconds without stored progress after which a run may have died with its process.
 const SILENT_FOR: i64 = 15;
 const SILENT_ON_SQLITE: i64 = 600;
-/// How many records that differ from a plan are told.
-const STALE_TOLD: usize = 100;
+/// The most records that differ from a plan and are reported.
+const STALE_MAX: usize = 100;
 
-/// How long the service waits for its runs to end when it stops.
-const STOPS_WITHIN: Duration = Duration::from_secs(20);
+/// How long a stopping service waits for its runs to end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The runs of this process.
 #[derive(Default)]
@@ -62,16 +62,16 @@ struct Running {
     is_cancelled: AtomicBool,
     is_interrupted: AtomicBool,
     ended: watch::Sender<bool>,
-    /// Under whose key it runs, and the keys that are being revoked.
+    /// The actor whose key started the run, and the keys that were revoked since.
     actor: Actor,
     revoked: Revoked,
 }
 
 impl Running {
-    /// An error where the run is to stop.
-    fn go_on(&self) -> Result<()> {
+    /// Fails if the run is to stop.
+    fn check_not_stopped(&self) -> Result<()> {
         if self.is_cancelled.load(Ordering::Relaxed) || self.is_interrupted.load(Ordering::Relaxed) {
-            return Err(Error::Unavailable("the import is to stop".to_owned()));
+            return Err(Error::Unavailable("the import was stopped".to_owned()));
         }
         if self.revoked.contains(&self.actor) {
             return Err(revoked::revoked());
@@ -80,12 +80,12 @@ impl Running {
     }
 }
 
-/// The one place at which imports are worked on in this process.
+/// Lets one import at a time run in this process.
 static TURN: Semaphore = Semaphore::const_new(1);
 
-/// What a run does.
+/// The task of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum Task {
     Plan,
     Apply,
 }
@@ -95,32 +95,32 @@ impl Jobs {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many runs this process has.
+    /// The number of runs of this process.
     pub fn count(&self) -> usize {
         self.running().len()
     }
 
-    /// How many records a run of this process has read, and how many of them it has brought in.
+    /// The number of records that a run of this process has read, and the number that it has processed.
     pub fn progress(&self, id: i64) -> Option<(i64, i64)> {
         let running = self.running().get(&id).cloned()?;
         let number = |count: &AtomicUsize| i64::try_from(count.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
         Some((number(&running.records), number(&running.done)))
     }
 
-    /// Asks a run of this process to stop.
+    /// Stops a run of this process.
     pub fn stop(&self, id: i64) {
         if let Some(running) = self.running().get(&id) {
             running.is_cancelled.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Has the runs live on a runtime that outlives the requests that begin them.
+    /// Sets the runtime for runs, which must outlive the requests that start them.
     pub fn run_on(&self, runtime: Handle) {
-        // Told once, when the service begins.
+        // Fails only if it is set already; it is set once, at start-up.
         let _ = self.runtime.set(runtime);
     }
 
-    /// Interrupts every run of this process, and waits until all have ended.
+    /// Interrupts every run of this process and waits until all have ended.
     pub async fn interrupt(&self) {
         let running: Vec<Arc<Running>> = self.running().values().cloned().collect();
         for running in &running {
@@ -128,37 +128,37 @@ impl Jobs {
         }
         let all = async {
             for running in running {
-                // An error: it has ended, and is gone.
+                // An error means that the run has ended and its sender is dropped.
                 let _ = running.ended.subscribe().wait_for(|ended| *ended).await;
             }
         };
-        if tokio::time::timeout(STOPS_WITHIN, all).await.is_err() {
-            tracing::warn!("an import did not stop in time; the next start marks it as interrupted");
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, all).await.is_err() {
+            tracing::warn!("an import did not stop in time; it is marked as interrupted at the next start");
         }
     }
 
-    /// Waits until a run of this process has ended, or for so long.
+    /// Waits until a run of this process has ended, at most for `longest`.
     pub async fn wait(&self, id: i64, longest: Duration) {
         let Some(mut ended) = self.running().get(&id).map(|running| running.ended.subscribe()) else { return };
-        // Either way the import is read again.
+        // After a timeout as well: the caller reads the import again either way.
         let _ = tokio::time::timeout(longest, ended.wait_for(|ended| *ended)).await;
     }
 
-    /// Marks what nobody works on any more as interrupted: whatever SQLite holds at the start of the service, when no other
-    /// process writes to its file; otherwise what has been silent for a while.
-    pub async fn interrupt_abandoned(&self, state: &AppState, at_start: bool) -> Result<usize> {
-        let mine: Vec<String> = self.running().values().map(|running| running.run.clone()).collect();
+    /// Marks abandoned imports as interrupted. At the start of a service on SQLite these are all that are under way, since no
+    /// other process writes to the file; otherwise those whose run has stored no progress for a while.
+    pub async fn interrupt_abandoned(state: &AppState, at_start: bool) -> Result<usize> {
+        let mine: Vec<String> = state.jobs.running().values().map(|running| running.run.clone()).collect();
         let since = move |conn: &Conn| {
             let silent_for = match (conn.is_sqlite(), at_start) {
                 (true, true) => 0,
-                // Another process on the same file writes no notes while it has the file.
+                // Another process on the same file stores no progress while it holds the write lock.
                 (true, false) => SILENT_ON_SQLITE,
                 (false, _) => SILENT_FOR,
             };
             Instant::from(Instant::now().utc() - TimeDelta::seconds(silent_for))
         };
         let looked = mine.clone();
-        // A write, even of nothing, would make every kept answer old.
+        // Checked by a read first, because any write invalidates the response cache.
         if !state.store.read(move |conn| runs::are_any_silent(conn, since(conn), &looked)).await? {
             return Ok(0);
         }
@@ -166,9 +166,8 @@ impl Jobs {
     }
 }
 
-/// Begins a run that the import's row names already.
-pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, kind: Work) -> Result<()> {
-    let jobs = state.parts.get::<Jobs>()?;
+/// Starts a run whose id is stored in the row of the import.
+pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, kind: Task) {
     let (ended, _) = watch::channel(false);
     let running = Arc::new(Running {
         run: run.clone(),
@@ -184,19 +183,20 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
     state.metrics.imports_running(jobs.count());
     let (state, runtime) = (state.clone(), jobs.runtime.get().cloned());
     let work = async move {
-        // Where the run itself is the one writer, a note would wait for its end, and make every kept answer old then.
-        let noting = (!state.store.has_one_writer())
-            .then(|| tokio::spawn(note_progress(state.clone(), jobs.clone(), id, running.clone())));
-        let done = go(&state, actor, id, &running, kind).await;
-        if let Some(noting) = noting {
-            noting.abort();
+        // With a single writer, which the run itself occupies, storing progress would wait for the end of the run and then
+        // invalidate the response cache for nothing.
+        let progress_task =
+            (!state.store.has_one_writer()).then(|| tokio::spawn(note_progress(state.clone(), id, running.clone())));
+        let done = execute(&state, actor, id, &running, kind).await;
+        if let Some(progress_task) = progress_task {
+            progress_task.abort();
         }
         if let Err(error) = done {
             fail(&state, id, &running, error).await;
         }
         {
-            // Another run of the import may have begun meanwhile.
-            let mut all = jobs.running();
+            // Another run of the import may have started in the meantime.
+            let mut all = state.jobs.running();
             if all.get(&id).is_some_and(|current| current.run == running.run) {
                 all.remove(&id);
             }
@@ -204,7 +204,7 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
         state.metrics.imports_running(jobs.count());
         running.ended.send_replace(true);
     };
-    // In a task of its own: the request that began it may go away.
+    // In its own task, because the request that started it may be cancelled.
     match runtime {
         Some(runtime) => drop(runtime.spawn(work)),
         None => drop(tokio::spawn(work)),
@@ -214,43 +214,43 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
 
 async fn note_progress(state: web::Data<AppState>, jobs: Arc<Jobs>, id: i64, running: Arc<Running>) {
     loop {
-        tokio::time::sleep(NOTED).await;
-        let (records, done) = jobs.progress(id).unwrap_or_default();
+        tokio::time::sleep(PROGRESS_INTERVAL).await;
+        let (records, done) = state.jobs.progress(id).unwrap_or_default();
         let run = running.run.clone();
         let noted = state.store.write(move |conn| runs::note_progress(conn, id, &run, records, done)).await;
         match noted {
             Ok(true) => {}
             Ok(false) => running.is_cancelled.store(true, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, import = id, "cannot note how far an import is"),
+            Err(error) => tracing::warn!(%error, import = id, "cannot store the progress of an import"),
         }
     }
 }
 
-async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Running>, work: Work) -> Result<()> {
+async fn execute(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Running>, task: Task) -> Result<()> {
     let _turn = TURN.acquire().await.map_err(Error::unexpected)?;
-    running.go_on()?;
-    let (catalog, today) = (state.catalog.clone(), state.settings.today());
+    running.check_not_stopped()?;
+    let (contract, today) = (state.contract.clone(), state.settings.today());
     let file = tempfile::tempfile().map_err(|e| Error::Unavailable(format!("cannot make a temporary file: {e}")))?;
     let (row, file) = state
         .store
         .read(move |conn| {
             let row = store::row(conn, id)?.ok_or_else(|| Error::unexpected("the import is gone"))?;
             let mut file = file;
-            let is_kept = store::write_file(conn, id, &mut file)?;
-            Ok((row, is_kept.then_some(file)))
+            let is_stored = store::write_file(conn, id, &mut file)?;
+            Ok((row, is_stored.then_some(file)))
         })
         .await?;
     let Some(mut file) = file else {
         return Err(gone().into());
     };
-    let (format, resource, judged_by) = (row.format, row.resource.clone(), catalog.clone());
+    let (format, resource, schemas) = (row.format, row.resource.clone(), contract.clone());
     let ignore_unknown_columns = row.ignore_unknown_columns;
     let watched = running.clone();
     let mut gathered = tokio::task::spawn_blocking(move || {
         let mut gathered = Gathered::new()?;
-        let mut sink = Watched { running: &watched, gathered: &mut gathered };
+        let mut sink = Cancellable { running: &watched, gathered: &mut gathered };
         let options = ReadOptions { resource: resource.as_deref(), ignore_unknown_columns };
-        until_full(read(&mut file, format, options, &judged_by.contract, &mut sink))?;
+        until_full(read(&mut file, format, options, &schemas, &mut sink))?;
         Ok::<Gathered, Error>(gathered)
     })
     .await
@@ -262,27 +262,27 @@ async fn go(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Ru
     let mut work_on = move |conn: &mut Conn| {
         let import = Import { actor: &actor, request_id: &request_id, catalog: &catalog, today, options: &options };
         backend::try_lock_key(conn, &runs::lock_of(&running.run))?;
-        match work {
-            Work::Plan => plan(conn, &import, &running, &mut gathered).map(Verdict::Undo),
-            Work::Apply => apply(conn, &import, id, &running, &mut gathered, row.state_sha256.as_deref()),
+        match task {
+            Task::Plan => plan(conn, &import, &running, &mut gathered).map(Verdict::Undo),
+            Task::Apply => apply(conn, &import, id, &running, &mut gathered, row.state_sha256.as_deref()),
         }
     };
-    let came_to = match work {
-        Work::Plan => state.store.rehearse(move |conn| work_on(conn).map(Verdict::into_value)).await?,
-        Work::Apply => state.store.write_alone(work_on).await?,
+    let outcome = match task {
+        Task::Plan => state.store.rehearse(move |conn| work_on(conn).map(Verdict::into_value)).await?,
+        Task::Apply => state.store.write_alone(work_on).await?,
     };
-    if let Came::Applied { records } = &came_to {
+    if let RunOutcome::Applied { records } = &outcome {
         state.metrics.imported.inc_by(u64::try_from(*records).unwrap_or_default());
     }
-    finish(&state.store, id, run, came_to).await
+    finish(&state.store, id, run, outcome).await
 }
 
-fn plan(conn: &mut Conn, import: &Import<'_>, running: &Running, gathered: &mut Gathered) -> Result<Came> {
-    let mut told = Told::new(running)?;
-    let plan = import.plan(conn, gathered, &mut told)?;
+fn plan(conn: &mut Conn, import: &Import<'_>, running: &Running, gathered: &mut Gathered) -> Result<RunOutcome> {
+    let mut spooled = SpooledReport::new(running)?;
+    let plan = import.plan(conn, gathered, &mut spooled)?;
     let records = i64::try_from(gathered.count).map_err(Error::unexpected)?;
-    let Told { lines, faults, .. } = told;
-    Ok(Came::Planned { plan, records, lines, faults })
+    let SpooledReport { lines, faults, .. } = spooled;
+    Ok(RunOutcome::Planned { plan, records, lines, faults })
 }
 
 fn apply(
@@ -292,38 +292,38 @@ fn apply(
     running: &Running,
     gathered: &mut Gathered,
     planned_on: Option<&str>,
-) -> Result<Verdict<Came>> {
+) -> Result<Verdict<RunOutcome>> {
     import.require_key(conn)?;
-    let mut told = Told::new(running)?;
+    let mut spooled = SpooledReport::new(running)?;
     let records = i64::try_from(gathered.count).map_err(Error::unexpected)?;
-    match import.apply(conn, gathered, planned_on, &mut told) {
+    match import.apply(conn, gathered, planned_on, &mut spooled) {
         Ok(plan) => {
-            // On PostgreSQL others could write all the while, and revoke it.
+            // On PostgreSQL the key may have been revoked in the meantime, because other writers are not blocked.
             import.require_key(conn)?;
             runs::end(conn, id, &running.run, End::Applied { plan, records }, Instant::now())?;
-            Ok(Verdict::Keep(Came::Applied { records }))
+            Ok(Verdict::Keep(RunOutcome::Applied { records }))
         }
         Err(Refusal::Stale(_)) => {
-            Ok(Verdict::Undo(Came::Stale(plans::compare(conn, id, &mut told.lines, STALE_TOLD)?)))
+            Ok(Verdict::Undo(RunOutcome::Stale(plans::compare(conn, id, &mut spooled.lines, STALE_MAX)?)))
         }
-        // A plan that could be applied had no fault: it is this state's.
+        // The plan had no faults, so that these are due to changes since.
         Err(Refusal::Faulty(plan)) => {
-            let Told { lines, faults, .. } = told;
-            Ok(Verdict::Undo(Came::Planned { plan, records, lines, faults }))
+            let SpooledReport { lines, faults, .. } = spooled;
+            Ok(Verdict::Undo(RunOutcome::Planned { plan, records, lines, faults }))
         }
         Err(Refusal::Failed(error)) => Err(error),
     }
 }
 
-/// Writes why a run ended without an outcome.
+/// Stores why a run failed.
 async fn fail(state: &web::Data<AppState>, id: i64, running: &Arc<Running>, error: Error) {
     let (status, why) = match &error {
         _ if running.is_cancelled.load(Ordering::Relaxed) => {
-            (Status::Cancelled, bilingual(&msg!("已取消。", "It was cancelled.")))
+            (Status::Cancelled, bilingual(&msg!("已取消。", "The import was cancelled.")))
         }
         Error::Problem(problem) => (Status::Failed, bilingual(problem.detail.as_ref().unwrap_or(&problem.title))),
         Error::Unavailable(_) if running.is_interrupted.load(Ordering::Relaxed) => {
-            (Status::Interrupted, bilingual(&msg!("服务在处理期间停止。", "The service stopped meanwhile.")))
+            (Status::Interrupted, bilingual(&msg!("服务在处理期间停止。", "The service stopped during the work.")))
         }
         Error::Unavailable(_) | Error::OutcomeUnknown(_) => {
             tracing::warn!(%error, import = id, "an import was interrupted");
@@ -337,54 +337,54 @@ async fn fail(state: &web::Data<AppState>, id: i64, running: &Arc<Running>, erro
     let run = running.run.clone();
     let ended = state.store.write(move |conn| end_failed(conn, id, &run, status, why)).await;
     if let Err(error) = ended {
-        tracing::warn!(%error, import = id, "cannot write how an import ended");
+        tracing::warn!(%error, import = id, "cannot store the end of an import");
     }
 }
 
-/// An import that is no longer the run's has its end already.
+/// Stores the failure, unless the run no longer owns the import, whose end is then stored already.
 fn end_failed(conn: &mut Conn, id: i64, run: &str, status: Status, why: Text) -> Result<()> {
     let is_mine = store::row(conn, id)?.is_some_and(|row| row.run.as_deref() == Some(run));
     if is_mine { runs::end(conn, id, run, End::Failed { status, why }, Instant::now()) } else { Ok(()) }
 }
 
-/// Gathers what is read, as long as the run is not to stop.
-struct Watched<'a> {
+/// Passes rows on until the run is stopped.
+struct Cancellable<'a> {
     running: &'a Running,
     gathered: &'a mut Gathered,
 }
 
-impl Sink for Watched<'_> {
+impl Sink for Cancellable<'_> {
     fn layout(&mut self, layout: Layout) -> Result<()> {
         self.gathered.layout(layout)
     }
 
     fn row(&mut self, row: Row) -> Result<()> {
-        self.running.go_on()?;
+        self.running.check_not_stopped()?;
         self.gathered.row(row)?;
         self.running.records.store(self.gathered.count, Ordering::Relaxed);
         Ok(())
     }
 
     fn fault(&mut self, fault: ImportFault) -> Result<()> {
-        self.running.go_on()?;
+        self.running.check_not_stopped()?;
         self.gathered.fault(fault)
     }
 }
 
-/// Keeps what is told of a file on disk.
-struct Told<'a> {
+/// A report that spools lines and faults to disk.
+struct SpooledReport<'a> {
     running: &'a Running,
     lines: Spool<ImportLine>,
     faults: Spool<ImportFault>,
 }
 
-impl Told<'_> {
-    fn new(running: &Running) -> Result<Told<'_>> {
-        Ok(Told { running, lines: Spool::new()?, faults: Spool::new()? })
+impl SpooledReport<'_> {
+    fn new(running: &Running) -> Result<SpooledReport<'_>> {
+        Ok(SpooledReport { running, lines: Spool::new()?, faults: Spool::new()? })
     }
 }
 
-impl Report for Told<'_> {
+impl Report for SpooledReport<'_> {
     fn line(&mut self, line: ImportLine) -> Result<()> {
         self.lines.push(&line).map(drop)
     }
@@ -395,6 +395,6 @@ impl Report for Told<'_> {
 
     fn progress(&mut self, done: usize) -> Result<()> {
         self.running.done.store(done, Ordering::Relaxed);
-        self.running.go_on()
+        self.running.check_not_stopped()
     }
 }

@@ -1,19 +1,19 @@
-//! Imports over HTTP: a file is sent, planned, looked at, and then applied or left.
+//! Imports over HTTP: a client uploads a file, inspects the plan, and then applies or cancels it.
 //!
-//! | status | what it means | what may follow |
+//! | status | meaning | next |
 //! |---|---|---|
-//! | planning | the file is being read and tried | planned, refused, cancelled, interrupted, failed |
-//! | planned | it can be applied | applying, planning, cancelled |
-//! | refused | it has faults | planning, cancelled |
-//! | applying | it is being written | applied, stale, refused, cancelled, interrupted, failed |
-//! | applied | it is written, all of it | |
-//! | stale | the data was changed since the plan; nothing of it is written | planning, cancelled |
-//! | interrupted | whoever worked on it is gone; nothing of it is written | planning, cancelled |
-//! | failed | it cannot be read at all; nothing of it is written | planning, cancelled |
-//! | cancelled | nothing of it is written, and nothing will be | |
+//! | planning | the file is being read and checked | planned, refused, cancelled, interrupted, failed |
+//! | planned | the file can be applied | applying, planning, cancelled |
+//! | refused | the file has faults | planning, cancelled |
+//! | applying | the records are being written | applied, stale, refused, cancelled, interrupted, failed |
+//! | applied | all records are written | |
+//! | stale | the data has changed since the plan; nothing is written | planning, cancelled |
+//! | interrupted | the process that worked on the import has stopped; nothing is written | planning, cancelled |
+//! | failed | the import could not be processed; nothing is written | planning, cancelled |
+//! | cancelled | nothing is written | |
 //!
-//! The work is a [job](jobs). Its end is written in the transaction of the records themselves, so that an import is
-//! applied exactly where its records are there. An import is seen by whoever sent it, and by administrators.
+//! Planning and applying are [background jobs](jobs). The end of a job is written in the transaction of the records, so that an
+//! import has the status `applied` exactly if its records exist. An import is visible to its sender and to administrators.
 
 pub mod api;
 pub mod jobs;
@@ -29,36 +29,36 @@ pub mod workbooks;
 use crate::text_enum;
 
 text_enum! {
-    /// How an import stands.
+    /// Status of an import.
     Status as "ImportStatus" {
-        /// 正在预检: the file is being read and tried.
+        /// 正在预检: the file is being read and checked.
         Planning => "planning",
-        /// 待应用: it can be applied.
+        /// 待应用: the file can be applied.
         Planned => "planned",
-        /// 有错误: it has faults; nothing can be written.
+        /// 有错误: the file has faults and cannot be applied.
         Refused => "refused",
-        /// 正在写入: it is being written.
+        /// 正在写入: the records are being written.
         Applying => "applying",
-        /// 已写入: it is written, all of it.
+        /// 已写入: all records are written.
         Applied => "applied",
-        /// 已过时: the data was changed since the plan; nothing of it is written. Plan it again.
+        /// 已过时: the data has changed since the plan and nothing is written. Plan the import again.
         Stale => "stale",
-        /// 已取消: nothing of it is written, and nothing will be.
+        /// 已取消: the import was cancelled and nothing is written.
         Cancelled => "cancelled",
-        /// 已中断: the service stopped meanwhile; nothing of it is written. Plan it again.
+        /// 已中断: the service stopped during the work and nothing is written. Plan the import again.
         Interrupted => "interrupted",
-        /// 失败: it could not be done; nothing of it is written.
+        /// 失败: the import could not be processed and nothing is written.
         Failed => "failed",
     }
 }
 
 impl Status {
-    /// Whether a job works on it.
+    /// Whether a job is working on the import.
     pub fn is_running(self) -> bool {
         matches!(self, Status::Planning | Status::Applying)
     }
 
-    /// Whether it has come to an end that nothing follows.
+    /// Whether the status is final.
     pub fn is_over(self) -> bool {
         matches!(self, Status::Applied | Status::Cancelled)
     }

@@ -1,4 +1,4 @@
-//! What a run came to, written a little at a time, so that other writes wait for none of it.
+//! Storing the outcome of a run, in small writes that do not delay others.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,9 +14,9 @@ use crate::spool::Spool;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::plan::{ImportLine, Plan};
 
-/// What the work of a run came to.
-pub enum Came {
-    /// Written in full, with the end of the run.
+/// The outcome of a run.
+pub enum RunOutcome {
+    /// All records and the end of the run are written.
     Applied {
         records: i64,
     },
@@ -29,13 +29,13 @@ pub enum Came {
     Stale(Vec<ImportStaleLine>),
 }
 
-/// Writes what a run came to that was undone, a little at a time.
-pub async fn finish(store: &Store, id: i64, run: String, came_to: Came) -> Result<()> {
-    let end = match came_to {
-        // What a large file left pending is in the chain soon; should this process die, another sees to it.
-        Came::Applied { .. } => return pending::seal_all(store).await,
-        Came::Stale(stale) => End::Stale(stale),
-        Came::Planned { plan, records, lines, faults } => {
+/// Stores the outcome of a run, in small writes.
+pub async fn finish(store: &Store, id: i64, run: String, outcome: RunOutcome) -> Result<()> {
+    let end = match outcome {
+        // Seals the audit events of a large file promptly. If this process dies before, another process seals them.
+        RunOutcome::Applied { .. } => return pending::seal_all(store).await,
+        RunOutcome::Stale(stale) => End::Stale(stale),
+        RunOutcome::Planned { plan, records, lines, faults } => {
             let named = run.clone();
             let remove = move || {
                 let run = named.clone();
@@ -53,7 +53,7 @@ pub async fn finish(store: &Store, id: i64, run: String, came_to: Came) -> Resul
     store.write(move |conn| runs::end(conn, id, &run, end, Instant::now())).await
 }
 
-/// Adds the items of a spool to an import, some in each write.
+/// Stores the items of a spool, a batch in each write.
 async fn add_all<T: Serialize + DeserializeOwned + Send + 'static>(
     store: &Store,
     id: i64,
@@ -65,7 +65,7 @@ async fn add_all<T: Serialize + DeserializeOwned + Send + 'static>(
     let mut position = 1;
     loop {
         let read = move || {
-            let some = left.by_ref().take(plans::WRITTEN_TOGETHER).collect::<Result<Vec<T>>>()?;
+            let some = left.by_ref().take(plans::BATCH).collect::<Result<Vec<T>>>()?;
             Ok::<_, Error>((some, left))
         };
         let (some, rest) = tokio::task::spawn_blocking(read).await.map_err(Error::unexpected)??;

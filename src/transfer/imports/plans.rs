@@ -1,4 +1,4 @@
-//! The rows of what an import comes to: a line a record, and the faults.
+//! The stored results of an import: its lines, one per record, and its faults.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -18,10 +18,10 @@ use crate::spool::Spool;
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::plan::{ImportLine, Outcome};
 
-/// Rows that one write adds or removes: a few milliseconds, for which others wait.
-pub const WRITTEN_TOGETHER: usize = 500;
+/// Rows that one write adds or removes, so that it blocks other writes for a few milliseconds at most.
+pub const BATCH: usize = 500;
 
-/// A page of what becomes of each record, in the order in which they are brought in, for a reader who sees this much.
+/// A page of lines in the order of import, redacted for the reader.
 pub fn lines(
     conn: &mut Conn,
     sight: &Sight,
@@ -29,14 +29,14 @@ pub fn lines(
     outcomes: &[Outcome],
     page: &PageRequest,
 ) -> Result<(Vec<ImportLine>, Option<Key>, Option<i64>)> {
-    let narrowed = || {
+    let filtered = || {
         let query = import_lines::table.filter(import_lines::import_id.eq(id)).into_boxed();
         if outcomes.is_empty() { query } else { query.filter(import_lines::outcome.eq_any(outcomes)) }
     };
-    let total = if page.count { Some(narrowed().count().get_result(conn)?) } else { None };
+    let total = if page.count { Some(filtered().count().get_result(conn)?) } else { None };
     let after = page.after.as_ref().map(key_value::<i64>).transpose()?.unwrap_or(0);
     type Found = (i64, String, Option<String>, Outcome, Option<i64>, Option<String>);
-    let rows: Vec<Found> = narrowed()
+    let rows: Vec<Found> = filtered()
         .filter(import_lines::position.gt(after))
         .order(import_lines::position)
         .limit(page.limit + 1)
@@ -59,20 +59,20 @@ pub fn lines(
     Ok((lines, cut.next, cut.total))
 }
 
-/// A page of what is wrong with a file, in the order in which it was found.
+/// A page of faults in the order in which they were found.
 pub fn faults(
     conn: &mut Conn,
     id: i64,
     severities: &[Severity],
     page: &PageRequest,
 ) -> Result<(Vec<ImportFault>, Option<Key>, Option<i64>)> {
-    let narrowed = || {
+    let filtered = || {
         let query = import_faults::table.filter(import_faults::import_id.eq(id)).into_boxed();
         if severities.is_empty() { query } else { query.filter(import_faults::severity.eq_any(severities)) }
     };
-    let total = if page.count { Some(narrowed().count().get_result(conn)?) } else { None };
+    let total = if page.count { Some(filtered().count().get_result(conn)?) } else { None };
     let after = page.after.as_ref().map(key_value::<i64>).transpose()?.unwrap_or(0);
-    let rows: Vec<(i64, String)> = narrowed()
+    let rows: Vec<(i64, String)> = filtered()
         .filter(import_faults::position.gt(after))
         .order(import_faults::position)
         .limit(page.limit + 1)
@@ -83,9 +83,9 @@ pub fn faults(
     Ok((faults.collect::<Result<_>>()?, cut.next, cut.total))
 }
 
-/// Removes some of the lines and faults of the plan before; true where there may be more.
+/// Removes a batch of the lines and faults of the previous plan. Returns whether there may be more.
 pub fn remove_some(conn: &mut Conn, id: i64) -> Result<bool> {
-    let most = WRITTEN_TOGETHER as i64;
+    let most = BATCH as i64;
     let lines: Vec<i64> = import_lines::table
         .filter(import_lines::import_id.eq(id))
         .order(import_lines::position)
@@ -106,10 +106,10 @@ pub fn remove_some(conn: &mut Conn, id: i64) -> Result<bool> {
         let old = import_faults::import_id.eq(id).and(import_faults::position.le(last));
         diesel::delete(import_faults::table.filter(old)).execute(conn)?;
     }
-    Ok(lines.len().max(faults.len()) == WRITTEN_TOGETHER)
+    Ok(lines.len().max(faults.len()) == BATCH)
 }
 
-/// Adds lines of a plan, the first of them at `position`.
+/// Inserts lines of a plan from `position` on.
 pub fn add_lines(conn: &mut Conn, id: i64, position: i64, lines: Vec<ImportLine>) -> Result<()> {
     let row = |(position, line): (i64, ImportLine)| {
         let ImportLine { resource, code, outcome, version, changes } = line;
@@ -128,7 +128,7 @@ pub fn add_lines(conn: &mut Conn, id: i64, position: i64, lines: Vec<ImportLine>
     Ok(insert_all!(conn, import_lines::table, &rows)?)
 }
 
-/// Adds faults of a plan, the first of them at `position`.
+/// Inserts faults of a plan from `position` on.
 pub fn add_faults(conn: &mut Conn, id: i64, position: i64, faults: Vec<ImportFault>) -> Result<()> {
     let row = |(position, fault): (i64, ImportFault)| {
         Ok((
@@ -142,14 +142,14 @@ pub fn add_faults(conn: &mut Conn, id: i64, position: i64, faults: Vec<ImportFau
     Ok(insert_all!(conn, import_faults::table, &rows)?)
 }
 
-/// What of a plan no longer holds: each record of which something else would become now, of at most so many.
+/// The records whose line differs from the stored plan, at most `most`.
 pub fn compare(conn: &mut Conn, id: i64, now: &mut Spool<ImportLine>, most: usize) -> Result<Vec<ImportStaleLine>> {
     let key = |line: &ImportLine| {
         let mut hasher = DefaultHasher::new();
         (&line.resource, &line.code).hash(&mut hasher);
         hasher.finish()
     };
-    // Where each record's line is: both plans may have records that the other has not.
+    // The place of each record's line in `now`. Either plan may have records that the other lacks.
     let mut places: HashMap<u64, u64> = HashMap::new();
     let mut items = now.read()?;
     loop {
@@ -162,7 +162,7 @@ pub fn compare(conn: &mut Conn, id: i64, now: &mut Spool<ImportLine>, most: usiz
     let mut after = None;
     loop {
         let page = PageRequest { limit: 1_000, after, count: false, list: String::new() };
-        // Nothing of this comparison is shown but through [`super::store::read`], which redacts.
+        // Without redaction here, because [`super::store::read`] redacts the comparison when it is shown.
         let (planned, next, _) = lines(conn, &Sight::Everything, id, &[], &page)?;
         for planned in planned {
             let found = places.remove(&key(&planned)).map(|place| items.at(place)).transpose()?;

@@ -1,8 +1,8 @@
-//! What a reader may see of the changes of an import, by the rights of today: the plan was made with those of its day, and
-//! keeps what stood in each field before.
+//! Redaction of the changes of an import for a reader.
 //!
-//! Faults need none of this: what they quote is the sender's own file, and what they suggest are names and codes of
-//! records, which every reader sees.
+//! A plan stores the previous value of each field, personal data included, and the rights of its sender may have changed since.
+//! Changes are therefore redacted by the rights of today. Faults are not redacted: they quote the sender's own file, and suggest
+//! names and codes of records, which every reader may see.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +15,8 @@ use crate::record::View;
 use crate::resources;
 use crate::transfer::plan::{ImportChange, ImportLine};
 
-/// Records that are loaded together.
-const LOADED_TOGETHER: usize = 500;
+/// Records loaded per query.
+const BATCH: usize = 500;
 
 /// The changes of one record's fields.
 pub trait Changes {
@@ -36,28 +36,28 @@ impl Changes for ImportStaleLine {
     }
 }
 
-/// Puts null in the place of personal data that a reader may not see today. A record that is no longer there belongs to
-/// no pairing, so that its personal data is shown only to readers of all pairings.
+/// Replaces personal data that the reader may not see by null. A record that no longer exists belongs to no pairing, so that only
+/// readers of all pairings see its personal data.
 pub fn redact<T: Changes>(conn: &mut Conn, sight: &Sight, lines: &mut [T]) -> Result<()> {
     if sight.is_of_all() {
         return Ok(());
     }
-    let mut asked: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+    let mut codes_by_path: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
     for line in lines.iter_mut() {
         if let Some((kind, code, _)) = personal(line) {
-            asked.entry(kind.path).or_default().extend(code.map(str::to_owned));
+            codes_by_path.entry(kind.path).or_default().extend(code.map(str::to_owned));
         }
     }
-    let mut seen: BTreeSet<(&'static str, String)> = BTreeSet::new();
-    for (path, codes) in asked {
+    let mut visible: BTreeSet<(&'static str, String)> = BTreeSet::new();
+    for (path, codes) in codes_by_path {
         let Some(kind) = kind_of(path) else { continue };
-        for code in seen_codes(conn, sight, kind, codes)? {
-            seen.insert((path, code));
+        for code in visible_codes(conn, sight, kind, codes)? {
+            visible.insert((path, code));
         }
     }
     for line in lines {
         let Some((kind, code, changes)) = personal(line) else { continue };
-        if code.is_some_and(|code| seen.contains(&(kind.path, code.to_owned()))) {
+        if code.is_some_and(|code| visible.contains(&(kind.path, code.to_owned()))) {
             continue;
         }
         for change in changes.iter_mut().filter(|change| kind.private.contains(&change.field.as_str())) {
@@ -71,7 +71,7 @@ fn kind_of(path: &str) -> Option<&'static Kind> {
     resources::KINDS.iter().copied().find(|kind| kind.path == path)
 }
 
-/// The parts of a line that changes personal data.
+/// The parts of a line, if it changes personal data.
 fn personal<T: Changes>(line: &mut T) -> Option<(&'static Kind, Option<&str>, &mut Vec<ImportChange>)> {
     let (path, code, changes) = line.parts();
     let kind = kind_of(path)?;
@@ -79,8 +79,8 @@ fn personal<T: Changes>(line: &mut T) -> Option<(&'static Kind, Option<&str>, &m
     is_personal.then_some((kind, code, changes))
 }
 
-/// Those of the codes whose records a reader sees whole.
-fn seen_codes(conn: &mut Conn, sight: &Sight, kind: &'static Kind, codes: BTreeSet<String>) -> Result<Vec<String>> {
+/// The codes whose records the reader may see without redaction.
+fn visible_codes(conn: &mut Conn, sight: &Sight, kind: &'static Kind, codes: BTreeSet<String>) -> Result<Vec<String>> {
     let mut by_id: BTreeMap<i64, String> = BTreeMap::new();
     for code in codes {
         if let Some(id) = kind.find_code(conn, &code)? {
@@ -89,14 +89,14 @@ fn seen_codes(conn: &mut Conn, sight: &Sight, kind: &'static Kind, codes: BTreeS
     }
     let ids: Vec<i64> = by_id.keys().copied().collect();
     let view = View { as_of: chrono::NaiveDate::default() };
-    let mut seen = Vec::new();
-    for chunk in ids.chunks(LOADED_TOGETHER) {
+    let mut visible = Vec::new();
+    for chunk in ids.chunks(BATCH) {
         for record in resources::load(conn, kind.path, chunk, view)? {
-            let is_seen = record.as_object().is_some_and(|fields| sight.covers(fields));
-            if let (true, Some(code)) = (is_seen, record["id"].as_i64().and_then(|id| by_id.remove(&id))) {
-                seen.push(code);
+            let is_visible = record.as_object().is_some_and(|fields| sight.covers(fields));
+            if let (true, Some(code)) = (is_visible, record["id"].as_i64().and_then(|id| by_id.remove(&id))) {
+                visible.push(code);
             }
         }
     }
-    Ok(seen)
+    Ok(visible)
 }

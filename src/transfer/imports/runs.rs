@@ -1,4 +1,4 @@
-//! Which run works on an import, and how it ended.
+//! Runs in the rows of imports: start, progress, end, and abandoned runs.
 
 use diesel::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::msg;
 use crate::transfer::fault::bilingual;
 use crate::transfer::plan::Plan;
 
-/// Hands an import to a run: from any of `from` to `status`. False where it stands otherwise.
+/// Assigns an import to a run and sets its status, if its status is one of `from`. Returns whether it was.
 pub fn begin(conn: &mut Conn, id: i64, from: &[Status], status: Status, run: &str, now: Instant) -> Result<bool> {
     let begun = diesel::update(imports::table.filter(imports::id.eq(id).and(imports::status.eq_any(from))))
         .set((
@@ -29,9 +29,9 @@ pub fn begin(conn: &mut Conn, id: i64, from: &[Status], status: Status, run: &st
     Ok(begun == 1)
 }
 
-/// How a run ends.
+/// The end of a run.
 pub enum End {
-    /// Its lines and faults are written already ([`super::plans`]).
+    /// The lines and faults are stored already ([`super::plans`]).
     Planned {
         plan: Plan,
         records: i64,
@@ -47,7 +47,7 @@ pub enum End {
     },
 }
 
-/// The columns that the end of a run changes; `None` leaves one as it is.
+/// The columns that the end of a run sets; `None` leaves one unchanged.
 #[derive(AsChangeset, Default)]
 #[diesel(table_name = imports)]
 struct Ended {
@@ -114,7 +114,7 @@ impl Ended {
     }
 }
 
-/// Writes how a run ended; an error where the import is no longer that run's, so that what it wrote is undone.
+/// Stores the end of a run. Fails if the run no longer owns the import, so that its transaction is rolled back.
 pub fn end(conn: &mut Conn, id: i64, run: &str, end: End, now: Instant) -> Result<()> {
     let ended = diesel::update(imports::table.filter(imports::id.eq(id).and(imports::run.eq(run))))
         .set(Ended::new(&end, now)?)
@@ -123,10 +123,10 @@ pub fn end(conn: &mut Conn, id: i64, run: &str, end: End, now: Instant) -> Resul
 }
 
 fn taken_over() -> Error {
-    Error::Unavailable("another took the import over".to_owned())
+    Error::Unavailable("another run has taken over the import".to_owned())
 }
 
-/// An error where the import is no longer that run's; its row is locked otherwise, until the transaction ends.
+/// Locks the row of an import until the end of the transaction. Fails if the run no longer owns the import.
 pub fn require(conn: &mut Conn, id: i64, run: &str) -> Result<()> {
     let mine = diesel::update(imports::table.filter(imports::id.eq(id).and(imports::run.eq(run))))
         .set(imports::updated_at.eq(Instant::now()))
@@ -134,7 +134,7 @@ pub fn require(conn: &mut Conn, id: i64, run: &str) -> Result<()> {
     if mine == 0 { Err(taken_over()) } else { Ok(()) }
 }
 
-/// Notes how far a run is, for other processes to see; false where the import is no longer that run's.
+/// Stores the progress of a run for other processes. Returns whether the run still owns the import.
 pub fn note_progress(conn: &mut Conn, id: i64, run: &str, records: i64, done: i64) -> Result<bool> {
     let noted = diesel::update(imports::table.filter(imports::id.eq(id).and(imports::run.eq(run))))
         .set((imports::records.eq(Some(records)), imports::done.eq(done), imports::updated_at.eq(Instant::now())))
@@ -142,7 +142,7 @@ pub fn note_progress(conn: &mut Conn, id: i64, run: &str, records: i64, done: i6
     Ok(noted == 1)
 }
 
-/// Cancels what is not over; whoever works on it will find that it is no longer his.
+/// Cancels an import whose status is not final. A run that works on it finds that it no longer owns it.
 pub fn cancel(conn: &mut Conn, id: i64) -> Result<()> {
     let open: Vec<Status> = Status::ALL.iter().copied().filter(|status| !status.is_over()).collect();
     diesel::update(imports::table.filter(imports::id.eq(id).and(imports::status.eq_any(open))))
@@ -155,7 +155,7 @@ pub fn cancel(conn: &mut Conn, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// The imports that are under way without a note of progress since `since`, and their runs; those in `mine` left out.
+/// The imports under way whose run has stored no progress since `since`, except the runs in `mine`.
 fn silent(conn: &mut Conn, since: Instant, mine: &[String]) -> Result<Vec<(i64, String)>> {
     let running = [Status::Planning, Status::Applying];
     let silent: Vec<(i64, Option<String>)> = imports::table
@@ -166,18 +166,18 @@ fn silent(conn: &mut Conn, since: Instant, mine: &[String]) -> Result<Vec<(i64, 
     Ok(named.filter(|(_, run)| !mine.contains(run)).collect())
 }
 
-/// Whether [`interrupt_abandoned`] could find something.
+/// Whether there may be abandoned imports.
 pub fn are_any_silent(conn: &mut Conn, since: Instant, mine: &[String]) -> Result<bool> {
     Ok(!silent(conn, since, mine)?.is_empty())
 }
 
-/// Marks as interrupted what nobody works on any more: no note of its progress since `since`, and on PostgreSQL nobody
-/// holds its lock. `mine` are the runs of this process.
+/// Marks abandoned imports as interrupted: those without stored progress since `since` whose lock, on PostgreSQL, is free. `mine`
+/// are the runs of this process.
 pub fn interrupt_abandoned(conn: &mut Conn, since: Instant, mine: &[String]) -> Result<usize> {
     let mut count = 0;
     for (id, run) in silent(conn, since, mine)? {
         if backend::try_lock_key(conn, &lock_of(&run))? {
-            let why = bilingual(&msg!("服务在处理期间停止。", "The service stopped meanwhile."));
+            let why = bilingual(&msg!("服务在处理期间停止。", "The service stopped during the work."));
             end(conn, id, &run, End::Failed { status: Status::Interrupted, why }, Instant::now())?;
             count += 1;
         }

@@ -22,9 +22,9 @@ use crate::resources::pairings;
 use crate::transfer::format::Format;
 use crate::transfer::plan::ImportCounts;
 
-/// Bytes of a piece of a file.
+/// Bytes of one stored piece of a file.
 const PIECE: usize = 256 * 1024;
-/// How many files of one caller are kept; with a newer one the oldest goes.
+/// The most files that are stored for one caller; a new file replaces the oldest.
 const FILES_OF_ONE: i64 = 20;
 
 #[derive(Queryable, Selectable)]
@@ -64,8 +64,8 @@ pub struct Row {
     pub ignore_unknown_columns: bool,
 }
 
-/// A file that was sent.
-pub struct Sent {
+/// An uploaded file.
+pub struct Upload {
     pub file: File,
     pub file_name: Option<String>,
     pub format: Format,
@@ -77,12 +77,13 @@ pub struct Sent {
     /// Ids of pairings.
     pub prune: Vec<i64>,
     pub ignore_unknown_columns: bool,
+    /// Id of the run that plans it.
     pub run: String,
 }
 
-/// Keeps a file, to be planned by the run that it names.
-pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
-    let Sent { mut file, file_name, format, resource, byte_size, sha256, run, .. } = sent;
+/// Stores a file with the id of the run that is to plan it.
+pub fn create(tx: &mut Tx<'_>, upload: Upload) -> Result<Import> {
+    let Upload { mut file, file_name, format, resource, byte_size, sha256, run, .. } = upload;
     let actor_id = tx.actor.identity.to_string();
     let id: i64 = diesel::insert_into(imports::table)
         .values((
@@ -93,9 +94,9 @@ pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
             imports::resource.eq(resource),
             imports::byte_size.eq(i64::try_from(byte_size).map_err(Error::unexpected)?),
             imports::sha256.eq(sha256),
-            (imports::mode.eq(sent.mode), imports::restore.eq(sent.restore)),
-            imports::ignore_unknown_columns.eq(sent.ignore_unknown_columns),
-            imports::prune_json.eq(serde_json::to_string(&sent.prune)?),
+            (imports::mode.eq(upload.mode), imports::restore.eq(upload.restore)),
+            imports::ignore_unknown_columns.eq(upload.ignore_unknown_columns),
+            imports::prune_json.eq(serde_json::to_string(&upload.prune)?),
             imports::status.eq(Status::Planning),
             imports::run.eq(Some(run)),
             imports::done.eq(0),
@@ -118,14 +119,13 @@ pub fn create(tx: &mut Tx<'_>, sent: Sent) -> Result<Import> {
             ))
             .execute(tx.conn)?;
     }
-    forget_old_files(tx.conn, &actor_id)?;
-    let row = row(tx.conn, id)?.ok_or_else(|| Error::unexpected("a new import is gone"))?;
-    read(tx.conn, &tx.actor.sight(), vec![row])?.pop().ok_or_else(|| Error::unexpected("a new import is gone"))
+    remove_old_files(tx.conn, &actor_id)?;
+    let row = row(tx.conn, id)?.ok_or_else(|| Error::unexpected("a new import was not found"))?;
+    read(tx.conn, &tx.actor.sight(), vec![row])?.pop().ok_or_else(|| Error::unexpected("a new import was not found"))
 }
 
-/// Drops the files of all but a caller's newest imports, and the lines and faults of their plans; that they were, and what
-/// their counts are, stays.
-fn forget_old_files(conn: &mut Conn, actor_id: &str) -> Result<()> {
+/// Removes the files, lines and faults of all but the newest imports of a caller. Their rows with the counts stay.
+fn remove_old_files(conn: &mut Conn, actor_id: &str) -> Result<()> {
     let newest: Vec<i64> = imports::table
         .filter(imports::actor_id.eq(actor_id))
         .order(imports::id.desc())
@@ -146,7 +146,7 @@ pub fn has_file(conn: &mut Conn, id: i64) -> Result<bool> {
     Ok(first.is_some())
 }
 
-/// The file of an import, written to another; false where it is no longer kept.
+/// Writes the file of an import to another file. Returns whether it is still stored.
 pub fn write_file(conn: &mut Conn, id: i64, file: &mut File) -> Result<bool> {
     for position in 0_i32.. {
         let piece: Option<Vec<u8>> =
@@ -161,8 +161,8 @@ pub fn row(conn: &mut Conn, id: i64) -> Result<Option<Row>> {
     Ok(imports::table.find(id).select(Row::as_select()).first(conn).optional()?)
 }
 
-/// An import, for who may see it: who sent it, and administrators. For others there is none.
-pub fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Row> {
+/// Finds an import that the actor may see: its sender and administrators. For others it does not exist.
+pub fn find_visible(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Row> {
     let found = match id.parse() {
         Ok(number) => row(conn, number)?,
         Err(_) => None,
@@ -172,7 +172,7 @@ pub fn seen(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Row> {
         .ok_or_else(|| Problem::not_found("import", id).into())
 }
 
-/// Imports as a client who sees this much reads them.
+/// Converts rows to imports, redacted for the reader.
 pub fn read(conn: &mut Conn, sight: &Sight, rows: Vec<Row>) -> Result<Vec<Import>> {
     let mut references = References::default();
     let mut pruned = Vec::with_capacity(rows.len());
@@ -234,9 +234,9 @@ impl Row {
     }
 }
 
-/// The ids of a page of imports that a caller may see.
+/// The ids of a page of imports that the actor may see.
 pub fn page(conn: &mut Conn, actor: &Actor, filter: &ImportFilter, page: &PageRequest) -> Result<PageIds> {
-    let narrowed = || {
+    let filtered = || {
         let mut query = imports::table.into_boxed();
         if actor.role != Role::Admin {
             query = query.filter(imports::actor_id.eq(actor.identity.to_string()));
@@ -246,8 +246,8 @@ pub fn page(conn: &mut Conn, actor: &Actor, filter: &ImportFilter, page: &PageRe
         }
         query
     };
-    let total = if page.count { Some(narrowed().count().get_result(conn)?) } else { None };
-    let mut query = narrowed();
+    let total = if page.count { Some(filtered().count().get_result(conn)?) } else { None };
+    let mut query = filtered();
     if let Some(after) = &page.after {
         query = query.filter(imports::id.lt(key_value::<i64>(after)?));
     }
@@ -255,14 +255,14 @@ pub fn page(conn: &mut Conn, actor: &Actor, filter: &ImportFilter, page: &PageRe
     Ok(PageIds::cut(ids.into_iter().map(|id| (id, id.to_string())).collect(), page.limit, total))
 }
 
-/// A page of imports.
+/// Loads imports by id, newest first.
 pub fn load(conn: &mut Conn, sight: &Sight, ids: &[i64]) -> Result<Vec<Import>> {
     let rows: Vec<Row> =
         imports::table.filter(imports::id.eq_any(ids)).order(imports::id.desc()).select(Row::as_select()).load(conn)?;
     read(conn, sight, rows)
 }
 
-/// The pairings to prune, as references.
+/// The pairings to prune.
 pub fn pruned(row: &Row) -> Result<Vec<Ref>> {
     let ids: Vec<i64> = serde_json::from_str(&row.prune_json)?;
     Ok(ids.into_iter().map(|id| Ref(id.to_string())).collect())

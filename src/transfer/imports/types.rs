@@ -1,4 +1,4 @@
-//! What clients see of imports.
+//! Request and response types of imports.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,138 +12,138 @@ use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::format::Format;
 use crate::transfer::plan::{ImportChange, ImportCounts, ImportLine, Outcome};
 
-/// A file that was sent to be brought in.
+/// An uploaded file with its plan.
 #[derive(Debug, Serialize, ToSchema)]
-// A word of Java's own, where clients are generated.
+// `import` is a keyword of Java, in which clients are generated.
 #[schema(as = ImportRun)]
 pub struct Import {
-    /// The import's number.
+    /// Numeric identifier, assigned on creation, never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// When the file was sent.
+    /// When the file was uploaded.
     pub created_at: Instant,
-    /// When anything of the import was last written.
+    /// When the import was last changed.
     pub updated_at: Instant,
-    /// Who sent it.
+    /// Name of the key or user that uploaded the file.
     #[schema(max_length = 200, example = "新会区对口办")]
     pub sent_by: String,
-    /// What the file is called.
+    /// Name of the file; null if none was given.
     #[schema(max_length = 200, example = "2026年里程碑.xlsx")]
     pub file_name: Option<String>,
-    /// The file's format.
+    /// Format of the file.
     pub format: Format,
-    /// The resource whose records the file has, where it was named.
+    /// Resource of the records in the file, as given with the upload; null if none was given.
     #[schema(max_length = 50, example = "milestones")]
     pub resource: Option<String>,
-    /// The file's size in bytes.
+    /// Size of the file in bytes.
     #[schema(minimum = 0, example = 48_213)]
     pub byte_size: i64,
-    /// The file's SHA-256 in hexadecimal digits.
+    /// SHA-256 of the file in hexadecimal digits.
     #[schema(max_length = 64)]
     pub sha256: String,
-    /// What it may do to records that are there already.
+    /// What the import may do to existing records.
     pub mode: Mode,
-    /// Whether a code of a deleted record restores the record.
+    /// Whether the code of a deleted record restores that record.
     pub restore: bool,
-    /// The pairings within which records that the file does not have are deleted.
+    /// Pairings within which records missing from the file are deleted.
     pub prune: Vec<Reference>,
-    /// Whether columns that are not understood are left out.
+    /// Whether unknown columns are ignored.
     pub ignore_unknown_columns: bool,
-    /// How it stands.
+    /// Status of the import.
     pub status: Status,
-    /// How many records the file has; null until it is read.
+    /// Number of records in the file; null until the file is read.
     #[schema(minimum = 0, example = 10_000)]
     pub records: Option<i64>,
-    /// How many of them the work that is under way has gone through.
+    /// Number of records that the current or last run has processed.
     #[schema(minimum = 0, example = 10_000)]
     pub done: i64,
-    /// What becomes of them; null until it is planned.
+    /// Number of records by outcome; null until the file is planned.
     pub counts: Option<ImportCounts>,
-    /// A digest of the state that the plan saw; null until it is planned. It is applied on that state or not at all.
+    /// Digest of the data that the plan was made on; null until the file is planned. An import is applied to that data only.
     #[schema(max_length = 64)]
     pub state_sha256: Option<String>,
-    /// When it was planned last.
+    /// When the file was last planned; null until then.
     pub planned_at: Option<Instant>,
-    /// When it was applied.
+    /// When the file was applied; null until then.
     pub applied_at: Option<Instant>,
-    /// Why it was interrupted or failed.
+    /// Why the import was interrupted, was cancelled during a run, or failed; null otherwise.
     pub failure: Option<Text>,
-    /// Of a stale plan: records of which something else would become now; the first hundred.
+    /// Records whose outcome differs from the plan, if the plan is stale; at most 100.
     pub stale: Vec<ImportStaleLine>,
 }
 
-/// A record of which a plan no longer holds.
+/// A record whose outcome differs from a stale plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ImportStaleLine {
-    /// The resource's path.
+    /// Path of the resource.
     #[schema(max_length = 50, example = "milestones")]
     pub resource: String,
-    /// The record's code.
+    /// Code of the record; null if it has none.
     #[schema(max_length = 100, example = "enping-hospital-opening")]
     pub code: Option<String>,
-    /// What was planned; null where nothing was.
+    /// Planned outcome; null if the plan does not have the record.
     pub planned: Option<Outcome>,
-    /// The version that the plan saw.
+    /// Version of the record that the plan was made on.
     #[schema(minimum = 1, example = 3)]
     pub planned_version: Option<i64>,
-    /// What would become of it now; null where nothing would.
+    /// Outcome on the data of today; null if there is none.
     pub now: Option<Outcome>,
-    /// The version that is there now.
+    /// Version of the record today.
     #[schema(minimum = 1, example = 4)]
     pub now_version: Option<i64>,
-    /// The fields that would change now.
+    /// Fields that would change today.
     #[serde(default)]
     pub changes: Vec<ImportChange>,
 }
 
-/// How a file is to be brought in.
+/// Query parameters of an upload.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct NewImport {
-    /// What the file is called; its ending tells the format where `Content-Type` does not.
+    /// Name of the file. Its extension determines the format if `Content-Type` does not.
     #[param(max_length = 200, example = "milestones.xlsx")]
     pub file_name: Option<String>,
-    /// The resource whose records a CSV or NDJSON file has, or a workbook with one filled sheet; the headers of a table may
-    /// say it, too.
+    /// Resource of the records in a CSV or NDJSON file, or in a workbook with one filled sheet. Required for NDJSON; a table can
+    /// also be identified by its headers.
     #[param(max_length = 50, example = "milestones")]
     pub resource: Option<String>,
-    /// What it may do to records that are there already.
+    /// What the import may do to existing records. Default: `upsert`.
     #[param(inline)]
     pub mode: Option<Mode>,
-    /// Whether the file may restore deleted records: a code of one then restores the record with what the file has, as its
-    /// next version. Without it, such a code is a fault. False unless given.
+    /// Whether the code of a deleted record restores that record with the values of the file, as its next version. Otherwise such
+    /// a code is a fault. Default: false.
     pub restore: Option<bool>,
-    /// Pairings within which records that the file does not have are deleted, of those resources of which it has any;
-    /// several repeat the parameter. None: nothing is deleted.
+    /// Pairings within which records missing from the file are deleted, of the resources that the file has. Repeat the parameter
+    /// for several pairings. Default: nothing is deleted.
     #[serde(default)]
     pub prune: Vec<Ref>,
-    /// Whether columns that are not understood are left out, each with a warning. Otherwise each is an error.
+    /// Whether unknown columns are ignored, each with a warning, instead of being errors. Default: false.
     pub ignore_unknown_columns: Option<bool>,
 }
 
-/// What a list of imports can be narrowed by.
+/// Filter parameters of a list of imports.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ImportFilter {
-    /// With one of these statuses; several repeat the parameter.
+    /// Imports with this status. Repeat the parameter for several.
     #[serde(default)]
     pub status: Vec<Status>,
 }
 
-/// What the lines of an import can be narrowed by.
+/// Filter parameters of the lines of an import.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ImportLineFilter {
-    /// Of which this becomes; several repeat the parameter.
+    /// Lines with this outcome. Repeat the parameter for several.
     #[serde(default)]
     pub outcome: Vec<Outcome>,
 }
 
-/// What the faults of an import can be narrowed by.
+/// Filter parameters of the faults of an import.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ImportFaultFilter {
-    /// Of this weight; several repeat the parameter.
+    /// Faults with this severity. Repeat the parameter for several.
     #[serde(default)]
     pub severity: Vec<Severity>,
 }

@@ -1,4 +1,4 @@
-//! Taking a file in, and how long its sender waits.
+//! Receiving an uploaded file, and the time that a request waits for its plan.
 
 use std::fs::File;
 use std::io::Write;
@@ -15,38 +15,38 @@ use crate::msg;
 
 /// The most bytes of a file.
 pub const FILE_MAX: usize = 64 * 1024 * 1024;
-/// How long a request waits for the work that it began, unless it says otherwise.
-const WAITS: Duration = Duration::from_secs(5);
-/// How long it may ask to wait.
-const WAITS_MAX: u64 = 30;
+/// How long a request waits for the run that it starts, by default.
+const WAIT_DEFAULT: Duration = Duration::from_secs(5);
+/// The longest wait in seconds that a request may ask for.
+const WAIT_MAX: u64 = 30;
 
-/// How long the client wants to wait (`Prefer`, RFC 7240).
-pub fn waits(call: &Call) -> Duration {
+/// The time that a request waits, from its header `Prefer` (RFC 7240).
+pub fn max_wait(call: &Call) -> Duration {
     let preferences = call.header("Prefer").unwrap_or_default();
     for preference in preferences.split(',').map(str::trim) {
         if preference.eq_ignore_ascii_case("respond-async") {
             return Duration::ZERO;
         }
         if let Some(seconds) = preference.strip_prefix("wait=").and_then(|seconds| seconds.parse().ok()) {
-            return Duration::from_secs(WAITS_MAX.min(seconds));
+            return Duration::from_secs(WAIT_MAX.min(seconds));
         }
     }
-    WAITS
+    WAIT_DEFAULT
 }
 
-/// A file that was received onto disk.
+/// A received file, in a temporary file.
 pub struct Received {
     pub described: Described,
     pub file: File,
-    /// The first bytes, which tell some formats.
+    /// The first bytes, by which some formats are detected.
     pub beginning: Vec<u8>,
     pub byte_size: u64,
     pub sha256: String,
 }
 
-/// Receives a body onto disk, of at most [`FILE_MAX`] bytes.
+/// Receives a body of at most [`FILE_MAX`] bytes into a temporary file.
 pub async fn receive(call: &Call, payload: Payload) -> Result<Received> {
-    let no_room = |e: std::io::Error| Error::Unavailable(format!("cannot keep a file that is sent: {e}"));
+    let no_room = |e: std::io::Error| Error::Unavailable(format!("cannot store an uploaded file: {e}"));
     let mut file = tempfile::tempfile().map_err(no_room)?;
     let (mut beginning, mut byte_size, mut digest) = (Vec::new(), 0_u64, Sha256::new());
     let described = call

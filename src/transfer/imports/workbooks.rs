@@ -1,4 +1,4 @@
-//! Workbooks around imports: the form that people fill in, and the file that was sent, given back with its faults marked.
+//! The operations for workbooks of imports: the template to fill in, and the uploaded file with its faults marked.
 
 use std::fs::File;
 use std::io::Seek;
@@ -33,24 +33,24 @@ use crate::transfer::fault::ImportFault;
 use crate::transfer::format::Format;
 use crate::transfer::workbook::{self, Named, OFFERED, plain};
 
-/// What the form holds.
+/// Query parameters of the template.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TemplateFilter {
-    /// The pairing whose records it is filled with. Without: it is empty.
+    /// Pairing whose records the template contains. Default: none, the template is empty.
     pub pairing: Option<Ref>,
-    /// The resource that it has sheets of. Without: all of them.
+    /// Resource that the template has sheets for. Default: all resources.
     #[param(max_length = 50, example = "milestones")]
     pub resource: Option<String>,
 }
 
-/// Gives the form.
+/// Returns the template.
 #[utoipa::path(
     get, path = "/imports/template.xlsx", operation_id = "getImportTemplate", tag = "exports",
-    summary = "Get the workbook to fill in · 下载导入模板",
-    description = "A workbook with a sheet a resource, drop-down lists of values and of the records that are there, and a first sheet that \
-        explains how to fill it in; in Chinese or English by `Accept-Language`. With `pairing` it holds the records of that pairing, to be \
-        changed and sent again. Personal data that the caller may not see is left out. 导入模板；带 pairing 时预填该结对的记录。",
+    summary = "Download the import template · 下载导入模板",
+    description = "Returns a workbook with a sheet for each resource, drop-down lists of values and of existing records, and a first sheet \
+        that explains how to fill it in, in Chinese or English by `Accept-Language`. With `pairing` it contains the records of that pairing, \
+        to be changed and imported again. Personal data that the caller may not see is left out. 导入模板；指定 pairing 时预填该结对的记录。",
     params(TemplateFilter),
     responses((status = 200, description = "The workbook.", body = String,
         content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
@@ -68,10 +68,10 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
         let mut faults = Faults::default();
         let pairing = pairings::KIND.resolve_optional(conn, &mut faults, "/query/pairing", pairing.as_ref())?;
         if let Some(name) = resource.as_ref().filter(|name| resources::component(name).is_none()) {
-            let message = msg!("没有资源 {name}。", "is no resource: \"{name}\"");
+            let message = msg!("没有资源 {name}。", "there is no resource \"{name}\"");
             faults.push("/query/resource", "unknown_resource", message);
         }
-        // What a query says wrong is a malformed request, as everywhere.
+        // A fault of the query is a malformed request (400), as for every operation.
         faults.refuse().map_err(|error| Problem::malformed(error.problem().faults))?;
         if is_head {
             return Ok(None);
@@ -79,31 +79,31 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
         let is_wanted = |path: &str| resource.as_ref().is_none_or(|name| name == path);
         let mut tables = Vec::new();
         for form in resources::forms().iter().filter(|form| is_wanted(form.kind.path)) {
-            let mut of_form = columns::tables(&catalog.contract, form)?;
-            columns::leave_out_private(&mut of_form, form.kind, &sight);
+            let mut of_form = columns::tables(&contract, form)?;
+            columns::remove_private(&mut of_form, form.kind, &sight);
             tables.extend(of_form);
         }
         let mut file = temporary()?;
-        // Both what is named and what is filled in is read over the one connection, a part at a time.
+        // Both closures read over the same connection, one after the other.
         let conn = std::cell::RefCell::new(conn);
         workbook::template(
             &tables,
             language,
             |kind| named(&mut conn.borrow_mut(), kind, language),
-            |path, tell| {
+            |path, visit| {
                 let Some(form) = resources::forms().into_iter().find(|form| form.kind.path == path) else {
                     return Err(Error::unexpected(format!("no resource {path}")));
                 };
                 if let Some(pairing) = pairing {
-                    let tell = &mut |conn: &mut Conn, record: Value| {
+                    let visit = &mut |conn: &mut Conn, record: Value| {
                         let mut record = [record];
                         name_references(conn, &form, &mut record)?;
                         let [mut record] = record;
                         stand_in::name(form.kind, &mut record);
                         sight.redact(form.kind, &mut record, Hidden::Marked(language));
-                        tell(&record)
+                        visit(&record)
                     };
-                    resources::each_of_pairing(&mut conn.borrow_mut(), &catalog.contract, path, pairing, view, tell)?;
+                    resources::each_of_pairing(&mut conn.borrow_mut(), &contract, path, pairing, view, visit)?;
                 }
                 Ok(())
             },
@@ -115,15 +115,15 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
     Ok(export::attachment(&call, FileFormat::Xlsx, "template", held::hold(BoxBody::new(body), place)))
 }
 
-/// Gives a file back with its faults marked.
+/// Returns the uploaded file with its faults marked.
 #[utoipa::path(
     get, path = "/imports/{ref}/marked.xlsx", operation_id = "getMarkedImport", tag = "imports",
-    summary = "Get the file with its faults marked · 下载标注错误的工作簿",
-    description = "The workbook that was sent, its wrong cells coloured (errors red, warnings yellow) and commented, with a sheet of all faults; \
-        everything else in it as it was. Of a CSV file: a workbook of its rows, marked in the same way. Either can be mended and sent \
-        again as it is. Of another format: a workbook of the faults alone. In Chinese or English by `Accept-Language`. \
-        原工作簿，错误单元格已标色并加批注；CSV 文件则转为工作簿后标注。改好后可直接上传。",
-    params(("ref" = Ref, Path, description = "The import's number.")),
+    summary = "Download the file with its faults marked · 下载标注错误的工作簿",
+    description = "Returns the uploaded workbook with its faulty cells coloured (errors red, warnings yellow) and commented, and with a sheet of all faults; \
+        everything else is unchanged. A CSV file is converted to a workbook and marked in the same way. Either can be corrected and imported \
+        as it is. For other formats the workbook lists the faults alone. In Chinese or English by `Accept-Language`. \
+        原工作簿，错误单元格已标色并加批注；CSV 文件转为工作簿后标注。改正后可直接上传。",
+    params(("ref" = Ref, Path, description = "Id of the import.")),
     responses((status = 200, description = "The workbook.", body = String,
         content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
 )]
@@ -134,7 +134,7 @@ pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let actor = super::api::caller(&call)?;
     if call.is_head() {
         let seen = call.state.store.read(move |conn| {
-            let row = store::seen(conn, &actor, &id)?;
+            let row = store::find_visible(conn, &actor, &id)?;
             if store::has_file(conn, row.id)? { Ok(row.id) } else { Err(gone().into()) }
         });
         let name = format!("import-{}-marked", seen.await?);
@@ -146,7 +146,7 @@ pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
         .state
         .store
         .read(move |conn| {
-            let row = store::seen(conn, &actor, &id)?;
+            let row = store::find_visible(conn, &actor, &id)?;
             let mut original = temporary()?;
             if !store::write_file(conn, row.id, &mut original)? {
                 return Err(gone().into());
@@ -165,21 +165,21 @@ pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
     Ok(export::attachment(&call, FileFormat::Xlsx, &name, held::hold(BoxBody::new(body), place)))
 }
 
-/// `sheet` is the name of the sheet that a CSV file becomes; `None` for a workbook.
+/// Marks the faults of a file. `sheet` is the name of the sheet that a CSV file is converted to; `None` for a workbook.
 fn mark(mut original: File, sheet: Option<String>, mut faults: Spool<ImportFault>, language: Language) -> Result<File> {
     original.rewind().map_err(Error::unexpected)?;
     let mut file = temporary()?;
     let mut failed = Ok(());
     if let Some(sheet) = &sheet {
         let mut workbook = temporary()?;
-        // Where no sheet can hold the rows, the file stays what it is, and its faults are listed alone.
+        // If no sheet can hold the rows, the result lists the faults alone.
         if plain::of_csv(&mut original, sheet, &mut workbook)? {
             original = workbook;
         }
         original.rewind().map_err(Error::unexpected)?;
     }
-    let told = faults.read()?.map_while(|fault| fault.map_err(|error| failed = Err(error)).ok());
-    let placed = told.map(|fault| match (&sheet, fault.row) {
+    let stored = faults.read()?.map_while(|fault| fault.map_err(|error| failed = Err(error)).ok());
+    let placed = stored.map(|fault| match (&sheet, fault.row) {
         (Some(sheet), Some(_)) => ImportFault { sheet: Some(sheet.clone()), ..fault },
         _ => fault,
     });
@@ -187,7 +187,8 @@ fn mark(mut original: File, sheet: Option<String>, mut faults: Spool<ImportFault
     failed.map(|()| file)
 }
 
-/// The name of the sheet that a CSV file becomes: that of its table, by which an import of the workbook finds the resource.
+/// The name of the sheet that a CSV file is converted to: that of its table, by which an import of the workbook finds the
+/// resource.
 fn sheet_of(conn: &mut Conn, row: &store::Row, language: Language) -> Result<String> {
     let page = PageRequest { limit: 1, after: None, count: false, list: String::new() };
     let of_line =
@@ -200,7 +201,7 @@ fn sheet_of(conn: &mut Conn, row: &store::Row, language: Language) -> Result<Str
     Ok(plain::sheet_name(&own.unwrap_or(found)))
 }
 
-/// Every fault of an import, kept on disk.
+/// Every fault of an import, spooled to disk.
 fn all_faults(conn: &mut Conn, id: i64) -> Result<Spool<ImportFault>> {
     let mut all = Spool::new()?;
     let mut after = None;
@@ -217,7 +218,7 @@ fn all_faults(conn: &mut Conn, id: i64) -> Result<Spool<ImportFault>> {
     }
 }
 
-/// The records of a kind that a drop-down may offer, in the order of their names.
+/// The records of a kind for a drop-down list, in the order of their names.
 fn named(conn: &mut Conn, kind: &'static Kind, language: Language) -> Result<Vec<Named>> {
     let mut named = Vec::new();
     let mut after = 0;
@@ -242,10 +243,10 @@ fn temporary() -> Result<File> {
     tempfile::tempfile().map_err(|error| Error::Unavailable(format!("cannot make a temporary file: {error}")))
 }
 
-/// The file of an old import.
+/// The problem of an import whose file is no longer stored.
 pub fn gone() -> Problem {
     Problem::conflict(
         "file_is_gone",
-        msg!("文件已不再保留，请重新上传。", "The file is no longer kept; send it again."),
+        msg!("文件已不再保留，请重新上传。", "The file is no longer stored; upload it again."),
     )
 }

@@ -1,9 +1,9 @@
-//! The columns of a sheet, bound to those of its table.
+//! The mapping of the columns of a sheet to those of its table.
 
 use super::ReadOptions;
+use super::faults;
 use super::headings::{Heading, Headings};
 use super::line::letters;
-use super::told;
 use crate::error::Result;
 use crate::msg;
 use crate::normalize::half_width;
@@ -18,26 +18,26 @@ pub struct Bound<'a> {
     pub position: u32,
     pub letters: String,
     pub column: &'a Column,
-    /// The unit that the header, or a line above it, gives to the numbers.
+    /// Unit that the header, or a line above it, gives to the numbers.
     pub unit: Option<Unit>,
 }
 
-/// A sheet's columns.
+/// The columns of a sheet.
 pub struct Binding<'a> {
     pub table: &'a Table,
     pub sheet: Option<String>,
     pub columns: Vec<Bound<'a>>,
-    /// The position of the column with the record's code.
+    /// Position of the column with the record's code.
     pub code: u32,
-    /// Positions without a header that were reported already.
+    /// Positions without a header that are reported already.
     pub nameless: Vec<u32>,
-    /// Positions with a header: of these the cells are no surprise.
+    /// Positions with a header.
     pub named: Vec<u32>,
 }
 
 impl<'a> Binding<'a> {
-    /// Reads the row of headers; `None` when the rows below cannot be read for lack of a code. `above` is the unit that a
-    /// line above the headers gives to money.
+    /// Maps the headers of a row. `None` if there is no column of codes, without which the rows cannot be read. `above` is the
+    /// unit that a line above the headers gives to amounts of money.
     pub fn of(
         headings: &Headings<'a>,
         sheet: Option<&str>,
@@ -55,38 +55,38 @@ impl<'a> Binding<'a> {
             let spot = Spot { sheet: sheet.map(str::to_owned), row, column: Some(letters.clone()) };
             let of_header = |fault: ImportFault, suggestion| ImportFault {
                 resource: Some(table.path.to_owned()),
-                value: told::shown(header),
+                value: faults::shown(header),
                 suggestion,
                 ..fault
             };
             named.push(*position);
-            let shown = told::shown(header).unwrap_or_default();
+            let shown = faults::shown(header).unwrap_or_default();
             let (column, unit) = match headings.find(header) {
                 Heading::Column(column, unit) => (column, unit),
                 Heading::RowNumber => continue,
                 Heading::Unit(column) => {
                     let message = msg!(
                         "表头“{shown}”的单位无法换算；请改为元、万元、亿元或百分比等，并换算数值。",
-                        "is in a unit that is not converted: \"{shown}\"; use the column's own unit, and convert the numbers"
+                        "has a unit that cannot be converted: \"{shown}\"; use the unit of the column and convert the numbers"
                     );
-                    sink.fault(of_header(told::at(&spot, "unknown_unit", &message), Some(column.zh.clone())))?;
+                    sink.fault(of_header(faults::at(&spot, "unknown_unit", &message), Some(column.zh.clone())))?;
                     continue;
                 }
                 Heading::Unknown => {
                     let suggestion = suggestion(table, header);
                     unknown.push((shown.clone(), suggestion.clone()));
                     let message = msg!(
-                        "没有“{shown}”这一列；不需要的列可以删去，或选择忽略（ignore_unknown_columns）。",
-                        "is no column of this table: \"{shown}\"; delete it, or ignore unknown columns (ignore_unknown_columns)"
+                        "没有“{shown}”这一列；不需要的列可以删去，或选择忽略未知列（ignore_unknown_columns）。",
+                        "is not a column of this table: \"{shown}\"; delete it, or ignore unknown columns (ignore_unknown_columns)"
                     );
-                    let fault = of_header(told::at(&spot, "unknown_column", &message), suggestion);
-                    sink.fault(if options.ignore_unknown_columns { told::warning(fault) } else { fault })?;
+                    let fault = of_header(faults::at(&spot, "unknown_column", &message), suggestion);
+                    sink.fault(if options.ignore_unknown_columns { faults::warning(fault) } else { fault })?;
                     continue;
                 }
             };
             if columns.iter().any(|other| std::ptr::eq(other.column, column)) {
-                let message = msg!("“{shown}”列重复出现。", "stands a second time: \"{shown}\"");
-                sink.fault(of_header(told::at(&spot, "repeated", &message), None))?;
+                let message = msg!("“{shown}”列重复出现。", "repeats a column: \"{shown}\"");
+                sink.fault(of_header(faults::at(&spot, "repeated", &message), None))?;
                 continue;
             }
             let above = above.filter(|above| above.fits(column) && above.measure != Measure::Count && is_money(column));
@@ -103,7 +103,7 @@ impl<'a> Binding<'a> {
         Ok(Some(Binding { table, sheet, columns, code, nameless: Vec::new(), named }))
     }
 
-    /// What the sink is told of the sheet.
+    /// The layout of the sheet for the sink.
     pub fn layout(&self) -> Layout {
         let columns = self.columns.iter().map(|bound| (pointer(bound.column).to_owned(), bound.letters.clone()));
         Layout { sheet: self.sheet.clone(), columns: columns.collect() }
@@ -114,7 +114,7 @@ fn is_money(column: &Column) -> bool {
     Unit { measure: Measure::Money, power: 0 }.fits(column)
 }
 
-/// The fault of a sheet that does not say which records its rows are: what is missing, and what was not understood.
+/// The fault of a sheet without a column of codes, with the required columns that are missing and the unknown ones.
 fn without_code(
     table: &Table,
     columns: &[Bound<'_>],
@@ -128,7 +128,7 @@ fn without_code(
     let quoted = |names: Vec<&str>| names.iter().map(|name| format!("“{name}”")).collect::<Vec<_>>().join("、");
     let zh = quoted(missing.iter().map(|column| column.zh.as_str()).collect());
     let en = missing.iter().map(|column| format!("\"{}\" ({})", column.en, column.zh)).collect::<Vec<_>>().join(", ");
-    let (mut message_zh, mut message_en) = (format!("缺少{zh}列"), format!("lacks the columns {en}"));
+    let (mut message_zh, mut message_en) = (format!("缺少{zh}列"), format!("lacks the required columns {en}"));
     if !unknown.is_empty() {
         let some = unknown.iter().take(10);
         let zh: Vec<String> = some
@@ -144,21 +144,21 @@ fn without_code(
                 None => format!("\"{name}\""),
             })
             .collect();
-        message_zh += &format!("；没有认出的列：{}", zh.join("、"));
-        message_en += &format!("; not understood: {}", en.join(", "));
+        message_zh += &format!("；无法识别的列：{}", zh.join("、"));
+        message_en += &format!("; unknown columns: {}", en.join(", "));
     }
-    let message = crate::model::text::Msg::new(message_zh + "。", message_en);
-    let fault = told::at(spot, "required", &message);
+    let message = crate::text::Msg::new(message_zh + "。", message_en);
+    let fault = faults::at(spot, "required", &message);
     ImportFault { resource: Some(table.path.to_owned()), pointer: "/code".to_owned(), ..fault }
 }
 
-/// The column that a header most likely means.
+/// The header of a column that is most similar to an unknown one.
 pub fn suggestion(table: &Table, header: &str) -> Option<String> {
     let all = table.columns.iter().filter(|column| !column.is_read_only);
     nearest(header, all.flat_map(|column| [column.zh.as_str(), column.en.as_str()]))
 }
 
-/// Whether a column says which record a row is about.
+/// Whether a column has the code of the row's record.
 pub fn is_code(column: &Column) -> bool {
     column.pointer.is_empty() || column.pointer == "/code"
 }
@@ -167,13 +167,13 @@ fn pointer(column: &Column) -> &str {
     if column.pointer.is_empty() { "/code" } else { &column.pointer }
 }
 
-/// The table of a name in either language.
+/// The table with a name in either language.
 pub fn table<'a>(tables: &'a [Table], name: &str) -> Option<&'a Table> {
     let name = half_width(name);
     tables.iter().find(|table| table.zh == name || table.en.eq_ignore_ascii_case(&name))
 }
 
-/// The candidate that a word is most likely a misspelling of.
+/// The candidate that is most similar to a word, if one is similar enough.
 pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
     let word = half_width(word).trim_matches(['*', ' ']).to_lowercase();
     let alike = |candidate: &&str| strsim::normalized_damerau_levenshtein(&word, &candidate.to_lowercase());

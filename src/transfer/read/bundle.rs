@@ -1,13 +1,14 @@
-//! Bundles: YAML or JSON, each document a mapping from a resource's path to a list of records in the shape of its POST
-//! body. JSON is read as the YAML that it is, for the sake of its lines.
+//! Bundles in YAML or JSON: a mapping from the path of a resource to a list of records in the shape of its POST body. JSON is
+//! read as YAML, of which it is a subset, because that reader knows the line of each field.
 
 use std::io::{Read, Seek};
 
 use saphyr_parser::Event;
 
 use super::encoding::Text;
-use super::node::{Events, Node, Stop, borrowed, name};
-use super::told;
+use super::faults;
+use super::yaml::{Events, Node, Stop, name, unsupported};
+use crate::contract::settle_numbers;
 use crate::error::Result;
 use crate::model::text::Msg;
 use crate::msg;
@@ -27,7 +28,7 @@ pub fn read<F: Read + Seek>(file: &mut F, sink: &mut dyn Sink) -> Result<()> {
 }
 
 fn at(line: usize, code: &str, message: &Msg) -> ImportFault {
-    told::at(&Spot { row: u32::try_from(line).unwrap_or(u32::MAX), ..Spot::default() }, code, message)
+    faults::at(&Spot { row: u32::try_from(line).unwrap_or(u32::MAX), ..Spot::default() }, code, message)
 }
 
 fn documents<F: Read + Seek>(events: &mut Events<'_, F>, sink: &mut dyn Sink) -> Result<(), Stop> {
@@ -42,8 +43,7 @@ fn documents<F: Read + Seek>(events: &mut Events<'_, F>, sink: &mut dyn Sink) ->
             event if is_root => {
                 is_root = false;
                 events.skip(&event)?;
-                let message =
-                    msg!("须为从资源名到记录列表的映射。", "must be a mapping from resources to lists of records");
+                let message = msg!("须按资源名列出记录。", "must be a mapping from resources to lists of records");
                 sink.fault(at(line, "type", &message)).map_err(Stop::Failed)?;
             }
             _ => {}
@@ -63,8 +63,8 @@ fn resources<F: Read + Seek>(events: &mut Events<'_, F>, sink: &mut dyn Sink) ->
         let name = name(&key);
         let Some((value, _)) = events.next()? else { return Ok(()) };
         let Some(kind) = KINDS.iter().find(|kind| kind.path == name) else {
-            let shown = told::shown(&name).unwrap_or_default();
-            let message = msg!("没有资源 {shown}。", "\"{shown}\" is no resource");
+            let shown = faults::shown(&name).unwrap_or_default();
+            let message = msg!("没有资源 {shown}。", "there is no resource \"{shown}\"");
             let suggestion = super::nearest(&name, KINDS.iter().map(|kind| kind.path));
             let fault = ImportFault { suggestion, ..at(line, "unknown_field", &message) };
             sink.fault(fault).map_err(Stop::Failed)?;
@@ -73,11 +73,11 @@ fn resources<F: Read + Seek>(events: &mut Events<'_, F>, sink: &mut dyn Sink) ->
         };
         let of_kind = |fault: ImportFault| ImportFault { resource: Some(kind.path.to_owned()), ..fault };
         if seen.contains(&kind.path) {
-            let message = msg!("资源重复出现。", "stands a second time");
+            let message = msg!("资源重复出现。", "is repeated");
             sink.fault(of_kind(at(line, "repeated", &message))).map_err(Stop::Failed)?;
         }
         seen.push(kind.path);
-        if let Some((code, message)) = borrowed(&value).or_else(|| borrowed(&key)) {
+        if let Some((code, message)) = unsupported(&value).or_else(|| unsupported(&key)) {
             sink.fault(of_kind(at(line, code, &message))).map_err(Stop::Failed)?;
         }
         if !matches!(value, Event::SequenceStart(..)) {
@@ -111,7 +111,7 @@ fn record(path: &'static str, node: Node, sink: &mut dyn Sink) -> Result<()> {
         sink.fault(of_record(at(line, fault, &message), pointer))?;
     }
     if code.is_none() {
-        let message = msg!("批量导入的记录须有代码。", "is required in a bundle: it tells which record is meant");
+        let message = msg!("批量导入的记录须有代码。", "is required in a bundle, because it identifies the record");
         sink.fault(of_record(at(line, "required", &message), "/code".to_owned()))?;
     }
     match code {

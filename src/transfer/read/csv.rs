@@ -1,4 +1,4 @@
-//! CSV: one table, in whatever way a spreadsheet saves it.
+//! CSV files with one table, in the encodings and with the separators that spreadsheets use.
 
 use std::io::{Read, Seek};
 
@@ -8,7 +8,8 @@ use super::binding;
 use super::encoding::Text;
 use super::line::{Line, Raw};
 use super::sheets::{Open, Sheets};
-use super::{ReadOptions, told};
+use super::{ReadOptions, faults};
+use crate::contract::Contract;
 use crate::error::Result;
 use crate::model::text::Msg;
 use crate::msg;
@@ -21,7 +22,7 @@ use crate::validation::Contract;
 /// The most bytes and cells of one row.
 const BYTES: usize = 1 << 20;
 const CELLS: usize = 2_000;
-/// Lines that show what separates the cells.
+/// The number of lines by which the separator is detected.
 const LOOKED_AT: usize = 20;
 
 pub fn read<F: Read + Seek>(
@@ -42,22 +43,22 @@ pub fn read<F: Read + Seek>(
     let ended = lines(&mut text, |line| sheets.line(&mut open, line))?;
     sheets.end(&mut open)?;
     if let Some((row, code, message)) = ended {
-        sheets.sink.fault(told::at(&Spot { row, ..Spot::default() }, code, &message))?;
+        sheets.sink.fault(faults::at(&Spot { row, ..Spot::default() }, code, &message))?;
     }
-    sheets.tell_lists_alone()
+    sheets.emit_lists_alone()
 }
 
 /// Calls `visit` with each row of the file, numbered as a spreadsheet numbers it, until it returns false.
 pub fn rows<F: Read + Seek>(file: &mut F, visit: impl FnMut(Line) -> Result<bool>) -> Result<()> {
-    // What keeps a row from being read is a fault of the import already.
+    // A row that cannot be read is a fault of the import already.
     lines(&mut Text::new(file)?, visit).map(drop)
 }
 
-/// What ended the reading before the file did: the row, the fault's code and message.
+/// Why reading stopped before the end of the file: the row, and the code and message of the fault.
 type Ended = Option<(u32, &'static str, Msg)>;
 
-/// Tells the rows, with the numbers that a spreadsheet gives them, until `tell` has enough.
-fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut tell: impl FnMut(Line) -> Result<bool>) -> Result<Ended> {
+/// Visits the rows, numbered as in a spreadsheet, until `visit` returns `false`.
+fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut visit: impl FnMut(Line) -> Result<bool>) -> Result<Ended> {
     let mut piece = Vec::new();
     text.next(&mut piece)?;
     let declared = declared(&piece);
@@ -70,7 +71,7 @@ fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut tell: impl FnMut(Line) -> R
     let (mut row, mut at, mut is_between, mut last) = (1_u32, start, true, b'\n');
     loop {
         if is_between {
-            // Blank lines, which the parser passes over, are rows to a spreadsheet.
+            // The parser skips blank lines, which a spreadsheet counts as rows.
             while let Some(byte) = piece.get(at).copied().filter(|byte| matches!(byte, b'\r' | b'\n')) {
                 if !(last == b'\r' && byte == b'\n') {
                     row = row.saturating_add(1);
@@ -97,12 +98,12 @@ fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut tell: impl FnMut(Line) -> R
             ReadRecordResult::OutputFull => {
                 let message = msg!(
                     "一行超过 1 MiB：可能有未闭合的引号。",
-                    "is a row of more than 1 MiB; a quotation mark may not be closed"
+                    "is a row longer than 1 MiB; a quotation mark may not be closed"
                 );
                 return Ok(Some((row, "row_too_long", message)));
             }
             ReadRecordResult::OutputEndsFull => {
-                let message = msg!("一行超过 {CELLS} 列。", "is a row of more than {CELLS} columns");
+                let message = msg!("一行超过 {CELLS} 列。", "is a row with more than {CELLS} columns");
                 return Ok(Some((row, "too_many_columns", message)));
             }
             ReadRecordResult::Record => {
@@ -116,12 +117,12 @@ fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut tell: impl FnMut(Line) -> R
                         msg!("引号未闭合，其后的内容无法读取。", "opens a quotation mark that is never closed");
                     return Ok(Some((row, "unclosed_quote", message)));
                 }
-                if !tell(line)? {
+                if !visit(line)? {
                     return Ok(None);
                 }
                 (written, ended, is_between) = (0, 0, true);
                 row = row.saturating_add(1);
-                // The end of the row is counted; of `\r\n` the other half is still to come.
+                // The line end is counted already; the `\n` of a `\r\n` may follow.
                 if is_at_end {
                     last = b'\n';
                 }
@@ -141,13 +142,13 @@ fn line(row: u32, bytes: &[u8], ends: &[usize]) -> Line {
     Line { row, cells: cells.collect(), ..Line::default() }
 }
 
-/// What a first line `sep=;` says that separates the cells, as Excel writes and reads it, and the length of that line.
+/// The separator that a first line `sep=;` declares, as Excel writes and reads it, and the length of that line.
 fn declared(text: &[u8]) -> Option<(u8, usize)> {
     let end = text.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(text.len());
     let (line, rest) = text.split_at(end);
     let line = line.trim_ascii_start();
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
-    // Spreadsheets that keep rows equally long fill this one up.
+    // Some spreadsheets pad the line with separators to the width of the table.
     let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter, fill @ ..] = line else { return None };
     if !fill.iter().all(|byte| byte == delimiter || byte.is_ascii_whitespace()) || !delimiter.is_ascii() {
         return None;
@@ -156,8 +157,8 @@ fn declared(text: &[u8]) -> Option<(u8, usize)> {
     Some((*delimiter, end + line_end))
 }
 
-/// What separates the cells: whichever of comma, tab and semicolon a line has most of, outside quotes, among the first
-/// lines. A title above the headers has none.
+/// Detects the separator: the one of comma, tab and semicolon that occurs most often outside quotes in one of the first lines.
+/// The maximum counts because a title above the headers has none.
 fn delimiter(text: &[u8]) -> u8 {
     const DELIMITERS: [u8; 3] = [b',', b'\t', b';'];
     let (mut most, mut counts, mut is_quoted, mut lines) = ([0_usize; 3], [0_usize; 3], false, 0);
@@ -187,14 +188,14 @@ fn delimiter(text: &[u8]) -> u8 {
     DELIMITERS[best]
 }
 
-/// The fault of a resource that is none.
+/// The fault of an unknown resource.
 pub fn unknown_table(name: &str, tables: &[Table]) -> ImportFault {
-    let name = told::shown(name).unwrap_or_default();
+    let name = faults::shown(name).unwrap_or_default();
     let names = || tables.iter().flat_map(|table| [table.en.as_str(), table.zh.as_str()]);
     let suggestion = binding::nearest(&name, names());
     let message = msg!(
-        "没有资源“{name}”；资源名如 milestones、projects，与 API 路径相同。",
-        "\"{name}\" is no resource; resources are named as in the API's paths, such as milestones or projects"
+        "没有资源“{name}”；资源名与 API 路径相同，如 milestones、projects。",
+        "there is no resource \"{name}\"; resources are named as in the paths of the API, such as milestones or projects"
     );
     ImportFault { suggestion, value: Some(name), ..ImportFault::of_file("unknown_resource", &message) }
 }

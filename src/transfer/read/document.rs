@@ -1,4 +1,4 @@
-//! The cells of a row as a record, or as an item of a list.
+//! Conversion of a row of cells to the JSON fields of a record or of an item of a list.
 
 use serde_json::{Map, Value};
 
@@ -7,7 +7,7 @@ use crate::resources;
 use crate::transfer::cells::{self, Cell};
 use crate::validation::Contract;
 
-/// What a row says. `cell` gives what stands in a column, `None` where it cannot be read.
+/// The fields of a row. `cell` returns the cell at a position, `None` if it cannot be read.
 pub fn document<'c>(
     contract: &Contract,
     binding: &Binding<'_>,
@@ -19,12 +19,12 @@ pub fn document<'c>(
             set(&mut fields, &bound.column.pointer, value);
         }
     }
-    settle_objects(contract, binding, &mut fields);
+    drop_empty_objects(contract, binding, &mut fields);
     fields
 }
 
-/// An object none of whose parts is given is none, where the sheet has a column for each of them.
-fn settle_objects(contract: &Contract, binding: &Binding<'_>, fields: &mut Map<String, Value>) {
+/// Replaces an object whose cells are all empty by null, or removes it, if the sheet has a column for each of its fields.
+fn drop_empty_objects(contract: &Contract, binding: &Binding<'_>, fields: &mut Map<String, Value>) {
     let names: Vec<String> = fields.iter().filter(|(_, value)| is_void(value)).map(|(name, _)| name.clone()).collect();
     for name in names {
         let prefix = format!("/{}/", crate::validation::escape(&name));
@@ -55,7 +55,7 @@ fn may_be_null(contract: &Contract, path: &str, name: &str) -> bool {
         || property["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "null"))
 }
 
-/// Puts a value where a JSON pointer (RFC 6901) says.
+/// Sets the value at a JSON pointer (RFC 6901).
 fn set(fields: &mut Map<String, Value>, pointer: &str, value: Value) {
     let unescaped = |token: &str| token.replace("~1", "/").replace("~0", "~");
     let Some(rest) = pointer.strip_prefix('/') else { return };

@@ -1,7 +1,7 @@
 //! Text files in the encodings that spreadsheets save: UTF-8, UTF-16, GB18030.
 //!
-//! The whole file decides, in one pass before it is read: a mark at its beginning; zero bytes, which only UTF-16 has; else
-//! UTF-8 or GB18030, whichever fits better. One damaged character does not make a UTF-8 file one of GB18030.
+//! A pass over the whole file detects the encoding before it is read: by a byte order mark, by zero bytes, which only UTF-16
+//! has, else by whether UTF-8 or GB18030 fits better. One damaged character does not turn a UTF-8 file into GB18030.
 
 use std::io::{Read, Seek};
 
@@ -9,14 +9,14 @@ use encoding_rs::{CoderResult, Decoder, Encoding, GB18030, UTF_8, UTF_16BE, UTF_
 
 use crate::error::{Error, Result};
 
-/// What the bytes of a file look like.
+/// Statistics over the bytes of a file.
 #[derive(Default)]
 struct Survey {
     utf8: Utf8,
     gb: Gb,
     /// Zero bytes at even and at odd places.
     zeros: [u64; 2],
-    /// Line ends and tabs as UTF-16 has them, from the low byte and from the high one.
+    /// Line ends, tabs and separators in UTF-16, little-endian and big-endian.
     little: u64,
     big: u64,
     last: u8,
@@ -24,7 +24,7 @@ struct Survey {
 }
 
 impl Survey {
-    fn take(&mut self, bytes: &[u8]) {
+    fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             let place = usize::from(self.count % 2 == 1);
             if *byte == 0 {
@@ -37,8 +37,8 @@ impl Survey {
                     _ => {}
                 }
             }
-            self.utf8.take(*byte);
-            self.gb.take(*byte);
+            self.utf8.add(*byte);
+            self.gb.add(*byte);
             self.last = *byte;
             self.count += 1;
         }
@@ -55,19 +55,19 @@ impl Survey {
         if errors == 0 {
             return UTF_8;
         }
-        // Chinese in UTF-8 is sequences of three bytes, of which GB18030 has hardly any by chance.
+        // Chinese text in UTF-8 consists of sequences of three bytes, which are rare by chance in GB18030.
         if long > 0 && errors <= 1 + long / 4 {
             return UTF_8;
         }
-        // Where nothing but errors is left, those of a Chinese text are common characters of GB18030.
+        // A Chinese text consists mostly of common characters.
         if of_gb * 4 <= common && rare <= common { GB18030 } else { UTF_8 }
     }
 }
 
-/// Counts the sequences of UTF-8 of three bytes and more, and what is none.
+/// Counts the UTF-8 sequences of three or more bytes, and the invalid ones.
 #[derive(Default)]
 struct Utf8 {
-    /// Bytes that the sequence still needs, and how many it has.
+    /// Bytes that the sequence still needs; `length` is its total.
     left: u8,
     length: u8,
     long: u64,
@@ -75,7 +75,7 @@ struct Utf8 {
 }
 
 impl Utf8 {
-    fn take(&mut self, byte: u8) {
+    fn add(&mut self, byte: u8) {
         if self.left > 0 {
             if byte & 0xc0 == 0x80 {
                 self.left -= 1;
@@ -107,12 +107,12 @@ impl Utf8 {
     }
 }
 
-/// Counts the characters of GB18030 outside of ASCII: the common ones (GB 2312: symbols and characters of level 1), the
-/// rare ones, and what is none.
+/// Counts the non-ASCII characters of GB18030: common ones (symbols and level 1 characters of GB 2312), rare ones, and invalid
+/// sequences.
 #[derive(Default)]
 struct Gb {
     lead: Option<u8>,
-    /// Of a sequence of four bytes those that are still to come.
+    /// Bytes that a sequence of four still needs.
     left: u8,
     common: u64,
     rare: u64,
@@ -120,7 +120,7 @@ struct Gb {
 }
 
 impl Gb {
-    fn take(&mut self, byte: u8) {
+    fn add(&mut self, byte: u8) {
         if self.left > 0 {
             self.left -= 1;
             return;
@@ -164,23 +164,23 @@ fn encoding<F: Read + Seek>(file: &mut F) -> Result<&'static Encoding> {
         if read == 0 {
             return Ok(survey.encoding());
         }
-        survey.take(&buffer[..read]);
+        survey.add(&buffer[..read]);
     }
 }
 
-/// A file's text, decoded as it is read. What cannot be decoded becomes [`DAMAGED`].
+/// The text of a file, decoded as it is read. Bytes that cannot be decoded become [`DAMAGED`].
 pub struct Text<'f, F> {
     file: &'f mut F,
     decoder: Decoder,
     raw: Vec<u8>,
-    /// Bytes of `raw` that are not decoded yet.
+    /// The part of `raw` that is not decoded yet.
     waiting: std::ops::Range<usize>,
     is_over: bool,
-    /// Whether anything was no text in the encoding.
+    /// Whether any bytes could not be decoded.
     pub had_errors: bool,
 }
 
-/// Stands for what could not be decoded, here and wherever the text was before.
+/// The replacement for bytes that could not be decoded, by this program or by one before it.
 pub const DAMAGED: char = char::REPLACEMENT_CHARACTER;
 
 impl<'f, F: Read + Seek> Text<'f, F> {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_file_decides() {
+    fn the_encoding_is_detected_from_the_whole_file() {
         let text = "代码,名称,备注\r\nm-1,编制文旅线路图,新会区教育局牵头\r\n";
         let gb = GB18030.encode(text).0.into_owned();
         let damaged = |bytes: &[u8], at: usize| [&bytes[..at], &bytes[at + 1..]].concat();
@@ -245,13 +245,13 @@ mod tests {
         assert_eq!(of(b"code,note\na,caf\xe9\n"), "UTF-8");
         assert_eq!(of(b"code,note\na,\xcf\xd8\n"), "gb18030");
         assert_eq!(of(b"code,note\na,\xe5\xb7\n"), "UTF-8");
-        // Characters of GB 18030 whose bytes are sequences of UTF-8, too, among others.
+        // Some of these GB18030 characters are valid UTF-8 sequences as well.
         let names = "联通移动鏂囦欢协议新会台山恩平开平鹤山江海蓬江";
         assert_eq!(of(&GB18030.encode(names).0), "gb18030");
     }
 
     #[test]
-    fn long_files_are_decided_by_all_of_them() {
+    fn the_end_of_a_long_file_counts_too() {
         let ascii = "code,note\n".to_owned() + &"m,x\n".repeat(100_000);
         let late = [ascii.as_bytes(), &GB18030.encode("甲,乙县教育局\n").0].concat();
         assert_eq!(of(&late), "gb18030");

@@ -1,5 +1,5 @@
-//! A workbook is looked through before it is read: a few kilobytes of zip can say gigabytes. Everything is decompressed
-//! once, counted, and thrown away, so that the memory needed is the same for any file.
+//! Checks of a workbook before it is opened: a few kilobytes of ZIP can expand to gigabytes. Every part is decompressed once,
+//! counted and discarded, in constant memory.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -13,29 +13,30 @@ use crate::transfer::fault::ImportFault;
 use crate::transfer::format::OLE;
 
 const ENTRIES: usize = 2_000;
-/// Bytes of all parts, of the strings that cells share, and of the styles; how often a part may be larger than its
-/// compressed form, beyond some size.
+/// The most bytes of all parts, of the shared strings, and of the styles; the highest compression ratio of a part, and the size
+/// from which it is checked.
 const ALL: u64 = 512 << 20;
 const STRINGS: u64 = 64 << 20;
 const STYLES: u64 = 8 << 20;
 const RATIO: u64 = 300;
 const RATIO_FROM: u64 = 32 << 20;
-/// Shared strings, formats of cells (of which Excel has 65,490), and elements of parts that are kept whole.
+/// The most shared strings, cell formats (Excel allows 65,490), merged ranges, and elements of parts that the parser keeps in
+/// memory.
 const MOST_STRINGS: usize = 2_000_000;
 const MOST_FORMATS: usize = 66_000;
 const MOST_MERGES: usize = 200_000;
 const MOST_ELEMENTS: usize = 500_000;
 
-/// What is known of a workbook before it is opened.
+/// Facts about a workbook that are known before it is opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
     pub has_formulas: bool,
     pub has_merges: bool,
-    /// Whether the results of its formulas may be placeholders, to be computed when it is opened.
+    /// Whether the results of its formulas may be placeholders that a spreadsheet computes on opening.
     pub is_uncomputed: bool,
 }
 
-/// What is known of a workbook, or the fault of one that cannot or should not be opened.
+/// The facts about a workbook, or the fault of one that cannot or must not be opened.
 pub fn check<F: Read + Seek>(file: &mut F) -> Result<std::result::Result<Facts, ImportFault>> {
     let mut start = [0; 8];
     let read = read_some(file, &mut start)?;
@@ -44,7 +45,7 @@ pub fn check<F: Read + Seek>(file: &mut F) -> Result<std::result::Result<Facts, 
             "old_workbook",
             &msg!(
                 "这是 .xls 或加密的工作簿：请在 Excel 或 WPS 中取消密码，另存为 .xlsx，再导入。",
-                "is an .xls or an encrypted workbook: save it as .xlsx, without a password, and import that"
+                "is an .xls file or has a password; save it as .xlsx without a password and import that"
             ),
         )));
     }
@@ -54,12 +55,12 @@ pub fn check<F: Read + Seek>(file: &mut F) -> Result<std::result::Result<Facts, 
     file.rewind().map_err(Error::unexpected)?;
     match look(file) {
         Ok(looked) => Ok(looked),
-        // Trouble with the file's bytes is the file's; trouble with the disk would have shown above.
+        // The disk was read without an error above, so that this one is due to the content of the file.
         Err(_) => Ok(Err(ImportFault::of_file(
             "unreadable",
             &msg!(
                 "无法读取：不是完整的 .xlsx 工作簿。请在 Excel 或 WPS 中打开并另存为 .xlsx。",
-                "cannot be read: it is no whole .xlsx workbook; open it in Excel or WPS and save it as .xlsx"
+                "cannot be read: it is not a complete .xlsx workbook; open it in Excel or WPS and save it as .xlsx"
             ),
         ))),
     }
@@ -76,7 +77,7 @@ fn read_some<F: Read>(file: &mut F, buffer: &mut [u8]) -> Result<usize> {
     Ok(filled)
 }
 
-/// How many entries the zip's directory can have: the library reads all of it at once.
+/// An upper bound of the entries in the ZIP directory, which the library would read into memory as a whole.
 fn count_entries<F: Read + Seek>(file: &mut F) -> Result<usize> {
     const MARK: &[u8] = b"PK\x01\x02";
     file.seek(SeekFrom::Start(0)).map_err(Error::unexpected)?;
@@ -89,7 +90,7 @@ fn count_entries<F: Read + Seek>(file: &mut F) -> Result<usize> {
         if read == 0 || count > ENTRIES {
             return Ok(count);
         }
-        // A mark may lie across two pieces.
+        // A mark may span two pieces.
         kept = filled.min(MARK.len() - 1);
         buffer.copy_within(filled - kept..filled, 0);
     }
@@ -137,7 +138,7 @@ fn look<F: Read + Seek>(file: &mut F) -> Result<std::result::Result<Facts, Impor
             let counts = &scanner.counts;
             let is_kept_whole = most == STYLES && counts.elements > MOST_ELEMENTS;
             let is_over = counts.formats > MOST_FORMATS || counts.merges > MOST_MERGES;
-            if counts.strings.max(counts.said) > MOST_STRINGS || is_over || is_kept_whole {
+            if counts.strings.max(counts.declared) > MOST_STRINGS || is_over || is_kept_whole {
                 return Ok(Err(hostile(code(Hostile::Many))));
             }
         }
@@ -148,14 +149,14 @@ fn look<F: Read + Seek>(file: &mut F) -> Result<std::result::Result<Facts, Impor
     Ok(if is_workbook { Ok(facts) } else { Err(hostile("no_workbook")) })
 }
 
-/// What else comes as a zip and can be saved as `.xlsx`.
+/// The fault of another format in a ZIP archive that can be saved as `.xlsx`.
 fn other_format(name: &str) -> Option<ImportFault> {
     if name.ends_with("vbaproject.bin") {
         return Some(ImportFault::of_file(
             "macros",
             &msg!(
                 "工作簿含有宏（.xlsm）：请另存为不含宏的 .xlsx，再导入。",
-                "has macros (.xlsm): save it as .xlsx, without macros, and import that"
+                "has macros (.xlsm); save it as .xlsx without macros and import that"
             ),
         ));
     }
@@ -164,7 +165,7 @@ fn other_format(name: &str) -> Option<ImportFault> {
             "other_format",
             &msg!(
                 "这是 .xlsb 或 .ods：请另存为 .xlsx，再导入。",
-                "is an .xlsb or an .ods: save it as .xlsx and import that"
+                "is an .xlsb or .ods file; save it as .xlsx and import that"
             ),
         ));
     }
@@ -182,13 +183,13 @@ fn code(found: Hostile) -> &'static str {
     }
 }
 
-/// Nothing that Excel or WPS would write.
+/// The fault of a workbook that neither Excel nor WPS would write.
 fn hostile(code: &str) -> ImportFault {
     ImportFault::of_file(
         code,
         &msg!(
             "工作簿的内部结构异常或过大（{code}），已拒绝读取。请把数据复制到新的工作簿，另存为 .xlsx。",
-            "is built unlike a workbook, or too large ({code}), and was not opened; copy the data into a new one"
+            "has an unusual structure or is too large ({code}), and was not opened; copy the data into a new workbook"
         ),
     )
 }

@@ -1,4 +1,4 @@
-//! Headers as people write them: which column of a table each one names, and in which unit.
+//! Recognition of headers: the column that a header names, and its unit, in the spellings that people use.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use crate::transfer::amounts::Unit;
 use crate::transfer::cells::is_percent;
 use crate::transfer::columns::{Column, Shape, Table};
 
-/// Headers of columns that only number the rows.
+/// Headers of columns with row numbers.
 const ROW_NUMBERS: &[&str] = &["序号", "行号", "序", "项次", "no", "#"];
-/// What brackets behind a header may say without naming a unit.
+/// Remarks in parentheses after a header that are not units.
 const REMARKS: &[&str] = &[
     "必填",
     "必填项",
@@ -33,25 +33,25 @@ const REMARKS: &[&str] = &[
     "code or name",
 ];
 
-/// What a header names.
+/// The meaning of a header.
 #[derive(Clone, Copy, Debug)]
 pub enum Heading<'a> {
-    /// A column, in a unit where the header gives one.
+    /// A column, with the unit if the header gives one.
     Column(&'a Column, Option<Unit>),
-    /// A column, in a unit that cannot be converted.
+    /// A column with a unit that cannot be converted.
     Unit(&'a Column),
-    /// The number of the row, which is not read.
+    /// Row numbers, which are not read.
     RowNumber,
     Unknown,
 }
 
-/// The headers of a table, in every form that names one of its columns.
+/// The accepted spellings of the headers of a table.
 pub struct Headings<'a> {
     pub table: &'a Table,
     whole: HashMap<String, &'a Column>,
-    /// The beginnings to which a unit may be added: `投资额万元`.
+    /// Headers to which a unit may be appended: `投资额万元`.
     beginnings: Vec<(String, &'a Column)>,
-    /// Percentages without their sign.
+    /// Headers of percentages without the percent sign.
     bases: HashMap<String, &'a Column>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Headings<'a> {
         }
         for column in &table.columns {
             let (zh, en, base) = (key(&column.zh), key(&column.en), key(base(column)));
-            // `title` alone is the Chinese title.
+            // `title` without a language means the Chinese title.
             let stem = column.en.strip_suffix(".zh").map(key);
             for name in stem.iter().chain([&en]) {
                 let both =
@@ -83,7 +83,7 @@ impl<'a> Headings<'a> {
         Headings { table, whole, beginnings, bases }
     }
 
-    /// What a header names.
+    /// Finds the meaning of a header.
     pub fn find(&self, header: &str) -> Heading<'a> {
         let whole = key(header);
         if let Some(column) = self.whole.get(&whole) {
@@ -117,10 +117,10 @@ impl<'a> Headings<'a> {
     }
 }
 
-/// Marks of required columns, and what else stands around a header.
+/// Characters that are trimmed from a header, such as the marks of required columns.
 const MARKS: [char; 6] = ['*', '※', '★', '▲', ':', ' '];
 
-/// A header without what people vary: case, width, blanks and line breaks, marks, and what separates words.
+/// A header without the differences of spelling: case, width, spaces, line breaks, marks, and separators of words.
 fn key(header: &str) -> String {
     let header = half_width(header).to_lowercase();
     let is_kept = |letter: &char| !letter.is_whitespace() && !matches!(letter, '_' | '.' | '/' | '-' | '|' | '·' | ':');
@@ -131,20 +131,20 @@ fn is_number(column: &Column) -> bool {
     matches!(column.shape, Shape::Integer | Shape::Number | Shape::Decimal)
 }
 
-/// The header of a percentage without its sign.
+/// The Chinese header without a percent sign.
 fn base(column: &Column) -> &str {
     if is_percent(column) { column.zh.trim_end_matches(['）', '%', '％', '（', '(', ')']) } else { &column.zh }
 }
 
-/// The unit that a line above the headers gives to all amounts of money: `单位：万元`. An error: it gives one that is not
-/// understood.
+/// The unit that a line above the headers gives to all amounts of money: `单位：万元`. `Err` with the word if the unit is
+/// unknown.
 pub fn unit_above(text: &str) -> Result<Option<Unit>, String> {
     let text = half_width(text);
     let is_money = |word: &str| word.ends_with(['元', '币']) || ["usd", "hkd", "mop", "eur"].contains(&word);
     let words = match text.rfind("单位:") {
         Some(at) => {
             let before = text[..at].trim_end();
-            // Of a unit that reports, not of a unit of measure: 填报单位.
+            // `单位` also means an organization: 填报单位 is no unit of measure.
             let is_of_measure = before.is_empty()
                 || before.ends_with(['(', '表', ' ', ',', ';'])
                 || ["金额", "货币", "计量", "投资额", "资金"].iter().any(|word| before.ends_with(word))
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_understood_as_people_write_them() {
+    fn headers_are_recognized_in_the_spellings_that_people_use() {
         for (header, wanted) in [
             ("代码", "code"),
             ("* 代码", "code"),

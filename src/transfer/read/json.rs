@@ -1,5 +1,5 @@
-//! Large bundles in JSON, record by record. Small ones are read as the YAML that JSON is, for the line of each field; that
-//! reader takes in an outer `{…}` as a whole, so that here a record has one line, its own.
+//! Large bundles in JSON, streamed record by record. Small ones are read as YAML ([`super::bundle`]), which gives the line of
+//! each field but buffers an outer `{…}` as a whole. Here a record has one line number, that of its beginning.
 
 use std::cell::Cell;
 use std::fmt;
@@ -9,7 +9,8 @@ use std::rc::Rc;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::told;
+use super::faults;
+use crate::contract::settle_numbers;
 use crate::error::{Error, Result};
 use crate::msg;
 use crate::resources::KINDS;
@@ -17,7 +18,7 @@ use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
 use crate::validation::settle_numbers;
 
-/// Files from this size on are read here.
+/// The size in bytes from which files are read here.
 pub const FROM: u64 = 1 << 19;
 /// The most bytes of a record.
 const RECORD: usize = 256 << 10;
@@ -40,22 +41,22 @@ pub fn read<F: Read + Seek>(file: &mut F, sink: &mut dyn Sink) -> Result<()> {
     let Err(error) = read else { return Ok(()) };
     let spot = Spot { row: place.line.get(), ..Spot::default() };
     if place.since.get() > RECORD {
-        let message = msg!("一条记录超过 256 KiB。", "is a record of more than 256 KiB");
-        return sink.fault(told::at(&spot, "too_long", &message));
+        let message = msg!("一条记录超过 256 KiB。", "is a record larger than 256 KiB");
+        return sink.fault(faults::at(&spot, "too_long", &message));
     }
     let column = error.column();
-    let message = msg!("第 {column} 列附近不是有效的数据包。", "is no valid bundle, near its column {column}");
-    sink.fault(told::at(&spot, "syntax", &message))
+    let message = msg!("第 {column} 列附近不是有效的数据包。", "is not a valid bundle near column {column}");
+    sink.fault(faults::at(&spot, "syntax", &message))
 }
 
-/// How far the reading is.
+/// The progress of reading.
 struct Reading {
     line: Cell<u32>,
-    /// Bytes since the last record.
+    /// Bytes read since the beginning of the record.
     since: Cell<usize>,
 }
 
-/// A reader that counts, and ends where a record is too long.
+/// A reader that counts lines and bytes, and ends the file if a record is too long.
 struct Counted<R> {
     inner: R,
     place: Rc<Reading>,
@@ -76,7 +77,7 @@ impl<R: Read> Read for Counted<R> {
 struct Bundle<'a> {
     place: &'a Reading,
     sink: &'a mut dyn Sink,
-    /// What is no fault of the file.
+    /// A failure of the service, which the deserializer's error cannot carry.
     failed: &'a mut Option<Error>,
 }
 
@@ -92,11 +93,11 @@ impl<'de> Visitor<'de> for Bundle<'_> {
             let known = KINDS.iter().find(|kind| kind.path == name);
             let path = known.map(|kind| kind.path);
             if path.is_none() {
-                let shown = told::shown(&name).unwrap_or_default();
-                let message = msg!("没有资源 {shown}。", "\"{shown}\" is no resource");
+                let shown = faults::shown(&name).unwrap_or_default();
+                let message = msg!("没有资源 {shown}。", "there is no resource \"{shown}\"");
                 let spot = Spot { row: self.place.line.get(), ..Spot::default() };
                 let suggestion = super::nearest(&name, KINDS.iter().map(|kind| kind.path));
-                let fault = ImportFault { suggestion, ..told::at(&spot, "unknown_field", &message) };
+                let fault = ImportFault { suggestion, ..faults::at(&spot, "unknown_field", &message) };
                 if let Err(error) = self.sink.fault(fault) {
                     *self.failed = Some(error);
                     return Err(A::Error::custom("stopped"));
@@ -109,7 +110,7 @@ impl<'de> Visitor<'de> for Bundle<'_> {
     }
 }
 
-/// The records of one resource; of an unknown one they are passed over.
+/// The records of one resource; those of an unknown one are skipped.
 struct Records<'a> {
     path: Option<&'static str>,
     place: &'a Reading,
@@ -139,20 +140,20 @@ impl<'de> Visitor<'de> for Records<'_> {
             let Some(mut document) = records.next_element::<Value>()? else { return Ok(()) };
             let Some(path) = self.path else { continue };
             settle_numbers(&mut document);
-            let told = match document["code"].as_str().map(str::to_owned) {
+            let passed = match document["code"].as_str().map(str::to_owned) {
                 Some(code) => {
                     let place = Place { table: 0, row, elsewhere: Vec::new() };
                     self.sink.row(Row { path: path.to_owned(), code, document, place })
                 }
                 None => {
                     let message =
-                        msg!("批量导入的记录须有代码。", "is required in a bundle: it tells which record is meant");
-                    let fault = told::at(&Spot { row, ..Spot::default() }, "required", &message);
+                        msg!("批量导入的记录须有代码。", "is required in a bundle, because it identifies the record");
+                    let fault = faults::at(&Spot { row, ..Spot::default() }, "required", &message);
                     let (resource, pointer) = (Some(path.to_owned()), "/code".to_owned());
                     self.sink.fault(ImportFault { resource, pointer, ..fault })
                 }
             };
-            if let Err(error) = told {
+            if let Err(error) = passed {
                 *self.failed = Some(error);
                 return Err(A::Error::custom("stopped"));
             }

@@ -1,4 +1,4 @@
-//! One row of a sheet: what its cells hold, and what a column makes of them.
+//! One row of a sheet, and the reading of its cells by the type of their column.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::transfer::amounts::{Unit, digits};
 use crate::transfer::cells::{Cell, error_value, number_text, plain, restore};
 use crate::transfer::columns::{Column, Shape};
 
-/// A column's letters: 0 is A, 26 is AA.
+/// The letters of a column: 0 is A, 26 is AA.
 pub fn letters(position: u32) -> String {
     let mut letters = Vec::new();
     let mut left = position;
@@ -28,15 +28,15 @@ pub fn letters(position: u32) -> String {
     letters.iter().rev().collect()
 }
 
-/// What a file has in one cell.
+/// The content of a cell as the file has it.
 #[derive(Clone, Debug)]
 pub enum Raw {
     Cell(Cell),
-    /// A number that a format presents.
+    /// A number with its format.
     Number(Numeric),
     /// A formula that failed: `#N/A`.
     Error(String),
-    /// What cannot be read, as the code and the message of its fault.
+    /// A cell that cannot be read, with the code and message of its fault.
     Unreadable(&'static str, Msg),
 }
 
@@ -48,22 +48,22 @@ pub struct Numeric {
     pub is_1904: bool,
 }
 
-/// Why a cell cannot be read as its column wants it.
+/// Why a cell cannot be read by the type of its column.
 #[derive(Debug)]
 pub struct Unread {
     pub code: &'static str,
     pub message: Msg,
-    /// What is shown, where that is known.
+    /// The text that the cell shows, if that is known.
     pub shown: Option<String>,
 }
 
 impl Raw {
-    /// Whether nothing can be seen in the cell.
+    /// Whether the cell shows nothing.
     pub fn is_blank(&self) -> bool {
         matches!(self, Raw::Cell(cell) if cell.is_blank())
     }
 
-    /// What is seen in the cell, as far as that is known.
+    /// The text that the cell shows, as far as that is known.
     pub fn text(&self) -> String {
         match self {
             Raw::Cell(cell) => cell.text(),
@@ -73,7 +73,7 @@ impl Raw {
         }
     }
 
-    /// The bytes of what the cell holds.
+    /// The approximate bytes of the content.
     pub fn size(&self) -> usize {
         match self {
             Raw::Cell(Cell::Text(text)) => text.len(),
@@ -81,7 +81,7 @@ impl Raw {
         }
     }
 
-    /// What the cell says in a column, whose header may give a unit.
+    /// Reads the cell by the type of its column, whose header may give a unit.
     pub fn read(&self, column: &Column, unit: Option<Unit>) -> Result<Cow<'_, Cell>, Unread> {
         let is_number = matches!(column.shape, Shape::Integer | Shape::Number | Shape::Decimal);
         let cell = match self {
@@ -108,7 +108,8 @@ impl Raw {
     }
 }
 
-/// A number in the unit of its header, in the column's own; what is no number stays, for the schema to refuse.
+/// Converts a number from the unit of its header to that of the column. Other texts stay unchanged, so that the validation
+/// reports them.
 fn in_unit<'a>(cell: Cow<'a, Cell>, column: &Column, unit: Unit) -> Result<Cow<'a, Cell>, Unread> {
     let text = cell.text();
     let text = restore(&text);
@@ -117,7 +118,7 @@ fn in_unit<'a>(cell: Cow<'a, Cell>, column: &Column, unit: Unit) -> Result<Cow<'
         None if digits(column, None, text).is_some() => {
             let message = msg!(
                 "单元格写明的单位与表头的单位不同，无法判断以哪个为准；请去掉其中一个。",
-                "gives another unit than its header, which leaves open which one is meant; remove one of them"
+                "has another unit than its header, so that it is ambiguous which one applies; remove one of them"
             );
             Err(Unread { code: "unit", message, shown: Some(text.to_owned()) })
         }
@@ -134,13 +135,13 @@ fn failed(error: &str) -> Unread {
 fn damaged(text: &str) -> Unread {
     let message = msg!(
         "有无法识别的字符，文件可能已损坏；请改正后另存为“CSV UTF-8”。",
-        "has characters that cannot be decoded: the file may be damaged; mend the cell and save the file as \"CSV UTF-8\""
+        "has characters that cannot be decoded, so that the file may be damaged; correct the cell and save the file as \"CSV UTF-8\""
     );
     Unread { code: "encoding", message, shown: Some(text.to_owned()) }
 }
 
 impl Numeric {
-    /// What is seen, as far as that is known.
+    /// The text that the cell shows; the number itself if that is unknown.
     fn text(&self) -> String {
         self.format.shown(self.value, self.is_1904).unwrap_or_else(|| number_text(self.value)).trim().to_owned()
     }
@@ -153,12 +154,12 @@ impl Numeric {
         }
     }
 
-    /// The number that is meant in a column of numbers.
+    /// The number in a column of numbers.
     fn as_number(&self, column: &Column, unit: Option<Unit>) -> Result<Cell, Unread> {
         if self.format.moment(self.value).is_some() {
             let message = msg!(
                 "单元格是日期或时间，此列须为数字；请改为数字格式后重新填写。",
-                "is formatted as a date or time where a number is wanted; format the cell as a number and enter it again"
+                "is formatted as a date or time but the column needs a number; format the cell as a number and enter it again"
             );
             return Err(self.unread("date_for_number", message));
         }
@@ -166,13 +167,13 @@ impl Numeric {
         let odd = || {
             let message = msg!(
                 "单元格显示的与实际数值（{held}）不同，无法判断以哪个为准；请改用“常规”或普通数字格式。",
-                "shows something other than the number that it holds ({held}); format it as a plain number"
+                "shows another value than the number that it holds ({held}); format it as a plain number"
             );
             self.unread("not_as_shown", message)
         };
         let presented = self.format.presented(self.value).ok_or_else(odd)?;
         if presented.is_scaled {
-            // Shown in thousands: right where header or format say so, and the number comes to what the cell holds.
+            // Shown in thousands: accepted if the header or format gives the unit, and the result is the number that the cell holds.
             let meant = digits(column, unit, &presented.text).ok_or_else(odd)?;
             return if plain(&meant) == plain(&held) { Ok(Cell::Text(meant)) } else { Err(odd()) };
         }
@@ -182,7 +183,7 @@ impl Numeric {
         Ok(Cell::Text(presented.text))
     }
 
-    /// What is shown, in a column of anything but numbers.
+    /// The text or date that the cell shows, in a column of another type.
     fn as_shown(&self, column: &Column) -> Result<Cell, Unread> {
         let moment = self.format.moment(self.value);
         match (&column.shape, moment) {
@@ -196,8 +197,8 @@ impl Numeric {
         let is_name = !matches!(column.shape, Shape::Text) || is_name(column);
         if moment.is_some() && is_name && !matches!(column.shape, Shape::Date | Shape::Instant) {
             let message = msg!(
-                "单元格已被表格软件变成日期或时间；请将此列设为“文本”格式，再重新填写。",
-                "was turned into a date or time by the spreadsheet; format the column as text and enter it again"
+                "单元格内容已被表格软件转成日期或时间；请将此列设为“文本”格式，再重新填写。",
+                "was converted to a date or time by the spreadsheet program; format the column as text and enter it again"
             );
             return Err(self.unread("date_for_text", message));
         }
@@ -212,18 +213,18 @@ impl Numeric {
         let held = number_text(self.value);
         let message = msg!(
             "无法确定单元格显示的内容（实际数值为 {held}）；请将此列设为“文本”格式，再重新填写。",
-            "does not say what it shows (it holds the number {held}); format the column as text and enter it again"
+            "shows a text that the file does not determine (it holds the number {held}); format the column as text and enter it again"
         );
         self.unread("not_as_shown", message)
     }
 
-    /// A day, of which the format shows all; what time it hides besides does not matter.
+    /// A date whose format shows year, month and day. A time that the format hides is ignored.
     fn as_day(&self, moment: super::numfmt::Moment) -> Result<Cell, Unread> {
         let day = self.day().ok_or_else(|| self.not_known())?;
         if !moment.is_whole_day() {
             let message = msg!(
-                "只显示了日期的一部分（实际为 {day}）；请改用含年、月、日的日期格式，确认无误。",
-                "shows a part of its date only (it holds {day}); format it with year, month and day, and check it"
+                "只显示了日期的一部分（实际为 {day}）；请改用含年、月、日的日期格式，并核对日期。",
+                "shows only a part of its date (it holds {day}); format it with year, month and day, and check it"
             );
             return Err(self.unread("imprecise_date", message));
         }
@@ -254,7 +255,7 @@ impl Numeric {
     }
 }
 
-/// Whether a text is what a record or a person is called, or is known by.
+/// Whether a text column holds names or numbers of records or persons, which a spreadsheet must not have reformatted.
 fn is_name(column: &Column) -> bool {
     const NAMES: [&str; 7] = ["name", "title", "text", "number", "clause", "division_code", "designation"];
     column.en.split('.').any(|part| NAMES.contains(&part))
@@ -263,18 +264,18 @@ fn is_name(column: &Column) -> bool {
 /// One row of a sheet.
 #[derive(Debug, Default)]
 pub struct Line {
-    /// As a spreadsheet numbers it.
+    /// Row number as in a spreadsheet.
     pub row: u32,
-    /// By position from 0, in order.
+    /// Cells by position from 0, in order.
     pub cells: Vec<(u32, Raw)>,
-    /// Positions whose value is that of a merged range which begins in a row above.
+    /// Positions with the value of a merged range that begins in a row above.
     pub inherited: Vec<u32>,
     /// Merged ranges over several columns.
     pub spans: Vec<Span>,
 }
 
 impl Line {
-    /// Whether nothing stands in the row itself.
+    /// Whether the row has no content of its own.
     pub fn is_blank(&self) -> bool {
         self.cells.iter().all(|(at, raw)| raw.is_blank() || self.inherited.contains(at))
     }

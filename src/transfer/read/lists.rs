@@ -1,21 +1,22 @@
-//! The sheets of lists, kept until their records come.
+//! The items of list sheets, held until the sheet with their records is read.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::binding::Binding;
-use super::told;
+use super::faults;
+use crate::contract::escape;
 use crate::error::Result;
 use crate::msg;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Place, Row, Sink, Spot};
 use crate::validation::escape;
 
-/// The most items that are kept, of all lists of a file.
+/// The most items of all lists of a file together.
 pub const MOST: usize = 200_000;
 
-/// One list's items.
+/// The items of one list.
 pub struct List<'a> {
     pub binding: Binding<'a>,
     by_code: HashMap<String, Items>,
@@ -24,7 +25,7 @@ pub struct List<'a> {
 #[derive(Default)]
 struct Items {
     is_taken: bool,
-    /// Row and JSON, which takes less room than the value.
+    /// Row number and JSON text, which takes less memory than the value.
     items: Vec<(u32, Box<str>)>,
 }
 
@@ -33,7 +34,7 @@ impl<'a> List<'a> {
         List { binding, by_code: HashMap::new() }
     }
 
-    pub fn keep(&mut self, code: String, row: u32, item: Map<String, Value>) {
+    pub fn add(&mut self, code: String, row: u32, item: Map<String, Value>) {
         let json = Value::Object(item).to_string().into_boxed_str();
         self.by_code.entry(code).or_default().items.push((row, json));
     }
@@ -42,7 +43,7 @@ impl<'a> List<'a> {
         self.binding.table.list.as_deref().unwrap_or_default()
     }
 
-    /// Gives a record its items; an empty list where there are none.
+    /// Adds the items to their record; an empty list if there are none.
     pub fn join(&mut self, row: &mut Row) -> Result<()> {
         let name = self.name().to_owned();
         let mut values = Vec::new();
@@ -72,29 +73,29 @@ impl<'a> List<'a> {
         Ok(())
     }
 
-    /// The items whose record never came are faults.
-    pub fn tell_left(&self, sink: &mut dyn Sink) -> Result<()> {
+    /// Reports the items without a record in the file.
+    pub fn report_orphans(&self, sink: &mut dyn Sink) -> Result<()> {
         let letters = self.binding.columns.iter().find(|bound| bound.position == self.binding.code);
-        for (code, row) in self.left() {
+        for (code, row) in self.orphans() {
             let column = letters.map(|bound| bound.letters.clone());
             let spot = Spot { sheet: self.binding.sheet.clone(), row, column };
             let path = self.binding.table.path;
             let message = msg!(
                 "本文件的主表中没有代码为“{code}”的记录。",
-                "belongs to no record of this file: its main sheet ({path}) has no \"{code}\""
+                "belongs to no record: the main sheet ({path}) of this file has no code \"{code}\""
             );
             sink.fault(ImportFault {
                 resource: Some(path.to_owned()),
                 record: Some(code.to_owned()),
-                value: told::shown(code),
-                ..told::at(&spot, "unknown_record", &message)
+                value: faults::shown(code),
+                ..faults::at(&spot, "unknown_record", &message)
             })?;
         }
         Ok(())
     }
 
-    /// Each record that never came, with its first row, in the order of the rows.
-    fn left(&self) -> Vec<(&str, u32)> {
+    /// The codes of items without a record, each with its first row, in the order of the rows.
+    fn orphans(&self) -> Vec<(&str, u32)> {
         let left = self.by_code.iter().filter(|(_, items)| !items.is_taken);
         let mut left: Vec<(&str, u32)> =
             left.filter_map(|(code, items)| Some((code.as_str(), items.items.first()?.0))).collect();
@@ -102,9 +103,9 @@ impl<'a> List<'a> {
         left
     }
 
-    /// The items as records of which nothing else is said: for a file that has no main sheet.
+    /// Yields records with nothing but their code and items, for a file without a main sheet.
     pub fn as_records(&mut self, table: u32, sink: &mut dyn Sink) -> Result<()> {
-        let left: Vec<(String, u32)> = self.left().into_iter().map(|(code, row)| (code.to_owned(), row)).collect();
+        let left: Vec<(String, u32)> = self.orphans().into_iter().map(|(code, row)| (code.to_owned(), row)).collect();
         for (code, line) in left {
             let document = Value::Object(Map::from_iter([("code".to_owned(), Value::String(code.clone()))]));
             let place = Place { table, row: line, elsewhere: Vec::new() };

@@ -1,7 +1,7 @@
-//! Merged ranges: what a cell shows whose content is another's.
+//! Merged ranges.
 //!
-//! A range shows its first cell's value in all of its cells. Over several rows that is each row's value. Over several
-//! columns that are read it is not known which column's it is; [`super::record`] reports those.
+//! A range shows the value of its first cell in all of its cells. Over several rows, each row gets that value. Over several
+//! columns it is ambiguous which column the value belongs to, which [`super::record`] reports.
 
 use std::collections::BTreeMap;
 
@@ -9,25 +9,25 @@ use calamine::Dimensions;
 
 use super::line::{Line, Raw};
 
-/// The most bytes that ranges may add to the cells of a sheet: a long text merged over all rows would fill any disk.
+/// The most bytes that ranges may add to the cells of a sheet: a long text merged over all rows would fill the disk.
 const BYTES: usize = 64 << 20;
 
 /// The merged ranges of a sheet, as its rows are read from the top.
 pub struct Merges {
-    /// From the last to the first, by their first row.
+    /// Ranges not reached yet, in descending order of their first row.
     ahead: Vec<Dimensions>,
-    /// Those that reach the current row, by their first column.
+    /// Ranges that include the current row, by their first column.
     open: BTreeMap<u32, Open>,
     bytes: usize,
 }
 
 struct Open {
     range: Dimensions,
-    /// `None`: the range shows nothing.
+    /// `None` if the range is empty.
     raw: Option<Raw>,
 }
 
-/// A range that a row is part of.
+/// The columns of a range in one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub first: u32,
@@ -41,7 +41,7 @@ impl Merges {
         Merges { ahead: ranges, open: BTreeMap::new(), bytes: 0 }
     }
 
-    /// Gives the cells of a row what their ranges show; false when that is more than a file may make of its ranges.
+    /// Fills the cells of a row with the values of their ranges. Returns `false` if the ranges of the sheet exceed [`BYTES`].
     pub fn fill(&mut self, line: &mut Line) -> bool {
         let Some(row) = line.row.checked_sub(1) else { return true };
         self.open.retain(|_, open| open.range.end.0 >= row);
@@ -50,11 +50,11 @@ impl Merges {
             if range.end.0 < row {
                 continue;
             }
-            // Where the first row has no cell at all, there is nothing to see.
+            // If the first row has no cells, the range is empty.
             let raw = if range.start.0 == row { line.at(range.start.1).cloned() } else { None };
             self.open.insert(range.start.1, Open { range, raw });
         }
-        // What lies beneath a range is not seen; its first cell is.
+        // Cells beneath a range are hidden, except its first one.
         let open = &self.open;
         line.cells.retain(|(at, _)| match open.range(..=*at).next_back() {
             Some((first, Open { range, .. })) if *at <= range.end.1 => at == first && range.start.0 == row,

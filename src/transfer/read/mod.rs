@@ -1,14 +1,15 @@
 //! Reading files of records: workbooks, CSV, bundles in YAML or JSON, and NDJSON.
 //!
-//! A file is read as a stream, whatever its size, and tells what it holds row by row to a [`Sink`]. A fault of the file
-//! is told to the sink, too, and what can be read goes on being read; an `Err` is the service's own trouble. What the
-//! records say (schemas, references, codes that stand twice) is for others to judge.
+//! A reader streams a file and passes its rows and faults one by one to a [`Sink`]. After a fault it continues with what can
+//! still be read; an `Err` is a failure of the service, not of the file. Readers do not validate the records: schemas,
+//! references and repeated codes are checked later.
 
 mod binding;
 mod bundle;
 mod csv;
 mod document;
 mod encoding;
+mod faults;
 mod guard;
 mod headings;
 mod json;
@@ -16,14 +17,13 @@ mod line;
 mod lists;
 mod merges;
 mod ndjson;
-mod node;
-mod normal;
+mod normalized;
 mod numfmt;
 mod record;
 mod scan;
 mod sheets;
-mod told;
 mod xlsx;
+mod yaml;
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -38,27 +38,27 @@ pub use line::{Line, letters};
 /// How a file is read.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReadOptions<'a> {
-    /// The table of a CSV file (`milestones`, `pairings.members`, `里程碑`) or of a workbook with one filled sheet, or the
-    /// resource of an NDJSON file, which needs it. Bundles say it themselves.
+    /// The table of a CSV file or of a workbook with one filled sheet (`milestones`, `pairings.members`, `里程碑`), or the
+    /// resource of an NDJSON file, which requires it. Bundles contain the names of their resources.
     pub resource: Option<&'a str>,
-    /// Columns that are not understood are left out with a warning instead of being faults.
+    /// Whether unknown columns are ignored with a warning instead of an error.
     pub ignore_unknown_columns: bool,
 }
 
-/// How long a file is, which is then at its beginning.
+/// The size of a file in bytes; rewinds the file.
 fn size<F: Seek>(file: &mut F) -> Result<u64> {
     let size = file.seek(SeekFrom::End(0)).map_err(Error::unexpected)?;
     file.rewind().map_err(Error::unexpected)?;
     Ok(size)
 }
 
-/// Whether a workbook would not be opened at all: it is none, or is built to do harm.
+/// Whether a file is not a workbook, or one that is refused as harmful.
 pub fn is_refused<F: Read + Seek>(file: &mut F) -> Result<bool> {
     file.rewind().map_err(Error::unexpected)?;
     Ok(guard::check(file)?.is_err())
 }
 
-/// Reads a file from its beginning.
+/// Reads a file from its beginning and passes its rows and faults to the sink.
 pub fn read<F: Read + Seek>(
     file: &mut F,
     format: Format,
@@ -67,7 +67,7 @@ pub fn read<F: Read + Seek>(
     sink: &mut dyn Sink,
 ) -> Result<()> {
     file.rewind().map_err(Error::unexpected)?;
-    let sink = &mut normal::Normalized { contract, sink };
+    let sink = &mut normalized::Normalized { contract, sink };
     match format {
         Format::Xlsx => xlsx::read(file, options, contract, sink),
         Format::Csv => csv::read(file, options, contract, sink),

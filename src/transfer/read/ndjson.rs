@@ -1,11 +1,11 @@
-//! NDJSON: a record a line, as a list's export gives them.
+//! NDJSON: one record per line, as exported by lists.
 
 use std::io::{BufRead, BufReader, Read, Seek};
 
 use serde_json::Value;
 
 use super::csv::unknown_table;
-use super::{binding, told};
+use super::{binding, faults};
 use crate::access::redaction;
 use crate::db::stand_in;
 use crate::error::{Error, Result};
@@ -27,7 +27,8 @@ pub fn read<F: Read + Seek>(
     sink: &mut dyn Sink,
 ) -> Result<()> {
     let Some(resource) = resource else {
-        let message = msg!("NDJSON 须用 resource 指明资源。", "as NDJSON needs the name of the resource that it holds");
+        let message =
+            msg!("NDJSON 文件须用 resource 指明资源。", "is NDJSON, for which the resource must be given (resource)");
         return sink.fault(ImportFault::of_file("which_table", &message));
     };
     let mut tables = all_tables(contract)?;
@@ -44,15 +45,15 @@ pub fn read<F: Read + Seek>(
         row = row.saturating_add(1);
         let read = (&mut file).take(BYTES + 1).read_until(b'\n', &mut line).map_err(Error::unexpected)?;
         let spot = Spot { row, ..Spot::default() };
-        let told = |code, message| ImportFault {
+        let fault = |code, message| ImportFault {
             resource: Some(form.kind.path.to_owned()),
-            ..told::at(&spot, code, &message)
+            ..faults::at(&spot, code, &message)
         };
         if read == 0 {
             return Ok(());
         }
         if read as u64 > BYTES {
-            return sink.fault(told("too_long", msg!("一行超过 1 MiB。", "is a line of more than 1 MiB")));
+            return sink.fault(fault("too_long", msg!("一行超过 1 MiB。", "is a line longer than 1 MiB")));
         }
         if row == 1 && line.starts_with(b"\xEF\xBB\xBF") {
             line.drain(..3);
@@ -63,30 +64,30 @@ pub fn read<F: Read + Seek>(
         let mut given: Value = match serde_json::from_slice(&line) {
             Ok(given @ Value::Object(_)) => given,
             Ok(_) => {
-                sink.fault(told("type", msg!("须为一个对象。", "must be an object")))?;
+                sink.fault(fault("type", msg!("每行须为一条记录。", "must be one record per line")))?;
                 continue;
             }
             Err(error) => {
                 let column = error.column();
-                let message = msg!("第 {column} 列附近不是有效的 JSON。", "is no valid JSON, near its column {column}");
-                sink.fault(told("syntax", message))?;
+                let message = msg!("第 {column} 列附近不是有效的 JSON。", "is not valid JSON near column {column}");
+                sink.fault(fault("syntax", message))?;
                 continue;
             }
         };
         settle_numbers(&mut given);
-        // A list's export gives records that have no code by their id and the instant of their creation.
-        stand_in::name(form.kind, &mut given);
+        // In the export of a list, a record without a code has its id and creation time, which give its surrogate code.
+        name(form.kind, &mut given);
         if given["version"].is_i64() {
             redaction::remove_null(form.kind, &mut given);
         }
         let Some(code) = given["code"].as_str().map(str::to_owned) else {
-            let message = msg!("批量导入的记录须有代码。", "is required: it tells which record is meant");
-            sink.fault(ImportFault { pointer: "/code".to_owned(), ..told("required", message) })?;
+            let message = msg!("批量导入的记录须有代码。", "is required, because it identifies the record");
+            sink.fault(ImportFault { pointer: "/code".to_owned(), ..fault("required", message) })?;
             continue;
         };
         let mut document = merge::writable(contract, form.new, &given);
         if let (Value::Object(fields), Value::Object(given)) = (&mut document, given) {
-            // What is neither written nor read is for the judge to find.
+            // Unknown fields are kept, so that the validation reports them.
             let unknown = given.into_iter().filter(|(name, _)| read_only.is_none_or(|known| !known.contains_key(name)));
             let unknown: Vec<_> = unknown.filter(|(name, _)| !fields.contains_key(name)).collect();
             fields.extend(unknown);

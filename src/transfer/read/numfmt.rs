@@ -1,33 +1,33 @@
-//! Number formats (ECMA-376 part 1, 18.8.31): what a spreadsheet shows for a number, as far as the file says it.
+//! Number formats (ECMA-376 part 1, 18.8.31): the text that a spreadsheet shows for a number.
 //!
-//! Sections, conditions and their parts are [`ssfmt`]'s. Formats whose text depends on the computer that shows it (system
-//! dates, eras, month names, Chinese numerals) have no known text.
+//! The crate [`ssfmt`] parses and applies formats. For formats whose text depends on the locale of the computer (system dates,
+//! eras, month names, Chinese numerals) the text is unknown.
 
 use ssfmt::ast::{DatePart, FormatPart, Section};
 use ssfmt::{DateSystem, FormatOptions};
 
 use crate::transfer::cells::number_text;
 
-/// The most characters of a format, by Excel's limits.
+/// The most characters of a format in Excel.
 const LONGEST: usize = 255;
-/// The first serial number after 9999-12-31.
+/// The first serial number after 9999-12-31, the last date of Excel.
 const AFTER_DAYS: f64 = 2_958_466.0;
 
 /// A number format of a workbook.
 #[derive(Debug)]
 pub struct NumberFormat {
-    /// `None`: it could not be parsed.
+    /// `None` if the format could not be parsed.
     parsed: Option<ssfmt::NumberFormat>,
-    /// What each section is made of: the parser makes nothing of an empty one and of `General` alike.
+    /// The kind of each section: the parser does not distinguish an empty one from `General`.
     bodies: Vec<Body>,
     is_general: bool,
-    /// Whether the same file shows other texts on other computers.
+    /// Whether the text depends on the locale of the computer.
     is_local: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    /// Shows nothing.
+    /// Shows nothing, as in `;;;`.
     Empty,
     General,
     Parts,
@@ -52,17 +52,17 @@ impl Moment {
     }
 }
 
-/// A number as its format presents it, before rounding: `35%`, `3.5万元`, `￥1200`.
+/// A number with the signs and words of its format, unrounded: `35%`, `3.5万元`, `￥1200`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Presented {
     pub text: String,
-    /// Whether the format divides by thousands (scaling commas), so that the number shown is not the number held.
+    /// Whether the format divides by thousands (scaling commas), so that the number shown differs from the value.
     pub is_scaled: bool,
 }
 
 impl NumberFormat {
-    /// The format of a code and its id. Ids 27 to 36 and 50 to 58 have no code of their own: their texts differ by
-    /// locale, and these are the zh-CN ones (18.8.30).
+    /// Creates the format of a code and its id. The ids 27 to 36 and 50 to 58 have no code in the file but one for each locale;
+    /// this uses those of zh-CN (18.8.30).
     pub fn new(code: &str, id: Option<u32>) -> NumberFormat {
         let is_bare = code.eq_ignore_ascii_case("general");
         let code = match id {
@@ -78,12 +78,12 @@ impl NumberFormat {
         NumberFormat { parsed, bodies, is_general, is_local: is_system_date || is_local(&literal) }
     }
 
-    /// Whether numbers appear as they are typed.
+    /// Whether this is the general format, which shows numbers as typed.
     pub fn is_general(&self) -> bool {
         self.is_general
     }
 
-    /// The date and time that a number is shown as; `None` where it is shown as a number, or the format is not understood.
+    /// The parts of a date and time that the format shows; `None` if it shows a number or is not understood.
     pub fn moment(&self, value: f64) -> Option<Moment> {
         let (section, _) = self.section(value)?;
         let mut moment = Moment::default();
@@ -114,7 +114,7 @@ impl NumberFormat {
         section.has_date_parts().then_some(moment)
     }
 
-    /// The text that a spreadsheet shows; `None` where the file does not determine it.
+    /// The text that a spreadsheet shows; `None` if the file does not determine it.
     pub fn shown(&self, value: f64, is_1904: bool) -> Option<String> {
         if self.is_general {
             return general(value);
@@ -129,7 +129,7 @@ impl NumberFormat {
         if section.has_date_parts() && !(0.0..AFTER_DAYS).contains(&value) {
             return None;
         }
-        // Serial 0 is the day 0 of January 1900 to some programs, and 60 its day that never was.
+        // Programs differ on the serial numbers below 61: Excel has a January 0 and a February 29 of 1900, neither of which existed.
         if self.moment(value).is_some_and(Moment::has_date) && !is_1904 && value < 61.0 {
             return None;
         }
@@ -145,8 +145,8 @@ impl NumberFormat {
         self.parsed.as_ref()?.try_format(value, &options).ok()
     }
 
-    /// A number with the signs and words that its format puts around it, unrounded; `None` where what is shown is no
-    /// longer the number: it is hidden, replaced, or has words between its digits.
+    /// The number with the signs and words that the format puts around it, unrounded; `None` if the format hides or replaces the
+    /// number, or puts words between its digits.
     pub fn presented(&self, value: f64) -> Option<Presented> {
         if self.is_general {
             return Some(Presented { text: number_text(value), is_scaled: false });
@@ -178,7 +178,7 @@ impl NumberFormat {
         let (before, after) = (words(&parts[..first]), words(&parts[last + 1..]));
         let is_signed = |text: &str| text.contains(['-', '(', '（', '−']);
         let is_own_section = self.parsed.as_ref().is_some_and(|parsed| parsed.sections().len() > 1);
-        // A negative number in a section of its own shows no sign but what the section says; red is one, too.
+        // The section for negative numbers must show a sign itself; the colour red counts as one.
         if value < 0.0 && is_own_section && section.color.is_none() && !is_signed(&before) && !is_signed(&after) {
             return None;
         }
@@ -191,7 +191,7 @@ impl NumberFormat {
         Some(Presented { text: format!("{sign}{}{number}{}", bare(before), bare(after)), is_scaled: commas > 0 })
     }
 
-    /// The text that a spreadsheet shows for a text, where the format adds words to it or hides it.
+    /// The text that a spreadsheet shows for a text, if the format adds words to it or hides it.
     pub fn shown_text(&self, text: &str) -> Option<String> {
         let sections = self.parsed.as_ref()?.sections();
         let section = match sections {
@@ -207,7 +207,7 @@ impl NumberFormat {
         Some(section.parts.iter().map(part).collect())
     }
 
-    /// The section that a number is formatted by, as ssfmt selects it.
+    /// The section of the format that applies to a number, selected as in ssfmt.
     fn section(&self, value: f64) -> Option<(&Section, Body)> {
         let sections = self.parsed.as_ref()?.sections();
         let is_for_text = |at: usize| sections.get(at).is_none_or(Section::has_text_placeholder);
@@ -225,7 +225,7 @@ impl NumberFormat {
     }
 }
 
-/// What the sections of a code are made of.
+/// The kinds of the sections of a code.
 fn bodies(code: &str) -> Vec<Body> {
     let body = |text: &str| match text.trim() {
         "" => Body::Empty,
@@ -237,7 +237,7 @@ fn bodies(code: &str) -> Vec<Body> {
         match letter {
             ';' => bodies.push(body(&std::mem::take(&mut text))),
             '[' => {
-                // An elapsed time shows something; a colour or a condition does not.
+                // An elapsed time or a currency shows something; a colour or a condition does not.
                 let inner: String = letters.by_ref().take_while(|letter| *letter != ']').collect();
                 if inner.starts_with(['h', 'H', 'm', 'M', 's', 'S', '$']) && !inner.eq_ignore_ascii_case("magenta") {
                     text.push('x');
@@ -258,7 +258,7 @@ fn bodies(code: &str) -> Vec<Body> {
     bodies
 }
 
-/// A section without digits: a zero that is shown as a dash is still a zero.
+/// The number of a section without digits: a zero shown as a dash.
 fn replaced(section: &Section, value: f64) -> Option<Presented> {
     let words: String = section.parts.iter().map(literal).collect();
     let is_dash = value == 0.0 && matches!(words.trim(), "-" | "—" | "－" | "–");
@@ -269,7 +269,7 @@ fn is_comma(part: &FormatPart) -> bool {
     matches!(part, FormatPart::ThousandsSeparator)
 }
 
-/// What a part shows of itself.
+/// The literal text of a part.
 fn literal(part: &FormatPart) -> String {
     match part {
         FormatPart::Literal(text) | FormatPart::EscapedLiteral(text) => text.clone(),
@@ -280,14 +280,14 @@ fn literal(part: &FormatPart) -> String {
     }
 }
 
-/// A number without a format, in the eleven characters that Excel gives it; `None` where it would be cut to an exponent.
+/// A number in the general format, which has eleven characters in Excel; `None` if it would be shown with an exponent.
 fn general(value: f64) -> Option<String> {
     let options = FormatOptions::default();
     let shown = ssfmt::NumberFormat::parse("General").ok()?.try_format(value, &options).ok()?;
     (!shown.contains(['E', 'e'])).then_some(shown)
 }
 
-/// The code with `\x` for `!x`, which Chinese and Japanese programs write, and whether its quotes are closed.
+/// The code with `\x` in place of `!x`, which Chinese and Japanese programs write, and whether its quotes are closed.
 fn escaped(code: &str) -> (String, bool) {
     let mut escaped = String::with_capacity(code.len());
     let (mut is_quoted, mut letters) = (false, code.chars());
@@ -311,7 +311,7 @@ fn escaped(code: &str) -> (String, bool) {
     (escaped, !is_quoted)
 }
 
-/// Whether a code shows what its computer's settings say: names of months and weekdays, eras, numerals, system dates.
+/// Whether the text depends on the locale: names of months and weekdays, eras, numerals, system dates.
 fn is_local(code: &str) -> bool {
     let (mut bare, mut brackets) = (String::new(), Vec::new());
     let mut letters = code.chars();
@@ -331,7 +331,7 @@ fn is_local(code: &str) -> bool {
     has_names || has_eras || has_halves || brackets.iter().any(|bracket| !is_known(bracket))
 }
 
-/// Whether what stands in brackets is a colour, a condition, an elapsed time, or a currency with its locale.
+/// Whether the content of brackets is a colour, a condition, an elapsed time, or a currency with a known locale.
 fn is_known(bracket: &str) -> bool {
     const COLOURS: [&str; 8] = ["black", "blue", "cyan", "green", "magenta", "red", "white", "yellow"];
     let lower = bracket.to_lowercase();
@@ -344,7 +344,7 @@ fn is_known(bracket: &str) -> bool {
     COLOURS.contains(&lower.as_str()) || lower.starts_with("color") || lower.starts_with(['<', '>', '=']) || is_elapsed
 }
 
-/// The zh-CN code of a format that has none of its own.
+/// The zh-CN code of a format without a code in the file.
 fn east_asian(id: u32) -> Option<&'static str> {
     Some(match id {
         27 | 36 | 50 | 52 | 57 => "yyyy\"年\"m\"月\"",

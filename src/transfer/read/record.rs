@@ -1,4 +1,4 @@
-//! A row of cells as the fields of a record, or of an item of a list.
+//! Reading one row: its code, its fields, and the faults of its cells.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::binding::{Binding, Bound};
 use super::document::document;
+use super::faults;
 use super::line::{Line, Unread, letters};
-use super::told;
+use crate::contract::Contract;
 use crate::error::Result;
 use crate::msg;
 use crate::normalize::half_width;
@@ -16,7 +17,7 @@ use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Sink, Spot};
 use crate::validation::Contract;
 
-/// How rows begin that are no records: totals, and who filled the table in.
+/// First words of rows that are not records: totals, and remarks such as who filled in the table.
 const TOTALS: &[&str] = &["合计", "总计", "小计", "共计", "累计", "total", "subtotal"];
 const REMARKS: &[&str] = &[
     "备注",
@@ -44,7 +45,7 @@ const REMARKS: &[&str] = &[
     "prepared by",
 ];
 
-/// The code and the other fields of a row; nothing where it has no cell that is read, or no code.
+/// The code and the other fields of a row; `None` if no cell of a known column is filled, or the code is missing.
 pub fn record(
     contract: &Contract,
     binding: &mut Binding<'_>,
@@ -54,14 +55,14 @@ pub fn record(
     if let Some(words) = remark(binding, line) {
         let spot = Spot { sheet: binding.sheet.clone(), row: line.row, column: None };
         let message = msg!(
-            "此行是合计或说明（“{words}”），不作为记录读取。",
-            "looks like a total or a remark (\"{words}\") and is not read as a record"
+            "此行是合计或说明（“{words}”），不作为记录导入。",
+            "looks like a total or a remark (\"{words}\") and is not imported"
         );
-        sink.fault(told::warning(told::at(&spot, "remark_row", &message)))?;
+        sink.fault(faults::warning(faults::at(&spot, "remark_row", &message)))?;
         return Ok(None);
     }
-    let surprises = surprises(binding, line, sink)?;
-    binding.nameless.extend(surprises);
+    let unheaded = unheaded(binding, line, sink)?;
+    binding.nameless.extend(unheaded);
     let (covered, merged) = covered(binding, line);
     let is_read = |bound: &&Bound<'_>| !covered.contains(&bound.position);
     let has_own = |bound: &Bound<'_>| {
@@ -97,16 +98,16 @@ pub fn record(
         sink.fault(of_record(bound, fault))?;
     }
     for (bound, Unread { code, message, shown }) in unread {
-        let fault = told::at(&spot(binding, line, bound), code, &message);
-        sink.fault(of_record(bound, ImportFault { value: shown.as_deref().and_then(told::shown), ..fault }))?;
+        let fault = faults::at(&spot(binding, line, bound), code, &message);
+        sink.fault(of_record(bound, ImportFault { value: shown.as_deref().and_then(faults::shown), ..fault }))?;
     }
     let Some(code) = code else {
         let column = binding.columns.iter().find(|bound| bound.position == binding.code);
         if let Some(column) = column
             && !is_code_unread
         {
-            let message = msg!("必须填写代码：它说明是哪一条记录。", "is required: it identifies the record");
-            sink.fault(of_record(column, told::at(&spot(binding, line, column), "required", &message)))?;
+            let message = msg!("必须填写代码，用以确定是哪一条记录。", "is required, because it identifies the record");
+            sink.fault(of_record(column, faults::at(&spot(binding, line, column), "required", &message)))?;
         }
         return Ok(None);
     };
@@ -117,7 +118,7 @@ fn spot(binding: &Binding<'_>, line: &Line, bound: &Bound<'_>) -> Spot {
     Spot { sheet: binding.sheet.clone(), row: line.row, column: Some(bound.letters.clone()) }
 }
 
-/// What a row says that is no record: a total, a remark, who filled the table in. It has no code.
+/// The text of a row that is a total or a remark. Such a row has no code.
 fn remark(binding: &Binding<'_>, line: &Line) -> Option<String> {
     let (first, raw) = line.cells.iter().find(|(at, raw)| !raw.is_blank() && !line.inherited.contains(at))?;
     let has_code = line.at(binding.code).is_some_and(|raw| !raw.is_blank());
@@ -132,30 +133,28 @@ fn remark(binding: &Binding<'_>, line: &Line) -> Option<String> {
     let is_total = TOTALS.iter().filter_map(starts).any(|rest| ends_word(&rest));
     let has_colon = |rest: &str| rest.chars().take(8).any(|letter| letter == ':');
     let is_remark = REMARKS.iter().filter_map(starts).any(|rest| has_colon(&rest) || rest == "单位" || rest == "人");
-    (is_total || is_remark).then(|| told::shown(&text).unwrap_or_default())
+    (is_total || is_remark).then(|| faults::shown(&text).unwrap_or_default())
 }
 
-/// Cells without a header above them, each reported once a column.
-fn surprises(binding: &Binding<'_>, line: &Line, sink: &mut dyn Sink) -> Result<Vec<u32>> {
-    let surprises = line.cells.iter().filter(|(position, raw)| {
+/// Warns about cells without a header above them, once per column. Returns the positions of the columns.
+fn unheaded(binding: &Binding<'_>, line: &Line, sink: &mut dyn Sink) -> Result<Vec<u32>> {
+    let unheaded = line.cells.iter().filter(|(position, raw)| {
         let is_known = binding.named.contains(position) || binding.nameless.contains(position);
         !is_known && !raw.is_blank()
     });
-    let surprises: Vec<u32> = surprises.map(|(position, _)| *position).take(20).collect();
-    for position in &surprises {
-        let message = msg!(
-            "此列没有表头，其内容不会导入。",
-            "has no header above it; what stands in this column is not imported"
-        );
+    let unheaded: Vec<u32> = unheaded.map(|(position, _)| *position).take(20).collect();
+    for position in &unheaded {
+        let message =
+            msg!("此列没有表头，其内容不会导入。", "has no header; the content of this column is not imported");
         let spot = Spot { sheet: binding.sheet.clone(), row: line.row, column: Some(letters(*position)) };
-        let fault = told::warning(told::at(&spot, "no_header", &message));
+        let fault = faults::warning(faults::at(&spot, "no_header", &message));
         sink.fault(ImportFault { resource: Some(binding.table.path.to_owned()), ..fault })?;
     }
-    Ok(surprises)
+    Ok(unheaded)
 }
 
-/// The positions of columns that are read and lie under a range merged over several columns, where it cannot be known
-/// which column the value belongs to; and a fault at each range.
+/// The positions of columns in a range that is merged over several columns, and a fault for each range: it is ambiguous which
+/// column its value belongs to.
 fn covered<'b, 't>(binding: &'b Binding<'t>, line: &Line) -> (Vec<u32>, Vec<(&'b Bound<'t>, ImportFault)>) {
     let (mut covered, mut faults) = (Vec::new(), Vec::new());
     for span in &line.spans {
@@ -169,10 +168,10 @@ fn covered<'b, 't>(binding: &'b Binding<'t>, line: &Line) -> (Vec<u32>, Vec<(&'b
         let (from, to) = (letters(span.first), letters(span.last));
         let message = msg!(
             "{from} 至 {to} 列合并为一格，无法判断内容属于哪一列；请取消合并并分别填写。",
-            "is merged over the columns {from} to {to}, which leaves open whose value it is; unmerge it and fill in each cell"
+            "is merged over columns {from} to {to}, so that it is ambiguous which column the value belongs to; unmerge it and fill in each cell"
         );
-        let fault = told::at(&spot(binding, line, first), "merged_columns", &message);
-        faults.push((*first, ImportFault { value: told::shown(&value.text()), ..fault }));
+        let fault = faults::at(&spot(binding, line, first), "merged_columns", &message);
+        faults.push((*first, ImportFault { value: faults::shown(&value.text()), ..fault }));
         covered.extend(under.iter().map(|bound| bound.position));
     }
     (covered, faults)

@@ -1,27 +1,27 @@
-//! XML as bytes: whether a parser could be made to take much memory by it. Nothing is kept but counts.
+//! A scanner of XML that finds files which would make a parser take much memory. It keeps counts alone.
 
-/// The most bytes of one tag, of one run of text, and of elements within one another.
+/// The most bytes of one tag and of one run of text, and the deepest nesting of elements.
 const TAG: usize = 64 << 10;
 const TEXT: usize = 1 << 20;
 const DEPTH: usize = 100;
 /// The most attributes of one element: a row has a dozen.
 const ATTRIBUTES: usize = 200;
 
-/// What is wrong with an XML file.
+/// Why an XML file is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hostile {
-    /// A document type, by which entities are declared.
+    /// A document type, which could declare entities.
     Doctype,
     LongTag,
     LongText,
     Deep,
-    /// Zero bytes: another encoding than UTF-8, which would hide the rest.
+    /// Zero bytes: an encoding other than UTF-8, in which the scanner would find nothing.
     Encoding,
-    /// More of an element than a workbook has.
+    /// More elements of one kind than a workbook has.
     Many,
 }
 
-/// Where the scanner is.
+/// The position of the scanner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     Text,
@@ -38,23 +38,24 @@ pub struct Scanner {
     run: usize,
     depth: usize,
     attributes: usize,
-    /// The beginning of the tag or the end of the comment.
+    /// The beginning of the tag.
     head: Vec<u8>,
     last: [u8; 2],
     pub counts: Counts,
 }
 
-/// How many elements there are of the kinds that a parser keeps in memory.
+/// The number of elements of the kinds that a parser keeps in memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Strings that cells share, and how many the file says it has.
+    /// Strings that cells share.
     pub strings: usize,
-    pub said: usize,
+    /// The number of shared strings that the file declares.
+    pub declared: usize,
     pub formats: usize,
     pub elements: usize,
     pub merges: usize,
     pub formulas: usize,
-    /// Whether the workbook is to be computed when it is opened: the results that it holds may be placeholders.
+    /// Whether a spreadsheet computes the workbook on opening, so that its results may be placeholders.
     pub is_uncomputed: bool,
 }
 
@@ -71,7 +72,7 @@ impl Scanner {
         let mut rest = bytes;
         while let Some(first) = rest.first() {
             if self.at == At::Text {
-                // Most bytes are text or whole tags: look for the next tag at once.
+                // Most bytes are text: skip to the next tag.
                 let end = memchr::memchr(b'<', rest).unwrap_or(rest.len());
                 self.run += end;
                 if self.run > TEXT {
@@ -101,7 +102,7 @@ impl Scanner {
         match self.at {
             At::Tag(None) => self.tag(byte)?,
             At::Tag(Some(quote)) => {
-                self.remember(byte);
+                self.push_head(byte);
                 if byte == quote {
                     self.at = At::Tag(None);
                 }
@@ -115,7 +116,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn remember(&mut self, byte: u8) {
+    fn push_head(&mut self, byte: u8) {
         if self.head.len() < 128 {
             self.head.push(byte);
         }
@@ -129,14 +130,14 @@ impl Scanner {
                     return Err(Hostile::LongTag);
                 }
                 self.at = At::Tag(Some(byte));
-                self.remember(byte);
+                self.push_head(byte);
             }
             b'>' => {
                 self.element()?;
                 self.text();
             }
             _ => {
-                self.remember(byte);
+                self.push_head(byte);
                 match self.head.as_slice() {
                     b"?" => self.begin(At::Instruction),
                     b"!--" => self.begin(At::Comment),
@@ -159,7 +160,7 @@ impl Scanner {
         (self.at, self.run) = (At::Text, 0);
     }
 
-    /// An element's tag is over.
+    /// Counts the element whose tag has ended.
     fn element(&mut self) -> Result<(), Hostile> {
         self.counts.elements += 1;
         if self.head.starts_with(b"/") {
@@ -182,20 +183,20 @@ impl Scanner {
             b"f" => self.counts.formulas += 1,
             b"calcPr" => {
                 let is = |value: &str| memchr::memmem::find(&self.head, value.as_bytes()).is_some();
-                let said = ["fullCalcOnLoad=\"1\"", "fullCalcOnLoad=\"true\"", "fullCalcOnLoad='1'"];
-                self.counts.is_uncomputed = self.counts.is_uncomputed || said.into_iter().any(is);
+                let forms = ["fullCalcOnLoad=\"1\"", "fullCalcOnLoad=\"true\"", "fullCalcOnLoad='1'"];
+                self.counts.is_uncomputed = self.counts.is_uncomputed || forms.into_iter().any(is);
             }
-            b"sst" => self.counts.said = self.counts.said.max(said(&self.head)),
+            b"sst" => self.counts.declared = self.counts.declared.max(greatest_number(&self.head)),
             _ => {}
         }
         Ok(())
     }
 }
 
-/// The greatest number that a tag has as an attribute's value.
-fn said(head: &[u8]) -> usize {
+/// The greatest number among the attribute values of a tag.
+fn greatest_number(head: &[u8]) -> usize {
     let numbers = head.split(|byte| matches!(byte, b'"' | b'\'')).filter_map(|part| std::str::from_utf8(part).ok());
-    // What does not even fit is too much.
+    // A number that does not fit counts as the greatest.
     let all_digits = numbers.filter(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
     all_digits.map(|part| part.parse().unwrap_or(usize::MAX)).max().unwrap_or_default()
 }
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_a_parser_grow_is_refused_wherever_the_pieces_end() {
+    fn harmful_xml_is_refused_for_any_piece_size() {
         let long = |what: &str, end: &str, length| format!("{what}{}{end}", "x".repeat(length));
         let cases = [
             ("<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>".to_owned(), Hostile::Doctype),
@@ -232,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_workbook_has_is_counted() {
+    fn elements_are_counted() {
         let xml =
             b"<?xml version=\"1.0\"?><x:sst count=\"9\" uniqueCount='7'><!-- <si> --><x:si><t a=\">\">1</t></x:si>\
                     <si/><t><![CDATA[<si>]]></t></x:sst>";
         for piece in [1, 3, 500] {
             let counts = scan(xml, piece).unwrap();
-            assert_eq!((counts.strings, counts.said, counts.formats), (2, 9, 0));
+            assert_eq!((counts.strings, counts.declared, counts.formats), (2, 9, 0));
         }
-        assert_eq!(scan(b"<sst uniqueCount=\"99999999999999999999999\"/>", 5).unwrap().said, usize::MAX);
+        assert_eq!(scan(b"<sst uniqueCount=\"99999999999999999999999\"/>", 5).unwrap().declared, usize::MAX);
     }
 }

@@ -1,14 +1,15 @@
-//! Rows of cells become records, wherever the rows come from.
+//! Conversion of rows of cells to records, for workbooks and CSV files.
 
 use serde_json::Value;
 
 use super::ReadOptions;
 use super::binding::{Binding, is_code};
+use super::faults;
 use super::headings::{Heading, Headings, unit_above};
 use super::line::Line;
 use super::lists::{List, MOST};
 use super::record::record;
-use super::told;
+use crate::contract::Contract;
 use crate::error::Result;
 use crate::msg;
 use crate::transfer::amounts::Unit;
@@ -17,26 +18,26 @@ use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Place, Row, Sink, Spot};
 use crate::validation::Contract;
 
-/// Rows that are looked through for the headers.
+/// The number of rows among which the headers are searched.
 const ABOVE: usize = 20;
-/// Tables that a message lists.
+/// The most tables or columns that a message lists.
 const LISTED: usize = 5;
 
 /// A sheet that is being read.
 pub struct Open<'a> {
-    /// `None`: the headers have to say which table it is.
+    /// `None` if the table is to be found by its headers.
     table: Option<&'a Table>,
     sheet: Option<String>,
     state: State<'a>,
 }
 
 enum State<'a> {
-    /// The first rows, among which the headers are still to be found.
+    /// The headers are not found yet; these are the rows so far.
     Above(Vec<Line>),
-    /// Its rows cannot be read.
+    /// The rows cannot be read.
     Unreadable,
     Records(Binding<'a>, u32),
-    /// The number of the list.
+    /// Index of the list.
     Items(usize),
 }
 
@@ -46,7 +47,7 @@ impl<'a> Open<'a> {
     }
 }
 
-/// What is known while the sheets of a file are read.
+/// The state of reading the sheets of a file.
 pub struct Sheets<'a> {
     contract: &'a Contract,
     tables: &'a [Table],
@@ -67,7 +68,7 @@ impl<'a> Sheets<'a> {
         Sheets { contract, tables, options, sink, lists: Vec::new(), layouts: 0, items: 0 }
     }
 
-    /// Takes one row; `false` when the rest of the sheet need not be read.
+    /// Processes one row. Returns `false` if the rest of the sheet need not be read.
     pub fn line(&mut self, open: &mut Open<'a>, line: Line) -> Result<bool> {
         if line.is_blank() {
             return Ok(true);
@@ -98,21 +99,21 @@ impl<'a> Sheets<'a> {
                 if self.items == MOST {
                     let spot = Spot { sheet: open.sheet.clone(), row: line.row, column: None };
                     let message = msg!(
-                        "一个文件的明细最多 {MOST} 行；请分成几个文件。",
-                        "A file has at most {MOST} rows of lists; split it."
+                        "一个文件的明细最多 {MOST} 行，请分成几个文件。",
+                        "has more than {MOST} rows of lists; split it into several files"
                     );
-                    self.sink.fault(told::at(&spot, "too_many_items", &message))?;
+                    self.sink.fault(faults::at(&spot, "too_many_items", &message))?;
                     open.state = State::Unreadable;
                     return Ok(false);
                 }
                 self.items += 1;
-                list.keep(code, line.row, item);
+                list.add(code, line.row, item);
             }
         }
         Ok(true)
     }
 
-    /// A sheet is over.
+    /// Ends a sheet.
     pub fn end(&mut self, open: &mut Open<'a>) -> Result<()> {
         match &open.state {
             State::Above(first) if !first.is_empty() => self.begin(open).map(drop),
@@ -120,7 +121,7 @@ impl<'a> Sheets<'a> {
         }
     }
 
-    /// Finds the headers among the first rows, and reads the rows below them.
+    /// Finds the headers among the first rows and processes the rows below them.
     fn begin(&mut self, open: &mut Open<'a>) -> Result<bool> {
         let State::Above(first) = std::mem::replace(&mut open.state, State::Unreadable) else { return Ok(true) };
         let headings = match open.table {
@@ -135,7 +136,7 @@ impl<'a> Sheets<'a> {
         };
         let (table, found) = (headings.table, headers(&headings, &first));
         let Some(line) = first.get(found) else { return Ok(false) };
-        // One cell may be a title; several are headers, of which it is said that they are not understood.
+        // A single cell may be a title; several cells are headers, which are then reported as unknown.
         if known(&headings, line).count == 0 && line.headers().len() < 2 {
             self.sink.fault(without_headers(table, open.sheet.clone(), line))?;
             return Ok(false);
@@ -163,7 +164,7 @@ impl<'a> Sheets<'a> {
         Ok(!matches!(open.state, State::Unreadable))
     }
 
-    /// The unit that the lines above the headers give to money; a fault where it cannot be converted.
+    /// The unit that the lines above the headers give to money. Reports one that cannot be converted.
     fn unit_above(&mut self, table: &Table, sheet: Option<String>, above: &[Line]) -> Result<Option<Unit>> {
         let mut found = None;
         for line in above {
@@ -175,9 +176,9 @@ impl<'a> Sheets<'a> {
                         let spot = Spot { sheet: sheet.clone(), row: line.row, column };
                         let message = msg!(
                             "表头上方的单位“{word}”无法换算；请改为元、万元或亿元，并换算数值。",
-                            "gives the unit \"{word}\", which is not converted; use 元, 万元 or 亿元, and convert the numbers"
+                            "gives the unit \"{word}\", which cannot be converted; use 元, 万元 or 亿元 and convert the numbers"
                         );
-                        let fault = told::at(&spot, "unknown_unit", &message);
+                        let fault = faults::at(&spot, "unknown_unit", &message);
                         self.sink.fault(ImportFault { resource: Some(table.path.to_owned()), ..fault })?;
                     }
                 }
@@ -186,8 +187,8 @@ impl<'a> Sheets<'a> {
         Ok(found)
     }
 
-    /// The items of a list that stands alone, as records.
-    pub fn tell_lists_alone(&mut self) -> Result<()> {
+    /// Yields the items of a file that holds a list alone, as records.
+    pub fn emit_lists_alone(&mut self) -> Result<()> {
         for list in &mut self.lists {
             self.sink.layout(list.binding.layout())?;
             list.as_records(self.layouts, self.sink)?;
@@ -196,17 +197,18 @@ impl<'a> Sheets<'a> {
         Ok(())
     }
 
-    pub fn tell_left(&mut self) -> Result<()> {
-        self.lists.iter().try_for_each(|list| list.tell_left(self.sink))
+    /// Reports the items of lists without a record in the file.
+    pub fn report_orphans(&mut self) -> Result<()> {
+        self.lists.iter().try_for_each(|list| list.report_orphans(self.sink))
     }
 }
 
-/// How much of a row a table's headers account for.
+/// How many headers of a table a row has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Known {
     has_code: bool,
     count: usize,
-    /// All of its texts are headers.
+    /// Whether all of its texts are headers.
     is_all: bool,
 }
 
@@ -226,15 +228,15 @@ fn known(headings: &Headings<'_>, line: &Line) -> Known {
     known
 }
 
-/// The number of the row that has most of a table's headers; the first where none has any.
+/// The index of the row with most headers of a table; the first row if none has any.
 fn headers(headings: &Headings<'_>, lines: &[Line]) -> usize {
     let scored = lines.iter().map(|line| known(headings, line)).map(|known| (known.has_code, known.count)).enumerate();
-    // Of equal ones the first.
+    // Of equal rows the first.
     scored.rev().max_by_key(|(_, score)| *score).map_or(0, |(at, _)| at)
 }
 
-/// The table that the headers say it is: the one table that has all of them, else the one that has most of them. What it
-/// has not is then reported; where that is to be ignored, only all of them will do.
+/// The table that the headers belong to: the only table that has all of them, else the one that has most, whose unknown headers
+/// are then reported. If unknown headers are to be ignored, the table must have all of them.
 fn table_of<'t>(tables: &'t [Table], lines: &[Line], ignores: bool) -> Result<Headings<'t>, Box<ImportFault>> {
     let mut fitting: Vec<(Known, u32, Headings<'t>)> = Vec::new();
     for headings in tables.iter().map(Headings::new) {
@@ -248,7 +250,7 @@ fn table_of<'t>(tables: &'t [Table], lines: &[Line], ignores: bool) -> Result<He
     let row = fitting.first().map_or_else(|| lines.first().map_or(0, |line| line.row), |(_, row, _)| *row);
     let is_sure = match fitting.as_slice() {
         [best, next, ..] if rank(best).0 => !rank(next).0,
-        // Nearly all of them: what is not understood is reported.
+        // The best match, if no other table has as many of the headers.
         [best, next, ..] => !ignores && best.0.has_code && best.0.count > 2 && rank(best) > rank(next),
         [only] => only.0.has_code,
         [] => false,
@@ -262,21 +264,21 @@ fn table_of<'t>(tables: &'t [Table], lines: &[Line], ignores: bool) -> Result<He
     let choices = if choices.is_empty() { vec!["milestones", "projects"] } else { choices };
     let names = choices.join(", ");
     let message = msg!(
-        "从表头看不出是哪种记录；请用 resource 指明，如：{names}。",
-        "does not say by its headers which records it holds; name them as the resource, such as: {names}"
+        "无法从表头判断是哪种记录；请用 resource 指明，如：{names}。",
+        "has headers that fit several resources or none; name the resource (resource), such as: {names}"
     );
-    Err(Box::new(told::at(&Spot { row, ..Spot::default() }, "which_table", &message)))
+    Err(Box::new(faults::at(&Spot { row, ..Spot::default() }, "which_table", &message)))
 }
 
-/// The fault of a sheet whose headers are not among its first rows.
+/// The fault of a sheet without headers in its first rows.
 fn without_headers(table: &Table, sheet: Option<String>, line: &Line) -> ImportFault {
     let columns: Vec<_> = table.columns.iter().filter(|column| !column.is_read_only).take(LISTED).collect();
     let zh = columns.iter().map(|column| column.zh.as_str()).collect::<Vec<_>>().join("、");
     let en = columns.iter().map(|column| column.en.as_str()).collect::<Vec<_>>().join(", ");
     let message = msg!(
         "前 {ABOVE} 行中没有找到表头；应有一行列出各列名称，如：{zh}。",
-        "has no headers in its first {ABOVE} rows; one row names the columns, such as {en}"
+        "has no headers in its first {ABOVE} rows; one row must name the columns, such as {en}"
     );
-    let fault = told::at(&Spot { sheet, row: line.row, column: None }, "no_headers", &message);
+    let fault = faults::at(&Spot { sheet, row: line.row, column: None }, "no_headers", &message);
     ImportFault { resource: Some(table.path.to_owned()), ..fault }
 }

@@ -1,4 +1,4 @@
-//! Workbooks: the sheets of lists first, then those of records, cell by cell.
+//! Workbooks (XLSX), read cell by cell: first the sheets of lists, then those of records.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Read, Seek};
@@ -14,7 +14,8 @@ use super::line::{Line, Numeric, Raw, letters};
 use super::merges::Merges;
 use super::numfmt::NumberFormat;
 use super::sheets::{Open, Sheets};
-use super::{ReadOptions, told};
+use super::{ReadOptions, faults};
+use crate::contract::Contract;
 use crate::error::{Error, Result};
 use crate::msg;
 use crate::transfer::cells::Cell;
@@ -24,10 +25,10 @@ use crate::transfer::guide;
 use crate::transfer::row::{Sink, Spot};
 use crate::validation::Contract;
 
-/// The most letters that a spreadsheet has in a cell, and its last row and column.
+/// The most characters of a cell, and the last row and column of a sheet.
 const LETTERS: usize = 32_767;
 const LAST: (u32, u32) = (1_048_575, 16_383);
-/// The most formulas without a result that are told apart.
+/// The most formulas without a result.
 const UNSAVED: usize = 1_000_000;
 
 pub fn read<F: Read + Seek>(
@@ -54,9 +55,9 @@ pub fn read<F: Read + Seek>(
     let chosen = chosen(&mut book, &tables, options.resource, sink)?;
     if chosen.is_empty() {
         let message = msg!(
-            "没有可以导入的工作表；工作表须以记录种类命名（如“里程碑”“项目”），只有一张有内容的工作表时也可用 resource 指明。",
-            "has no sheet to import; sheets are named after what they hold (such as \"milestones\" or \"里程碑\"), and a \
-             workbook with one filled sheet may have its records named by resource"
+            "没有可以导入的工作表；工作表须以记录种类命名（如“里程碑”“项目”），只有一张工作表有内容时也可用 resource 指明。",
+            "has no sheet to import; a sheet is named after its records (such as \"milestones\" or \"里程碑\"), or the records of \
+             the only filled sheet are named by resource"
         );
         return sink.fault(ImportFault::of_file("no_table", &message));
     }
@@ -66,11 +67,11 @@ pub fn read<F: Read + Seek>(
         rows(&mut book, &name, facts, &mut sheets, &mut open)?;
         sheets.end(&mut open)?;
     }
-    sheets.tell_left()
+    sheets.report_orphans()
 }
 
-/// The sheets that are read, those of lists first; without a table where the headers have to say which it is. Hidden and
-/// empty sheets do not count.
+/// The sheets to read, those of lists first. A sheet without a table is identified by its headers. Hidden and empty sheets are
+/// skipped.
 fn chosen<'t, R: Read + Seek>(
     book: &mut Xlsx<R>,
     tables: &'t [Table],
@@ -82,11 +83,11 @@ fn chosen<'t, R: Read + Seek>(
     let (shown, hidden): (Vec<_>, Vec<_>) = sheets.partition(|sheet| sheet.visible == SheetVisible::Visible);
     let of_sheet = |name: &str, code, message| {
         let spot = Spot { sheet: Some(name.to_owned()), ..Spot::default() };
-        told::at(&spot, code, &message)
+        faults::at(&spot, code, &message)
     };
     for sheet in hidden.iter().filter(|sheet| binding::table(tables, &sheet.name).is_some()) {
         let message = msg!("隐藏的工作表不会导入。", "is a hidden sheet, which is not imported");
-        sink.fault(told::warning(of_sheet(&sheet.name, "hidden_sheet", message)))?;
+        sink.fault(faults::warning(of_sheet(&sheet.name, "hidden_sheet", message)))?;
     }
     let names: Vec<&str> = shown.iter().map(|sheet| sheet.name.as_str()).collect();
     let mut known: Vec<(String, Option<&Table>)> = Vec::new();
@@ -94,7 +95,7 @@ fn chosen<'t, R: Read + Seek>(
     for name in names {
         match binding::table(tables, name) {
             Some(table) if known.iter().any(|(_, other)| other.is_some_and(|other| std::ptr::eq(other, table))) => {
-                let message = msg!("同一种记录有两张工作表。", "is a second sheet of the same records");
+                let message = msg!("同一种记录有两张工作表。", "is a second sheet of the same kind of records");
                 sink.fault(of_sheet(name, "repeated", message))?;
             }
             Some(table) => known.push((name.to_owned(), Some(table))),
@@ -103,7 +104,7 @@ fn chosen<'t, R: Read + Seek>(
         }
     }
     let asked = resource.and_then(|name| binding::table(tables, name));
-    // Who sends a workbook with one filled sheet may say what it holds, whatever the sheet is called.
+    // If only one sheet is filled, the client may name its resource, whatever the sheet is called.
     if unknown.len() == 1 || (unknown.is_empty() && asked.is_some()) {
         let named = known.iter().map(|(name, _)| name.as_str()).filter(|name| is_filled(book, name));
         let filled: Vec<&str> = named.chain(unknown.iter().copied()).collect();
@@ -113,8 +114,9 @@ fn chosen<'t, R: Read + Seek>(
     }
     for name in unknown {
         let suggestion = nearest(name, tables.iter().flat_map(|table| [table.zh.as_str(), table.en.as_str()]));
-        let message = msg!("工作表“{name}”不会导入：没有这种记录。", "is not imported: \"{name}\" names no records");
-        sink.fault(ImportFault { suggestion, ..told::warning(of_sheet(name, "unknown_sheet", message)) })?;
+        let message =
+            msg!("工作表“{name}”不会导入：没有这种记录。", "is not imported: there are no records called \"{name}\"");
+        sink.fault(ImportFault { suggestion, ..faults::warning(of_sheet(name, "unknown_sheet", message)) })?;
     }
     known.sort_by_key(|(_, table)| table.is_none_or(|table| table.list.is_none()));
     Ok(known)
@@ -142,7 +144,7 @@ fn rows<'a, R: Read + Seek>(
     open: &mut Open<'a>,
 ) -> Result<()> {
     let of_sheet = |error: &XlsxError| unreadable(Some(name), error);
-    // What can be read of a broken sheet is read; that it is broken keeps it from being applied.
+    // The readable part of a damaged sheet is read, so that its other faults are reported as well.
     let mut broken = None;
     let mut merges = merges(book, name, facts).unwrap_or_else(|error| {
         broken = Some(of_sheet(&error));
@@ -155,7 +157,7 @@ fn rows<'a, R: Read + Seek>(
     let is_1904 = book.has_1904_epoch();
     let mut cells = match book.worksheet_cells_reader(name) {
         Ok(cells) => cells,
-        // A sheet without any data.
+        // The sheet has no data.
         Err(XlsxError::XmlEof(_)) => return Ok(()),
         Err(error) => return sheets.sink.fault(of_sheet(&error)),
     };
@@ -190,7 +192,7 @@ fn rows<'a, R: Read + Seek>(
         {
             let spot = Spot { sheet: Some(name.to_owned()), row: line.row, column: Some(letters(position)) };
             let message = msg!("单元格最多 {LETTERS} 个字符。", "holds more than {LETTERS} characters");
-            sheets.sink.fault(told::at(&spot, "too_long", &message))?;
+            sheets.sink.fault(faults::at(&spot, "too_long", &message))?;
             continue;
         }
         match line.cells.binary_search_by_key(&position, |(at, _)| *at) {
@@ -203,7 +205,7 @@ fn rows<'a, R: Read + Seek>(
     broken.map_or(Ok(()), |fault| sheets.sink.fault(fault))
 }
 
-/// Hands a row on, with what merged ranges show in it; `false` when the rest of the sheet need not be read.
+/// Passes a row on with the values of merged ranges. Returns `false` if the rest of the sheet need not be read.
 fn finish<'a>(
     merges: &mut Merges,
     mut line: Line,
@@ -215,8 +217,8 @@ fn finish<'a>(
         return sheets.line(open, line);
     }
     let spot = Spot { sheet: Some(name.to_owned()), row: line.row, column: None };
-    let message = msg!("合并单元格的内容过多。", "has merged ranges that hold too much");
-    sheets.sink.fault(told::at(&spot, "too_large", &message))?;
+    let message = msg!("合并单元格的内容过多。", "has merged ranges with too much content");
+    sheets.sink.fault(faults::at(&spot, "too_large", &message))?;
     Ok(false)
 }
 
@@ -224,8 +226,8 @@ fn merges<R: Read + Seek>(book: &mut Xlsx<R>, name: &str, facts: Facts) -> Resul
     Ok(Merges::new(if facts.has_merges { book.merge_cells_by_sheet_name(name)? } else { Vec::new() }))
 }
 
-/// The cells whose formula has no result in the file. A workbook that is to be computed when it is opened holds zeros in
-/// the place of results: some programs write them with every formula.
+/// The cells whose formula has no result in the file. In a workbook that is computed on opening, zeros count as missing results,
+/// because some programs write a zero with every formula.
 fn unsaved<R: Read + Seek>(book: &mut Xlsx<R>, name: &str, facts: Facts) -> Result<HashSet<(u32, u32)>, XlsxError> {
     let mut unsaved = HashSet::new();
     if !facts.has_formulas {
@@ -300,7 +302,7 @@ impl Formats {
     }
 }
 
-/// A text as its format shows it.
+/// A text as its format shows it; a format can hide it or add words.
 fn of_text(text: &str, format: &NumberFormat) -> Raw {
     match format.shown_text(text) {
         Some(shown) if shown.trim().is_empty() && !text.trim().is_empty() => Raw::Unreadable(
@@ -315,7 +317,7 @@ fn of_text(text: &str, format: &NumberFormat) -> Raw {
     }
 }
 
-/// The serial number of an instant that a cell has in ISO 8601.
+/// The serial number of a date and time in ISO 8601.
 fn serial(text: &str, is_1904: bool) -> Option<f64> {
     let text = text.trim_end_matches('Z');
     let instant: NaiveDateTime = match text.parse() {
@@ -332,5 +334,5 @@ fn serial(text: &str, is_1904: bool) -> Option<f64> {
 fn unreadable(sheet: Option<&str>, error: &XlsxError) -> ImportFault {
     let words = error.to_string();
     let spot = Spot { sheet: sheet.map(str::to_owned), ..Spot::default() };
-    told::at(&spot, "unreadable", &msg!("无法读取：{words}。", "cannot be read: {words}"))
+    faults::at(&spot, "unreadable", &msg!("无法读取：{words}。", "cannot be read: {words}"))
 }

@@ -1,4 +1,4 @@
-//! A workbook of tables, written row by row.
+//! A writer of workbooks, row by row.
 
 use std::io::{Seek, Write};
 
@@ -14,12 +14,12 @@ use crate::transfer::cells::{Cell, rows, written};
 use crate::transfer::columns::{Column, Table};
 use chrono::{Datelike, NaiveDate};
 
-/// The most rows that a sheet has, its header included.
+/// The most rows of a sheet, including its header.
 const ROWS: u32 = 1_048_576;
-/// The most letters that a cell holds, in units of UTF-16.
+/// The most characters of a cell, in UTF-16 units.
 const LETTERS: usize = 32_767;
 
-/// A workbook that is being written. Each sheet's rows come in order; several sheets may grow at the same time.
+/// A writer of a workbook. The rows of a sheet are written in order; several sheets can be written alternately.
 ///
 /// ```ignore
 /// let mut book = Book::new(Language::Zh)?;
@@ -32,13 +32,13 @@ const LETTERS: usize = 32_767;
 /// book.save(&mut file)?;
 /// ```
 ///
-/// A report's items go to a sheet of [`Book::sheet`]. What a cell or a sheet cannot hold is a [`Problem`]
-/// (`too_long_for_workbook`, `too_many_for_workbook`, 422): nothing is cut off.
+/// Items of reports use [`Book::sheet`]. Content that exceeds the limits of a cell or sheet is a [`Problem`]
+/// (`too_long_for_workbook`, `too_many_for_workbook`, 422) and is never truncated.
 pub struct Book<'a> {
     pub(super) workbook: Workbook,
     pub(super) language: Language,
     pub(super) sheets: Vec<Sheet<'a>>,
-    /// How many worksheets come before those of tables.
+    /// The number of worksheets before those of tables.
     offset: usize,
 }
 
@@ -47,11 +47,11 @@ pub struct Book<'a> {
 pub struct SheetId(usize);
 
 pub(super) struct Sheet<'a> {
-    /// `None`: the rows are no records.
+    /// `None` if the rows are not records.
     table: Option<&'a Table>,
     pub(super) columns: Vec<&'a Column>,
     styles: Vec<Style>,
-    /// The row that is written next.
+    /// The next row to write.
     pub(super) next: u32,
 }
 
@@ -60,13 +60,13 @@ impl<'a> Book<'a> {
         Book { workbook: Workbook::new(), language, sheets: Vec::new(), offset: 0 }
     }
 
-    /// A worksheet of free form, before those of tables.
+    /// Adds a worksheet without a table, before those of tables.
     pub(super) fn front(&mut self) -> &mut Worksheet {
         self.offset += 1;
         self.workbook.add_worksheet()
     }
 
-    /// A sheet for one table of a resource; without its read-only columns where `with_read_only` is not set.
+    /// Adds a sheet for one table of a resource, with or without its read-only columns.
     pub fn table(&mut self, table: &'a Table, with_read_only: bool) -> Result<SheetId> {
         let name = match self.language {
             Language::Zh => &table.zh,
@@ -76,7 +76,7 @@ impl<'a> Book<'a> {
         self.add(name, Some(table), columns, false)
     }
 
-    /// A sheet for the rows of anything else.
+    /// Adds a sheet for rows that are not records.
     pub fn sheet(&mut self, name: &str, columns: &'a [Column]) -> Result<SheetId> {
         self.add(name, None, columns.iter().collect(), false)
     }
@@ -99,8 +99,8 @@ impl<'a> Book<'a> {
             columns.iter().zip(&titles).map(|(column, title)| Style::of(column, title, marks_required)).collect();
         let worksheet = self.workbook.add_worksheet_with_constant_memory()?;
         worksheet.set_name(name)?.set_freeze_panes(1, 0)?;
-        // Without a height for the header: with it, a sheet of no rows in constant memory has its first row twice, which
-        // Excel takes for damage (rust_xlsxwriter 0.102).
+        // The header has no height of its own: with one, rust_xlsxwriter 0.102 writes the first row of an empty sheet twice in
+        // constant memory mode, which Excel reports as damage.
         for (at, (title, style)) in (0_u16..).zip(titles.iter().zip(&styles)) {
             worksheet.set_column_width(at, style.width)?.set_column_format(at, &style.cell)?;
             worksheet.write_string_with_format(0, at, title, &style.header)?;
@@ -117,7 +117,7 @@ impl<'a> Book<'a> {
         }
     }
 
-    /// Writes what a record has in the sheet's table: a row, or a row for each item of the list.
+    /// Writes the rows of a record: one row, or one for each item of the sheet's list.
     pub fn record(&mut self, sheet: SheetId, record: &Value) -> Result<()> {
         let language = self.language;
         let Some(of) = self.sheets.get(sheet.0) else { return Err(unknown()) };
@@ -134,7 +134,7 @@ impl<'a> Book<'a> {
         if of.next >= ROWS {
             let detail = msg!(
                 "工作表最多 {ROWS} 行；请缩小范围，或改用 CSV。",
-                "A sheet has at most {ROWS} rows; ask for less, or for CSV."
+                "A sheet has at most {ROWS} rows; narrow the filter, or use CSV."
             );
             return Err(refused("too_many_for_workbook", detail));
         }
@@ -146,7 +146,7 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
-    /// The number of the row that is written next; the header is row 0.
+    /// The next row to write; the header is row 0.
     pub(super) fn next_row(&self, sheet: SheetId) -> Result<u32> {
         self.sheets.get(sheet.0).map(|sheet| sheet.next).ok_or_else(unknown)
     }
@@ -155,7 +155,7 @@ impl<'a> Book<'a> {
         Ok(self.workbook.worksheet_from_index(self.offset + sheet.0)?)
     }
 
-    /// Ends the sheets and writes the file.
+    /// Adds the filters of the sheets and writes the file.
     pub fn save(mut self, file: &mut (impl Write + Seek + Send)) -> Result<()> {
         for (index, sheet) in self.sheets.iter().enumerate() {
             let last = u16::try_from(sheet.columns.len().saturating_sub(1)).map_err(Error::unexpected)?;
@@ -186,7 +186,7 @@ pub(super) fn put(worksheet: &mut Worksheet, row: u32, at: u16, cell: &Cell, for
         Cell::Text(text) if text.encode_utf16().count() > LETTERS => {
             let detail = msg!(
                 "单元格最多 {LETTERS} 个字符；请改用 CSV 或 NDJSON。",
-                "A cell has at most {LETTERS} characters; ask for CSV or NDJSON."
+                "A cell has at most {LETTERS} characters; use CSV or NDJSON."
             );
             return Err(refused("too_long_for_workbook", detail));
         }
@@ -197,14 +197,16 @@ pub(super) fn put(worksheet: &mut Worksheet, row: u32, at: u16, cell: &Cell, for
     Ok(())
 }
 
-/// A day as a spreadsheet counts it; before March 1900 spreadsheets count wrongly, or not at all.
+/// The serial number of a date; `None` before 1901, because spreadsheets count the days before March 1900 wrongly.
 fn serial(day: NaiveDate) -> Option<ExcelDateTime> {
     let year = u16::try_from(day.year()).ok().filter(|year| (1901..=9999).contains(year))?;
     ExcelDateTime::from_ymd(year, u8::try_from(day.month()).ok()?, u8::try_from(day.day()).ok()?).ok()
 }
 
-fn refused(code: &'static str, detail: crate::model::text::Msg) -> Error {
-    Problem::new(422, code, msg!("工作簿容纳不下", "More than a workbook can hold")).detail(detail).into()
+fn refused(code: &'static str, detail: crate::text::Msg) -> Error {
+    Problem::new(422, code, msg!("超出工作簿的容量", "The content exceeds the limits of a workbook"))
+        .detail(detail)
+        .into()
 }
 
 fn unknown() -> Error {

@@ -1,9 +1,11 @@
-//! Workbooks for Excel and WPS: records as sheets ([`Book`]), the empty or filled form that people write in
-//! ([`template()`]), and a workbook given back with its faults marked ([`marked()`]).
+//! Workbooks for Excel and WPS: records as sheets ([`Book`]), the template that people fill in ([`template()`]), and an uploaded
+//! workbook with its faults marked ([`marked()`]).
 //!
-//! Rows go to disk as they are written, so that a workbook of any length takes the same memory.
+//! Rows are written to disk at once, so that memory does not grow with the length of a workbook.
 
 mod book;
+pub mod guide;
+mod hints;
 mod marked;
 pub mod plain;
 mod rules;

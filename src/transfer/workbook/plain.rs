@@ -1,5 +1,5 @@
-//! A CSV file as a workbook: the same rows at the same places, each cell the text that it is, so that its faults can be marked
-//! and the workbook can be imported as the file was.
+//! Conversion of a CSV file to a workbook with the same rows at the same places and every cell as text, so that its faults can be
+//! marked and the workbook can be imported in its place.
 
 use std::io::{Read, Seek, Write};
 
@@ -8,14 +8,14 @@ use rust_xlsxwriter::{Workbook, XlsxError};
 use crate::error::Result;
 use crate::transfer::read::{Line, csv_rows};
 
-/// What a sheet can hold: rows, columns, and letters of a cell.
+/// The limits of a sheet: rows, columns, and characters of a cell.
 const ROWS: u32 = 1_048_576;
 const COLUMNS: u32 = 16_384;
 const LETTERS: usize = 32_767;
-/// The width of the columns, in letters.
+/// The width of the columns in characters.
 const WIDTH: f64 = 18.0;
 
-/// Writes the rows of a CSV file to the one sheet of a workbook; false where a sheet cannot hold them.
+/// Writes the rows of a CSV file to a workbook with one sheet. Returns whether they fit into a sheet.
 pub fn of_csv<F: Read + Seek>(file: &mut F, sheet: &str, out: &mut (impl Write + Seek + Send)) -> Result<bool> {
     let mut workbook = Workbook::new();
     let worksheet = workbook.add_worksheet_with_constant_memory()?;
@@ -24,7 +24,7 @@ pub fn of_csv<F: Read + Seek>(file: &mut F, sheet: &str, out: &mut (impl Write +
     csv_rows(file, |Line { row, cells, .. }| {
         for (position, raw) in cells {
             let text = raw.text();
-            // Excel counts letters as UTF-16 does.
+            // Excel counts UTF-16 units.
             if row > ROWS || position >= COLUMNS || text.encode_utf16().count() > LETTERS {
                 fits = false;
                 return Ok(false);
@@ -42,7 +42,7 @@ pub fn of_csv<F: Read + Seek>(file: &mut F, sheet: &str, out: &mut (impl Write +
     Ok(fits)
 }
 
-/// A name that a sheet may have, after a wanted one.
+/// A valid name of a sheet that is closest to a wanted one.
 pub fn sheet_name(wanted: &str) -> String {
     let name: String = wanted
         .chars()
@@ -54,7 +54,7 @@ pub fn sheet_name(wanted: &str) -> String {
     if is_good { name.to_owned() } else { "CSV".to_owned() }
 }
 
-/// Whether Excel takes a name; it reserves one.
+/// Whether Excel accepts a name; `History` is reserved.
 fn is_allowed(name: &str) -> bool {
     let mut workbook = Workbook::new();
     let named: Result<_, XlsxError> = workbook.add_worksheet().set_name(name).map(drop);
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sheet_has_a_name_that_excel_takes() {
+    fn sheet_names_are_valid_in_excel() {
         for (wanted, name) in [
             ("里程碑", "里程碑"),
             ("pairings.members", "pairings.members"),

@@ -1,4 +1,4 @@
-//! How the cells of a workbook look.
+//! The formats of the cells of a workbook.
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder};
 
@@ -13,7 +13,7 @@ const READ_ONLY: u32 = 0x7F_7F_7F;
 pub struct Style {
     pub header: Format,
     pub cell: Format,
-    /// In units of a digit's width.
+    /// Width in digits.
     pub width: f64,
 }
 
@@ -34,7 +34,7 @@ impl Style {
     }
 }
 
-/// White on a colour, as every header is.
+/// The format of a header: white on a colour.
 fn header(colour: u32) -> Format {
     Format::new()
         .set_bold()
@@ -45,12 +45,13 @@ fn header(colour: u32) -> Format {
         .set_align(FormatAlign::VerticalCenter)
 }
 
-/// The header of a table that is no resource's.
+/// The format of the headers of tables that are not of a resource.
 pub fn plain_header() -> Format {
     header(HEADER)
 }
 
-/// Codes and texts are text, so that a spreadsheet makes no number or day of them.
+/// The number format of a column. Codes and texts are formatted as text, so that a spreadsheet does not convert them to numbers
+/// or dates.
 fn number_format(column: &Column) -> &'static str {
     match column.shape {
         Shape::Integer => "0",
@@ -71,11 +72,11 @@ fn width(column: &Column, title: &str) -> f64 {
         Shape::Reference(_) | Shape::Named | Shape::Choices(_) => 28,
         Shape::Text | Shape::Texts | Shape::References(_) | Shape::NamedAll | Shape::Json => 32,
     };
-    // The button of the filter takes three.
+    // The button of the filter takes the width of three digits.
     f64::from(least.max(letters(title) + 4).min(60))
 }
 
-/// How wide a text is, in digits: a Chinese letter is as wide as two.
+/// The width of a text in digits; a Chinese character is as wide as two.
 pub fn letters(text: &str) -> u32 {
     text.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum()
 }

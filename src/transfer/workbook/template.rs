@@ -1,4 +1,4 @@
-//! The workbook that people fill in: what to do, a sheet a table with its rules, and the records to choose from.
+//! The template that people fill in: a guide, a sheet for each table with its rules, and the values of drop-down lists.
 
 use std::collections::BTreeMap;
 use std::io::{Seek, Write};
@@ -17,11 +17,11 @@ use crate::transfer::cells::defuse;
 use crate::transfer::columns::{Choice, Column, NAME_AND_CODE, Shape, Table};
 use crate::transfer::guide;
 
-/// How many rows have drop-downs and checks, and how many records of a kind a drop-down offers.
+/// The number of rows with drop-down lists and checks, and the most records that a drop-down list offers.
 pub const ROWS: u32 = 5_000;
 pub const OFFERED: usize = 5_000;
 
-/// A record that a drop-down offers.
+/// A record in a drop-down list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     pub code: String,
@@ -30,8 +30,8 @@ pub struct Named {
 
 /// Writes the template of some tables.
 ///
-/// `references` gives the records of a kind to choose from, of which the first [`OFFERED`] are; `filled` is asked once
-/// for each resource, with its path, and tells the records to begin with, as they are read.
+/// `references` returns the records of a kind for drop-down lists, which show the first [`OFFERED`]. `filled` is called once per
+/// resource with its path, and visits the records that the template contains.
 pub fn template(
     tables: &[Table],
     language: Language,
@@ -65,6 +65,7 @@ pub fn template(
     book.save(out)
 }
 
+/// Adds the checks, drop-down lists and header comments of a sheet.
 fn rules(
     book: &mut Book<'_>,
     table: &Table,
@@ -92,7 +93,7 @@ fn rules(
         if let Some(rule) = validation(column, &choices, language)? {
             worksheet.add_data_validation(1, at, last, at, &rule)?;
         }
-        if let Some(text) = note(column, language) {
+        if let Some(text) = note(table, column, language) {
             let lines: usize = text.lines().map(|line| 1 + line.chars().count() / 20).sum();
             let height = u32::try_from(20 + 18 * lines).unwrap_or(200);
             let note = Note::new(text).add_author_prefix(false).set_width(280).set_height(height).set_font_size(9);
@@ -102,11 +103,11 @@ fn rules(
     Ok(())
 }
 
-/// What drop-downs offer that is too long to stand in the rule itself: a column for each, on a sheet at the end.
+/// The values of drop-down lists that do not fit into a rule, in columns of a sheet at the end.
 struct Lists {
     language: Language,
     columns: Vec<(String, Vec<String>)>,
-    /// Where the records of a kind stand.
+    /// The drop-down list of each kind of record.
     places: BTreeMap<&'static str, Choices>,
 }
 
@@ -114,7 +115,7 @@ impl Lists {
     fn choices(&mut self, column: &Column, choices: &[Choice]) -> Choices {
         let word = |choice: &Choice| if self.language == Language::Zh { &choice.zh } else { &choice.value }.clone();
         let words: Vec<String> = choices.iter().map(word).collect();
-        // In the rule itself 255 letters fit, separators and all.
+        // A rule holds at most 255 characters, including separators.
         let length: usize = words.iter().map(|word| word.encode_utf16().count() + 1).sum();
         if length <= 250 && !words.iter().any(|word| word.contains([',', '"'])) {
             return Choices::Words(words);
@@ -136,7 +137,7 @@ impl Lists {
         let zh =
             crate::resources::forms().into_iter().find(|form| form.kind.name == kind.name).map(|form| form.sheet.zh);
         let title = if self.language == Language::Zh { zh.unwrap_or(kind.path) } else { kind.path };
-        // What is chosen from the list is typed into the cell.
+        // A chosen value becomes the content of the cell, so that it must not be a formula.
         let shown = |named: Named| defuse(format!("{}{NAME_AND_CODE}{}", named.name, named.code));
         let words: Vec<String> = all.into_iter().map(shown).collect();
         let place = if words.is_empty() { Choices::Any } else { self.add(title.to_owned(), words) };
@@ -187,7 +188,7 @@ fn read_me(worksheet: &mut Worksheet, tables: &[Table], language: Language) -> R
         } else if let Some(text) = text.strip_prefix("# ") {
             worksheet.set_row_height(row, 26)?.write_string_with_format(row, 0, text, &heading)?;
         } else {
-            // A row of merged cells does not grow with its text.
+            // A row of merged cells does not adapt its height to the text.
             let width: u32 = text.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum();
             worksheet.merge_range(row, 0, row, 2, text, &body)?.set_row_height(row, 17 * (1 + width / 140))?;
         }

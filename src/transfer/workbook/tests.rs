@@ -11,12 +11,11 @@ use zip::{ZipArchive, ZipWriter};
 
 use super::*;
 use crate::error::Result;
-use crate::model::text::Language;
-use crate::transfer::columns::{Table, all_tables};
+use crate::text::Language;
+use crate::transfer::columns::{Shape, Table, all_tables};
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::format::Format;
-use crate::transfer::guide;
-use crate::transfer::read::tests::{CONTRACT, told};
+use crate::transfer::read::tests::{CONTRACT, collect};
 
 fn tables() -> Vec<Table> {
     all_tables(&CONTRACT).unwrap()
@@ -58,7 +57,7 @@ fn part(bytes: &[u8], name: &str) -> String {
     text
 }
 
-/// Every part whose name has some letters in it.
+/// The names of the parts that contain a text.
 fn parts(bytes: &[u8], letters: &str) -> Vec<String> {
     let archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
     let mut names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
@@ -68,10 +67,10 @@ fn parts(bytes: &[u8], letters: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_template_is_read_as_what_it_was_filled_with() {
+fn a_filled_template_is_read_back() {
     for (language, sheet) in [(Language::Zh, "里程碑"), (Language::En, "milestones")] {
         let bytes = a_template(language);
-        let read = told(&bytes, Format::Xlsx, None);
+        let read = collect(&bytes, Format::Xlsx, None);
         assert_eq!(read.places(), Vec::<String>::new());
         assert_eq!(read.rows.len(), 1);
         assert_eq!(read.documents()[0]["due_on"], "2022-06-30");
@@ -99,7 +98,7 @@ fn a_template_is_read_as_what_it_was_filled_with() {
 }
 
 #[test]
-fn marks_change_nothing_else() {
+fn marks_leave_the_rest_of_the_workbook_unchanged() {
     let original = a_template(Language::Zh);
     let faults = vec![
         fault("里程碑", 2, Some("G"), Severity::Error),
@@ -114,8 +113,8 @@ fn marks_change_nothing_else() {
     let once = mark(&original, faults.clone());
     let twice = mark(&once, faults.clone());
     for bytes in [&once, &twice] {
-        let read = told(bytes, Format::Xlsx, None);
-        assert_eq!(read.documents(), told(&original, Format::Xlsx, None).documents());
+        let read = collect(bytes, Format::Xlsx, None);
+        assert_eq!(read.documents(), collect(&original, Format::Xlsx, None).documents());
         let mut book = Xlsx::new(Cursor::new(bytes)).unwrap();
         let names = book.sheet_names();
         assert_eq!(names[0], "问题");
@@ -134,7 +133,7 @@ fn marks_change_nothing_else() {
         well_formed(bytes);
         let workbook = part(bytes, "xl/workbook.xml");
         assert!(workbook.contains("activeTab=\"0\"") && workbook.contains("<sheets><sheet "), "{workbook}");
-        // The names of the sheets' filters have moved along with their sheets.
+        // The defined names of the filters refer to the moved sheets.
         let filter = format!("localSheetId=\"{number}\"");
         let name = workbook.split("<definedName ").find(|name| name.contains(&filter)).unwrap();
         assert!(name.contains("里程碑"), "{name}");
@@ -143,7 +142,7 @@ fn marks_change_nothing_else() {
         assert_eq!(open.collect::<Vec<_>>(), ["xl/worksheets/sheetFaults.xml"]);
         let faults = part(bytes, "xl/worksheets/sheetFaults.xml");
         assert!(faults.contains("location=\"&apos;里程碑&apos;!F40\""), "{faults}");
-        assert_eq!(faults.matches("<hyperlink ").count(), 6, "none to a sheet that is not there");
+        assert_eq!(faults.matches("<hyperlink ").count(), 6, "no link to a missing sheet");
         let sheet = part(bytes, &format!("xl/worksheets/sheet{number}.xml"));
         let before = part(&original, &format!("xl/worksheets/sheet{number}.xml"));
         let rules = |xml: &str| xml[xml.find("<dataValidations").unwrap()..].to_owned();
@@ -171,7 +170,7 @@ fn a_workbook_without_comments_or_cells_gets_them() {
     assert!(part(&bytes, "xl/worksheets/_rels/sheet1.xml.rels").contains("commentsFaults0.xml"));
 }
 
-/// Every part can be read, and has no prefix but those that it declares.
+/// Asserts that every part is well-formed and declares its namespace prefixes.
 fn well_formed(bytes: &[u8]) {
     for name in parts(bytes, "") {
         let xml = part(bytes, &name);
@@ -196,7 +195,7 @@ fn well_formed(bytes: &[u8]) {
     }
 }
 
-/// The workbook as a program writes it that has prefixes of its own in drawings.
+/// The workbook with other namespace prefixes in its drawings, as some programs write them.
 fn with_other_prefixes(bytes: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for name in parts(bytes, "") {
@@ -226,27 +225,92 @@ fn drawings_with_other_prefixes_stay_well_formed() {
 }
 
 #[test]
-fn a_comment_says_once_what_was_meant() {
-    let told = ImportFault {
+fn a_comment_has_its_suggestion_once() {
+    let collected = ImportFault {
         message: crate::transfer::fault::bilingual(&crate::msg!("没有。是否指“enping”？", "none")),
         ..fault("里程碑", 2, Some("C"), Severity::Error)
     };
-    let bytes = mark(&a_template(Language::Zh), vec![told]);
+    let bytes = mark(&a_template(Language::Zh), vec![collected]);
     let comments: String = parts(&bytes, "omments").iter().map(|name| part(&bytes, name)).collect();
     assert!(comments.contains("是否指“enping”？") && !comments.contains("是否应为"));
 }
 
 #[test]
-fn headers_say_nothing_that_holds_for_every_text() {
+fn comments_do_not_have_the_description_of_every_text() {
     let tables = tables();
     let table = tables.iter().find(|table| table.en == "milestones").unwrap();
     let of = |name: &str| table.columns.iter().find(|column| column.en == name).unwrap();
-    assert_eq!(rules::note(of("title.zh"), Language::Zh).as_deref(), Some("必填。"));
-    assert_eq!(rules::note(of("title.en"), Language::Zh), None);
+    let note = |name: &str, language| rules::note(table, of(name), language).unwrap();
+    assert_eq!(note("title.zh", Language::Zh), "新建时必填；修改时留空，保持原值。");
+    assert_eq!(note("title.en", Language::Zh), "留空：清空原值。");
 }
 
 #[test]
-fn of_a_file_that_is_no_workbook_the_faults_are_given_alone() {
+fn comments_explain_what_a_column_takes_and_what_an_empty_cell_does() {
+    let tables = tables();
+    let note = |table: &str, column: &str, language| {
+        let table = tables.iter().find(|one| one.en == table).unwrap();
+        let column = table.columns.iter().find(|one| one.en == column).unwrap();
+        rules::note(table, column, language).unwrap()
+    };
+    for (table, column, zh, en) in [
+        ("milestones", "code", "小写字母、数字和连字符", "Lower-case letters, digits and hyphens"),
+        ("milestones", "code", "必填。", "Required."),
+        ("milestones", "due_on", "YYYY-MM-DD", "YYYY-MM-DD"),
+        ("milestones", "due_on", "日期格式的单元格", "a cell with a date format"),
+        ("milestones", "due_on", "新建时必填；修改时留空，保持原值。", "empty leaves an existing one unchanged"),
+        (
+            "milestones",
+            "agreement",
+            "引用协议：从下拉列表选，或填代码或名称，不能填编号。",
+            "the code or the name of a record (agreement)",
+        ),
+        ("milestones", "agreement", "与“项目”二选一", "project"),
+        ("milestones", "met_on", "状态为“已完成”或“部分完成”时必填", "`met`"),
+        ("milestones", "met_on", "留空：清空原值。", "Empty clears the field."),
+        ("milestones", "progress", "0 至 100。", "From 0 to 100."),
+        ("milestones", "progress", "修改时保持原值", "leaves an existing one unchanged"),
+        ("milestones", "depends_on", "用分号隔开", "separated by semicolons"),
+        ("milestones", "depends_on", "留空：清空原值。", "Empty clears the field."),
+        ("pairings.members", "code", "须在本文件的主表中", "must be in the main sheet"),
+        ("pairings.members", "region", "必填。", "Required."),
+    ] {
+        let (in_zh, in_en) = (note(table, column, Language::Zh), note(table, column, Language::En));
+        assert!(in_zh.contains(zh), "{table}.{column}: {in_zh}");
+        assert!(in_en.contains(en), "{table}.{column}: {in_en}");
+    }
+}
+
+/// The rules between columns that Chinese comments have belong to columns that exist.
+#[test]
+fn every_hint_belongs_to_a_column() {
+    let tables = tables();
+    for (path, name, text) in hints::ZH {
+        let table = tables.iter().find(|table| table.en == *path).unwrap_or_else(|| panic!("no table {path}"));
+        assert!(table.columns.iter().any(|column| column.en == *name), "no column {name} in {path}");
+        assert!(text.ends_with('。'), "{text}");
+        assert_eq!(hints::ZH.iter().filter(|(other, one, _)| (other, one) == (path, name)).count(), 1, "{path} {name}");
+        // Quoted words are headers of the sheet or labels of drop-down lists.
+        let labels: Vec<&str> = table
+            .columns
+            .iter()
+            .flat_map(|column| {
+                let choices = match &column.shape {
+                    Shape::Choice(choices) | Shape::Choices(choices) => &choices[..],
+                    _ => &[],
+                };
+                std::iter::once(column.zh.as_str()).chain(choices.iter().map(|choice| choice.zh.as_str()))
+            })
+            .collect();
+        for quoted in text.split('“').skip(1) {
+            let word = quoted.split('”').next().unwrap();
+            assert!(labels.contains(&word), "{path} {name}: no header or label “{word}”");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_not_a_workbook_gets_a_list_of_faults() {
     let bytes = mark(b"code,note\n", vec![fault("x", 1, None, Severity::Error)]);
     let mut book = Xlsx::new(Cursor::new(bytes)).unwrap();
     assert_eq!(book.sheet_names(), ["问题"]);
@@ -254,7 +318,7 @@ fn of_a_file_that_is_no_workbook_the_faults_are_given_alone() {
 }
 
 #[test]
-fn nothing_is_cut_off() {
+fn content_is_never_truncated() {
     let tables = tables();
     let table = tables.iter().find(|table| table.en == "milestones").unwrap();
     let mut book = Book::new(Language::En);

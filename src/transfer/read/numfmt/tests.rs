@@ -7,7 +7,7 @@ fn format(code: &str) -> NumberFormat {
 }
 
 #[test]
-fn what_a_spreadsheet_shows_is_known() {
+fn shown_texts_are_those_of_a_spreadsheet() {
     let day = 45_141.0 + 14.5 / 24.0;
     for (value, code, wanted) in [
         (8.0, "000", "008"),
@@ -48,7 +48,7 @@ fn what_a_spreadsheet_shows_is_known() {
 }
 
 #[test]
-fn what_depends_on_the_computer_is_not_known() {
+fn texts_that_depend_on_the_locale_are_unknown() {
     for code in [
         "[$-F800]dddd, mmmm dd, yyyy",
         "[$-411]ggge\"年\"m\"月\"d\"日\"",
@@ -68,7 +68,7 @@ fn what_depends_on_the_computer_is_not_known() {
 }
 
 #[test]
-fn the_parts_of_a_date_that_are_shown_are_known() {
+fn the_shown_parts_of_a_date_are_known() {
     let moment = |code: &str| format(code).moment(45_141.0);
     let whole = Moment { has_year: true, has_month: true, has_day: true, has_time: false };
     for code in ["yyyy-mm-dd", "yyyy/m/d;@", "yy.m.d", "d/m/yyyy", "[$-804]yyyy\"年\"m\"月\"d\"日\";@", "d-mmm-yy"] {
@@ -87,7 +87,7 @@ fn the_parts_of_a_date_that_are_shown_are_known() {
 }
 
 #[test]
-fn numbers_keep_what_their_format_says_of_them() {
+fn numbers_keep_the_signs_and_words_of_their_format() {
     let presented = |value, code: &str| {
         let presented = format(code).presented(value)?;
         Some((presented.text, presented.is_scaled))
@@ -121,7 +121,7 @@ fn words_around_a_text_are_part_of_it() {
 
 proptest! {
     #[test]
-    fn no_format_brings_the_reader_down(
+    fn no_format_makes_the_reader_panic(
         code in prop_oneof![
             any::<String>(),
             "[0#?.,%;@ymdhsE+\\-/\\[\\]\"\\\\_*!$<>=AaPpGgenrlb年月日0-9 ]{0,24}",

@@ -8,7 +8,7 @@ use zip::write::SimpleFileOptions;
 use super::*;
 use crate::transfer::format::OLE;
 
-/// A workbook with other parts in place of its own, or added.
+/// A workbook with parts replaced or added.
 fn with(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = zip::ZipArchive::new(Cursor::new(good())).unwrap();
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
@@ -37,12 +37,12 @@ fn good() -> Vec<u8> {
 const SHEET: &str = "xl/worksheets/sheet1.xml";
 
 fn places(bytes: &[u8]) -> Vec<String> {
-    told(bytes, Format::Xlsx, None).places()
+    collect(bytes, Format::Xlsx, None).places()
 }
 
 #[test]
 fn a_workbook_that_is_built_to_do_harm_is_not_opened() {
-    assert_eq!((places(&good()).len(), told(&good(), Format::Xlsx, None).rows.len()), (0, 2), "the control");
+    assert_eq!((places(&good()).len(), collect(&good(), Format::Xlsx, None).rows.len()), (0, 2), "the control");
     let zeros = vec![b' '; 200 << 20];
     let long = format!("<worksheet a=\"{}\"/>", "x".repeat(1 << 20));
     let strings = b"<sst uniqueCount=\"99999999999\"></sst>";
@@ -68,14 +68,14 @@ fn a_workbook_that_is_built_to_do_harm_is_not_opened() {
 }
 
 #[test]
-fn what_can_be_read_of_a_broken_sheet_is_read() {
+fn the_readable_part_of_a_damaged_sheet_is_read() {
     let xml = b"<worksheet><sheetData><row r=\"1\"><c r=\"A1\" t=\"inlineStr\"><is><t>code</t></is></c></row>\
                 <row r=\"2\"><c r=\"A2\" t=\"inlineStr\"><is><t>m</t></is></c></row><row r=\"3\"><c r=\"A3\"></row>";
-    let found = told(&with(&[(SHEET, xml)]), Format::Xlsx, None);
+    let found = collect(&with(&[(SHEET, xml)]), Format::Xlsx, None);
     assert_eq!((found.rows.len(), found.places()), (1, vec!["unreadable 里程碑!".to_owned()]));
 }
 
-/// Parts that a parser of cells must take.
+/// Sheets of random pieces of XML.
 fn sheets() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("<row>"),
@@ -113,15 +113,15 @@ proptest! {
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         for format in [Format::Xlsx, Format::Csv, Format::Yaml, Format::Ndjson] {
-            told(&bytes, format, Some("milestones"));
+            collect(&bytes, format, Some("milestones"));
         }
     }
 
     #[test]
     fn no_text_makes_a_reader_panic(text in "[-a-z:{}\\[\\]&*!#|>'\"%@`?,;~<= \n\t\r\u{0}恩平0-9]{0,120}") {
         for format in [Format::Csv, Format::Yaml, Format::Json, Format::Ndjson] {
-            told(text.as_bytes(), format, None);
-            told(format!("regions:\n  - {text}").as_bytes(), format, Some("regions"));
+            collect(text.as_bytes(), format, None);
+            collect(format!("regions:\n  - {text}").as_bytes(), format, Some("regions"));
         }
     }
 
@@ -130,11 +130,11 @@ proptest! {
         let mut bytes = good();
         let at = at.index(bytes.len());
         if cut { bytes.truncate(at) } else { bytes[at] ^= flip }
-        told(&bytes, Format::Xlsx, None);
+        collect(&bytes, Format::Xlsx, None);
     }
 
     #[test]
     fn no_sheet_makes_a_reader_panic(xml in sheets(), style in "<styleSheet>(<cellXfs>)?(<xf numFmtId=\"(14|9|x)\"/>){0,2}") {
-        told(&with(&[(SHEET, xml.as_bytes()), ("xl/styles.xml", style.as_bytes())]), Format::Xlsx, None);
+        collect(&with(&[(SHEET, xml.as_bytes()), ("xl/styles.xml", style.as_bytes())]), Format::Xlsx, None);
     }
 }

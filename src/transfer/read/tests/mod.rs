@@ -1,4 +1,4 @@
-//! Readers against files that people, programs and attackers make.
+//! Tests of the readers with files of people, of programs and of attackers.
 
 mod hostile;
 mod tables;
@@ -16,22 +16,22 @@ use crate::transfer::row::{Layout, Row};
 
 pub static CONTRACT: LazyLock<Contract> = LazyLock::new(|| crate::validation::published());
 
-/// What a reader told.
+/// The results of a reader.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Collected {
     pub layouts: Vec<Layout>,
     pub rows: Vec<Row>,
     pub faults: Vec<ImportFault>,
 }
 
-impl Sink for Told {
+impl Sink for Collected {
     fn layout(&mut self, layout: Layout) -> Result<()> {
         self.layouts.push(layout);
         Ok(())
     }
 
     fn row(&mut self, row: Row) -> Result<()> {
-        assert!((row.place.table as usize) < self.layouts.len(), "a row of a table that was not told");
+        assert!((row.place.table as usize) < self.layouts.len(), "a row of a table that was not announced");
         self.rows.push(row);
         Ok(())
     }
@@ -42,7 +42,7 @@ impl Sink for Told {
     }
 }
 
-impl Told {
+impl Collected {
     pub fn documents(&self) -> Vec<&Value> {
         self.rows.iter().map(|row| &row.document).collect()
     }
@@ -58,15 +58,15 @@ impl Told {
     }
 }
 
-pub fn told(bytes: &[u8], format: Format, resource: Option<&str>) -> Told {
-    let mut told = Told::default();
+pub fn collect(bytes: &[u8], format: Format, resource: Option<&str>) -> Collected {
+    let mut collected = Collected::default();
     let options = ReadOptions { resource, ..ReadOptions::default() };
-    read(&mut Cursor::new(bytes), format, options, &CONTRACT, &mut told).unwrap();
-    told
+    read(&mut Cursor::new(bytes), format, options, &CONTRACT, &mut collected).unwrap();
+    collected
 }
 
 #[test]
-fn a_file_is_what_it_begins_with_or_says_it_is() {
+fn formats_are_detected_by_first_bytes_media_type_and_extension() {
     let csv = "text/csv; charset=gb18030";
     assert_eq!(Format::of(csv, None, b"PK\x03\x04"), Some(Format::Xlsx));
     assert_eq!(Format::of(csv, Some("a.yaml"), b"code"), Some(Format::Csv));

@@ -23,7 +23,7 @@ fn sheet(name: &str, rows: &[&[&str]]) -> Vec<u8> {
 }
 
 #[test]
-fn what_a_book_writes_reads_back_in_both_languages() {
+fn a_written_workbook_reads_back_in_both_languages() {
     let pairing = json!({
         "code": "a-b", "programme": "p", "name": { "zh": "=1+1", "en": "'quoted" },
         "members": [
@@ -52,9 +52,9 @@ fn what_a_book_writes_reads_back_in_both_languages() {
         }
         let mut bytes = Cursor::new(Vec::new());
         book.save(&mut bytes).unwrap();
-        let told = told(bytes.get_ref(), Format::Xlsx, None);
-        assert_eq!(told.places(), Vec::<String>::new());
-        let find = |path: &str| told.rows.iter().find(|row| row.path == path).unwrap();
+        let collected = collect(bytes.get_ref(), Format::Xlsx, None);
+        assert_eq!(collected.places(), Vec::<String>::new());
+        let find = |path: &str| collected.rows.iter().find(|row| row.path == path).unwrap();
         for (path, meant) in [("pairings", &pairing), ("milestones", &milestone)] {
             for (name, value) in meant.as_object().unwrap() {
                 let read = &find(path).document[name];
@@ -62,10 +62,10 @@ fn what_a_book_writes_reads_back_in_both_languages() {
             }
         }
         let row = find("pairings");
-        let spot = row.spot(&told.layouts, "/members/1/region");
+        let spot = row.spot(&collected.layouts, "/members/1/region");
         let name = if language == Language::Zh { "结对·成员" } else { "pairings.members" };
         assert_eq!((spot.sheet.as_deref(), spot.row, spot.column.as_deref()), (Some(name), 3, Some("B")));
-        assert_eq!(row.spot(&told.layouts, "/name").column.as_deref(), Some("C"));
+        assert_eq!(row.spot(&collected.layouts, "/name").column.as_deref(), Some("C"));
     }
 }
 
@@ -91,43 +91,47 @@ fn cells_are_read_as_they_are_shown() {
     worksheet.write_string(4, 1, "没有代码").unwrap();
     worksheet.write_string(5, 0, "m-2").unwrap();
     worksheet.write_formula(5, 2, Formula::new("=NA()").set_result("#N/A")).unwrap();
-    let told = told(&saved(workbook), Format::Xlsx, None);
-    assert_eq!(told.places(), ["no_header 里程碑!J4", "required 里程碑!A5", "cell_error 里程碑!C6"]);
-    let first = &told.rows[0];
+    let collected = collect(&saved(workbook), Format::Xlsx, None);
+    assert_eq!(collected.places(), ["no_header 里程碑!J4", "required 里程碑!A5", "cell_error 里程碑!C6"]);
+    let first = &collected.rows[0];
     assert_eq!((first.place.row, first.code.as_str()), (3, "m-1"));
     let words = &first.document;
     assert_eq!((&words["title"], &words["due_on"]), (&json!({ "zh": "440705" }), &json!("2022-04-11")));
     assert_eq!((&words["progress"], &words["weight"], &words["note"]), (&json!(100), &json!(0.5), &json!("TRUE")));
-    assert_eq!(told.rows[1].document["due_on"], json!(null), "a cell that failed is left out");
+    assert_eq!(collected.rows[1].document["due_on"], json!(null), "a cell that failed is left out");
     assert!(words.get("agreement").is_none(), "a column that is not there leaves the field");
 }
 
 #[test]
-fn headers_and_sheets_that_are_unknown_are_told_with_what_was_meant() {
-    let told_of = |name, rows: &[&[&str]], resource| told(&sheet(name, rows), Format::Xlsx, resource);
-    let found = told_of("里程碑", &[&["代码", "到期时", "CODE", "due_on"], &["m", "x", "y", "2022-06-30"]], None);
+fn unknown_headers_and_sheets_are_reported_with_a_suggestion() {
+    let collect_of = |name, rows: &[&[&str]], resource| collect(&sheet(name, rows), Format::Xlsx, resource);
+    let found = collect_of("里程碑", &[&["代码", "到期时", "CODE", "due_on"], &["m", "x", "y", "2022-06-30"]], None);
     assert_eq!(found.places(), ["unknown_column 里程碑!B1", "repeated 里程碑!C1"]);
     assert_eq!(found.faults[0].suggestion.as_deref(), Some("到期日"));
     assert_eq!(found.documents(), [&json!({ "code": "m", "due_on": "2022-06-30" })]);
 
-    let found = told_of("里程", &[&["代码"]], None);
+    let found = collect_of("里程", &[&["代码"]], None);
     assert_eq!(found.places(), ["which_table 里程!1"]);
 
-    let found = told_of("Sheet1", &[&["代码"], &["m"]], Some("milestones"));
+    let found = collect_of("Sheet1", &[&["代码"], &["m"]], Some("milestones"));
     assert_eq!((found.places().len(), found.rows.len()), (0, 1));
-    let found = told_of("里程碑", &[&["代码"], &["m"]], Some("projects"));
-    assert_eq!((found.places().len(), found.rows[0].path.as_str()), (0, "projects"), "what is asked for holds");
-    assert_eq!(told_of("里程碑", &[&["名称"], &["m"]], None).places(), ["required 里程碑!1"]);
+    let found = collect_of("里程碑", &[&["代码"], &["m"]], Some("projects"));
+    assert_eq!(
+        (found.places().len(), found.rows[0].path.as_str()),
+        (0, "projects"),
+        "the named resource has precedence"
+    );
+    assert_eq!(collect_of("里程碑", &[&["名称"], &["m"]], None).places(), ["required 里程碑!1"]);
 }
 
 #[test]
 fn items_need_their_record_in_the_main_sheet() {
     let bytes = sheet("pairings.members", &[&["code", "region"], &["a-b", "enping"], &["a-b", "xinhui"], &["c", "x"]]);
     assert_eq!(
-        told(&bytes, Format::Xlsx, None).places(),
+        collect(&bytes, Format::Xlsx, None).places(),
         ["unknown_record pairings.members!A2", "unknown_record pairings.members!A4"]
     );
-    let csv = told(b"code,region\na-b,enping\nc,x\na-b,xinhui\n", Format::Csv, Some("pairings.members"));
+    let csv = collect(b"code,region\na-b,enping\nc,x\na-b,xinhui\n", Format::Csv, Some("pairings.members"));
     assert_eq!(
         csv.documents(),
         [

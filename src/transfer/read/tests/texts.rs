@@ -10,7 +10,7 @@ fn utf_16(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn csv_is_read_in_whatever_way_a_spreadsheet_saves_it() {
+fn csv_is_read_in_every_encoding_and_with_every_separator() {
     let text = |separator: &str, end: &str| {
         let rows = [["代码", "名称", "级别", "备注"], ["en-ping", "恩平市", "县级", "a\"\"b"]];
         let lines = rows.map(|row| row.map(|cell| format!("\"{cell}\"")).join(separator));
@@ -25,10 +25,10 @@ fn csv_is_read_in_whatever_way_a_spreadsheet_saves_it() {
         GB18030.encode(&text(",", "\r\n")).0.into_owned(),
     ];
     for bytes in files {
-        let told = told(&bytes, Format::Csv, Some("regions"));
-        assert_eq!(told.places(), Vec::<String>::new());
+        let collected = collect(&bytes, Format::Csv, Some("regions"));
+        assert_eq!(collected.places(), Vec::<String>::new());
         assert_eq!(
-            told.documents(),
+            collected.documents(),
             [&json!({ "code": "en-ping", "name": { "zh": "恩平市" }, "level": "county", "note": "a\"b" })]
         );
     }
@@ -38,16 +38,16 @@ fn csv_is_read_in_whatever_way_a_spreadsheet_saves_it() {
 fn rows_have_the_numbers_that_a_spreadsheet_shows() {
     for end in ["\n", "\r\n"] {
         let text = "\ncode,note\n\na,\"x\ny\n\nz\"\nb,1\n\n\nc,2".replace('\n', end);
-        let told = told(text.as_bytes(), Format::Csv, Some("milestones"));
-        let rows: Vec<_> = told.rows.iter().map(|row| (row.code.as_str(), row.place.row)).collect();
+        let collected = collect(text.as_bytes(), Format::Csv, Some("milestones"));
+        let rows: Vec<_> = collected.rows.iter().map(|row| (row.code.as_str(), row.place.row)).collect();
         assert_eq!(rows, [("a", 4), ("b", 5), ("c", 8)], "{end:?}");
-        assert_eq!(told.rows[0].document["note"], "x\ny\n\nz", "line breaks are of one kind");
+        assert_eq!(collected.rows[0].document["note"], "x\ny\n\nz", "line breaks are of one kind");
     }
 }
 
 #[test]
-fn the_headers_say_which_table_it_is_where_only_one_fits() {
-    let csv = |text: &str, resource| told(text.as_bytes(), Format::Csv, resource);
+fn headers_identify_the_table_where_only_one_fits() {
+    let csv = |text: &str, resource| collect(text.as_bytes(), Format::Csv, resource);
     assert_eq!(csv("代码,到期日,里程\n", None).places(), ["which_table 1"]);
     assert_eq!(csv("code,due_on,depends_on\nm,2022-06-30,n\n", None).rows[0].path, "milestones");
     assert_eq!(csv("code\nm\n", None).places(), ["which_table 1"]);
@@ -61,13 +61,13 @@ fn the_headers_say_which_table_it_is_where_only_one_fits() {
 #[test]
 fn an_endless_row_and_an_open_quote_are_faults() {
     let long = format!("code,note\na,{}\n", "x".repeat(2 << 20));
-    assert_eq!(told(long.as_bytes(), Format::Csv, Some("milestones")).places(), ["row_too_long 2"]);
+    assert_eq!(collect(long.as_bytes(), Format::Csv, Some("milestones")).places(), ["row_too_long 2"]);
     let open = "code,note\na,1\nb,\"open\nc,3\nd,4\n";
-    let found = told(open.as_bytes(), Format::Csv, Some("milestones"));
+    let found = collect(open.as_bytes(), Format::Csv, Some("milestones"));
     assert_eq!((found.places(), found.rows.len()), (vec!["unclosed_quote 3".to_owned()], 1));
     let wide = format!("code{}\n", ",x".repeat(3_000));
-    assert_eq!(told(wide.as_bytes(), Format::Csv, Some("milestones")).places(), ["too_many_columns 1"]);
-    assert_eq!(told(b"code,note\na,\xFF\xFF\xFF\n", Format::Csv, Some("milestones")).places(), ["encoding B2"]);
+    assert_eq!(collect(wide.as_bytes(), Format::Csv, Some("milestones")).places(), ["too_many_columns 1"]);
+    assert_eq!(collect(b"code,note\na,\xFF\xFF\xFF\n", Format::Csv, Some("milestones")).places(), ["encoding B2"]);
 }
 
 #[test]
@@ -95,7 +95,7 @@ regions: [{code: second}]
 ---
 a: [
 ";
-    let found = told(text.as_bytes(), Format::Yaml, None);
+    let found = collect(text.as_bytes(), Format::Yaml, None);
     assert_eq!(
         found.places(),
         [
@@ -114,13 +114,13 @@ a: [
     let kept = json!({ "code": "kept", "latitude": 22, "note": "1", "parent": null });
     assert_eq!(found.documents(), [&kept, &json!({ "code": "second" })]);
     assert_eq!(found.rows[0].spot(&found.layouts, "/note").row, 14);
-    let json = told(br#"{"regions": [{"code": "a", "name": {"zh": "\u6069"}}]}"#, Format::Json, None);
+    let json = collect(br#"{"regions": [{"code": "a", "name": {"zh": "\u6069"}}]}"#, Format::Json, None);
     assert_eq!(json.documents(), [&json!({ "code": "a", "name": { "zh": "恩" } })]);
 }
 
 #[test]
 fn a_bundle_never_needs_more_memory_than_a_record() {
-    let long = |text: &str| told(text.as_bytes(), Format::Yaml, None).places();
+    let long = |text: &str| collect(text.as_bytes(), Format::Yaml, None).places();
     let big = format!("regions:\n  - code: a\n    note: {}\n", "x".repeat(300 << 10));
     assert_eq!(long(&big), ["too_long 3"]);
     let bigger = format!("regions:\n  - code: a\n    note: \"{}\"\n", "x".repeat(3 << 20));
@@ -134,19 +134,19 @@ fn a_bundle_never_needs_more_memory_than_a_record() {
 }
 
 #[test]
-fn ndjson_is_read_as_a_list_gives_it() {
+fn ndjson_is_read_as_lists_export_it() {
     let text = r#"
 {"id":1,"code":"m","agreement":{"id":2,"code":"a","name":{"zh":"协","en":null}},"overdue":true,"colour":1}
 {"code":"n",
 [1]
 {"id":3}
 "#;
-    let found = told(text.as_bytes(), Format::Ndjson, Some("里程碑"));
+    let found = collect(text.as_bytes(), Format::Ndjson, Some("里程碑"));
     assert_eq!(found.places(), ["syntax 3", "type 4", "required 5"]);
     assert_eq!(found.documents(), [&json!({ "code": "m", "agreement": "a", "colour": 1 })]);
-    assert_eq!(told(b"{}", Format::Ndjson, None).places(), ["which_table"]);
+    assert_eq!(collect(b"{}", Format::Ndjson, None).places(), ["which_table"]);
     let long = format!("{{\"code\": \"{}\"}}", "x".repeat(2 << 20));
-    assert_eq!(told(long.as_bytes(), Format::Ndjson, Some("milestones")).places(), ["too_long 1"]);
+    assert_eq!(collect(long.as_bytes(), Format::Ndjson, Some("milestones")).places(), ["too_long 1"]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn the_seed_is_read_without_a_fault() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "yaml") {
-            let found = told(&std::fs::read(path).unwrap(), Format::Yaml, None);
+            let found = collect(&std::fs::read(path).unwrap(), Format::Yaml, None);
             assert_eq!(found.places(), Vec::<String>::new());
             for row in &found.rows {
                 let component = crate::resources::component(&row.path).unwrap();

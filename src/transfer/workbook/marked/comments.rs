@@ -1,4 +1,4 @@
-//! Comments on marked cells: their texts, and the boxes that they are shown in (VML, as Excel and WPS still need it).
+//! Comments on marked cells: their texts, and the boxes that show them (in VML, which Excel and WPS require).
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -14,17 +14,17 @@ use crate::error::Result;
 use crate::transfer::read::letters;
 
 const AUTHOR: &str = "pairing-tracker";
-/// What a shape says of its prefixes: the drawing that it comes into may have others, or none.
+/// The namespace declarations of a shape, which the existing drawing may lack or have under other prefixes.
 const PREFIXES: &str = "xmlns:v=\"urn:schemas-microsoft-com:vml\" xmlns:o=\"urn:schemas-microsoft-com:office:office\" \
                         xmlns:x=\"urn:schemas-microsoft-com:office:excel\"";
 
-/// Adds the comments of a sheet; gives the relation of its drawing where it had none.
+/// Adds the comments of a sheet. Returns the relation of its drawing, if it had none before.
 pub fn add<F: Read + Seek>(
     archive: &mut ZipArchive<F>,
     sheet: &str,
     number: usize,
     marks: &Marks,
-    anew: &mut BTreeMap<String, Vec<u8>>,
+    replaced: &mut BTreeMap<String, Vec<u8>>,
     types: &mut Additions,
 ) -> Result<Option<String>> {
     let named = relations(archive, sheet)?;
@@ -42,11 +42,11 @@ pub fn add<F: Read + Seek>(
     );
     let old = old_comments.as_ref().map(|part| text(archive, part)).transpose()?.filter(|xml| !xml.is_empty());
     let (xml, known) = comments(&old.unwrap_or_else(empty), &cells)?;
-    anew.insert(comments_part.clone(), xml.into_bytes());
+    replaced.insert(comments_part.clone(), xml.into_bytes());
     let boxes: Vec<(u32, u32)> =
         cells.iter().filter(|(place, _)| !known.contains(place)).map(|(_, (row, column, _))| (*row, *column)).collect();
     let old = old_drawing.as_ref().map(|part| text(archive, part)).transpose()?.filter(|xml| !xml.is_empty());
-    anew.insert(drawing_part.clone(), drawing(old, number, &boxes)?.into_bytes());
+    replaced.insert(drawing_part.clone(), drawing(old, number, &boxes)?.into_bytes());
     let mut more = Vec::new();
     if old_comments.is_none() {
         types.add_comments(&comments_part);
@@ -57,7 +57,7 @@ pub fn add<F: Read + Seek>(
         more.push(("rIdFaultDrawing", "vmlDrawing", drawing_part.as_str()));
     }
     if !more.is_empty() {
-        add_relations(archive, sheet, &more, anew)?;
+        add_relations(archive, sheet, &more, replaced)?;
     }
     Ok(old_drawing.is_none().then(|| "rIdFaultDrawing".to_owned()))
 }
@@ -69,7 +69,7 @@ fn empty() -> String {
         .to_owned()
 }
 
-/// The part with the comments added, and the cells that had one: to these the text is added.
+/// Adds comments to the part; a cell that has a comment gets the text appended to it. Returns the part and those cells.
 fn comments(xml: &str, cells: &BTreeMap<String, (u32, u32, &Mark)>) -> Result<(String, Vec<String>)> {
     let prefix = prefix(xml, "commentList");
     let author = elements(xml, &["author"])?.len();
@@ -80,23 +80,23 @@ fn comments(xml: &str, cells: &BTreeMap<String, (u32, u32, &Mark)>) -> Result<(S
     let mut reader = Reader::from_str(xml);
     let mut writer = Writer::new(Vec::new());
     let (mut known, mut inside, mut is_skipping): (Vec<String>, Option<&Mark>, bool) = (Vec::new(), None, false);
-    let (ours, mut said) = (own_authors(xml)?, String::new());
+    let (own, mut existing) = (own_authors(xml)?, String::new());
     loop {
         let event = reader.read_event().map_err(xml_error)?;
         match &event {
             Event::Start(element) if element.local_name().as_ref() == "comment" => {
                 let place = attribute(element, "ref").unwrap_or_default();
                 inside = cells.get(&place).map(|(_, _, mark)| *mark);
-                // What was said of an earlier import is over.
-                let is_own = attribute(element, "authorId").is_some_and(|id| ours.contains(&id));
+                // A comment of an earlier import is replaced.
+                let is_own = attribute(element, "authorId").is_some_and(|id| own.contains(&id));
                 is_skipping = inside.is_some() && is_own;
                 known.push(place);
-                said.clear();
+                existing.clear();
             }
             Event::End(element) if element.local_name().as_ref() == "text" => {
-                // On a comment of somebody else's it may stand from an earlier import.
+                // A comment by another author may contain the text from an earlier import.
                 if let Some(mark) = inside.take()
-                    && (is_skipping || !said.contains(&*escape(mark.text.as_str())))
+                    && (is_skipping || !existing.contains(&*escape(mark.text.as_str())))
                 {
                     let gap = if is_skipping { "" } else { "\n\n" };
                     is_skipping = false;
@@ -104,9 +104,9 @@ fn comments(xml: &str, cells: &BTreeMap<String, (u32, u32, &Mark)>) -> Result<(S
                     std::io::Write::write_all(writer.get_mut(), text.as_bytes()).map_err(xml_error)?;
                 }
             }
-            Event::Text(text) if inside.is_some() => said.push_str(text),
+            Event::Text(text) if inside.is_some() => existing.push_str(text),
             Event::GeneralRef(name) if inside.is_some() => {
-                said.extend(["&", &**name, ";"]);
+                existing.extend(["&", &**name, ";"]);
             }
             Event::Eof => break,
             _ => {}
@@ -130,26 +130,26 @@ fn comments(xml: &str, cells: &BTreeMap<String, (u32, u32, &Mark)>) -> Result<(S
     Ok((xml, known))
 }
 
-/// The numbers of the authors that are this service.
+/// The indexes of the authors that are this service.
 fn own_authors(xml: &str) -> Result<Vec<String>> {
     let mut reader = Reader::from_str(xml);
-    let (mut number, mut ours, mut is_author) = (0_usize, Vec::new(), false);
+    let (mut number, mut own, mut is_author) = (0_usize, Vec::new(), false);
     loop {
         match reader.read_event().map_err(xml_error)? {
             Event::Start(element) if element.local_name().as_ref() == "author" => is_author = true,
             Event::Empty(element) if element.local_name().as_ref() == "author" => number += 1,
-            Event::Text(text) if is_author && text.xml10_content() == AUTHOR => ours.push(number.to_string()),
+            Event::Text(text) if is_author && text.xml10_content() == AUTHOR => own.push(number.to_string()),
             Event::End(element) if element.local_name().as_ref() == "author" => {
                 (is_author, number) = (false, number + 1);
             }
-            Event::End(element) if element.local_name().as_ref() == "authors" => return Ok(ours),
-            Event::Eof => return Ok(ours),
+            Event::End(element) if element.local_name().as_ref() == "authors" => return Ok(own),
+            Event::Eof => return Ok(own),
             _ => {}
         }
     }
 }
 
-/// A drawing with a hidden box for each cell.
+/// Adds a hidden box for each cell to a drawing.
 fn drawing(old: Option<String>, number: usize, cells: &[(u32, u32)]) -> Result<String> {
     let xml = old.unwrap_or_else(|| "<xml></xml>".to_owned());
     let mut more = String::new();
@@ -161,7 +161,7 @@ fn drawing(old: Option<String>, number: usize, cells: &[(u32, u32)]) -> Result<S
         );
     }
     for (index, (row, column)) in cells.iter().enumerate() {
-        // Ids of shapes are unique in the workbook; those of spreadsheets are low.
+        // Ids of shapes must be unique in the workbook; those of spreadsheet programs are lower.
         let id = 1_000_000 + number * 20_000 + index;
         let (row, left, right, bottom) = (row.saturating_sub(1), column + 1, column + 5, row + 4);
         more += &format!(

@@ -1,11 +1,11 @@
-//! What the resource and the field of a fault are called on the sheets that people fill in.
+//! The names of a fault's resource and field on the sheets that people fill in.
 
 use crate::model::sheet::{Field, Sheet};
 use crate::model::text::Language;
 use crate::resources;
 use crate::transfer::fault::ImportFault;
 
-/// The resource and the field of a fault: in Chinese the names of the sheet and of the column, else as they are.
+/// The resource and field of a fault: in Chinese the names of its sheet and column, in English its path and pointer.
 pub fn shown(fault: &ImportFault, language: Language) -> (String, String) {
     let path = fault.resource.clone().unwrap_or_default();
     let form = resources::forms().into_iter().find(|form| form.kind.path == path);
@@ -15,14 +15,14 @@ pub fn shown(fault: &ImportFault, language: Language) -> (String, String) {
     }
 }
 
-/// The names of a sheet and of one of its columns; of the pointer itself where no column is meant.
+/// The names of the sheet and column of a pointer; the pointer itself if it has no column.
 fn labels(sheet: &Sheet, pointer: &str) -> (String, String) {
     let parts: Vec<&str> = pointer.split('/').skip(1).collect();
     let known = parts.first().and_then(|name| sheet.all_fields().find(|field| field.name == *name));
     let Some(field) = known else { return (sheet.zh.to_owned(), pointer.to_owned()) };
     let is_item = parts.get(1).is_some_and(|part| part.parse::<usize>().is_ok());
     match parts.get(2) {
-        // The items of a list have a sheet of their own.
+        // Items of a list are on their own sheet.
         Some(_) if is_item && !field.parts.is_empty() => (
             format!("{}·{}", sheet.zh, field.zh),
             header(field.parts, &parts[2..]).unwrap_or_else(|| pointer.to_owned()),

@@ -1,4 +1,4 @@
-//! All faults as a table.
+//! The list of all faults, as a sheet or as a workbook of its own.
 
 use std::io::{Seek, Write};
 
@@ -16,21 +16,19 @@ use crate::transfer::read::letters;
 use crate::transfer::workbook::styles;
 
 const WIDTHS: [u32; 9] = [8, 20, 10, 22, 30, 20, 60, 30, 30];
-/// The most links that a sheet may have is 65,530 in Excel.
+/// The most links of the sheet; Excel allows 65,530.
 const MOST_LINKS: usize = 65_000;
-/// The column of places, from 0.
+/// The position of the column `Place`.
 const PLACE: u32 = 2;
 
 fn titles(language: Language) -> [&'static str; 9] {
     match language {
-        Language::Zh => ["轻重", "工作表", "位置", "资源", "代码", "字段", "问题", "现有内容", "是否应为"],
-        Language::En => {
-            ["Severity", "Sheet", "Place", "Resource", "Record", "Field", "What is wrong", "What stands there", "Meant"]
-        }
+        Language::Zh => ["程度", "工作表", "位置", "资源", "代码", "字段", "问题", "现有内容", "建议"],
+        Language::En => ["Severity", "Sheet", "Place", "Resource", "Record", "Field", "Fault", "Value", "Suggestion"],
     }
 }
 
-/// A fault's message in one language.
+/// The message of a fault in one language.
 pub fn message(fault: &ImportFault, language: Language) -> &str {
     match language {
         Language::Zh => &fault.message.zh,
@@ -62,7 +60,7 @@ fn cells(fault: &ImportFault, language: Language) -> [String; 9] {
     all.map(defuse)
 }
 
-/// The sheet as a part of a workbook; places on sheets that are there lead to their cells.
+/// Writes the sheet as a part of a workbook. Places on existing sheets are links to their cells.
 pub fn part(
     faults: &[ImportFault],
     language: Language,
@@ -110,7 +108,7 @@ pub fn part(
     write!(out, "<pageSetup paperSize=\"9\" orientation=\"landscape\" fitToHeight=\"0\"/></worksheet>")
 }
 
-/// The cell that a fault is about, or the first of its row.
+/// The link to the cell of a fault, or to the first of its row.
 fn target(fault: &ImportFault, is_there: impl Fn(&str) -> bool) -> Option<String> {
     let (sheet, row) = (fault.sheet.as_deref().filter(|sheet| is_there(sheet))?, fault.row?);
     Some(format!("'{}'!{}{row}", sheet.replace('\'', "''"), fault.column.as_deref().unwrap_or("A")))
@@ -125,7 +123,7 @@ fn row(
     write!(out, "<row r=\"{number}\">")?;
     for (at, text) in (0..).zip(cells) {
         let format = format(at).map(|format| format!(" s=\"{format}\"")).unwrap_or_default();
-        // XML holds no control characters but these.
+        // XML allows no other control characters.
         let text: String =
             text.chars().filter(|letter| !letter.is_control() || matches!(letter, '\t' | '\n')).collect();
         write!(
@@ -138,7 +136,7 @@ fn row(
     write!(out, "</row>")
 }
 
-/// A workbook of the faults alone: for files in which nothing can be marked.
+/// Writes a workbook with the list alone, for files in which nothing can be marked.
 pub fn faults_alone(
     faults: impl Iterator<Item = ImportFault>,
     language: Language,

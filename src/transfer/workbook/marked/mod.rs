@@ -1,7 +1,6 @@
-//! A workbook given back with its faults marked: bad cells filled and commented, and a sheet that lists all of them.
+//! An uploaded workbook with its faults marked: faulty cells are coloured and commented, and a new sheet lists all faults.
 //!
-//! Everything else of the workbook stays as it is: parts that need no change are copied as the bytes that they are, the
-//! others are rewritten as they stream through.
+//! Everything else stays unchanged: parts without marks are copied byte by byte, the others are rewritten as they stream.
 
 mod comments;
 mod fields;
@@ -27,20 +26,20 @@ use package::{Package, xml_error};
 /// The most cells that are marked, and the most faults that are listed.
 pub const MOST_MARKS: usize = 10_000;
 pub const MOST_LISTED: usize = 100_000;
-/// The most letters of a comment.
+/// The number of characters from which a comment takes no further fault.
 const COMMENT: usize = 1_000;
 
-/// What a cell is marked with.
+/// The mark of a cell.
 #[derive(Clone, Debug)]
 struct Mark {
     is_error: bool,
     text: String,
 }
 
-/// The marks of a sheet, by row and column from 1 and 0.
+/// The marks of a sheet, by row from 1 and column from 0.
 type Marks = BTreeMap<u32, BTreeMap<u32, Mark>>;
 
-/// Writes the workbook with its faults marked. Where it cannot be opened, or is no workbook, the faults alone.
+/// Writes the workbook with its faults marked. If the file is not a workbook or cannot be opened, writes a list of the faults.
 pub fn marked<F: Read + Seek>(
     original: &mut F,
     faults: impl Iterator<Item = ImportFault>,
@@ -72,7 +71,7 @@ fn alone(
     faults_alone(faults.into_iter().chain(more), language, out)
 }
 
-/// Orders faults as one meets them in a workbook: those of the file first, then sheet by sheet, row by row.
+/// Sorts faults by place: those of the file as a whole first, then by sheet, row and column.
 fn in_order(faults: &mut [ImportFault], number: impl Fn(&str) -> Option<usize>) {
     faults.sort_by_cached_key(|fault| {
         let sheet = fault.sheet.as_ref().map(|sheet| (number(sheet).unwrap_or(usize::MAX), sheet.clone()));
@@ -80,7 +79,7 @@ fn in_order(faults: &mut [ImportFault], number: impl Fn(&str) -> Option<usize>) 
     });
 }
 
-/// The faults that are listed; where there are more, another one that says so.
+/// The first [`MOST_LISTED`] faults, and a further one if there are more.
 fn listed(faults: impl Iterator<Item = ImportFault>) -> (Vec<ImportFault>, Option<ImportFault>) {
     let mut faults: Vec<ImportFault> = faults.take(MOST_LISTED + 1).collect();
     if faults.len() <= MOST_LISTED {
@@ -88,7 +87,7 @@ fn listed(faults: impl Iterator<Item = ImportFault>) -> (Vec<ImportFault>, Optio
     }
     faults.truncate(MOST_LISTED);
     let message =
-        msg!("问题更多，这里只列出前 {MOST_LISTED} 条。", "There are more; these are the first {MOST_LISTED}.");
+        msg!("问题更多，这里只列出前 {MOST_LISTED} 条。", "has more faults; only the first {MOST_LISTED} are listed");
     (faults, Some(ImportFault::of_file("more_faults", &message)))
 }
 
@@ -99,7 +98,7 @@ fn marks(faults: &[ImportFault], language: Language) -> BTreeMap<String, Marks> 
         let (Some(sheet), Some(row)) = (&fault.sheet, fault.row.and_then(|row| u32::try_from(row).ok())) else {
             continue;
         };
-        // What is about a row as a whole stands at its beginning.
+        // A fault of a whole row is marked in its first column.
         let column = fault.column.as_deref().and_then(sheet::position).unwrap_or_default();
         let cells = marks.entry(sheet.clone()).or_default().entry(row).or_default();
         if !cells.contains_key(&column) {
@@ -120,7 +119,7 @@ fn marks(faults: &[ImportFault], language: Language) -> BTreeMap<String, Marks> 
     marks
 }
 
-/// What a comment says of a fault.
+/// The text of a comment for a fault.
 fn words(fault: &ImportFault, language: Language) -> String {
     let (title, meant) = match (language, fault.severity) {
         (Language::Zh, Severity::Error) => ("错误：", "是否应为："),
@@ -130,7 +129,7 @@ fn words(fault: &ImportFault, language: Language) -> String {
     };
     let message = list::message(fault, language);
     match &fault.suggestion {
-        // Most messages end with what may have been meant.
+        // Most messages contain the suggestion.
         Some(suggestion) if !message.contains(suggestion) => format!("{title}{message}\n{meant}{suggestion}"),
         _ => format!("{title}{message}"),
     }
@@ -151,27 +150,27 @@ fn write<F: Read + Seek>(
         None => None,
     };
     let list = package.list_sheet(language);
-    // Which parts are written anew, and those that come along.
-    let mut anew: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    // The parts that are replaced or added.
+    let mut replaced: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let nothing = Marks::new();
     let mut sheets: BTreeMap<&str, (&Marks, Option<String>)> = BTreeMap::new();
     let mut types = package::Additions::default();
     if let (Some(part), Some((xml, _))) = (&package.styles, &styles) {
-        anew.insert(part.clone(), xml.clone());
+        replaced.insert(part.clone(), xml.clone());
     }
     for (number, (name, marks)) in marks.iter().enumerate() {
         let Some(part) = package.sheet(name) else { continue };
         if part == list.part {
             continue;
         }
-        let drawing = comments::add(archive, part, number, marks, &mut anew, &mut types)?;
+        let drawing = comments::add(archive, part, number, marks, &mut replaced, &mut types)?;
         sheets.insert(part, (marks, drawing));
     }
     for part in package.selected(archive)? {
         sheets.entry(part).or_insert((&nothing, None));
     }
-    package.add_list(archive, &list, &mut anew, &mut types)?;
-    types.apply(archive, &mut anew)?;
+    package.add_list(archive, &list, &mut replaced, &mut types)?;
+    types.apply(archive, &mut replaced)?;
     let look = styles.as_ref().map(|(_, look)| look);
     for index in 0..archive.len() {
         let name = {
@@ -185,7 +184,7 @@ fn write<F: Read + Seek>(
             zip.start_file(&name, options).map_err(Error::unexpected)?;
             let entry = archive.by_index(index).map_err(Error::unexpected)?;
             sheet::rewrite(entry, marks, look, drawing.as_deref(), &mut zip)?;
-        } else if let Some(bytes) = anew.remove(&name) {
+        } else if let Some(bytes) = replaced.remove(&name) {
             zip.start_file(&name, options).map_err(Error::unexpected)?;
             zip.write_all(&bytes).map_err(Error::unexpected)?;
         } else {
@@ -193,7 +192,7 @@ fn write<F: Read + Seek>(
             zip.raw_copy_file(entry).map_err(Error::unexpected)?;
         }
     }
-    for (name, bytes) in &anew {
+    for (name, bytes) in &replaced {
         zip.start_file(name, options).map_err(Error::unexpected)?;
         zip.write_all(bytes).map_err(Error::unexpected)?;
     }

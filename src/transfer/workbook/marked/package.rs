@@ -1,4 +1,4 @@
-//! The parts of a workbook, and how they find one another (ECMA-376, part 2).
+//! The parts of a workbook and their relations (ECMA-376, part 2).
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
@@ -18,26 +18,26 @@ const RELATION: &str = "http://schemas.openxmlformats.org/officeDocument/2006/re
 const SHEET_TYPE: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml";
 const COMMENTS_TYPE: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.comments+xml";
 
-/// One part named by another.
+/// A relation from one part to another.
 #[derive(Clone, Debug)]
 pub struct Relation {
     pub id: String,
-    /// The last segment of its type: `comments`.
+    /// Last segment of its type: `comments`.
     pub kind: String,
-    /// The part's name in the zip.
+    /// Name of the target in the ZIP archive.
     pub part: String,
 }
 
-/// Where the parts of a workbook are.
+/// The locations of the parts of a workbook.
 pub struct Package {
     workbook: String,
-    /// Sheets by name.
+    /// Names and parts of the sheets.
     sheets: Vec<(String, String)>,
     greatest_id: u32,
     pub styles: Option<String>,
 }
 
-/// The sheet of faults: whether it was there before, and its part.
+/// The sheet of faults: its part, and whether it is new.
 pub struct ListSheet {
     name: &'static str,
     pub part: String,
@@ -48,7 +48,7 @@ pub fn xml_error(error: impl std::fmt::Display) -> Error {
     Error::unexpected(format!("a workbook cannot be marked: {error}"))
 }
 
-/// A part's text; empty where there is no such part.
+/// The text of a part; empty if it does not exist.
 pub fn text<F: Read + Seek>(archive: &mut ZipArchive<F>, part: &str) -> Result<String> {
     let Ok(mut entry) = archive.by_name(part) else { return Ok(String::new()) };
     let mut bytes = Vec::new();
@@ -56,13 +56,13 @@ pub fn text<F: Read + Seek>(archive: &mut ZipArchive<F>, part: &str) -> Result<S
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// An attribute's value by its local name.
+/// The value of an attribute by local name.
 pub fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     let found = element.attributes().flatten().find(|one| one.key.local_name().as_ref() == name)?;
     found.normalized_value(XmlVersion::Implicit1_0).ok().map(std::borrow::Cow::into_owned)
 }
 
-/// Every element of a part that begins with one of the names.
+/// The start tags of a part that have one of the local names.
 pub fn elements(xml: &str, names: &[&str]) -> Result<Vec<BytesStart<'static>>> {
     let mut reader = Reader::from_str(xml);
     let mut found = Vec::new();
@@ -77,13 +77,13 @@ pub fn elements(xml: &str, names: &[&str]) -> Result<Vec<BytesStart<'static>>> {
     }
 }
 
-/// The part with a part's relations.
+/// The name of the part with the relations of a part.
 pub fn relations_part(part: &str) -> String {
     let (folder, name) = part.rsplit_once('/').unwrap_or(("", part));
     if folder.is_empty() { format!("_rels/{name}.rels") } else { format!("{folder}/_rels/{name}.rels") }
 }
 
-/// What a part names.
+/// The relations of a part to other parts of the package.
 pub fn relations<F: Read + Seek>(archive: &mut ZipArchive<F>, part: &str) -> Result<Vec<Relation>> {
     let xml = text(archive, &relations_part(part))?;
     let mut relations = Vec::new();
@@ -102,7 +102,7 @@ pub fn relations<F: Read + Seek>(archive: &mut ZipArchive<F>, part: &str) -> Res
     Ok(relations)
 }
 
-/// A target as the name of a part: absolute, or relative to the part that names it.
+/// The part of a target, which is absolute or relative to the part with the relation.
 fn resolved(part: &str, target: &str) -> String {
     if let Some(absolute) = target.strip_prefix('/') {
         return absolute.to_owned();
@@ -122,7 +122,7 @@ fn resolved(part: &str, target: &str) -> String {
 }
 
 impl Package {
-    /// Finds the parts; `None` where it is built in a way that is not known.
+    /// Finds the parts; `None` if the structure is unknown.
     pub fn of<F: Read + Seek>(archive: &mut ZipArchive<F>) -> Result<Option<Package>> {
         let root = relations(archive, "")?;
         let Some(workbook) = root.into_iter().find(|one| one.kind == "officeDocument").map(|one| one.part) else {
@@ -147,12 +147,12 @@ impl Package {
         self.sheets.iter().find(|(other, _)| other == name).map(|(_, part)| part.as_str())
     }
 
-    /// Which of the sheets it is, from 0.
+    /// The position of a sheet, from 0.
     pub fn sheet_number(&self, name: &str) -> Option<usize> {
         self.sheets.iter().position(|(other, _)| other == name)
     }
 
-    /// The sheets that say of themselves that they are open.
+    /// The sheets that are marked as selected.
     pub fn selected<F: Read + Seek>(&self, archive: &mut ZipArchive<F>) -> Result<Vec<&str>> {
         let mut found = Vec::new();
         for (_, part) in &self.sheets {
@@ -165,7 +165,7 @@ impl Package {
         Ok(found)
     }
 
-    /// The sheet of faults, in place of one that was there.
+    /// The sheet of faults, which replaces an existing one.
     pub fn list_sheet(&self, language: Language) -> ListSheet {
         let name = guide::name(guide::FAULTS, language);
         match self.sheet(name) {
@@ -174,33 +174,33 @@ impl Package {
         }
     }
 
-    /// Names the sheet of faults in the workbook, first where it is new, and lets it be the open one.
+    /// Adds the sheet of faults to the workbook as the first sheet, if it is new, and selects it.
     pub fn add_list<F: Read + Seek>(
         &self,
         archive: &mut ZipArchive<F>,
         list: &ListSheet,
-        anew: &mut BTreeMap<String, Vec<u8>>,
+        replaced: &mut BTreeMap<String, Vec<u8>>,
         types: &mut Additions,
     ) -> Result<()> {
         let xml = text(archive, &self.workbook)?;
         if !list.is_new {
             let number = self.sheet_number(list.name).unwrap_or_default();
-            anew.insert(self.workbook.clone(), tabs::opened(&xml, number, None)?);
+            replaced.insert(self.workbook.clone(), tabs::opened(&xml, number, None)?);
             return Ok(());
         }
         let id = "rIdFaults";
-        add_relations(archive, &self.workbook, &[(id, "worksheet", &list.part)], anew)?;
+        add_relations(archive, &self.workbook, &[(id, "worksheet", &list.part)], replaced)?;
         types.add(&list.part, SHEET_TYPE);
         let (name, number) = (escape(list.name), self.greatest_id + 1);
         let prefix = prefix(&xml, "sheets");
         let sheet =
             format!("<{prefix}sheet xmlns:rf=\"{RELATION}\" name=\"{name}\" sheetId=\"{number}\" rf:id=\"{id}\"/>");
-        anew.insert(self.workbook.clone(), tabs::opened(&xml, 0, Some(&sheet))?);
+        replaced.insert(self.workbook.clone(), tabs::opened(&xml, 0, Some(&sheet))?);
         Ok(())
     }
 }
 
-/// The namespace prefix of an element, with its colon.
+/// The namespace prefix of an element, including the colon.
 pub fn prefix(xml: &str, name: &str) -> String {
     let start = xml.match_indices('<').map(|(at, _)| &xml[at + 1..]).find_map(|rest| {
         let end = rest.find(|letter: char| letter.is_whitespace() || matches!(letter, '>' | '/'))?;
@@ -210,7 +210,7 @@ pub fn prefix(xml: &str, name: &str) -> String {
     start.filter(|prefix| !prefix.is_empty()).map_or(String::new(), |prefix| format!("{prefix}:"))
 }
 
-/// A part with something more at the end of one of its elements.
+/// Inserts XML at the end of an element of a part.
 pub fn before_end(xml: &str, name: &str, more: &str) -> Result<String> {
     let prefix = prefix(xml, name);
     let end = format!("</{prefix}{name}>");
@@ -225,12 +225,12 @@ pub fn before_end(xml: &str, name: &str, more: &str) -> Result<String> {
     Ok(format!("{}{}>{more}{end}{}", &xml[..at], &xml[at..close], &xml[close + 2..]))
 }
 
-/// Lets a part name others.
+/// Adds relations to a part.
 pub fn add_relations<F: Read + Seek>(
     archive: &mut ZipArchive<F>,
     part: &str,
     more: &[(&str, &str, &str)],
-    anew: &mut BTreeMap<String, Vec<u8>>,
+    replaced: &mut BTreeMap<String, Vec<u8>>,
 ) -> Result<()> {
     let name = relations_part(part);
     let mut xml = text(archive, &name)?;
@@ -246,11 +246,11 @@ pub fn add_relations<F: Read + Seek>(
             format!("<{prefix}Relationship Id=\"{id}\" Type=\"{RELATION}/{kind}\" Target=\"/{target}\"/>")
         })
         .collect();
-    anew.insert(name, before_end(&xml, "Relationships", &more)?.into_bytes());
+    replaced.insert(name, before_end(&xml, "Relationships", &more)?.into_bytes());
     Ok(())
 }
 
-/// Parts that the workbook did not have.
+/// The new parts of a workbook, for its content types.
 #[derive(Default)]
 pub struct Additions {
     overrides: Vec<(String, &'static str)>,
@@ -270,11 +270,11 @@ impl Additions {
         self.has_drawing = true;
     }
 
-    /// Says in the package of what type they are.
+    /// Adds their content types to the package.
     pub fn apply<F: Read + Seek>(
         &self,
         archive: &mut ZipArchive<F>,
-        anew: &mut BTreeMap<String, Vec<u8>>,
+        replaced: &mut BTreeMap<String, Vec<u8>>,
     ) -> Result<()> {
         let xml = text(archive, TYPES)?;
         let prefix = prefix(&xml, "Types");
@@ -291,7 +291,7 @@ impl Additions {
             more += &format!("<{prefix}Override PartName=\"/{part}\" ContentType=\"{kind}\"/>");
         }
         xml = before_end(&xml, "Types", &more)?;
-        anew.insert(TYPES.to_owned(), xml.into_bytes());
+        replaced.insert(TYPES.to_owned(), xml.into_bytes());
         Ok(())
     }
 }

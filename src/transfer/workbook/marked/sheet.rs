@@ -1,4 +1,4 @@
-//! A sheet streams through: marked cells get another format, missing ones are put in their place.
+//! Rewriting of a sheet as a stream: marked cells get another format, and missing ones are inserted.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Write};
@@ -12,7 +12,7 @@ use super::{Mark, Marks};
 use crate::error::Result;
 use crate::transfer::read::letters;
 
-/// What follows `legacyDrawing` in a sheet (ECMA-376, part 1, 18.3.1.99).
+/// The elements that follow `legacyDrawing` in a sheet (ECMA-376, part 1, 18.3.1.99).
 const AFTER_DRAWING: [&str; 9] = [
     "legacyDrawingHF",
     "drawingHF",
@@ -49,17 +49,17 @@ struct Rewriting<'a, W: Write> {
     writer: Writer<W>,
     marks: &'a Marks,
     look: Option<&'a Look>,
-    /// With its colon.
+    /// Namespace prefix, including the colon.
     prefix: String,
-    /// The row and the column that come next, from 1 and 0.
+    /// The current row, from 1, and the next column, from 0.
     row: u32,
     column: u32,
-    /// The marks of the row that were not met yet, and the rows with marks above which all is written.
+    /// The marks of the row that are not written yet; `done` is the row up to which all marks are written.
     left: BTreeMap<u32, Mark>,
     done: u32,
 }
 
-/// Writes a sheet with its marks; `drawing` is the relation of a drawing that it did not have.
+/// Writes a sheet with its marks. `drawing` is the relation of a new drawing.
 pub fn rewrite(
     entry: impl Read,
     marks: &Marks,
@@ -147,10 +147,10 @@ pub fn rewrite(
 }
 
 impl<W: Write> Rewriting<'_, W> {
-    /// Writes rows that have marks and are not there, up to another row.
+    /// Writes the missing rows with marks before a row.
     fn rows_before(&mut self, row: u32) -> std::io::Result<()> {
         let marks = self.marks;
-        // Rows that stand out of order, or twice, are left as they are.
+        // Rows out of order or repeated are left unchanged.
         if row <= self.done {
             return Ok(());
         }
@@ -177,7 +177,7 @@ impl<W: Write> Rewriting<'_, W> {
             let same = element.borrow();
             return self.writer.write_event(if is_empty { Event::Empty(same) } else { Event::Start(same) });
         }
-        // The columns that a row says it spans may be more now.
+        // `spans` is dropped, because the row may have further columns now.
         let mut changed = element.to_owned();
         changed.clear_attributes();
         changed.extend_attributes(element.attributes().flatten().filter(|one| one.key.as_ref() != "spans"));
@@ -190,7 +190,7 @@ impl<W: Write> Rewriting<'_, W> {
         Ok(())
     }
 
-    /// Writes cells that have marks and are not there, up to another cell of the row.
+    /// Writes the missing cells with marks before a column of the row.
     fn cells_before(&mut self, column: u32) -> std::io::Result<()> {
         while let Some((at, mark)) = self.left.pop_first() {
             if at >= column {
@@ -208,7 +208,7 @@ impl<W: Write> Rewriting<'_, W> {
         Ok(())
     }
 
-    /// A cell as it should be, after those before it that were missing.
+    /// Writes the missing cells before a cell, and returns the cell with its mark.
     fn cell<'c>(&mut self, element: &BytesStart<'c>) -> std::io::Result<BytesStart<'c>> {
         let named = attribute(element, "r")
             .and_then(|place| position(place.trim_end_matches(|letter: char| letter.is_ascii_digit())));

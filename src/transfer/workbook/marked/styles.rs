@@ -1,4 +1,4 @@
-//! The formats of a workbook, each once more in red and once more in yellow.
+//! Adds a red and a yellow copy of each cell format to the styles of a workbook.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -6,21 +6,21 @@ use quick_xml::events::Event;
 use super::package::{attribute, before_end, elements, prefix, xml_error};
 use crate::error::Result;
 
-/// The most formats that a workbook can have (Excel's limit is 65,490).
+/// The most formats of a workbook; Excel allows 65,490.
 const MOST: usize = 65_000;
 const RED: &str = "FFFFC7CE";
 const YELLOW: &str = "FFFFEB9C";
 
-/// The numbers of the marked formats.
+/// The indexes of the added formats.
 pub struct Look {
-    /// How many formats there were.
+    /// The number of original formats.
     count: usize,
-    /// Whether each of them was copied; else there is one of each colour.
+    /// Whether each format was copied; otherwise there is one format per colour.
     is_each: bool,
 }
 
 impl Look {
-    /// The format of a cell that had another.
+    /// The marked copy of a format.
     pub fn of(&self, format: usize, is_error: bool) -> usize {
         let colour = usize::from(!is_error);
         if self.is_each && format < self.count { self.count + 2 * format + colour } else { self.count + colour }
@@ -31,18 +31,18 @@ impl Look {
         self.count + if self.is_each { 2 * self.count } else { 2 }
     }
 
-    /// The format of a text that may be long.
+    /// The format of texts, which may be long.
     pub fn body(&self) -> usize {
         self.header() + 1
     }
 
-    /// The format of what leads elsewhere.
+    /// The format of links.
     pub fn link(&self) -> usize {
         self.header() + 2
     }
 }
 
-/// The part with the formats added.
+/// Adds the formats to the part.
 pub fn rewritten(xml: &str) -> Result<(Vec<u8>, Look)> {
     let formats = formats(xml)?;
     let count = formats.len();
@@ -87,7 +87,7 @@ pub fn rewritten(xml: &str) -> Result<(Vec<u8>, Look)> {
     Ok((xml.into_bytes(), Look { count, is_each: is_each && count > 0 }))
 }
 
-/// The formats of cells as they stand.
+/// The cell formats of the part as XML.
 fn formats(xml: &str) -> Result<Vec<String>> {
     let mut reader = Reader::from_str(xml);
     let (mut formats, mut is_inside, mut begun) = (Vec::new(), false, None);
@@ -111,7 +111,7 @@ fn formats(xml: &str) -> Result<Vec<String>> {
     }
 }
 
-/// A format with another fill.
+/// Replaces the fill of a format.
 fn filled(format: &str, fill: usize) -> Result<String> {
     let mut reader = Reader::from_str(format);
     let (element, is_empty) = match reader.read_event().map_err(xml_error)? {
@@ -141,7 +141,7 @@ fn count_of(xml: &str, container: &str, name: &str) -> Result<usize> {
     Ok(elements(&xml[start..end], &[name])?.len())
 }
 
-/// The number of its children that an element states.
+/// Sets the attribute `count` of an element.
 fn counted(xml: &str, name: &str, count: usize) -> String {
     let open = format!("<{}{name}", prefix(xml, name));
     let Some(start) = xml.find(&open) else { return xml.to_owned() };

@@ -1,4 +1,4 @@
-//! Which sheet of a workbook comes first, and which is open.
+//! The order of a workbook's sheets, and the selected one.
 
 use std::io::{BufReader, Read};
 
@@ -9,7 +9,7 @@ use super::package::{attribute, xml_error};
 use super::sheet::without;
 use crate::error::Result;
 
-/// Whether a sheet says that it is open. What is open together with another sheet is changed together with it.
+/// Whether a sheet is marked as selected. Edits in a spreadsheet program apply to all selected sheets, so that only one may be.
 pub fn is_selected(entry: impl Read) -> Result<bool> {
     let mut reader = Reader::from_reader(BufReader::new(entry));
     let mut buffer = Vec::new();
@@ -27,7 +27,7 @@ pub fn is_selected(entry: impl Read) -> Result<bool> {
     }
 }
 
-/// The part of the workbook with one of its sheets open, from 0; `first`: a sheet that comes before all others.
+/// Selects a sheet, by position from 0. `first` is a sheet to insert before all others.
 pub fn opened(xml: &str, number: usize, first: Option<&str>) -> Result<Vec<u8>> {
     let mut reader = Reader::from_str(xml);
     let mut writer = Writer::new(Vec::new());
@@ -53,7 +53,7 @@ pub fn opened(xml: &str, number: usize, first: Option<&str>) -> Result<Vec<u8>> 
             }
             "sheet" => {
                 at += 1;
-                // A sheet that is hidden cannot be the open one.
+                // A hidden sheet cannot be selected.
                 if first.is_none() && at == number + 1 { without(&element, &["state"]) } else { element }
             }
             "definedName" => moved(element, usize::from(first.is_some())),
@@ -75,7 +75,7 @@ pub fn opened(xml: &str, number: usize, first: Option<&str>) -> Result<Vec<u8>> 
     Ok(writer.into_inner())
 }
 
-/// A name, of which one sheet alone knows, when sheets have come before it.
+/// Moves the scope of a defined name that is local to one sheet, when a sheet was inserted before it.
 fn moved(element: BytesStart<'_>, by: usize) -> BytesStart<'_> {
     let local = attribute(&element, "localSheetId").and_then(|number| number.parse::<usize>().ok());
     let Some(number) = local else { return element };

@@ -1,4 +1,4 @@
-//! YAML as events: never more of a file in memory than one record, and nothing that stands for something elsewhere.
+//! Streaming YAML: holds one record in memory at a time, and rejects anchors, aliases, merge keys and tags.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -17,51 +17,51 @@ use crate::msg;
 use crate::transfer::row::Spot;
 use crate::validation::escape;
 
-/// The most letters between two events, a comment's included; the most bytes of a record; the most within one another.
+/// The most characters between two events, comments included; the most bytes of a record; the deepest nesting.
 const BETWEEN: usize = 1 << 20;
 const RECORD: usize = 256 << 10;
 const DEPTH: usize = 32;
 
-/// What ended the reading before the file did.
+/// Why reading stopped before the end of the file.
 pub enum Stop {
-    /// The file's fault: line, code, message.
+    /// A fault of the file: line, code, message.
     Fault(usize, &'static str, Msg),
     Failed(Error),
 }
 
-/// What the letters of a file tell besides themselves.
+/// State that the iterator of characters shares with the reader of events.
 #[derive(Default)]
-struct Told {
+struct Shared {
     since_event: Cell<usize>,
     is_endless: Cell<bool>,
     had_errors: Cell<bool>,
     failed: RefCell<Option<Error>>,
 }
 
-/// The letters of a file.
+/// Iterates over the characters of a file.
 struct Letters<'f, F> {
     text: Text<'f, F>,
     piece: Vec<u8>,
     at: usize,
-    told: Rc<Told>,
+    shared: Rc<Shared>,
 }
 
 impl<F: Read + Seek> Iterator for Letters<'_, F> {
     type Item = char;
 
     fn next(&mut self) -> Option<char> {
-        let count = self.told.since_event.get() + 1;
-        self.told.since_event.set(count);
+        let count = self.shared.since_event.get() + 1;
+        self.shared.since_event.set(count);
         if count > BETWEEN {
-            self.told.is_endless.set(true);
+            self.shared.is_endless.set(true);
             return None;
         }
         if self.at == self.piece.len() {
             if let Err(error) = self.text.next(&mut self.piece) {
-                self.told.failed.replace(Some(error));
+                self.shared.failed.replace(Some(error));
                 return None;
             }
-            self.told.had_errors.set(self.text.had_errors);
+            self.shared.had_errors.set(self.text.had_errors);
             self.at = 0;
         }
         let rest = self.piece.get(self.at..)?;
@@ -71,14 +71,14 @@ impl<F: Read + Seek> Iterator for Letters<'_, F> {
             0xE0..=0xEF => 3,
             _ => 4,
         };
-        // Pieces hold whole letters.
+        // Pieces end between characters.
         let letter = std::str::from_utf8(rest.get(..length)?).ok()?.chars().next()?;
         self.at += length;
         Some(letter)
     }
 }
 
-/// A value with the line of each of its fields, and what is wrong with it as YAML.
+/// A value with the line of each of its fields, and its faults as YAML.
 pub struct Node {
     pub value: Value,
     pub line: usize,
@@ -90,21 +90,21 @@ pub struct Node {
 /// The events of a file.
 pub struct Events<'f, F: Read + Seek> {
     parser: Parser<'f, BufferedInput<Letters<'f, F>>>,
-    told: Rc<Told>,
+    shared: Rc<Shared>,
 }
 
 impl<'f, F: Read + Seek> Events<'f, F> {
     pub fn new(text: Text<'f, F>) -> Events<'f, F> {
-        let told = Rc::new(Told::default());
-        let letters = Letters { text, piece: Vec::new(), at: 0, told: told.clone() };
-        Events { parser: Parser::new_from_iter(letters), told }
+        let shared = Rc::new(Shared::default());
+        let letters = Letters { text, piece: Vec::new(), at: 0, shared: shared.clone() };
+        Events { parser: Parser::new_from_iter(letters), shared }
     }
 
-    /// The next event with its line; the end of the stream as `None`.
+    /// The next event with its line; `None` at the end of the stream.
     pub fn next(&mut self) -> Result<Option<(Event<'f>, usize)>, Stop> {
         let event = self.parser.next_event();
-        self.told.since_event.set(0);
-        if let Some(error) = self.told.failed.take() {
+        self.shared.since_event.set(0);
+        if let Some(error) = self.shared.failed.take() {
             return Err(Stop::Failed(error));
         }
         let line = match &event {
@@ -112,12 +112,12 @@ impl<'f, F: Read + Seek> Events<'f, F> {
             Some(Err(error)) => error.marker().line(),
             None => 1,
         };
-        if self.told.is_endless.get() {
-            let message = msg!("一个值或注释超过 1 MiB。", "is a value or a comment of more than 1 MiB");
+        if self.shared.is_endless.get() {
+            let message = msg!("一个值或注释超过 1 MiB。", "is a value or comment longer than 1 MiB");
             return Err(Stop::Fault(line, "too_long", message));
         }
-        if self.told.had_errors.get() {
-            let message = msg!("文字编码有误；请另存为 UTF-8。", "is text in no known encoding; save it as UTF-8");
+        if self.shared.had_errors.get() {
+            let message = msg!("文字编码有误；请另存为 UTF-8。", "is text in an unknown encoding; save it as UTF-8");
             return Err(Stop::Fault(line, "encoding", message));
         }
         match event {
@@ -130,13 +130,13 @@ impl<'f, F: Read + Seek> Events<'f, F> {
         }
     }
 
-    /// The next event, where the file cannot be over.
+    /// The next event; the end of the file is a fault.
     fn inner(&mut self) -> Result<(Event<'f>, usize), Stop> {
-        let cut = || Stop::Fault(1, "syntax", msg!("文件不完整。", "ends in the middle"));
+        let cut = || Stop::Fault(1, "syntax", msg!("文件不完整。", "is incomplete"));
         self.next()?.ok_or_else(cut)
     }
 
-    /// Passes over what an event began.
+    /// Skips the value that an event begins.
     pub fn skip(&mut self, begun: &Event<'_>) -> Result<(), Stop> {
         let mut depth = usize::from(is_start(begun));
         while depth > 0 {
@@ -153,7 +153,7 @@ impl<'f, F: Read + Seek> Events<'f, F> {
         Ok(())
     }
 
-    /// The record that an event began.
+    /// Reads the record that an event begins.
     pub fn node(&mut self, begun: Event<'f>, line: usize) -> Result<Node, Stop> {
         let mut node = Node { value: Value::Null, line, lines: Vec::new(), faults: Vec::new(), size: 0 };
         node.value = self.value(begun, line, String::new(), &mut node, 0)?;
@@ -171,9 +171,9 @@ impl<'f, F: Read + Seek> Events<'f, F> {
         if depth > DEPTH {
             return Err(too_deep(line));
         }
-        // What a value takes besides its own letters.
+        // An estimate of the memory that a value takes besides its text.
         node.grow(64 + pointer.len(), line)?;
-        if let Some((code, message)) = borrowed(&begun) {
+        if let Some((code, message)) = unsupported(&begun) {
             node.faults.push((line, pointer.clone(), code, message));
         }
         let spot = Spot { row: u32::try_from(line).unwrap_or(u32::MAX), ..Spot::default() };
@@ -207,22 +207,22 @@ impl<'f, F: Read + Seek> Events<'f, F> {
                 (Event::MappingEnd, _) => return Ok(Value::Object(fields)),
                 other => other,
             };
-            let fault = borrowed(&key);
+            let fault = unsupported(&key);
             let name = name(&key);
             self.skip(&key)?;
             node.grow(name.len(), line)?;
             let at = format!("{pointer}/{}", escape(&name));
-            if let Some((code, message)) = fault.or_else(|| (name == "<<").then(|| not_elsewhere("alias"))) {
+            if let Some((code, message)) = fault.or_else(|| (name == "<<").then(|| not_supported("alias"))) {
                 node.faults.push((line, at.clone(), code, message));
             }
             if !seen.insert(name.clone()) {
-                let message = msg!("字段重复出现。", "stands a second time");
+                let message = msg!("字段重复出现。", "is repeated");
                 node.faults.push((line, at.clone(), "repeated", message));
             }
             let (event, value_line) = self.inner()?;
             let begun = node.lines.len();
             let value = self.value(event, value_line, at, node, depth + 1)?;
-            // A field is where its name is.
+            // The place of a field is that of its name.
             if let Some((_, spot)) = node.lines.get_mut(begun) {
                 spot.row = u32::try_from(line).unwrap_or(u32::MAX);
             }
@@ -237,7 +237,7 @@ impl Node {
         if self.size <= RECORD {
             return Ok(());
         }
-        let message = msg!("一条记录超过 256 KiB。", "is a record of more than 256 KiB");
+        let message = msg!("一条记录超过 256 KiB。", "is a record larger than 256 KiB");
         Err(Stop::Fault(line, "too_long", message))
     }
 }
@@ -247,30 +247,30 @@ fn is_start(event: &Event<'_>) -> bool {
 }
 
 fn too_deep(line: usize) -> Stop {
-    Stop::Fault(line, "too_deep", msg!("嵌套超过 {DEPTH} 层。", "is nested deeper than {DEPTH}"))
+    Stop::Fault(line, "too_deep", msg!("嵌套超过 {DEPTH} 层。", "is nested more than {DEPTH} levels deep"))
 }
 
-/// The fault of an event that stands for something elsewhere, or says of what type it is.
-pub fn borrowed(event: &Event<'_>) -> Option<(&'static str, Msg)> {
+/// The fault of an event with an anchor, alias or tag.
+pub fn unsupported(event: &Event<'_>) -> Option<(&'static str, Msg)> {
     let (anchor, tag) = match event {
         Event::Alias(_) => (1, None),
         Event::Scalar(_, _, anchor, tag) => (*anchor, tag.as_ref()),
         Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => (*anchor, tag.as_ref()),
         _ => (0, None),
     };
-    let tag = || tag.map(|_| not_elsewhere("tag"));
-    if anchor == 0 { tag() } else { Some(not_elsewhere("alias")) }
+    let tag = || tag.map(|_| not_supported("tag"));
+    if anchor == 0 { tag() } else { Some(not_supported("alias")) }
 }
 
-fn not_elsewhere(code: &'static str) -> (&'static str, Msg) {
+fn not_supported(code: &'static str) -> (&'static str, Msg) {
     let message = msg!(
         "不支持锚点（&）、别名（*）、合并键（<<）和标签（!）；请直接写出内容。",
-        "has an anchor (&), an alias (*), a merge key (<<) or a tag (!), which are not read; write it out"
+        "has an anchor (&), alias (*), merge key (<<) or tag (!), which are not supported; write the value out"
     );
     (code, message)
 }
 
-/// A key's text.
+/// The text of a key.
 pub fn name(key: &Event<'_>) -> String {
     match key {
         Event::Scalar(text, ..) => text.to_string(),
@@ -278,7 +278,7 @@ pub fn name(key: &Event<'_>) -> String {
     }
 }
 
-/// A scalar as JSON; plain ones by the core schema (YAML 1.2.2, 10.3).
+/// Converts a scalar to JSON; plain ones by the core schema (YAML 1.2.2, 10.3).
 fn scalar(text: Cow<'_, str>, style: ScalarStyle) -> Value {
     if style != ScalarStyle::Plain {
         return Value::String(text.into_owned());

@@ -1,4 +1,4 @@
-//! Records of files are normalized as those of requests are, before anything compares them.
+//! Normalization of the records of files, the same as for the bodies of requests.
 
 use crate::error::Result;
 use crate::normalize::half_width;
@@ -7,7 +7,7 @@ use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Row, Sink};
 use crate::validation::Contract;
 
-/// Normalizes the records on their way to another sink.
+/// A sink that normalizes records and passes them on.
 pub struct Normalized<'a> {
     pub contract: &'a Contract,
     pub sink: &'a mut dyn Sink,

@@ -1,4 +1,4 @@
-//! Faults of files, with their place.
+//! Construction of faults with a place in the file.
 
 use crate::model::text::Msg;
 use crate::normalize::spelled;
@@ -15,12 +15,12 @@ pub fn at(spot: &Spot, code: &str, message: &Msg) -> ImportFault {
     }
 }
 
-/// The same as something to look at.
+/// The same fault as a warning.
 pub fn warning(fault: ImportFault) -> ImportFault {
     ImportFault { severity: Severity::Warning, ..fault }
 }
 
-/// What stands there, on one line, with invisible characters spelled out, cut where it is long.
+/// A value as messages show it: on one line, with invisible characters spelled out, cut to 200 characters.
 pub fn shown(text: &str) -> Option<String> {
     let line = text.trim().replace(['\r', '\n', '\t'], " ");
     let short: String = spelled(&line).chars().take(200).collect();

@@ -1,37 +1,37 @@
-//! Why a cell is no day or no number of its column, with what stands in it.
+//! Messages for cells that are not a date or not a number of their column.
 
 use crate::model::text::Msg;
 use crate::msg;
 use crate::transfer::cells::{NoDay, no_day, plain};
 use crate::transfer::columns::{Column, Shape};
 
-/// Why a value is no day.
+/// Why a value is not a date.
 pub fn of_day(column: &Column, value: Option<&str>) -> Msg {
     let (zh, en) = (&column.zh, &column.en);
     let Some(value) = value else {
-        return msg!("“{zh}”须为日期，如 2026-09-30。", "\"{en}\" must be a day, as 2026-09-30");
+        return msg!("“{zh}”须为日期，如 2026-09-30。", "\"{en}\" must be a date, such as 2026-09-30");
     };
     match no_day(value) {
         Some(NoDay::Imprecise) => msg!(
-            "“{zh}”须写明年、月、日，如 2026-09-30；“{value}”不是确切的一天。",
-            "\"{en}\" must give year, month and day, as 2026-09-30; \"{value}\" is not one certain day"
+            "“{zh}”须写明年、月、日，如 2026-09-30；“{value}”不是确切的日期。",
+            "\"{en}\" must have year, month and day, such as 2026-09-30; \"{value}\" is not an exact date"
         ),
         Some(NoDay::ShortYear) => msg!(
             "“{zh}”的年份须写四位，如 2026-09-30，现为“{value}”。",
-            "\"{en}\" must have a year of four digits, as 2026-09-30, not \"{value}\""
+            "\"{en}\" must have a year of four digits, such as 2026-09-30, not \"{value}\""
         ),
         Some(NoDay::Serial) => msg!(
-            "“{zh}”须为日期，如 2026-09-30；“{value}”可能是未设日期格式的日期，请将单元格设为日期格式。",
-            "\"{en}\" must be a day, as 2026-09-30; \"{value}\" may be one that is not formatted as a date"
+            "“{zh}”须为日期，如 2026-09-30；“{value}”可能是日期，但单元格未设日期格式，请改为日期格式。",
+            "\"{en}\" must be a date, such as 2026-09-30; \"{value}\" may be one in a cell that is not formatted as a date"
         ),
         None => msg!(
             "“{zh}”须为日期，如 2026-09-30；“{value}”不是。",
-            "\"{en}\" must be a day, as 2026-09-30; \"{value}\" is none"
+            "\"{en}\" must be a date, such as 2026-09-30; \"{value}\" is not one"
         ),
     }
 }
 
-/// Why a value is no number of a column.
+/// Why a value is not a number of a column.
 pub fn of_number(column: &Column, value: Option<&str>) -> Msg {
     let (zh, en) = (&column.zh, &column.en);
     let Some(value) = value else {
@@ -40,7 +40,7 @@ pub fn of_number(column: &Column, value: Option<&str>) -> Msg {
     let Some((is_negative, whole, fraction)) = plain(value) else {
         return msg!(
             "“{zh}”须为数字；“{value}”不是，或带有无法换算的单位。",
-            "\"{en}\" must be a number; \"{value}\" is none, or has a unit that is not converted"
+            "\"{en}\" must be a number; \"{value}\" is not one, or has a unit that cannot be converted"
         );
     };
     let Limits { digits, places, may_be_negative } = Limits::of(column);
@@ -49,18 +49,21 @@ pub fn of_number(column: &Column, value: Option<&str>) -> Msg {
     } else if !fraction.is_empty() && places == 0 {
         msg!("“{zh}”须为整数，现为 {value}。", "\"{en}\" must be a whole number, not {value}")
     } else if fraction.len() > places {
-        msg!("“{zh}”最多有 {places} 位小数，现为 {value}。", "\"{en}\" has {places} decimals at most, not {value}")
+        msg!(
+            "“{zh}”最多有 {places} 位小数，现为 {value}。",
+            "\"{en}\" must have at most {places} decimals, not {value}"
+        )
     } else if whole.len() > digits {
         msg!(
             "“{zh}”的整数部分最多 {digits} 位，现为 {value}。",
-            "\"{en}\" has {digits} digits before the point at most, not {value}"
+            "\"{en}\" must have at most {digits} digits before the decimal point, not {value}"
         )
     } else {
         msg!("“{zh}”须为数字，现为 {value}。", "\"{en}\" must be a plain number, not {value}")
     }
 }
 
-/// What the pattern of a column's numbers allows.
+/// The limits that the pattern of a column's numbers sets.
 struct Limits {
     digits: usize,
     places: usize,
@@ -87,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reason_is_the_true_one_and_shows_the_value() {
+    fn messages_give_the_reason_and_the_value() {
         let column = |shape, pattern: &str| Column {
             pointer: "/amount".to_owned(),
             en: "amount".to_owned(),
@@ -103,18 +106,21 @@ mod tests {
         let quantity = column(Shape::Decimal, r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$");
         let whole = column(Shape::Integer, "");
         let of = |column: &Column, value: &str| of_number(column, Some(value)).en;
-        assert_eq!(of(&money, "1200.005"), "\"amount\" has 2 decimals at most, not 1200.005");
+        assert_eq!(of(&money, "1200.005"), "\"amount\" must have at most 2 decimals, not 1200.005");
         assert_eq!(of(&money, "-5"), "\"amount\" must be positive, not -5");
-        assert_eq!(of(&money, "1234567890123"), "\"amount\" has 12 digits before the point at most, not 1234567890123");
+        assert_eq!(
+            of(&money, "1234567890123"),
+            "\"amount\" must have at most 12 digits before the decimal point, not 1234567890123"
+        );
         assert!(of(&money, "三百").contains("三百"));
-        assert_eq!(of(&quantity, "-1.00001"), "\"amount\" has 4 decimals at most, not -1.00001");
+        assert_eq!(of(&quantity, "-1.00001"), "\"amount\" must have at most 4 decimals, not -1.00001");
         assert_eq!(of(&whole, "35.4"), "\"amount\" must be a whole number, not 35.4");
         let day = |value: &str| of_day(&money, Some(value)).en;
         for vague in ["2022.3", "2022年3月", "3月底", "2022年底", "3月31日", "2022", "2026年第一季度"] {
-            assert!(day(vague).contains("is not one certain day"), "{vague}: {}", day(vague));
+            assert!(day(vague).contains("is not an exact date"), "{vague}: {}", day(vague));
         }
         assert!(day("22/3/31").contains("four digits"));
         assert!(day("44651").contains("formatted"));
-        assert!(day("2022-02-30").contains("is none"));
+        assert!(day("2022-02-30").contains("is not one"));
     }
 }

@@ -1,27 +1,27 @@
-//! The forms in which people write days, numbers and yes or no.
+//! Parsing of the notations that people use for dates, numbers and booleans.
 
 use chrono::NaiveDate;
 
 use crate::normalize::half_width;
 use crate::transfer::columns::Column;
 
-/// A cell's number as text, as a spreadsheet shows it: with 15 significant digits at most, so that a computed
-/// 0.30000000000000004 is 0.3, and without an exponent.
+/// A number as text without an exponent, rounded to 15 significant digits as spreadsheets do, so that a computed
+/// 0.30000000000000004 is 0.3.
 pub fn number_text(number: f64) -> String {
     let rounded = format!("{number:.14e}").parse().unwrap_or(number);
-    // Without the sign of a zero.
+    // Drops the sign of a negative zero.
     format!("{}", if rounded == 0.0 { 0.0 } else { rounded })
 }
 
-/// A day in one of the forms that people use: `2022-04-11`, `2022/4/11`, `2022.4.11`, `2022年4月11日`, `20220411`, also in
-/// full width and with blanks; a midnight behind it says no more.
+/// Parses a date: `2022-04-11`, `2022/4/11`, `2022.4.11`, `2022年4月11日` or `20220411`, also in full-width characters and with
+/// spaces. A time of midnight after it is ignored.
 pub fn day(text: &str) -> Option<NaiveDate> {
     let text = half_width(text);
     let day = match text.split_once([' ', 'T']) {
         Some((day, "00:00" | "0:00" | "00:00:00" | "0:00:00")) => day,
         _ => &*text,
     };
-    // Blanks stand beside separators alone.
+    // Spaces are allowed only next to separators.
     let parts: Vec<&str> = day.split(['年', '月', '日', '号', '-', '/', '.']).map(str::trim).collect();
     let separators: String = day.chars().filter(|letter| !letter.is_ascii_digit() && *letter != ' ').collect();
     match (parts.as_slice(), separators.as_str()) {
@@ -32,18 +32,18 @@ pub fn day(text: &str) -> Option<NaiveDate> {
     }
 }
 
-/// Why a text is no day, where that can be said: what [`day`] refuses.
+/// Why [`day`] rejects a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoDay {
-    /// `2022.3`, `2022年3月`, `3月底`: no day of the month.
+    /// `2022.3`, `2022年3月`, `3月底`: the day of the month is missing.
     Imprecise,
-    /// `22/3/31`: in which century?
+    /// `22/3/31`: the century is missing.
     ShortYear,
-    /// `44651`: a day as a spreadsheet counts it.
+    /// `44651`: the serial number of a date in a spreadsheet.
     Serial,
 }
 
-/// Why a text is no day.
+/// Why a text is not a date; `None` if the reason is unknown.
 pub fn no_day(text: &str) -> Option<NoDay> {
     let text = half_width(text);
     let is_number = |part: &str, least, most| {
@@ -78,7 +78,7 @@ fn of_parts(year: &str, month: &str, day: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?)
 }
 
-/// Yes or no.
+/// Parses yes or no.
 pub fn truth(text: &str) -> Option<bool> {
     match text.to_lowercase().as_str() {
         "是" | "true" | "yes" | "1" => Some(true),
@@ -92,8 +92,8 @@ pub fn is_percent(column: &Column) -> bool {
     column.zh.contains(['%', '％']) || column.zh.contains("百分比") || column.en.ends_with("percent")
 }
 
-/// What a plain decimal number is, however it is written: its sign, and its digits without needless zeros. `None` where
-/// it is none.
+/// Parses a plain decimal number into its sign, integer digits and decimals without redundant zeros, so that equal numbers
+/// compare equal. `None` if the text is not one.
 pub fn plain(text: &str) -> Option<(bool, String, String)> {
     let text = ungrouped(text);
     let (is_negative, digits) = text.strip_prefix('-').map_or((false, text.as_str()), |rest| (true, rest));
@@ -110,7 +110,7 @@ pub fn plain(text: &str) -> Option<(bool, String, String)> {
     Some((is_negative && !(whole.is_empty() && fraction.is_empty()), whole.to_owned(), fraction.to_owned()))
 }
 
-/// A number's text in ASCII, and without separators of thousands where they stand as such: `1,234,567.8`.
+/// A number in ASCII and without thousands separators, if these are in the right places: `1,234,567.8`.
 pub fn ungrouped(text: &str) -> String {
     let text = half_width(text);
     let (whole, fraction) = text.split_once('.').map_or((&*text, None), |(whole, rest)| (whole, Some(rest)));
@@ -127,7 +127,7 @@ pub fn ungrouped(text: &str) -> String {
     }
 }
 
-/// The error that a cell's text is, as spreadsheets write them.
+/// The text if it is an error value of a spreadsheet: `#N/A`.
 pub fn error_value(text: &str) -> Option<&str> {
     const ERRORS: [&str; 14] = [
         "#N/A",
@@ -149,7 +149,7 @@ pub fn error_value(text: &str) -> Option<&str> {
     let is_of_libre_office = || {
         text.strip_prefix("Err:").is_some_and(|code| code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    // A column that is too narrow for its number.
+    // Shown where the column is too narrow for its number.
     let is_too_narrow = || text.len() > 2 && text.bytes().all(|byte| byte == b'#');
     (ERRORS.iter().any(|error| error.eq_ignore_ascii_case(text)) || is_of_libre_office() || is_too_narrow())
         .then_some(text)
