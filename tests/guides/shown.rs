@@ -23,7 +23,8 @@ static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 
 /// Whether output is what a page shows, by the rules of [`super`].
 pub fn is_shown(shown: &str, real: &str) -> bool {
-    let (shown, real) = (shown.trim_end(), real.replace('\r', ""));
+    // Terminals show neither carriage returns nor the byte order mark of a CSV file.
+    let (shown, real) = (shown.trim_end(), real.replace(['\r', '\u{feff}'], ""));
     let real = real.trim_end();
     if shown.starts_with("HTTP/") {
         let [(head, body), (real_head, real_body)] =

@@ -37,7 +37,7 @@ fn places(bytes: &[u8], table: &Table) -> Vec<(String, usize, String)> {
     let range = workbook.worksheet_range(&table.sheet).expect("the sheet");
     let text = |row: usize, column: usize| {
         let value = range.get_value((u32::try_from(row).ok()?, u32::try_from(column).ok()?))?;
-        if let Data::String(text) = value { Some(text.trim_start_matches('*').trim().to_owned()) } else { None }
+        if let Data::String(text) = value { Some(text.trim_matches(['*', ' ']).to_owned()) } else { None }
     };
     let (last, width) = range.end().map_or((0, 0), |(row, column)| (row as usize, column as usize));
     let header = (0..=last).find(|row| text(*row, 0).as_ref() == table.headers.first()).expect("the row of headers");
