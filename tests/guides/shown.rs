@@ -1,4 +1,4 @@
-//! Whether an answer is what a page shows of it.
+//! Compares output with what a page shows of it.
 
 use std::sync::LazyLock;
 
@@ -8,20 +8,23 @@ use serde_json::Value;
 /// Stands for what a page leaves out.
 const GAP: &str = "…";
 
-/// What is another at each run, and what it is called instead: so one is compared with another of its kind.
+/// Values that differ at each run, and the word that takes their place, so that they are compared by kind.
 static VOLATILE: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let kinds = [
         (r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z", "<instant>"),
         (r"(?-u:\b)(ptk|ptf)_[0-9a-z]+_[0-9A-Za-z]+(?-u:\b)", "<key>"),
+        (r"whsec_[0-9A-Za-z+/]+=*", "<secret>"),
+        (r"msg_[0-9a-f]{32}", "<message>"),
         // Of requests, versions of data and files.
         (r"(?-u:\b)[0-9a-f]{12,64}(?-u:\b)", "<digest>"),
     ];
     kinds.map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name)).into()
 });
 
-/// The rule of the guides; see [`super`].
+/// Whether output is what a page shows, by the rules of [`super`].
 pub fn is_shown(shown: &str, real: &str) -> bool {
-    let (shown, real) = (shown.trim_end(), real.replace('\r', ""));
+    // Terminals show neither carriage returns nor the byte order mark of a CSV file.
+    let (shown, real) = (shown.trim_end(), real.replace(['\r', '\u{feff}'], ""));
     let real = real.trim_end();
     if shown.starts_with("HTTP/") {
         let [(head, body), (real_head, real_body)] =
@@ -35,7 +38,7 @@ pub fn is_shown(shown: &str, real: &str) -> bool {
     sequence(&shown, &real, |line| line.trim() == GAP, |shown, real| has_line(shown, real))
 }
 
-/// The first line, and of the headers those that the page shows.
+/// Whether a response's head has the first line and the headers that the page shows.
 fn has_head(shown: &str, real: &str) -> bool {
     let mut lines = shown.lines();
     let first = real.lines().next().unwrap_or_default();
@@ -74,7 +77,7 @@ fn same(shown: &Value, real: &Value) -> bool {
     }
 }
 
-/// Whether the one is the other, but for gaps.
+/// Whether two sequences are equal, except for gaps.
 fn sequence<T>(
     mut shown: &[T],
     mut real: &[T],
