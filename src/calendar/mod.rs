@@ -1,7 +1,7 @@
 //! Calendar feeds (RFC 5545) of a pairing's milestones and conferences.
 //!
 //! Each event covers one whole day. Its `UID` must be stable, independent of host and title, and unique across databases. It
-//! consists of the record's kind and id and the hash of the first audit event ([`crate::history::chain`]), which all copies
+//! consists of the record's kind and id and the hash of the first audit event ([`crate::audit::chain`]), which all copies
 //! and backups of a database share and no other database has. (A programme's code can change.) `SEQUENCE` is derived from the
 //! record's version; `DTSTAMP` and `LAST-MODIFIED` are the time of its last change, so that a feed changes only with its records.
 //!

@@ -63,7 +63,7 @@ impl Sheet {
 macro_rules! sheet {
     ($zh:literal, $($name:ident $label:literal $(=> $names:literal)? $({ $($parts:tt)* })?),+ $(,)?) => {
         /// Name and columns of the sheet.
-        pub static SHEET: $crate::transfer::sheet::Sheet = $crate::transfer::sheet::Sheet {
+        pub static SHEET: $crate::model::sheet::Sheet = $crate::model::sheet::Sheet {
             zh: $zh,
             fields: $crate::sheet!(@fields $($name $label $(=> $names)? $({ $($parts)* })?,)+),
         };

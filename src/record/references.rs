@@ -16,7 +16,7 @@ pub fn each(
     record: &mut Value,
     visit: &mut impl FnMut(&'static Kind, &mut Value) -> Result<()>,
 ) -> Result<()> {
-    sheet.all_fields().try_for_each(|field| of_field(field, record, visit))
+    sheet.all_fields().try_for_each(|field| of_field(kinds, field, record, visit))
 }
 
 fn of_field(
@@ -35,7 +35,7 @@ fn of_field(
     for value in values {
         match kind {
             Some(kind) => visit(kind, value)?,
-            None => field.parts.iter().try_for_each(|part| of_field(part, value, visit))?,
+            None => field.parts.iter().try_for_each(|part| of_field(kinds, part, value, visit))?,
         }
     }
     Ok(())
@@ -43,8 +43,8 @@ fn of_field(
 
 /// Replaces surrogate codes by ids. A record without a code of its own can be named by either, and two documents that name the
 /// same record must compare equal.
-pub fn settle(conn: &mut Conn, sheet: &Sheet, document: &mut Value) -> Result<()> {
-    each(sheet, document, &mut |kind, value| {
+pub fn settle(conn: &mut Conn, kinds: &[&'static Kind], sheet: &Sheet, document: &mut Value) -> Result<()> {
+    each(kinds, sheet, document, &mut |kind, value| {
         if let Some(id) = id_behind(conn, kind, value)? {
             *value = Value::String(id.to_string());
         }

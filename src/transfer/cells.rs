@@ -17,7 +17,6 @@ use super::amounts::digits;
 use super::columns::{Choice, Column, NAME_AND_CODE, SEPARATOR, Shape, split};
 use crate::model::text::Language;
 use crate::normalize::{half_width, name_key};
-use crate::text::Language;
 use parse::truth;
 pub use parse::{NoDay, day, error_value, is_percent, no_day, number_text, plain, ungrouped};
 pub use rows::{Cells, rows};

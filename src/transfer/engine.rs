@@ -167,7 +167,7 @@ impl Engine<'_, '_, '_> {
             }
             // Names in the place of codes are looked up and replaced; other faults are reported as they are.
             let unknown = self.names.resolve(self.tx.conn, gathered, tables, &mut row.document)?;
-            let mut found = self.tx.contract.faults(form.new, &row.document)?;
+            let mut found = self.tx.catalog.contract.faults(form.new, &row.document)?;
             // A name that was not found also violates the pattern of codes; one fault is enough.
             found.retain(|fault| unknown.iter().all(|other| other.pointer != fault.pointer));
             found.extend(unknown);
@@ -293,7 +293,7 @@ impl Engine<'_, '_, '_> {
     }
 
     /// Deletes records of one kind. Those that are still referred to are tried again after the others, until a round deletes none.
-    fn delete_all(&mut self, form: &Form, mut left: Vec<resources::bulk::Held>) -> Result<()> {
+    fn delete_all(&mut self, form: &Form, mut left: Vec<crate::record::bulk::Held>) -> Result<()> {
         while !left.is_empty() {
             let before = left.len();
             let mut refused = Vec::new();
@@ -322,7 +322,7 @@ impl Engine<'_, '_, '_> {
         Ok(())
     }
 
-    fn report_undeleted(&mut self, form: &Form, held: resources::bulk::Held, problem: Problem) -> Result<()> {
+    fn report_undeleted(&mut self, form: &Form, held: crate::record::bulk::Held, problem: Problem) -> Result<()> {
         let resource = form.kind.path.to_owned();
         let code = held.code;
         let row = Row { path: resource.clone(), code: code.clone(), ..Row::default() };

@@ -24,7 +24,6 @@ mod names;
 pub mod plan;
 pub mod read;
 pub mod row;
-pub mod sheet;
 pub mod workbook;
 
 use std::sync::Arc;
@@ -78,7 +77,7 @@ impl Import<'_> {
 
     /// Computes what applying would do, by doing it in the open transaction. The caller rolls that back.
     pub fn plan(&self, conn: &mut Conn, gathered: &mut Gathered, report: &mut dyn Report) -> Result<Plan> {
-        Tx::rehearse(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+        Tx::rehearse(conn, self.actor, self.request_id, self.catalog, self.today, |tx| {
             engine::import_records(tx, self.options, gathered, report)
         })
     }
@@ -92,7 +91,7 @@ impl Import<'_> {
         planned_on: Option<&str>,
         report: &mut dyn Report,
     ) -> Result<Plan, Refusal> {
-        let plan = Tx::run(conn, self.actor, self.request_id, self.contract, self.today, |tx| {
+        let plan = Tx::run(conn, self.actor, self.request_id, self.catalog, self.today, |tx| {
             engine::import_records(tx, self.options, gathered, report)
         })?;
         if planned_on.is_some_and(|planned_on| planned_on != plan.state_sha256) {

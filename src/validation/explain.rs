@@ -107,7 +107,7 @@ fn of_wrong_type(schema: &Value) -> Msg {
     let phrase = expected::of_schema(schema);
     let is_text = schema["type"] == "string"
         || schema["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "string"));
-    let has_form = schema["pattern"].as_str().is_some_and(|pattern| pattern != crate::openapi::NO_NUL)
+    let has_form = schema["pattern"].as_str().is_some_and(|pattern| pattern != crate::model::text::NO_NUL)
         || schema["format"].is_string();
     if is_text && !has_form {
         return must_be(&msg!("文本", "text"));

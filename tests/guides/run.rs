@@ -71,8 +71,8 @@ pub fn run(examples: &[Example]) -> Ran {
     let [directory, notes] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
     let options = options(examples);
     let mut service = Service::start(directory.path(), &options.iter().map(String::as_str).collect::<Vec<_>>());
-    service.hear("To write");
-    fs::write(notes.path().join("start"), service.told.join("\n")).expect("a file");
+    service.wait_for_line("To write");
+    fs::write(notes.path().join("start"), service.output.join("\n")).expect("a file");
     let names = [(ADDRESS, service.address.clone()), (RECEIVER, free_address())];
     fs::write(notes.path().join("script"), script(examples, &names)).expect("a file");
     let (mut shell, requests) = start(directory.path(), notes.path());

@@ -39,7 +39,7 @@ impl Rows {
     /// Creates the writer for the list of an operation, from the schema of its items.
     ///
     /// A reader who may see no personal data of any pairing gets no columns for it.
-    pub fn new(
+    pub fn writer(
         contract: &Contract,
         operation: &str,
         format: Format,
@@ -60,8 +60,24 @@ impl Rows {
         Ok(Arc::new(Rows { format, language, shape }))
     }
 
-    /// The beginning of the file: for CSV the byte order mark and the headers.
-    pub fn head(&self) -> Result<Vec<u8>> {
+    fn columns(&self) -> &[Column] {
+        match &self.shape {
+            Shape::Records(_, tables) => tables.first().map_or(&[], |table| &table.columns),
+            Shape::Items(_, columns) => columns,
+        }
+    }
+
+    /// Sets the surrogate code of a record without a code, because an import identifies the record of a row by its code.
+    fn named(&self, mut item: Value) -> Value {
+        if let Shape::Records(form, _) = &self.shape {
+            stand_in::name(form.kind, &mut item);
+        }
+        item
+    }
+}
+
+impl ListWriter for Rows {
+    fn head(&self) -> Result<Vec<u8>> {
         if self.format != Format::Csv {
             return Ok(Vec::new());
         }
@@ -74,16 +90,14 @@ impl Rows {
         Ok(head)
     }
 
-    /// Sets surrogate codes in references to records without a code, because a file may not refer by id.
-    pub fn name_references(&self, conn: &mut Conn, items: &mut [Value]) -> Result<()> {
+    fn name_references(&self, conn: &mut Conn, items: &mut [Value]) -> Result<()> {
         match &self.shape {
             Shape::Records(form, _) => bundle::name_references(conn, form, items),
             Shape::Items(..) => Ok(()),
         }
     }
 
-    /// Renders items as lines of NDJSON or CSV.
-    pub fn lines(&self, items: Vec<Value>) -> Result<Vec<u8>> {
+    fn lines(&self, items: Vec<Value>) -> Result<Vec<u8>> {
         if self.format == Format::Ndjson {
             let mut lines = Vec::new();
             for item in items {
@@ -101,12 +115,7 @@ impl Rows {
         })
     }
 
-    /// Writes pages of items as a workbook.
-    pub fn workbook(
-        &self,
-        pages: impl IntoIterator<Item = Vec<Value>>,
-        file: &mut (impl Write + Seek + Send),
-    ) -> Result<()> {
+    fn workbook(&self, pages: &mut dyn Iterator<Item = Vec<Value>>, file: &mut File) -> Result<()> {
         let mut book = Book::new(self.language);
         let sheets: Vec<SheetId> = match &self.shape {
             Shape::Records(_, tables) => tables.iter().map(|table| book.table(table, true)).collect::<Result<_>>()?,
@@ -118,29 +127,6 @@ impl Rows {
         }
         book.save(file)
     }
-
-    fn columns(&self) -> &[Column] {
-        match &self.shape {
-            Shape::Records(_, tables) => tables.first().map_or(&[], |table| &table.columns),
-            Shape::Items(_, columns) => columns,
-        }
-    }
-
-    /// Sets the surrogate code of a record without a code, because an import identifies the record of a row by its code.
-    fn named(&self, mut item: Value) -> Value {
-        if let Shape::Records(form, _) = &self.shape {
-            name(form.kind, &mut item);
-        }
-        item
-    }
-}
-
-/// Sets the surrogate code of a record that has no code of its own.
-pub fn name(kind: &Kind, record: &mut Value) {
-    let created_at = record["created_at"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
-    if let (Value::Null, Some(id), Some(at)) = (&record["code"], record["id"].as_i64(), created_at) {
-        record["code"] = Value::String(stand_in::code(kind, id, Instant::from(at)));
-    }
 }
 
 fn csv(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Vec<u8>> {
@@ -150,7 +136,7 @@ fn csv(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Resu
     csv.into_inner().map_err(Error::unexpected)
 }
 
-/// The component of the items of an operation's list.
+/// The component of a list's items.
 fn item_of<'a>(document: &'a Value, operation: &str) -> Option<&'a str> {
     let all = document["paths"].as_object()?.values().filter_map(|item| item.get("get"));
     let found = all.into_iter().find(|found| found["operationId"] == operation)?;

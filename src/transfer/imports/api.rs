@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, get, post};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::jobs::{self, Task};
+use super::jobs::{self, Jobs, Task};
 use super::store::{self, Upload};
 use super::types::{
     Import, ImportFaultFilter, ImportFaultList, ImportFilter, ImportLineFilter, ImportLineList, ImportList, NewImport,
@@ -113,9 +113,9 @@ async fn create_and_plan(
     };
     // A retried request finds the run of the first request under way or ended.
     if !answered.headers().contains_key("Idempotent-Replayed") {
-        jobs::start(&call.state, actor.clone(), id, run, Task::Plan);
+        jobs::start(&call.state, actor.clone(), id, run, Task::Plan)?;
     }
-    call.state.jobs.wait(id, wait).await;
+    call.state.parts.get::<Jobs>()?.wait(id, wait).await;
     let import = current(&call, actor, id.to_string()).await?;
     let mut response = HttpResponse::Created();
     for (name, value) in answered.headers().iter().filter(|(name, _)| **name != header::ETAG) {
@@ -253,7 +253,7 @@ async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpRe
     let (id, reader) = (id.into_inner(), actor.clone());
     let reference = id.clone();
     let number = call.read(move |conn| Ok(store::find_visible(conn, &reader, &reference)?.id)).await?;
-    call.state.jobs.stop(number);
+    call.state.parts.get::<Jobs>()?.stop(number);
     call.state.store.write_as(&call.client(), move |conn| runs::cancel(conn, number)).await?;
     let import = current(&call, actor, id).await?;
     if import.status == Status::Applied {
@@ -314,8 +314,8 @@ async fn start_run(call: Call, actor: Actor, id: String, from: &'static [Status]
         })
         .await?;
     if let Some(number) = begun {
-        jobs::start(&call.state, actor.clone(), number, run, task);
-        call.state.jobs.wait(number, wait).await;
+        jobs::start(&call.state, actor.clone(), number, run, task)?;
+        call.state.parts.get::<Jobs>()?.wait(number, wait).await;
     }
     let import = current(&call, actor, id).await?;
     if import.status == Status::Stale {

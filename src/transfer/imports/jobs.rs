@@ -146,8 +146,8 @@ impl Jobs {
 
     /// Marks abandoned imports as interrupted. At the start of a service on SQLite these are all that are under way, since no
     /// other process writes to the file; otherwise those whose run has stored no progress for a while.
-    pub async fn interrupt_abandoned(state: &AppState, at_start: bool) -> Result<usize> {
-        let mine: Vec<String> = state.jobs.running().values().map(|running| running.run.clone()).collect();
+    pub async fn interrupt_abandoned(&self, state: &AppState, at_start: bool) -> Result<usize> {
+        let mine: Vec<String> = self.running().values().map(|running| running.run.clone()).collect();
         let since = move |conn: &Conn| {
             let silent_for = match (conn.is_sqlite(), at_start) {
                 (true, true) => 0,
@@ -167,7 +167,8 @@ impl Jobs {
 }
 
 /// Starts a run whose id is stored in the row of the import.
-pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, kind: Task) {
+pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, kind: Task) -> Result<()> {
+    let jobs = state.parts.get::<Jobs>()?;
     let (ended, _) = watch::channel(false);
     let running = Arc::new(Running {
         run: run.clone(),
@@ -185,8 +186,8 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
     let work = async move {
         // With a single writer, which the run itself occupies, storing progress would wait for the end of the run and then
         // invalidate the response cache for nothing.
-        let progress_task =
-            (!state.store.has_one_writer()).then(|| tokio::spawn(note_progress(state.clone(), id, running.clone())));
+        let progress_task = (!state.store.has_one_writer())
+            .then(|| tokio::spawn(note_progress(state.clone(), jobs.clone(), id, running.clone())));
         let done = execute(&state, actor, id, &running, kind).await;
         if let Some(progress_task) = progress_task {
             progress_task.abort();
@@ -196,7 +197,7 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
         }
         {
             // Another run of the import may have started in the meantime.
-            let mut all = state.jobs.running();
+            let mut all = jobs.running();
             if all.get(&id).is_some_and(|current| current.run == running.run) {
                 all.remove(&id);
             }
@@ -215,7 +216,7 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
 async fn note_progress(state: web::Data<AppState>, jobs: Arc<Jobs>, id: i64, running: Arc<Running>) {
     loop {
         tokio::time::sleep(PROGRESS_INTERVAL).await;
-        let (records, done) = state.jobs.progress(id).unwrap_or_default();
+        let (records, done) = jobs.progress(id).unwrap_or_default();
         let run = running.run.clone();
         let noted = state.store.write(move |conn| runs::note_progress(conn, id, &run, records, done)).await;
         match noted {
@@ -229,7 +230,7 @@ async fn note_progress(state: web::Data<AppState>, jobs: Arc<Jobs>, id: i64, run
 async fn execute(state: &web::Data<AppState>, actor: Actor, id: i64, running: &Arc<Running>, task: Task) -> Result<()> {
     let _turn = TURN.acquire().await.map_err(Error::unexpected)?;
     running.check_not_stopped()?;
-    let (contract, today) = (state.contract.clone(), state.settings.today());
+    let (catalog, today) = (state.catalog.clone(), state.settings.today());
     let file = tempfile::tempfile().map_err(|e| Error::Unavailable(format!("cannot make a temporary file: {e}")))?;
     let (row, file) = state
         .store
@@ -243,14 +244,14 @@ async fn execute(state: &web::Data<AppState>, actor: Actor, id: i64, running: &A
     let Some(mut file) = file else {
         return Err(gone().into());
     };
-    let (format, resource, schemas) = (row.format, row.resource.clone(), contract.clone());
+    let (format, resource, schemas) = (row.format, row.resource.clone(), catalog.clone());
     let ignore_unknown_columns = row.ignore_unknown_columns;
     let watched = running.clone();
     let mut gathered = tokio::task::spawn_blocking(move || {
         let mut gathered = Gathered::new()?;
         let mut sink = Cancellable { running: &watched, gathered: &mut gathered };
         let options = ReadOptions { resource: resource.as_deref(), ignore_unknown_columns };
-        until_full(read(&mut file, format, options, &schemas, &mut sink))?;
+        until_full(read(&mut file, format, options, &schemas.contract, &mut sink))?;
         Ok::<Gathered, Error>(gathered)
     })
     .await

@@ -79,7 +79,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
         let is_wanted = |path: &str| resource.as_ref().is_none_or(|name| name == path);
         let mut tables = Vec::new();
         for form in resources::forms().iter().filter(|form| is_wanted(form.kind.path)) {
-            let mut of_form = columns::tables(&contract, form)?;
+            let mut of_form = columns::tables(&catalog.contract, form)?;
             columns::remove_private(&mut of_form, form.kind, &sight);
             tables.extend(of_form);
         }
@@ -103,7 +103,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
                         sight.redact(form.kind, &mut record, Hidden::Marked(language));
                         visit(&record)
                     };
-                    resources::each_of_pairing(&mut conn.borrow_mut(), &contract, path, pairing, view, visit)?;
+                    resources::each_of_pairing(&mut conn.borrow_mut(), &catalog.contract, path, pairing, view, visit)?;
                 }
                 Ok(())
             },

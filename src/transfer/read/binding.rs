@@ -147,7 +147,7 @@ fn without_code(
         message_zh += &format!("；无法识别的列：{}", zh.join("、"));
         message_en += &format!("; unknown columns: {}", en.join(", "));
     }
-    let message = crate::text::Msg::new(message_zh + "。", message_en);
+    let message = crate::model::text::Msg::new(message_zh + "。", message_en);
     let fault = faults::at(spot, "required", &message);
     ImportFault { resource: Some(table.path.to_owned()), pointer: "/code".to_owned(), ..fault }
 }

@@ -8,7 +8,6 @@ use saphyr_parser::Event;
 use super::encoding::Text;
 use super::faults;
 use super::yaml::{Events, Node, Stop, name, unsupported};
-use crate::contract::settle_numbers;
 use crate::error::Result;
 use crate::model::text::Msg;
 use crate::msg;

@@ -9,7 +9,6 @@ use super::encoding::Text;
 use super::line::{Line, Raw};
 use super::sheets::{Open, Sheets};
 use super::{ReadOptions, faults};
-use crate::contract::Contract;
 use crate::error::Result;
 use crate::model::text::Msg;
 use crate::msg;

@@ -10,7 +10,6 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::Value;
 
 use super::faults;
-use crate::contract::settle_numbers;
 use crate::error::{Error, Result};
 use crate::msg;
 use crate::resources::KINDS;

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::binding::Binding;
 use super::faults;
-use crate::contract::escape;
 use crate::error::Result;
 use crate::msg;
 use crate::transfer::fault::ImportFault;

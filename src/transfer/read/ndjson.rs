@@ -76,7 +76,7 @@ pub fn read<F: Read + Seek>(
         };
         settle_numbers(&mut given);
         // In the export of a list, a record without a code has its id and creation time, which give its surrogate code.
-        name(form.kind, &mut given);
+        stand_in::name(form.kind, &mut given);
         if given["version"].is_i64() {
             redaction::remove_null(form.kind, &mut given);
         }

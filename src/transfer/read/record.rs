@@ -8,7 +8,6 @@ use super::binding::{Binding, Bound};
 use super::document::document;
 use super::faults;
 use super::line::{Line, Unread, letters};
-use crate::contract::Contract;
 use crate::error::Result;
 use crate::msg;
 use crate::normalize::half_width;

@@ -9,7 +9,6 @@ use super::headings::{Heading, Headings, unit_above};
 use super::line::Line;
 use super::lists::{List, MOST};
 use super::record::record;
-use crate::contract::Contract;
 use crate::error::Result;
 use crate::msg;
 use crate::transfer::amounts::Unit;

@@ -15,7 +15,6 @@ use super::merges::Merges;
 use super::numfmt::NumberFormat;
 use super::sheets::{Open, Sheets};
 use super::{ReadOptions, faults};
-use crate::contract::Contract;
 use crate::error::{Error, Result};
 use crate::msg;
 use crate::transfer::cells::Cell;

@@ -203,7 +203,7 @@ fn serial(day: NaiveDate) -> Option<ExcelDateTime> {
     ExcelDateTime::from_ymd(year, u8::try_from(day.month()).ok()?, u8::try_from(day.day()).ok()?).ok()
 }
 
-fn refused(code: &'static str, detail: crate::text::Msg) -> Error {
+fn refused(code: &'static str, detail: crate::model::text::Msg) -> Error {
     Problem::new(422, code, msg!("超出工作簿的容量", "The content exceeds the limits of a workbook"))
         .detail(detail)
         .into()

@@ -4,7 +4,6 @@
 //! Rows are written to disk at once, so that memory does not grow with the length of a workbook.
 
 mod book;
-pub mod guide;
 mod hints;
 mod marked;
 pub mod plain;

@@ -5,8 +5,8 @@ use rust_xlsxwriter::{DataValidation, DataValidationErrorStyle, DataValidationRu
 use super::hints;
 use crate::db::reference::Kind;
 use crate::error::Result;
+use crate::model::text::Language;
 use crate::resources;
-use crate::text::Language;
 use crate::transfer::columns::{Column, Shape, Table};
 use crate::transfer::read::is_code;
 

@@ -11,10 +11,11 @@ use zip::{ZipArchive, ZipWriter};
 
 use super::*;
 use crate::error::Result;
-use crate::text::Language;
+use crate::model::text::Language;
 use crate::transfer::columns::{Shape, Table, all_tables};
 use crate::transfer::fault::{ImportFault, Severity};
 use crate::transfer::format::Format;
+use crate::transfer::guide;
 use crate::transfer::read::tests::{CONTRACT, collect};
 
 fn tables() -> Vec<Table> {

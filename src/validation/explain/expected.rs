@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
+use crate::model::text::Msg;
 use crate::msg;
-use crate::text::Msg;
 
 /// What a value of this schema has to be. The most telling keyword decides: the pattern, else the format, else the type.
 pub fn of_schema(schema: &Value) -> Msg {
@@ -49,7 +49,7 @@ pub fn of_pattern(pattern: &str) -> Option<Msg> {
         return Some(decimal.phrase());
     }
     Some(match pattern {
-        crate::openapi::NO_NUL => msg!("不含 NUL 字符的文本", "text without the character NUL"),
+        crate::model::text::NO_NUL => msg!("不含 NUL 字符的文本", "text without the character NUL"),
         // `Code` and `Ref`
         "^([a-z0-9]+(-[a-z0-9]+)+|[0-9]*[a-z][a-z0-9]*)$" => msg!(
             "由小写字母、数字和连字符组成的代码，不能只有数字，如 xinhui-road-2026",
