@@ -126,7 +126,7 @@ pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read>
     R::complete(&mut state);
     rename(tx.conn, tx.catalog.kinds, R::KIND, &mut state)?;
     let document = writable(&tx.catalog.contract, R::NEW, &state);
-    tx.catalog.contract.judge(R::NEW, &document)?;
+    tx.catalog.contract.validate(R::NEW, &document)?;
     let new: R::New = serde_json::from_value(document)?;
     let restored = Restored::new(&deletion)?;
     let saved = tx.restoring(restored, |tx| record::save_whole::<R>(tx, None, new, Parts::ALL));
