@@ -64,7 +64,7 @@ struct BySuffix(Format);
 ///
 /// A suffix of the path takes precedence. Otherwise the highest quality in `Accept` decides, and among equal qualities the
 /// most specific range. Without a valid `Accept`, the first format offered is used.
-pub fn asked(request: &HttpRequest, offered: &[Format]) -> Result<Format> {
+pub fn negotiate(request: &HttpRequest, offered: &[Format]) -> Result<Format> {
     if let Some(BySuffix(format)) = request.extensions().get().copied() {
         return Ok(format);
     }
@@ -173,8 +173,8 @@ mod tests {
             ("application/yaml", None),
         ] {
             let request = TestRequest::default().append_header(("Accept", accept)).to_http_request();
-            assert_eq!(asked(&request, OF_LISTS).ok(), wanted, "{accept}");
+            assert_eq!(negotiate(&request, OF_LISTS).ok(), wanted, "{accept}");
         }
-        assert_eq!(asked(&TestRequest::default().to_http_request(), OF_LISTS).ok(), Some(Format::Json));
+        assert_eq!(negotiate(&TestRequest::default().to_http_request(), OF_LISTS).ok(), Some(Format::Json));
     }
 }

@@ -26,7 +26,7 @@ use framing::Framing;
 
 /// The size of a head that is buffered until it is complete, in bytes. It exceeds the limit of the middleware, so that all but
 /// the largest heads are rejected with their language and request id known.
-const HELD_MAX: usize = 32 * 1024;
+const PENDING_MAX: usize = 32 * 1024;
 
 /// Header fields that the substitute request copies: they determine the language of the problem, the address that it counts
 /// against, its request id, and whether a page of another origin may read it.
@@ -135,7 +135,7 @@ pub struct Checked<T> {
     io: T,
     framing: Framing,
     /// The beginning of an incomplete head.
-    held: Vec<u8>,
+    pending: Vec<u8>,
     /// The bytes that the server reads next, and how many of them it has read.
     ready: (Vec<u8>, usize),
     is_rejected: bool,
@@ -143,7 +143,7 @@ pub struct Checked<T> {
 
 impl<T> Checked<T> {
     pub fn new(io: T) -> Checked<T> {
-        Checked { io, framing: Framing::default(), held: Vec::new(), ready: (Vec::new(), 0), is_rejected: false }
+        Checked { io, framing: Framing::default(), pending: Vec::new(), ready: (Vec::new(), 0), is_rejected: false }
     }
 
     /// The wrapped connection.
@@ -167,31 +167,31 @@ impl<T> Checked<T> {
     /// Checks the bytes of the buffer after the first `before`, and leaves those that the server may read.
     fn check(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
         let new = &buffer.filled()[before..];
-        if self.held.is_empty() {
-            let (good, fault) = self.framing.advance(new, true);
+        if self.pending.is_empty() {
+            let (valid, fault) = self.framing.advance(new, true);
             match fault {
-                Some(fault) => self.reject(substitute(&new[good..], fault)),
-                None => self.held.extend_from_slice(&new[good..]),
+                Some(fault) => self.reject(substitute(&new[valid..], fault)),
+                None => self.pending.extend_from_slice(&new[valid..]),
             }
-            buffer.set_filled(before + good);
+            buffer.set_filled(before + valid);
             return;
         }
         // Parsing an incomplete head again after every piece would take quadratic time.
         let may_end = memchr::memchr(b'\n', new).is_some();
-        let mut held = std::mem::take(&mut self.held);
-        held.extend_from_slice(new);
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.extend_from_slice(new);
         buffer.set_filled(before);
-        let (good, fault) = self.framing.advance(&held, may_end);
+        let (valid, fault) = self.framing.advance(&pending, may_end);
         match fault {
             Some(fault) => {
-                let mut request = substitute(&held[good..], fault);
-                held.truncate(good);
-                held.append(&mut request);
-                self.reject(held);
+                let mut request = substitute(&pending[valid..], fault);
+                pending.truncate(valid);
+                pending.append(&mut request);
+                self.reject(pending);
             }
             None => {
-                self.held = held.split_off(good);
-                self.ready = (held, 0);
+                self.pending = pending.split_off(valid);
+                self.ready = (pending, 0);
             }
         }
     }
@@ -218,8 +218,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Checked<T> {
             let has_ended = buffer.filled().len() == before;
             if has_ended {
                 // The connection ended within a head.
-                let Some(fault) = framing::fault_of(&this.held) else { return Poll::Ready(Ok(())) };
-                let head = std::mem::take(&mut this.held);
+                let Some(fault) = framing::fault_of(&this.pending) else { return Poll::Ready(Ok(())) };
+                let head = std::mem::take(&mut this.pending);
                 this.reject(substitute(&head, fault));
                 continue;
             }
@@ -284,29 +284,29 @@ mod tests {
     }
 
     /// Requests with every framing of a body; some of the bodies look like invalid heads.
-    const GOOD: &str = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\nGET /\u{91cc} HTTP/2.0\
+    const VALID: &str = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\nGET /\u{91cc} HTTP/2.0\
         POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4;a=b\r\n\r\n\r\n\r\n0A\r\n\u{91cc}\u{91cc}\u{91cc}!\r\n0\r\nX: y\r\n\r\n\
         GET /c?q=%E9%87%8C HTTP/1.0\r\n\r\nGET http://x/d HTTP/1.1\r\nHost: x\r\nX: \u{91cc}\r\n\r\n";
 
     #[actix_web::test]
     async fn valid_requests_pass_through_unchanged() {
-        let good = GOOD.as_bytes();
-        assert_eq!(read(&[good]).await, GOOD);
+        let valid = VALID.as_bytes();
+        assert_eq!(read(&[valid]).await, VALID);
         for size in [1, 2, 3, 7, 50] {
-            let pieces: Vec<&[u8]> = good.chunks(size).collect();
-            assert_eq!(read(&pieces).await, GOOD, "{size}");
+            let pieces: Vec<&[u8]> = valid.chunks(size).collect();
+            assert_eq!(read(&pieces).await, VALID, "{size}");
         }
-        for cut in 1..good.len() {
-            assert_eq!(read(&[&good[..cut], &good[cut..]]).await, GOOD, "{cut}");
+        for cut in 1..valid.len() {
+            assert_eq!(read(&[&valid[..cut], &valid[cut..]]).await, VALID, "{cut}");
         }
     }
 
     #[actix_web::test]
     async fn an_invalid_head_is_replaced_and_requests_before_it_are_not() {
-        let long = "a".repeat(HELD_MAX);
+        let long = "a".repeat(PENDING_MAX);
         let many: String = (0..200).map(|n| format!("X-{n}: a\r\n")).collect();
         let host = "Host: x\r\nAccept-Language: zh\r\n";
-        for (bad, name) in [
+        for (invalid, name) in [
             (format!("GET /\u{91cc} HTTP/1.1\r\n{host}\r\n"), "target"),
             (format!("GET /a?q=\u{91cc} HTTP/1.1\r\n{host}\r\n"), "target"),
             (format!("GET /a b HTTP/1.1\r\n{host}\r\n"), "malformed"),
@@ -323,12 +323,12 @@ mod tests {
             (format!("GET / HTTP/1.1\r\n{host}{many}\r\n"), "large"),
         ] {
             for size in [usize::MAX, 997] {
-                let all = format!("{GOOD}{bad}rest");
+                let all = format!("{VALID}{invalid}rest");
                 let pieces: Vec<&[u8]> = all.as_bytes().chunks(size).collect();
                 let seen = read(&pieces).await;
-                let own = seen.strip_prefix(GOOD).unwrap_or_else(|| panic!("{bad:.60}: {seen:.300}"));
-                let (head, _) = own.split_once("\r\n\r\n").unwrap();
-                assert!(head.ends_with(" zh") || !bad.contains("Accept-Language"), "{head}");
+                let substituted = seen.strip_prefix(VALID).unwrap_or_else(|| panic!("{invalid:.60}: {seen:.300}"));
+                let (head, _) = substituted.split_once("\r\n\r\n").unwrap();
+                assert!(head.ends_with(" zh") || !invalid.contains("Accept-Language"), "{head}");
                 assert!(
                     head.contains(&format!("x-head-fault: {} {name}\r\n", *SECRET)) || head.ends_with(name),
                     "{head}"

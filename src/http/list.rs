@@ -127,7 +127,7 @@ impl Call {
     where
         W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
     {
-        match format::asked(&self.request, format::OF_LISTS)? {
+        match format::negotiate(&self.request, format::OF_LISTS)? {
             Format::Json => {
                 let key = self.request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
                 // The subject of a token can be any text; the quotes delimit it, as a URI contains none.

@@ -49,7 +49,7 @@ pub fn log_response(
                 caller = caller(),
                 client = client(),
                 cause = cause.map(|cause| cause.0.as_str()),
-                "answered"
+                "responded"
             )
         };
     }

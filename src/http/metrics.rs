@@ -35,7 +35,7 @@ struct Sampled {
     permits: IntGaugeVec,
     in_use: IntGaugeVec,
     waiting: IntGaugeVec,
-    refused: IntCounterVec,
+    rejected: IntCounterVec,
     writer_waiting: IntGauge,
     writer_commits: IntCounter,
     writer_writes: IntCounter,
@@ -86,7 +86,7 @@ impl Sampled {
             )?,
             in_use: registrar.gauges("pairing_tracker_database_permits_in_use", "Permits of a class that are in use.", class)?,
             waiting: registrar.gauges("pairing_tracker_database_waiting", "Requests waiting for a permit.", class)?,
-            refused: registrar.counters(
+            rejected: registrar.counters(
                 "pairing_tracker_database_refused_total",
                 "Requests rejected because no permit became free in time.",
                 class,
@@ -132,7 +132,7 @@ impl Sampled {
             self.permits.with_label_values(class).set(number(load.permits));
             self.in_use.with_label_values(class).set(number(load.in_use));
             self.waiting.with_label_values(class).set(number(load.waiting));
-            raise(&self.refused.with_label_values(class), load.refused);
+            raise(&self.rejected.with_label_values(class), load.refused);
         }
         if let Some(load) = state.store.writer_load() {
             self.writer_waiting.set(number(load.waiting));

@@ -55,21 +55,21 @@ impl Contract {
     }
 
     /// The methods of a path; empty when the document has no such path.
-    pub fn methods_of(&self, asked: &str) -> Vec<String> {
-        self.path_of(asked).map_or_else(Vec::new, |(_, methods)| methods.clone())
+    pub fn methods_of(&self, path: &str) -> Vec<String> {
+        self.path_of(path).map_or_else(Vec::new, |(_, methods)| methods.clone())
     }
 
     /// Whether a read of this path offers this media type among others.
-    pub fn offers(&self, asked: &str, media_type: &str) -> bool {
-        let Some((template, _)) = self.path_of(asked) else { return false };
+    pub fn offers(&self, path: &str, media_type: &str) -> bool {
+        let Some((template, _)) = self.path_of(path) else { return false };
         let content = self.document["paths"][template]["get"]["responses"]["200"]["content"].as_object();
         content.is_some_and(|content| content.len() > 1 && content.contains_key(media_type))
     }
 
     /// The template that matches a path, with its methods.
-    fn path_of(&self, asked: &str) -> Option<&(String, Vec<String>)> {
+    fn path_of(&self, path: &str) -> Option<&(String, Vec<String>)> {
         let matches = |template: &str| {
-            let (mut left, mut right) = (template.split('/'), asked.split('/'));
+            let (mut left, mut right) = (template.split('/'), path.split('/'));
             loop {
                 match (left.next(), right.next()) {
                     (None, None) => return true,
@@ -79,7 +79,7 @@ impl Contract {
             }
         };
         // A literal path (`/reports/overdue`) takes precedence over a template that matches it as well.
-        let literal = self.paths.iter().find(|(template, _)| template == asked);
+        let literal = self.paths.iter().find(|(template, _)| template == path);
         literal.or_else(|| self.paths.iter().find(|(template, _)| matches(template)))
     }
 

@@ -2,7 +2,7 @@
 
 use actix_web::http::Uri;
 
-use super::{Fault, HELD_MAX};
+use super::{Fault, PENDING_MAX};
 
 /// The number of header fields in a head; the limit of actix-http.
 pub const FIELDS_MAX: usize = 96;
@@ -34,7 +34,7 @@ impl Framing {
         while read < bytes.len() {
             let rest = &bytes[read..];
             match self {
-                Framing::Head if !may_end && rest.len() < HELD_MAX => return (read, None),
+                Framing::Head if !may_end && rest.len() < PENDING_MAX => return (read, None),
                 Framing::Head => match head(rest) {
                     Ok(Some((length, next))) => {
                         read += length;
@@ -97,7 +97,7 @@ fn head(bytes: &[u8]) -> Result<Option<(usize, Framing)>, Fault> {
             check_target(request.path.unwrap_or_default())?;
             Ok(Some((length, after(&request)?)))
         }
-        Ok(httparse::Status::Partial) if bytes.len() < HELD_MAX => Ok(None),
+        Ok(httparse::Status::Partial) if bytes.len() < PENDING_MAX => Ok(None),
         Ok(httparse::Status::Partial) => Err(if bytes.contains(&b'\n') { Fault::Large } else { Fault::LongTarget }),
         Err(httparse::Error::TooManyHeaders) => Err(Fault::Large),
         Err(_) => {
@@ -117,7 +117,7 @@ pub fn fault_of(bytes: &[u8]) -> Option<Fault> {
 fn is_begun(bytes: &[u8]) -> bool {
     let is_request = bytes.first().is_some_and(u8::is_ascii_uppercase);
     let has_ended = [&b"\r\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(bytes, end).is_some());
-    is_request && !has_ended && bytes.len() < HELD_MAX
+    is_request && !has_ended && bytes.len() < PENDING_MAX
 }
 
 fn check_target(target: &str) -> Result<(), Fault> {

@@ -168,8 +168,8 @@ mod tests {
         let budget = budget(2);
         assert_eq!(budget.spend(&1), Ok(Standing { quota: 2, remaining: 1, reset: 30 }));
         assert_eq!(budget.spend(&1), Ok(Standing { quota: 2, remaining: 0, reset: 60 }));
-        let refused = budget.spend(&1).unwrap_err();
-        assert_eq!((refused.remaining, (1..=30).contains(&refused.reset)), (0, true), "{refused:?}");
+        let rejected = budget.spend(&1).unwrap_err();
+        assert_eq!((rejected.remaining, (1..=30).contains(&rejected.reset)), (0, true), "{rejected:?}");
         assert_eq!(budget.spend(&2).unwrap().remaining, 1);
     }
 

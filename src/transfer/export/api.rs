@@ -39,7 +39,7 @@ pub struct BundleFilter {
 )]
 #[get("/exports/bundle")]
 async fn get_bundle(call: Call) -> Result<HttpResponse> {
-    let format = format::asked(&call.request, OF_BUNDLES)?;
+    let format = format::negotiate(&call.request, OF_BUNDLES)?;
     call.validate_headers()?;
     let BundleFilter { programme } = typed(&call.query("getBundle")?)?;
     let name = programme.as_ref().map_or_else(|| "bundle".to_owned(), |programme| programme.0.clone());
