@@ -1,4 +1,4 @@
-//! Builds anew when a file comes that no list of sources names: a migration, a file of the seed, a test.
+//! Rebuilds the crate when files are added to directories that are embedded or read by macros.
 
 fn main() {
     for folder in ["migrations", "seed", "tests/api"] {

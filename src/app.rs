@@ -1,4 +1,4 @@
-//! The application: every route, and what is around all of them. The server and the tests use the very same one.
+//! The application: all routes and middleware. The server and the tests use the same one.
 
 use std::sync::{Arc, LazyLock};
 
@@ -26,7 +26,7 @@ use crate::webhooks::target::Targets;
 use crate::webhooks::{deliveries, endpoints};
 use crate::{calendar, iati, openapi, reports, resources, transfer, web as pages};
 
-/// The operations of the published document.
+/// Mounts the operations of the published document.
 pub fn operations(config: &mut ServiceConfig<'_>) {
     config.service(
         utoipa_actix_web::scope("/api/v1")
@@ -46,12 +46,12 @@ pub fn document() -> Result<Value> {
     document_with(deprecation::TABLE)
 }
 
-/// The published document with these deprecations.
+/// The published document with other deprecations.
 pub fn document_with(deprecated: &[Deprecation]) -> Result<Value> {
     openapi::assemble(operations, kinds(), deprecated)
 }
 
-/// Every kind of record: those that imports bring, in their order, then keys and webhooks.
+/// All kinds of records: those of imports, in the order of import, then keys and webhooks.
 pub fn kinds() -> Kinds {
     static ALL: LazyLock<Vec<&'static Kind>> = LazyLock::new(|| {
         let of_service = [&api_keys::KIND, &calendar_keys::KIND, &endpoints::KIND];
@@ -65,7 +65,7 @@ pub fn catalog() -> Result<Catalog> {
     Ok(Catalog { contract: Contract::new(document()?), kinds: kinds() })
 }
 
-/// The state of a service that starts: what the HTTP layer needs, and the parts of the modules above it.
+/// The initial state: that of the HTTP layer, and of the modules above it.
 pub fn state(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
     let targets = Targets::new(settings.webhook_networks.clone());
     let mut state = AppState::new(store, catalog, settings, issuer)?;
@@ -75,7 +75,7 @@ pub fn state(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Op
     Ok(state)
 }
 
-/// The application over a state.
+/// Builds the application with a state.
 pub fn app(
     state: web::Data<AppState>,
 ) -> App<
@@ -92,13 +92,14 @@ pub fn app(
     app.app_data(state)
         .configure(pages::mount)
         .default_service(web::route().to(envelope::unmounted))
-        // The last to be wrapped is the first to run: the envelope dresses what the others refuse, a page of another origin
-        // may read that it asks too often, and nobody is looked for in the database before he is within the limits.
-        .wrap(middleware::from_fn(guard::admit))
+        // The last middleware runs first. The envelope is outermost, so that it renders the errors of the others. CORS is
+        // outside the limits, so that pages of other origins can read a 429. The limits are outside the authorization, so that
+        // keys are looked up only for requests within the limits.
+        .wrap(middleware::from_fn(guard::authorize))
         .wrap(middleware::from_fn(format::by_suffix))
         .wrap(middleware::Compress::default())
         .wrap(middleware::from_fn(tags::of_compressed))
-        .wrap(middleware::from_fn(limits::hold))
+        .wrap(middleware::from_fn(limits::enforce))
         .wrap(cors)
         .wrap(middleware::from_fn(envelope::wrap))
 }

@@ -1,36 +1,36 @@
-//! One error at the edge, and which error goes where.
+//! The error type of the crate, and its mapping to responses.
 //!
-//! A client's mistake is a [`Problem`]: a status, a stable code, words in two languages and, field by field, what is
-//! wrong ([`Fault`]). Whatever else goes wrong is [`Error::Unavailable`] (busy, full, unreachable: 503, try again) or
-//! [`Error::Unexpected`] (a defect: logged whole with the request's id, and shown as that id alone).
+//! A client error is a [`Problem`]: a status, a stable code, texts in two languages and the faults of single fields
+//! ([`Fault`]). A temporary condition, such as a busy or unreachable database, is [`Error::Unavailable`] (503). A defect is
+//! [`Error::Unexpected`]: it is logged in full with the request id, and the client receives the request id only.
 
 use crate::model::text::Msg;
 use crate::msg;
 
-/// One thing that is wrong with a request.
+/// One fault of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// JSON pointer into the request's body; `/query/name` and `/header/Name` for what is outside it.
+    /// JSON pointer into the request body; `/query/name` or `/header/Name` for a parameter or header.
     pub pointer: String,
-    /// Stable and snake_case.
+    /// Stable identifier of the broken rule, in snake_case.
     pub code: &'static str,
     pub message: Msg,
 }
 
-/// A refusal that the client can do something about (RFC 9457).
+/// An error response (RFC 9457).
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub status: u16,
-    /// Stable and snake_case; the problem's `type` is derived from it.
+    /// Stable identifier in snake_case, from which the problem's `type` is derived.
     pub code: &'static str,
     pub title: Msg,
     pub detail: Option<Msg>,
     pub faults: Vec<Fault>,
-    /// The methods that there are, for 405.
+    /// The allowed methods, for 405.
     pub allow: Option<String>,
-    /// Seconds after which it is worth trying again.
+    /// Seconds to wait before a retry.
     pub retry_after: Option<u64>,
-    /// The content codings that are accepted, for 415.
+    /// The accepted content codings, for 415.
     pub accept_encoding: Option<&'static str>,
 }
 
@@ -73,26 +73,26 @@ impl Problem {
         self
     }
 
-    /// 400: the request cannot be read, or names what does not exist in the contract.
+    /// 400: the request cannot be parsed, or has undocumented fields or parameters.
     pub fn malformed(faults: Vec<Fault>) -> Problem {
         Problem::new(400, "malformed_request", msg!("请求格式有误", "The request is malformed")).faults(faults)
     }
 
-    /// 422: the request can be read, and breaks a rule.
+    /// 422: the request can be parsed, but breaks a rule.
     pub fn invalid(faults: Vec<Fault>) -> Problem {
         Problem::new(422, "validation_failed", msg!("请求内容不符合规则", "The request breaks a rule")).faults(faults)
     }
 
-    /// 404 for a path's reference.
+    /// 404: the reference in the path does not exist.
     pub fn not_found(kind: &str, reference: &str) -> Problem {
-        // A path may name anything.
+        // Clients can send any path.
         let reference: String = reference.chars().filter(|letter| !letter.is_control()).take(100).collect();
         Problem::new(404, "not_found", msg!("未找到", "Not found"))
             .detail(msg!("没有 {kind} “{reference}”。", "There is no {kind} \"{reference}\"."))
     }
 
     pub fn unauthorized(detail: Msg) -> Problem {
-        Problem::new(401, "unauthorized", msg!("需要有效的密钥", "A valid key is needed")).detail(detail)
+        Problem::new(401, "unauthorized", msg!("需要有效的密钥", "A valid key or token is required")).detail(detail)
     }
 
     pub fn forbidden(detail: Msg) -> Problem {
@@ -100,11 +100,11 @@ impl Problem {
     }
 
     pub fn conflict(code: &'static str, detail: Msg) -> Problem {
-        Problem::new(409, code, msg!("与现有数据冲突", "In conflict with what is there")).detail(detail)
+        Problem::new(409, code, msg!("与现有数据冲突", "The request conflicts with existing data")).detail(detail)
     }
 }
 
-/// Gathers every fault of a request before it is refused.
+/// Collects the faults of a request, so that they are reported together.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);
 
@@ -121,21 +121,21 @@ impl Faults {
         self.0.is_empty()
     }
 
-    /// Refuses the request (422) when anything is wrong with it.
+    /// Fails with 422 when there are faults.
     pub fn refuse(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0).into()) }
     }
 }
 
-/// What a request can end in besides its answer.
+/// An error of the crate.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{}", .0.title.en)]
     Problem(Box<Problem>),
-    /// The store cannot serve now, and may later.
+    /// A temporary condition; a retry can succeed.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// A write may have been committed or not: the connection or the disk failed during the commit.
+    /// The connection or the disk failed during a commit, so that it is unknown whether the write was committed.
     #[error("outcome unknown: {0}")]
     OutcomeUnknown(String),
     #[error("unexpected: {0}")]
@@ -149,18 +149,18 @@ impl Error {
         Error::Unexpected(cause.to_string())
     }
 
-    /// The error of a commit: where it leaves open whether the commit took place, the outcome is unknown.
+    /// Converts the error of a commit. After a lost connection or a disk error, the outcome is unknown.
     pub fn of_commit(error: diesel::result::Error) -> Error {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Db};
-        let is_open = match &error {
+        let is_unknown = match &error {
             Db::DatabaseError(Kind::ClosedConnection, _) => true,
-            Db::DatabaseError(_, info) => is_any_of(info.message(), UNDECIDED),
+            Db::DatabaseError(_, info) => contains_any(info.message(), UNKNOWN_OUTCOME),
             _ => false,
         };
-        if is_open { Error::OutcomeUnknown(error.to_string()) } else { error.into() }
+        if is_unknown { Error::OutcomeUnknown(error.to_string()) } else { error.into() }
     }
 
-    /// What went wrong, in words for an operator.
+    /// The cause, for the log.
     pub fn cause(&self) -> String {
         match self {
             Error::Problem(_) => self.to_string(),
@@ -172,23 +172,28 @@ impl Error {
     pub fn problem(&self) -> Problem {
         match self {
             Error::Problem(problem) => (**problem).clone(),
-            Error::Unavailable(_) => Problem::new(503, "unavailable", msg!("服务暂不可用", "Unavailable for now"))
-                .detail(msg!("请稍后重试；未写入任何内容。", "Nothing was written; try again shortly."))
-                .retry_after(1),
+            Error::Unavailable(_) => {
+                Problem::new(503, "unavailable", msg!("服务暂不可用", "The service is temporarily unavailable"))
+                    .detail(msg!("请稍后重试；未写入任何内容。", "Nothing was written. Retry shortly."))
+                    .retry_after(1)
+            }
             Error::OutcomeUnknown(_) => Problem::new(
                 503,
                 "outcome_unknown",
-                msg!("无法确定是否已写入", "It is not known whether the write took place"),
+                msg!("无法确定是否已写入", "It is unknown whether the write was committed"),
             )
             .detail(msg!(
-                "提交时连接中断。请用相同的 Idempotency-Key 重试，或先读取该记录再决定。",
+                "提交时数据库连接中断。请使用相同的 Idempotency-Key 重试，或先读取该记录确认结果。",
                 "The connection to the database was lost during the commit. Repeat the request with the same \
-                         Idempotency-Key, or read the record before you decide."
+                         Idempotency-Key, or read the record first."
             ))
             .retry_after(1),
-            Error::Unexpected(_) => Problem::new(500, "internal_error", msg!("服务内部错误", "Internal error")).detail(
-                msg!("请将 request_id 告知管理员。", "Tell the operator the request_id; the log has the rest."),
-            ),
+            Error::Unexpected(_) => {
+                Problem::new(500, "internal_error", msg!("服务内部错误", "Internal error")).detail(msg!(
+                    "请将 request_id 告知管理员，详情见服务日志。",
+                    "Report the request_id to the administrator; the log has the details."
+                ))
+            }
         }
     }
 }
@@ -200,16 +205,18 @@ impl From<Problem> for Error {
 }
 
 impl From<serde_json::Error> for Error {
-    /// Without the words of the error, which may quote a private value into the log.
+    /// Omits the message of the error, which can quote personal data, because the cause is logged.
     fn from(error: serde_json::Error) -> Error {
         let (category, line, column) = (error.classify(), error.line(), error.column());
-        Error::Unexpected(format!("JSON that is not what it should be ({category:?}) at line {line}, column {column}"))
+        Error::Unexpected(format!("unexpected JSON ({category:?}) at line {line}, column {column}"))
     }
 }
 
-/// The field whose value another record has: PostgreSQL names the constraint (`regions_division_code_key`), SQLite the
-/// columns (`regions.division_code`). Constraints are named `<table>_<columns>_key` for this.
-fn taken_field(info: &dyn diesel::result::DatabaseErrorInformation) -> Option<String> {
+/// The field of a unique violation.
+///
+/// PostgreSQL reports the constraint (`regions_division_code_key`), SQLite the columns (`regions.division_code`). Constraints are
+/// therefore named `<table>_<columns>_key`.
+fn duplicate_field(info: &dyn diesel::result::DatabaseErrorInformation) -> Option<String> {
     if let (Some(table), Some(constraint)) = (info.table_name(), info.constraint_name()) {
         let field = constraint.strip_prefix(table)?.strip_prefix('_')?.strip_suffix("_key")?;
         return Some(format!("/{field}"));
@@ -223,26 +230,29 @@ impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Error {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Db};
         match &error {
-            Db::DatabaseError(Kind::UniqueViolation, info) => match taken_field(&**info) {
-                Some(field) => Problem::conflict("already_exists", msg!("已存在相同的值。", "The value is taken."))
-                    .faults(vec![taken(&field)])
-                    .into(),
+            Db::DatabaseError(Kind::UniqueViolation, info) => match duplicate_field(&**info) {
+                Some(field) => Problem::conflict(
+                    "already_exists",
+                    msg!("其他记录已使用该值。", "Another record has the same value."),
+                )
+                .faults(vec![taken(&field)])
+                .into(),
                 None => Error::unexpected(error),
             },
-            // What a delete or a change would leave dangling; the service looks first, another writer may be faster.
+            // The service checks references first, but a concurrent write can add one after the check.
             Db::DatabaseError(Kind::ForeignKeyViolation, _) => {
                 Problem::conflict("referred_to", msg!("其他记录引用了此记录。", "Other records refer to this one."))
                     .into()
             }
             Db::DatabaseError(Kind::SerializationFailure | Kind::ClosedConnection | Kind::ReadOnlyTransaction, _)
             | Db::BrokenTransactionManager => Error::Unavailable(error.to_string()),
-            Db::DatabaseError(_, info) if is_passing(info.message()) => Error::Unavailable(error.to_string()),
+            Db::DatabaseError(_, info) if is_temporary(info.message()) => Error::Unavailable(error.to_string()),
             _ => Error::unexpected(error),
         }
     }
 }
 
-/// The fault of a value that another record holds or held.
+/// The fault of a unique value that another record has or had.
 pub fn taken(pointer: &str) -> Fault {
     Fault {
         pointer: pointer.to_owned(),
@@ -251,16 +261,16 @@ pub fn taken(pointer: &str) -> Fault {
     }
 }
 
-/// Conditions that end by themselves or by an operator's hand, in the words of SQLite and PostgreSQL.
-fn is_passing(message: &str) -> bool {
-    is_any_of(message, PASSING) || is_any_of(message, UNDECIDED)
+/// Whether a message of SQLite or PostgreSQL reports a temporary condition.
+fn is_temporary(message: &str) -> bool {
+    contains_any(message, TEMPORARY) || contains_any(message, UNKNOWN_OUTCOME)
 }
 
-fn is_any_of(message: &str, words: &[&str]) -> bool {
-    words.iter().any(|words| message.contains(words))
+fn contains_any(message: &str, phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| message.contains(phrase))
 }
 
-const PASSING: &[&str] = &[
+const TEMPORARY: &[&str] = &[
     "database is locked",
     "database or disk is full",
     "attempt to write a readonly database",
@@ -270,15 +280,15 @@ const PASSING: &[&str] = &[
     "deadlock detected",
     "No space left on device",
     "the database system is",
-    // A pooler, or a server after a failover, that never prepared the statement.
+    // A connection pooler, or a server after a failover, does not have the prepared statement.
     "prepared statement",
     "cached plan must not change result type",
-    // The server is a standby now.
+    // The server has become a standby.
     "in a read-only transaction",
 ];
 
-/// What leaves the fate of a commit open.
-const UNDECIDED: &[&str] = &[
+/// Messages after which it is unknown whether a commit took place.
+const UNKNOWN_OUTCOME: &[&str] = &[
     "disk I/O error",
     "server closed the connection",
     "connection to server",
@@ -295,16 +305,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_json_is_told_without_its_values() {
+    fn json_errors_do_not_contain_values() {
         let error = serde_json::from_str::<i64>("\n\"13800138000\"").unwrap_err();
-        assert!(error.to_string().contains("13800138000"), "the words quote it: {error}");
-        let told = Error::from(error).to_string();
-        assert!(told.contains("Data") && told.contains("line 2") && !told.contains("138"), "{told}");
+        assert!(error.to_string().contains("13800138000"), "serde quotes the value: {error}");
+        let message = Error::from(error).to_string();
+        assert!(message.contains("Data") && message.contains("line 2") && !message.contains("138"), "{message}");
     }
 
     #[test]
-    fn a_full_disk_is_passing_and_a_missing_table_is_not() {
-        assert!(is_passing("database or disk is full"));
-        assert!(!is_passing("no such table: agreements"));
+    fn a_full_disk_is_temporary_and_a_missing_table_is_not() {
+        assert!(is_temporary("database or disk is full"));
+        assert!(!is_temporary("no such table: agreements"));
     }
 }

@@ -1,13 +1,14 @@
-//! Text normalization: one form for what people type, copy and paste, whichever way it enters.
+//! Text normalization for all inputs.
 //!
-//! Names, codes and references that look alike must be alike, so blanks are trimmed and collapsed, invisible characters
-//! are dropped, and characters are composed (NFC). Free text keeps its line breaks and its blanks.
+//! Names, codes and references that look the same must compare equal. White space is therefore trimmed and collapsed, invisible
+//! characters are removed, and characters are composed (NFC). Free text keeps its line breaks and spaces.
 
 use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-/// A text of one line, such as a name: trimmed, each run of white space one blank, without invisible characters, in NFC.
+/// Normalizes a text of one line, such as a name: trims it, collapses white space, removes invisible characters, and composes
+/// characters (NFC).
 pub fn line(text: &str) -> Cow<'_, str> {
     if is_plain_line(text) {
         return Cow::Borrowed(text);
@@ -22,7 +23,8 @@ pub fn line(text: &str) -> Cow<'_, str> {
     if line == text { Cow::Borrowed(text) } else { Cow::Owned(line) }
 }
 
-/// A text of several lines, such as a note: line breaks are `\n`, invisible characters are dropped, in NFC. Blanks stay.
+/// Normalizes a text of several lines, such as a note: converts line breaks to `\n`, removes invisible characters, and composes
+/// characters (NFC). Spaces are kept.
 pub fn passage(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c != '\r' && c != '\u{2028}' && c != '\u{2029}' && !is_invisible(c);
     if text.chars().all(is_plain) && is_nfc_quick(text.chars()) == IsNormalized::Yes {
@@ -34,7 +36,7 @@ pub fn passage(text: &str) -> Cow<'_, str> {
         match letter {
             '\r' if letters.peek() == Some(&'\n') => {}
             '\r' | '\u{2028}' | '\u{2029}' => visible.push('\n'),
-            // Between the parts of one emoji it is what joins them.
+            // A zero-width joiner between emoji joins them to one.
             '\u{200d}' if visible.ends_with(is_emoji) && letters.peek().is_some_and(|next| is_emoji(*next)) => {
                 visible.push(letter);
             }
@@ -45,8 +47,7 @@ pub fn passage(text: &str) -> Cow<'_, str> {
     Cow::Owned(visible.nfc().collect())
 }
 
-/// A code, a reference, a header or a number as its half-width form: [`line`] with full-width ASCII and the various dashes
-/// replaced.
+/// Normalizes a code, a reference, a header or a number: like [`line`], and converts full-width ASCII and dashes to ASCII.
 pub fn half_width(text: &str) -> Cow<'_, str> {
     let line = line(text);
     if line.is_ascii() {
@@ -58,20 +59,23 @@ pub fn half_width(text: &str) -> Cow<'_, str> {
         '\u{ffe5}' => '\u{a5}',
         other => other,
     };
-    // A letter that became ASCII may now compose with the mark behind it.
+    // A converted letter can compose with a combining mark that follows it.
     Cow::Owned(line.chars().map(half).nfc().collect())
 }
 
-/// What two names have in common that are one name to a reader: width and case are folded besides [`line`].
+/// A key that is equal for names that differ in width, case or white space only.
 pub fn name_key(name: &str) -> String {
     half_width(name).to_lowercase()
 }
 
-/// A text for a message, with the characters that cannot be seen spelled out: `\u{200b}`.
+/// A text for a message, with invisible characters escaped as `\u{200b}`.
 pub fn spelled(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for letter in text.chars() {
-        if letter == '\n' || letter == '\t' || !(is_invisible(letter) || is_odd_blank(letter) || letter.is_control()) {
+        if letter == '\n'
+            || letter == '\t'
+            || !(is_invisible(letter) || is_unusual_space(letter) || letter.is_control())
+        {
             shown.push(letter);
         } else {
             shown.extend(letter.escape_unicode());
@@ -80,14 +84,14 @@ pub fn spelled(text: &str) -> String {
     shown
 }
 
-/// Whether a character shows nothing and separates nothing: zero-width and direction marks, soft hyphens, byte order marks.
+/// Whether a character is invisible and not a separator: zero-width and direction marks, soft hyphens, byte order marks.
 pub fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}')
 }
 
-/// A blank other than those of a keyboard.
-fn is_odd_blank(letter: char) -> bool {
+/// White space other than the space and the ideographic space.
+fn is_unusual_space(letter: char) -> bool {
     letter.is_whitespace() && !matches!(letter, ' ' | '\u{3000}')
 }
 
@@ -95,7 +99,7 @@ fn is_emoji(letter: char) -> bool {
     matches!(letter, '\u{2600}'..='\u{27bf}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
 }
 
-/// Whether [`line`] would leave a text as it is, found at little cost.
+/// Whether a text needs no change by [`line`]; a fast check that can miss some.
 fn is_plain_line(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         && !text.starts_with(' ')
@@ -110,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_look_alike_are_alike() {
+    fn names_that_look_the_same_compare_equal() {
         for name in [
             " 新会区 教育局",
             "新会区\u{3000}教育局\u{3000}",

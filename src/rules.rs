@@ -1,4 +1,4 @@
-//! Rules across the fields of a request, for `validator`: each names the field that is wrong and says why in both
+//! Rules over the fields of a request, for the crate `validator`; each reports a fault with its field and a message in both
 //! languages.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use crate::error::Faults;
 use crate::model::text::Msg;
 use crate::msg;
 
-/// A broken rule at a field.
+/// The error of a broken rule at a field.
 pub fn broken(pointer: &str, code: &'static str, message: Msg) -> ValidationError {
     let mut error = ValidationError::new(code);
     error.add_param(Cow::Borrowed("pointer"), &pointer);
@@ -19,7 +19,7 @@ pub fn broken(pointer: &str, code: &'static str, message: Msg) -> ValidationErro
     error
 }
 
-/// A period whose end is not before its beginning; either may be unknown.
+/// Checks that a period does not end before it starts; either date can be absent.
 pub fn period(
     start: Option<NaiveDate>,
     end: Option<NaiveDate>,
@@ -36,60 +36,60 @@ pub fn period(
     }
 }
 
-/// Every rule that a request breaks.
+/// Validates a request and returns its faults.
 pub fn check(new: &impl Validate) -> Faults {
     let mut faults = Faults::default();
     if let Err(errors) = new.validate() {
-        gather(&errors, "", &mut faults);
+        collect(&errors, "", &mut faults);
     }
     faults
 }
 
-fn gather(errors: &ValidationErrors, at: &str, faults: &mut Faults) {
+fn collect(errors: &ValidationErrors, at: &str, faults: &mut Faults) {
     for (field, kind) in errors.errors() {
         match kind {
-            ValidationErrorsKind::Struct(inner) => gather(inner, &format!("{at}/{field}"), faults),
+            ValidationErrorsKind::Struct(inner) => collect(inner, &format!("{at}/{field}"), faults),
             ValidationErrorsKind::List(items) => {
                 for (index, inner) in items {
-                    gather(inner, &format!("{at}/{field}/{index}"), faults);
+                    collect(inner, &format!("{at}/{field}/{index}"), faults);
                 }
             }
             ValidationErrorsKind::Field(list) => {
                 for error in list {
-                    let words =
+                    let text =
                         |key: &str| error.params.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-                    // The code is a literal of this crate; validator keeps it as text that may be owned.
+                    // Codes are always literals of this crate, but their type in `validator` can be owned.
                     let code = match &error.code {
                         Cow::Borrowed(code) => code,
                         Cow::Owned(_) => "invalid",
                     };
-                    faults.push(format!("{at}{}", words("pointer")), code, Msg::new(words("zh"), words("en")));
+                    faults.push(format!("{at}{}", text("pointer")), code, Msg::new(text("zh"), text("en")));
                 }
             }
         }
     }
 }
 
-/// A date of something done: today or earlier.
+/// Checks that a date is not after today.
 pub fn not_in_future(faults: &mut Faults, pointer: &str, date: Option<NaiveDate>, today: NaiveDate) {
     if date.is_some_and(|date| date > today) {
         faults.push(pointer, "in_future", msg!("不得晚于今天（{today}）。", "must not be after today ({today})"));
     }
 }
 
-/// The currency of amounts that name none.
+/// The default currency.
 pub fn yuan() -> String {
     "CNY".to_owned()
 }
 
-/// What a record refers to is of the same pairing as the record; the database holds the same by a composite key.
+/// Checks that a referenced record belongs to the same pairing. A composite foreign key enforces the same in the database.
 pub fn same_pairing(faults: &mut Faults, pointer: &str, of_other: i64, pairing: i64) {
     if of_other != pairing {
         faults.push(pointer, "other_pairing", msg!("须属于同一结对关系。", "must belong to the same pairing"));
     }
 }
 
-/// A status that may not follow another: refused with those that may.
+/// Checks a status transition; the fault lists the allowed statuses.
 pub fn transition<S: Copy + PartialEq + std::fmt::Display>(faults: &mut Faults, from: S, to: S, allowed: &[S]) {
     if from == to || allowed.contains(&to) {
         return;
@@ -102,7 +102,7 @@ pub fn transition<S: Copy + PartialEq + std::fmt::Display>(faults: &mut Faults, 
     );
 }
 
-/// The names of statuses, for a refusal that says which are allowed.
+/// The names of statuses, for a message.
 pub fn named<S: std::fmt::Display>(statuses: &[S]) -> String {
     if statuses.is_empty() {
         return "–".to_owned();

@@ -85,11 +85,11 @@ async fn respond(call: Call, reference: String, feed: Feed, operation: &'static 
     let asked = format!("{} {} {} {ended_at:?}", call.request.path(), view.as_of, language.tag());
     let reading = Reading { pairing: Ref(reference), feed, view, today: call.today(), language, ended_at };
     let mut response = call
-        .answer_to(&asked, |_, _| {
+        .respond_keyed(&asked, |_, _| {
             Ok(move |conn: &mut Conn| {
                 let mut body = Spooled::new();
                 db::in_snapshot(conn, |conn| reading.write(conn, &mut body))?;
-                body.into_answer(MEDIA_TYPE)
+                body.into_response(MEDIA_TYPE)
             })
         })
         .await?;

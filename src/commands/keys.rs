@@ -57,7 +57,7 @@ pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
             let new =
                 json!({ "name": name, "role": role, "pairings": pairings, "expires_on": expires_on, "note": note });
             write(&mut conn, settings, |tx| {
-                tx.catalog.contract.judge(ApiKeys::NEW, &new)?;
+                tx.catalog.contract.validate(ApiKeys::NEW, &new)?;
                 let (_, secret) = store::issue(tx, serde_json::from_value(new)?)?;
                 Ok(format!("{secret}\n"))
             })

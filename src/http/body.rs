@@ -1,4 +1,4 @@
-//! Reading a request's body: decoded, within a time and a size, of the right media type, and JSON as a whole.
+//! Reads request bodies: decodes them, limits their size and time, checks their media type and parses JSON.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,17 +13,17 @@ use super::Call;
 use super::coding::Decoder;
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
-use crate::validation::settle_numbers;
+use crate::validation::normalize_numbers;
 
-/// The most bytes of a JSON body.
+/// The size of a JSON body, in bytes.
 pub const JSON_MAX: usize = 256 * 1024;
-/// How deep objects and lists of a JSON body may be nested; what the API takes is nested less than ten deep.
+/// The nesting depth of a JSON body. Valid bodies are nested less than ten deep.
 const DEPTH_MAX: usize = 32;
-/// How long a client may take to send its body.
+/// The time in which a body, or the next piece of a large one, must arrive.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Call {
-    /// The body's bytes, of at most `limit` once decoded.
+    /// Reads the body, of at most `limit` bytes after decoding.
     pub async fn bytes(&self, payload: Payload, limit: usize) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = self.pieces(payload, limit, |piece| {
@@ -34,8 +34,9 @@ impl Call {
         Ok(bytes)
     }
 
-    /// The body piece by piece, of at most `limit` bytes as it is sent and once it is decoded, so that it need not be in memory
-    /// as a whole. A client may take its time as long as something comes.
+    /// Reads the body piece by piece, without holding all of it in memory.
+    ///
+    /// `limit` applies to the bytes before and after decoding. The deadline applies to each piece, not to the whole body.
     pub async fn pieces(
         &self,
         mut payload: Payload,
@@ -57,7 +58,7 @@ impl Call {
             let piece = match within_deadline(next).await? {
                 None if sent == 0 => return Ok(()),
                 None => return decoder.finish(count),
-                Some(Err(error)) => return Err(broken(&error)),
+                Some(Err(error)) => return Err(unreadable(&error)),
                 Some(Ok(piece)) => piece,
             };
             sent += piece.len();
@@ -68,7 +69,7 @@ impl Call {
         }
     }
 
-    /// The body as a JSON object of one of the media types.
+    /// Reads the body as a JSON object of one of the media types.
     pub async fn json(&self, payload: Payload, media_types: &[&str]) -> Result<Value> {
         let given = self.media_type();
         if !media_types.contains(&given.as_str()) {
@@ -83,7 +84,7 @@ impl Call {
         }
         let bytes = self.bytes(payload, JSON_MAX).await?;
         let text = without_bom(&bytes);
-        refuse_depth(text)?;
+        check_depth(text)?;
         let mut value: Value = serde_json::from_slice(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             not_json(msg!(
@@ -94,15 +95,15 @@ impl Call {
         if !value.is_object() {
             return Err(not_json(msg!("须为 JSON 对象。", "must be a JSON object")));
         }
-        settle_numbers(&mut value);
+        normalize_numbers(&mut value);
         Ok(value)
     }
 
-    /// Refuses a body where an operation takes none.
+    /// Rejects a body where an operation takes none; an empty JSON object is accepted.
     pub async fn require_no_body(&self, payload: Payload) -> Result<()> {
         let bytes = self.bytes(payload, JSON_MAX).await?;
         let text = without_bom(&bytes);
-        refuse_depth(text)?;
+        check_depth(text)?;
         if text.is_empty() || serde_json::from_slice::<Value>(text).is_ok_and(|body| body == serde_json::json!({})) {
             return Ok(());
         }
@@ -117,22 +118,22 @@ impl Call {
     }
 }
 
-/// Waits for a body, or for a piece of it; 408 where it takes too long.
+/// Waits for a body, or for a piece of it; 408 after the deadline.
 pub async fn within_deadline<T>(read: impl Future<Output = T>) -> Result<T> {
-    tokio::time::timeout(DEADLINE, read)
-        .await
-        .map_err(|_| Problem::new(408, "timeout", msg!("请求内容接收超时", "The request's body took too long")).into())
+    tokio::time::timeout(DEADLINE, read).await.map_err(|_| {
+        Problem::new(408, "timeout", msg!("请求内容接收超时", "The request body took too long to arrive")).into()
+    })
 }
 
 pub fn too_large(limit: usize) -> Error {
     Problem::new(413, "too_large", msg!("请求内容过大", "The request is too large"))
-        .detail(msg!("最多 {limit} 字节。", "It may have {limit} bytes at most."))
+        .detail(msg!("最多 {limit} 字节。", "The limit is {limit} bytes."))
         .into()
 }
 
-fn broken(error: &impl std::fmt::Display) -> Error {
+fn unreadable(error: &impl std::fmt::Display) -> Error {
     let words = error.to_string();
-    Problem::new(400, "malformed_request", msg!("无法读取请求内容", "The request's body cannot be read"))
+    Problem::new(400, "malformed_request", msg!("无法读取请求内容", "The request body cannot be read"))
         .detail(msg!("{words}", "{words}"))
         .into()
 }
@@ -141,22 +142,22 @@ fn not_json(message: crate::model::text::Msg) -> Error {
     Problem::malformed(vec![Fault { pointer: String::new(), code: "invalid_json", message }]).into()
 }
 
-/// The text after a byte order mark, which a parser may ignore (RFC 8259, section 8.1) and some editors write.
+/// The text without a byte order mark, which some editors write and RFC 8259 (section 8.1) allows parsers to ignore.
 fn without_bom(json: &[u8]) -> &[u8] {
     json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json)
 }
 
-/// Refuses what is nested too deep before anything is built of it.
-fn refuse_depth(json: &[u8]) -> Result<()> {
+/// Rejects JSON that is nested too deeply, before it is parsed.
+fn check_depth(json: &[u8]) -> Result<()> {
     if depth(json) <= DEPTH_MAX {
         return Ok(());
     }
-    Err(Problem::new(400, "too_deep", msg!("请求内容嵌套过深", "The request is nested too deep"))
-        .detail(msg!("最多 {DEPTH_MAX} 层。", "Objects and lists may be nested {DEPTH_MAX} deep at most."))
+    Err(Problem::new(400, "too_deep", msg!("请求内容嵌套过深", "The request is nested too deeply"))
+        .detail(msg!("最多 {DEPTH_MAX} 层。", "Objects and lists may be nested {DEPTH_MAX} levels deep."))
         .into())
 }
 
-/// How deep a text would be nested as JSON; brackets within strings are none.
+/// The nesting depth of a JSON text; brackets in strings do not count.
 fn depth(json: &[u8]) -> usize {
     let (mut now, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in json {

@@ -1,5 +1,6 @@
-//! Content codings of request bodies (RFC 9110, section 8.4): gzip and deflate are decoded while the body arrives; every
-//! other coding is refused with 415 and `Accept-Encoding`.
+//! Content codings of request bodies (RFC 9110, section 8.4).
+//!
+//! gzip and deflate are decoded while the body arrives; any other coding is rejected with 415 and `Accept-Encoding`.
 
 use std::io::{Error as IoError, Write};
 
@@ -9,11 +10,11 @@ use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use crate::error::{Error, Problem, Result};
 use crate::msg;
 
-/// The codings that are accepted, as `Accept-Encoding` lists them.
+/// The accepted codings, as the value of `Accept-Encoding`.
 pub const ACCEPTED: &str = "gzip, deflate, identity";
 
-/// Compressed bytes that are decoded at a time. They unpack to 1,032 times as much at most, so that this bounds the memory
-/// that a piece takes before its size is checked.
+/// Compressed bytes decoded at a time. deflate expands at most 1,032 times, so that this bounds the memory of a piece before
+/// its size is checked.
 const STEP: usize = 1024;
 
 /// Decodes a body piece by piece.
@@ -23,11 +24,11 @@ pub enum Decoder {
     Deflate(ZlibDecoder<Vec<u8>>),
 }
 
-/// Refuses a coding where the body is not decoded.
+/// Rejects any coding but `identity`, where bodies are not decoded.
 pub fn require_identity(headers: &HeaderMap) -> Result<()> {
     match Decoder::of(headers)? {
         Decoder::Identity => Ok(()),
-        Decoder::Gzip(_) | Decoder::Deflate(_) => Err(refused("identity")),
+        Decoder::Gzip(_) | Decoder::Deflate(_) => Err(unsupported("identity")),
     }
 }
 
@@ -47,11 +48,11 @@ impl Decoder {
             [] => Ok(Decoder::Identity),
             ["gzip" | "x-gzip"] => Ok(Decoder::Gzip(MultiGzDecoder::new(Vec::new()))),
             ["deflate"] => Ok(Decoder::Deflate(ZlibDecoder::new(Vec::new()))),
-            _ => Err(refused(ACCEPTED)),
+            _ => Err(unsupported(ACCEPTED)),
         }
     }
 
-    /// Decodes a piece and passes on what it unpacks to.
+    /// Decodes a piece and passes the result to `take`.
     pub fn feed(&mut self, piece: &[u8], mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         for step in piece.chunks(STEP) {
             let written = match self {
@@ -64,7 +65,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Passes on what is left at the end of the body; an error where the compressed data is incomplete.
+    /// Passes the rest of the decoded body to `take`; fails when the compressed data is incomplete.
     pub fn finish(self, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let rest = match self {
             Decoder::Identity => return Ok(()),
@@ -75,7 +76,7 @@ impl Decoder {
     }
 }
 
-fn refused(accepted: &'static str) -> Error {
+fn unsupported(accepted: &'static str) -> Error {
     Problem::new(415, "unsupported_content_encoding", msg!("不支持此内容编码", "The content coding is not supported"))
         .detail(msg!("Content-Encoding 可用：{accepted}。", "Content-Encoding may be one of {accepted}."))
         .accept_encoding(accepted)
@@ -83,10 +84,10 @@ fn refused(accepted: &'static str) -> Error {
 }
 
 fn damaged(_: &IoError) -> Error {
-    Problem::new(400, "malformed_request", msg!("无法解压请求内容", "The request's body cannot be decompressed"))
+    Problem::new(400, "malformed_request", msg!("无法解压请求内容", "The request body cannot be decompressed"))
         .detail(msg!(
             "内容与 Content-Encoding 不符，或不完整。",
-            "It is not in the coding that Content-Encoding names, or it is incomplete."
+            "The body does not match its Content-Encoding, or is incomplete."
         ))
         .into()
 }
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_takes_little_memory_however_much_it_unpacks_to() {
+    fn decoding_uses_bounded_memory() {
         let packed = gzip(&vec![0; 64 << 20]);
         let mut decoder = Decoder::of(&headers("gzip")).unwrap();
         let mut largest = 0;

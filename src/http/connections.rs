@@ -1,7 +1,7 @@
-//! Connections: how many one address may have, and how long one may stay on which no request becomes whole.
+//! Limits on connections: how many an address may have open, and how long one may be idle between requests.
 //!
-//! The server gives the head of a connection's first request a time, and none to the heads after it: a client that sends a
-//! byte now and then would hold its connection for ever.
+//! actix-http limits the time for the head of the first request on a connection only. Without this limit, a client that sends
+//! a byte of a later head now and then keeps its connection open indefinitely.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -16,31 +16,31 @@ use socket2::{SockRef, Socket};
 
 use super::peer;
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Clone)]
 pub struct Connections(Arc<Open>);
 
 struct Open {
     all: Mutex<Vec<Weak<Connection>>>,
-    /// How many there are of each address.
+    /// The number of connections of each address.
     of: Mutex<HashMap<IpAddr, usize>>,
     most_of_one: usize,
-    /// Proxies: theirs are the connections of many.
+    /// Proxies, which are not limited, because their connections serve many clients.
     trusted: Vec<IpNet>,
 }
 
-/// One of them.
+/// An open connection.
 struct Connection {
-    /// Another handle to the client's socket, by which it can be closed from outside.
+    /// Another handle to the client's socket, used to close it.
     socket: Socket,
-    /// Since when it was opened or a request was last answered; `None` while one is being answered.
+    /// When the connection was opened or last responded to a request; `None` while a request is processed.
     waiting_since: Mutex<Option<Instant>>,
     among: Arc<Open>,
-    /// Whose it is counted as.
+    /// The address that it counts against; `None` when it is not limited.
     address: Option<IpAddr>,
 }
 
-/// As long as it lives, its connection is not waiting.
+/// Marks a connection as busy until it is dropped.
 pub struct Busy(Arc<Connection>);
 
 impl Connection {
@@ -72,19 +72,19 @@ impl Drop for Busy {
 }
 
 impl Connections {
-    /// At most so many of one address that is no trusted proxy.
+    /// Limits each address, except trusted proxies, to `most_of_one` connections.
     pub fn new(most_of_one: usize, trusted: Vec<IpNet>) -> Connections {
         Connections(Arc::new(Open { all: Mutex::default(), of: Mutex::default(), most_of_one, trusted }))
     }
 
-    /// Takes note of a new connection, as the server's `on_connect` shows it; closes it where its address has too many.
+    /// Registers a new connection, from the server's `on_connect`; closes it when its address has too many.
     pub fn opened(&self, stream: &dyn Any, extensions: &mut Extensions) {
         let Some(stream) = stream.downcast_ref::<TcpStream>() else { return };
         match SockRef::from(stream).try_clone() {
             Ok(socket) => {
                 let (address, is_too_many) = self.count(stream);
                 if is_too_many {
-                    // It fails where the client was faster.
+                    // This fails when the client has closed the connection already.
                     let _ = socket.shutdown(Shutdown::Both);
                 }
                 let waiting_since = Mutex::new(Some(Instant::now()));
@@ -92,11 +92,13 @@ impl Connections {
                 self.0.all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&connection));
                 extensions.insert(connection);
             }
-            Err(error) => tracing::warn!(%error, "a connection cannot be watched"),
+            Err(error) => {
+                tracing::warn!(%error, "the socket of a connection cannot be duplicated; its idle time is not limited")
+            }
         }
     }
 
-    /// Counts a connection with the others of its address, and says whether there are too many.
+    /// Counts a connection for its address; true when the address has too many.
     fn count(&self, stream: &TcpStream) -> (Option<IpAddr>, bool) {
         let peer = stream.peer_addr().ok().map(|peer| peer.ip().to_canonical());
         let Some(peer) = peer.filter(|peer| !self.0.trusted.iter().any(|network| network.contains(peer))) else {
@@ -109,12 +111,12 @@ impl Connections {
         (Some(address), *count > self.0.most_of_one)
     }
 
-    /// Closes what has waited for longer; forgets what is closed.
+    /// Closes connections that have been idle for longer than `limit`, and removes closed ones.
     pub fn close_waiting(&self, limit: Duration) {
         self.0.all.lock().unwrap_or_else(PoisonError::into_inner).retain(|connection| {
             let Some(connection) = connection.upgrade() else { return false };
             if connection.has_waited(limit) {
-                // It fails where the client was faster.
+                // This fails when the client has closed the connection already.
                 let _ = connection.socket.shutdown(Shutdown::Both);
             }
             true
@@ -122,7 +124,7 @@ impl Connections {
     }
 }
 
-/// Says that a connection is not waiting; `None` in process, where there is none.
+/// Marks the connection of a request as busy; `None` for requests without a connection, as in tests.
 pub fn busy(request: &ServiceRequest) -> Option<Busy> {
     let connection = request.conn_data::<Arc<Connection>>()?.clone();
     connection.set(None);
@@ -135,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// A client's end, the server's, and what the server keeps with it.
+    /// The client's socket, the server's, and the connection's extensions.
     type Ends = (TcpStream, TcpStream, Extensions);
 
     async fn open(connections: &Connections, listener: &TcpListener) -> Ends {
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn one_address_has_its_share_of_the_connections() {
+    async fn connections_are_limited_per_address() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let connections = Connections::new(2, Vec::new());
         let first = open(&connections, &listener).await;
@@ -163,15 +165,15 @@ mod tests {
         let third = open(&connections, &listener).await;
         assert_eq!([&first, &second, &third].map(is_closed), [false, false, true]);
         drop((first, third));
-        assert!(!is_closed(&open(&connections, &listener).await), "one was closed, another may come");
+        assert!(!is_closed(&open(&connections, &listener).await), "a closed connection frees its place");
 
         let behind_a_proxy = Connections::new(1, vec!["127.0.0.0/8".parse().unwrap()]);
         let _first = open(&behind_a_proxy, &listener).await;
-        assert!(!is_closed(&open(&behind_a_proxy, &listener).await), "a proxy brings the connections of many");
+        assert!(!is_closed(&open(&behind_a_proxy, &listener).await), "a trusted proxy is not limited");
     }
 
     #[actix_web::test]
-    async fn what_waits_too_long_is_closed_and_what_is_answered_is_not() {
+    async fn idle_connections_are_closed_and_busy_ones_are_not() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let connections = Connections::new(10, Vec::new());
         let waiting = open(&connections, &listener).await;

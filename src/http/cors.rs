@@ -1,15 +1,16 @@
-//! Pages of other origins: which of them may call the API from a browser (the CORS protocol of the Fetch standard).
+//! Cross-origin requests from browsers (CORS, Fetch standard).
 //!
-//! None, unless the settings name it. A page that may call it shows its own key; there are no cookies to lend it.
+//! Only the configured origins may call the API; by default there are none. Their pages authenticate with a key of their own,
+//! as the API has no cookies.
 
 use actix_cors::Cors;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::middleware::Condition;
 
-/// How long a browser may keep what it was told, in seconds.
+/// How long a browser may cache the result of a preflight request, in seconds.
 const MAX_AGE: usize = 3600;
 
-/// What a page may send with a request.
+/// The request headers that a page may send.
 const SENT: [&str; 8] = [
     "Accept",
     "Accept-Language",
@@ -21,7 +22,7 @@ const SENT: [&str; 8] = [
     "X-Request-Id",
 ];
 
-/// What a page may read of an answer.
+/// The response headers that a page may read.
 const EXPOSED: [&str; 11] = [
     "Content-Disposition",
     "Deprecation",
@@ -36,7 +37,7 @@ const EXPOSED: [&str; 11] = [
     "X-Request-Id",
 ];
 
-/// Lets pages of these origins call the API; without any it does nothing.
+/// The CORS middleware for these origins; without any it is disabled.
 pub fn middleware(origins: &[String]) -> Condition<Cors> {
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
     let cors = Cors::default().allowed_methods(methods).allowed_headers(SENT).expose_headers(EXPOSED).max_age(MAX_AGE);
@@ -44,8 +45,8 @@ pub fn middleware(origins: &[String]) -> Condition<Cors> {
     Condition::new(!origins.is_empty(), cors)
 }
 
-/// Takes back what `actix-cors` tells every page of what pages may read, where this one may read nothing.
-pub fn tidy(headers: &mut HeaderMap) {
+/// Removes `Access-Control-Expose-Headers` from responses that allow no origin; `actix-cors` adds it to all responses.
+pub fn remove_unused(headers: &mut HeaderMap) {
     if !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         headers.remove(header::ACCESS_CONTROL_EXPOSE_HEADERS);
     }

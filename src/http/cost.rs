@@ -1,4 +1,4 @@
-//! What a request costs, and on whose behalf it is done: from these follow its permits and its deadline ([`Class`]).
+//! The class and the client of a request, which determine its permits and its deadline ([`Class`]).
 
 use actix_web::HttpRequest;
 
@@ -7,13 +7,13 @@ use crate::access::Actor;
 use crate::db::{Class, Client, Conn};
 use crate::error::Result;
 
-/// The class of one request of an operation. A search that is counted finds all that fits, where one that is not ends with its page.
+/// The class of a request. A search with `count=true` must find all matches, whereas one without stops after a page.
 fn of_request(class: Class, query: &str) -> Class {
     let has = |wanted: &str| query.split('&').any(|pair| pair.starts_with(wanted));
     if has("q=") && has("count=true") { Class::LongRead } else { class }
 }
 
-/// Whose share of the service a request takes: a key's, or that of the network where it comes from.
+/// The client that a request counts against: its key, or its address when it has none.
 pub fn client(request: &HttpRequest, actor: Option<&Actor>) -> Client {
     match (actor, peer::of(request)) {
         (Some(actor), _) => Client::Identity(actor.identity.to_string()),
@@ -23,17 +23,17 @@ pub fn client(request: &HttpRequest, actor: Option<&Actor>) -> Client {
 }
 
 impl Call {
-    /// Whose share of the service this request takes.
+    /// The client that this request counts against.
     pub fn client(&self) -> Client {
         client(&self.request, self.actor.as_ref())
     }
 
-    /// What this request costs.
+    /// The class of this request.
     pub fn class(&self) -> Class {
         of_request(self.class, self.request.query_string())
     }
 
-    /// Runs a read of this request.
+    /// Runs a read with the class and client of this request.
     pub async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_that_is_counted_is_long() {
+    fn a_counted_search_is_a_long_read() {
         for (query, class) in [
             ("", Class::ShortRead),
             ("q=%E9%87%8C", Class::ShortRead),

@@ -6,9 +6,9 @@ use actix_web::HttpResponse;
 use actix_web::web::Payload;
 use serde_json::{Value, json};
 
-use super::answer::{self, Answer};
 use super::idempotency::Posted;
 use super::list::Page;
+use super::response::{self, ReadResponse};
 use super::{Call, typed};
 use crate::access::redaction::{Hidden, Redaction};
 use crate::audit::types::HistoryParams;
@@ -73,7 +73,7 @@ pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpRes
     let actor = call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
     call.state.catalog.contract.normalize(R::NEW, &mut body);
-    call.state.catalog.contract.judge(R::NEW, &body)?;
+    call.state.catalog.contract.validate(R::NEW, &body)?;
     let new: R::New = serde_json::from_value(body.clone())?;
     call.post(actor, &body, |tx| created::<R>(tx, new)).await
 }
@@ -90,7 +90,7 @@ pub async fn create_under<R: Resource>(
     let actor = call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
     call.state.catalog.contract.normalize(component, &mut body);
-    call.state.catalog.contract.judge(component, &body)?;
+    call.state.catalog.contract.validate(component, &body)?;
     let mut whole = body.clone();
     call.post(actor, &body, move |tx| {
         let reference = Ref(reference);
@@ -108,18 +108,18 @@ fn created<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<Posted> {
 }
 
 pub async fn get<R: Resource>(call: Call, reference: String, operation: &'static str) -> Result<HttpResponse> {
-    call.answer(|call, sight| {
+    call.respond(|call, sight| {
         let query = call.query(operation)?;
         let view = call.view(&query);
         Ok(move |conn: &mut Conn| {
             let read = find::<R>(conn, &Ref(reference), view)?;
             let (_, version) = R::id_and_version(&read);
             if R::KIND.private.is_empty() {
-                return Answer::record(&read, version);
+                return ReadResponse::record(&read, version);
             }
             let mut record = serde_json::to_value(&read)?;
             sight.redact(R::KIND, &mut record, Hidden::Null);
-            Answer::record(&record, version)
+            ReadResponse::record(&record, version)
         })
     })
     .await
@@ -144,11 +144,11 @@ where
     let precondition = call.precondition()?;
     let component = super::patch::component(R::NEW);
     call.state.catalog.contract.normalize(&component, &mut patch);
-    call.state.catalog.contract.judge(&component, &patch)?;
+    call.state.catalog.contract.validate(&component, &patch)?;
     judge(&call, &patch).await?;
     let read = call.write(actor, move |tx| record::update::<R>(tx, &Ref(reference), &precondition, &patch)).await?;
     let (_, version) = R::id_and_version(&read);
-    answer::written(version, &read)
+    response::updated(version, &read)
 }
 
 pub async fn delete<R: Resource>(call: Call, reference: String) -> Result<HttpResponse> {

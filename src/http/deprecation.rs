@@ -1,9 +1,9 @@
-//! What is on its way out: one table, by which the document and the answers say so.
+//! Deprecations: one table, which the document and the responses are marked from.
 //!
-//! The document marks what is in it as `deprecated`, with its dates. Answers of such an operation, and to requests with
-//! such a parameter, say since when (`Deprecation`, RFC 9745), until when (`Sunset`, RFC 8594), and where more is written
-//! about it (a `Link` with `rel="deprecation"`). A field is marked in the document alone: the headers speak of all that
-//! was asked for (RFC 9745, 2.2), of which it is a part. `docs/compatibility.md` has the rules for users.
+//! The document marks deprecated operations, parameters and fields as `deprecated`, with their dates. Responses to requests
+//! that use a deprecated operation or parameter have the headers `Deprecation` (RFC 9745), `Sunset` (RFC 8594) and `Link` with
+//! `rel="deprecation"`, which refers to more information. Deprecated fields are marked in the document only, because the
+//! headers apply to the whole resource (RFC 9745, section 2.2). `docs/compatibility.md` has the rules for users.
 
 use std::collections::HashMap;
 
@@ -14,24 +14,24 @@ use url::form_urlencoded;
 
 use crate::error::{Error, Result};
 
-/// How long what is deprecated goes on working, at least.
+/// The minimum time between deprecation and sunset.
 const MONTHS_MIN: Months = Months::new(6);
 
 static DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
 static SUNSET: HeaderName = HeaderName::from_static("sunset");
 
-/// Everything that is deprecated now: nothing.
+/// All current deprecations: none.
 pub const TABLE: &[Deprecation] = &[];
 
-/// A row of the table.
+/// A deprecation.
 #[derive(Clone, Copy, Debug)]
 pub struct Deprecation {
     pub what: What,
-    /// The day (YYYY-MM-DD, UTC) since which it is deprecated.
+    /// The date of deprecation (YYYY-MM-DD, UTC).
     pub since: &'static str,
-    /// The first day on which it may be gone; six months later, or more.
+    /// The first date on which it may be removed, at least six months after `since`.
     pub sunset: &'static str,
-    /// Where it is written what to use instead: a URL, or a path of this service.
+    /// A URL, or a path of this service, that describes what to use instead.
     pub note: &'static str,
 }
 
@@ -46,7 +46,7 @@ pub enum What {
     Field { schema: &'static str, name: &'static str },
 }
 
-/// A row whose dates are good.
+/// A deprecation with parsed and checked dates.
 struct Dated {
     what: What,
     since: NaiveDate,
@@ -62,20 +62,21 @@ impl Deprecation {
             (Ok(since), Ok(sunset)) if since.checked_add_months(MONTHS_MIN).is_some_and(|first| first <= sunset) => {
                 Ok(Dated { what, since, sunset, note })
             }
-            _ => Err(Error::Unexpected(format!("the dates of what is deprecated are not good: {self:?}"))),
+            _ => Err(Error::Unexpected(format!("the dates of a deprecation are not valid: {self:?}"))),
         }
     }
 }
 
-/// Marks what a table names in a document. A row that names nothing is an error, so that none outlives what it is about.
+/// Marks the deprecations in a document. A row for something that the document does not have is an error, so that rows are
+/// removed together with what they describe.
 pub fn mark(document: &mut Value, table: &[Deprecation]) -> Result<()> {
     for row in table {
         let Dated { what, since, sunset, note } = row.dated()?;
         let found = find(document, what)
-            .ok_or_else(|| Error::Unexpected(format!("what is deprecated is not in the document: {what:?}")))?;
+            .ok_or_else(|| Error::Unexpected(format!("the document does not have what is deprecated: {what:?}")))?;
         let about = found["description"].as_str().unwrap_or_default();
         let about = format!(
-            "{about}\n\nDeprecated since {since}; may be gone from {sunset} on. See {note}. \
+            "{about}\n\nDeprecated since {since}; may be removed from {sunset} on. See {note}. \
              自 {since} 起弃用，{sunset} 起可能移除。"
         );
         found["description"] = json!(about.trim_start());
@@ -107,12 +108,12 @@ fn find(document: &mut Value, what: What) -> Option<&mut Value> {
     }
 }
 
-/// What is deprecated, by operation.
+/// The deprecations of operations and parameters, by operation.
 #[derive(Default)]
 pub struct Deprecations(HashMap<&'static str, Vec<Notice>>);
 
 struct Notice {
-    /// Of requests with this parameter alone.
+    /// The deprecated parameter; `None` when the operation is deprecated.
     parameter: Option<&'static str>,
     sunset: NaiveDate,
     headers: [(HeaderName, HeaderValue); 2],
@@ -120,7 +121,7 @@ struct Notice {
 }
 
 impl Deprecations {
-    /// Reads a table.
+    /// Prepares the headers for a table.
     pub fn new(table: &[Deprecation]) -> Result<Deprecations> {
         let mut notices: HashMap<&'static str, Vec<Notice>> = HashMap::new();
         for row in table {
@@ -142,15 +143,15 @@ impl Deprecations {
         Ok(Deprecations(notices))
     }
 
-    /// Tells in an answer what of the request is deprecated; of several, by the dates of what goes first.
-    pub fn tell(&self, operation: &str, query: &str, headers: &mut HeaderMap) {
+    /// Adds the headers for the deprecations that apply to a request; of several, with the dates of the earliest sunset.
+    pub fn add_headers(&self, operation: &str, query: &str, headers: &mut HeaderMap) {
         let Some(notices) = self.0.get(operation) else { return };
         let is_given = |wanted: &str| form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == wanted);
-        let told: Vec<&Notice> = notices.iter().filter(|notice| notice.parameter.is_none_or(is_given)).collect();
-        for notice in &told {
+        let applicable: Vec<&Notice> = notices.iter().filter(|notice| notice.parameter.is_none_or(is_given)).collect();
+        for notice in &applicable {
             headers.append(LINK, notice.link.clone());
         }
-        if let Some(first) = told.iter().min_by_key(|notice| notice.sunset) {
+        if let Some(first) = applicable.iter().min_by_key(|notice| notice.sunset) {
             for (name, value) in &first.headers {
                 headers.insert(name.clone(), value.clone());
             }

@@ -1,4 +1,5 @@
-//! What every answer wears: a request id, safe headers, and problems in the client's language.
+//! The outermost middleware: it gives every response a request id and security headers, and renders errors as problems in
+//! the client's language.
 
 use std::time::Instant;
 
@@ -12,66 +13,66 @@ use rand::RngExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::guard::{self, Admitted};
+use super::guard::{self, Authorized};
 use super::log::{self, Cause};
-use super::{AppState, cors, framing, heads, language_of, limits, peer, refused, unread};
+use super::{AppState, cors, framing, heads, language_of, limits, peer, refusals, unread_body};
 use crate::error::{Error, Problem};
 use crate::model::hex;
 use crate::model::text::Language;
 use crate::msg;
 use crate::validation::Contract;
 
-/// The most bytes of a request's head; [`heads`] refuses what is much larger before it is complete.
+/// The size of a request's head, in bytes; [`heads`] refuses much larger ones before they are complete.
 const HEAD_MAX: usize = 16 * 1024;
-/// The most bytes of a path and its query, as RFC 9110 (section 4.1) asks servers to take.
+/// The size of a path with its query, in bytes: the length that RFC 9110 (section 4.1) recommends servers to support.
 const URI_MAX: usize = 8 * 1024;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The most faults that a problem lists.
+/// The number of faults that a problem lists.
 const FAULTS_MAX: usize = 1_000;
 
-/// Names one request in the answer, in the log and in the history.
+/// The id of a request, in its response, in the log and in the audit log.
 #[derive(Clone)]
 pub struct RequestId(pub String);
 
-/// A refusal, as RFC 9457 has it.
+/// An error response (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody {
-    /// A URI that names the kind of problem.
+    /// URI of the problem type.
     #[serde(rename = "type")]
     #[schema(max_length = 200, example = "urn:pairing-tracker:problem:validation_failed")]
     pub kind: String,
-    /// What is wrong, in the language asked for by `Accept-Language`.
+    /// Summary of the problem type, in the language negotiated by `Accept-Language`.
     #[schema(example = "The request breaks a rule")]
     pub title: String,
-    /// The HTTP status.
+    /// HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 422)]
     pub status: i32,
-    /// More about this occurrence.
+    /// Explanation of this occurrence; null when there is nothing to add.
     pub detail: Option<String>,
-    /// The kind of problem as a stable word.
+    /// Stable identifier of the problem type.
     #[schema(max_length = 100, example = "validation_failed")]
     pub code: String,
-    /// Names the request in the service's log and history.
+    /// Identifier of the request in the service's log and audit log.
     #[schema(max_length = 100, example = "b8c1f0d2a94e4f7c")]
     pub request_id: String,
-    /// Everything that is wrong, field by field; of more than 1,000 the first.
+    /// All faults of the request, by field; at most the first 1,000.
     pub errors: Vec<FaultBody>,
 }
 
-/// One thing that is wrong with a request.
+/// One fault of a request.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Fault)]
 pub struct FaultBody {
-    /// JSON pointer into the request's body; `/query/<name>` and `/header/<Name>` for what is outside it.
+    /// JSON pointer into the request body; `/query/<name>` or `/header/<Name>` for a parameter or header.
     #[schema(example = "/due_on")]
     pub pointer: String,
-    /// What is wrong as a stable word.
+    /// Stable identifier of the rule that was broken.
     #[schema(max_length = 100, example = "required")]
     pub code: String,
-    /// What is wrong, in the language asked for.
+    /// Explanation, in the language negotiated by `Accept-Language`.
     #[schema(example = "is required")]
     pub message: String,
 }
@@ -92,7 +93,7 @@ impl ResponseError for Error {
     }
 }
 
-/// The middleware around everything.
+/// The outermost middleware.
 pub async fn wrap(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -104,36 +105,36 @@ pub async fn wrap(
     if let Some(state) = request.app_data::<web::Data<AppState>>() {
         peer::find(&request, &state.settings.trusted_proxies);
     }
-    let request_body = unread::share(&mut request);
-    // Routing needs the request for itself: nothing here may hold another handle to it meanwhile.
+    let request_body = unread_body::share(&mut request);
+    // Routing needs exclusive access to the request: it panics while another handle exists.
     let mut response = next.call(request).await?.map_into_boxed_body();
     let http = response.request().clone();
     let cause = response.response().extensions().get::<Cause>().cloned();
     if response.status().as_u16() >= 400 {
         let problem = response.response().extensions().get::<Problem>().cloned();
-        let problem = problem.unwrap_or_else(|| foreign_problem(response.status()));
-        refused::note(&http, &problem, &id);
+        let problem = problem.unwrap_or_else(|| problem_of_status(response.status()));
+        refusals::record(&http, &problem, &id);
         let rendered = render(&problem, &id, language_of(&http), response.headers());
         response = response.into_response(rendered);
     }
-    dress(&mut response, &http, &id);
+    add_headers(&mut response, &http, &id);
     if http.head().connection_type() == ConnectionType::Upgrade {
-        // Nothing is upgraded here, and the server closes such a connection, which it would not say: a client that offers
-        // HTTP/2 (RFC 7540, 3.2) would send its next request into it.
+        // No protocol upgrade is supported, and actix-http closes the connection without `Connection: close`. A client that
+        // offers HTTP/2 (RFC 7540, section 3.2) would send its next request into the closed connection.
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let (status, took) = (response.status(), began.elapsed());
     let route = guard::route_of(&http).unwrap_or_else(|| "unmatched".to_owned());
-    log::answered(&http, &id, &route, status, took, cause.as_ref());
+    log::log_response(&http, &id, &route, status, took, cause.as_ref());
     if let Some(state) = http.app_data::<web::Data<AppState>>() {
         state.metrics.count(http.method().as_str(), &route, status.as_str(), took);
     }
-    Ok(unread::keep(framing::frame(response), request_body))
+    Ok(unread_body::hold_until_sent(framing::frame(response), request_body))
 }
 
-/// The refusal of a head that is malformed or too large.
+/// The problem with a request's head; `None` when it is well formed and small enough.
 pub fn head_refusal(request: &ServiceRequest) -> Option<Problem> {
-    if let Some(problem) = heads::refusal(request) {
+    if let Some(problem) = heads::problem_of(request) {
         return Some(problem);
     }
     let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
@@ -144,7 +145,7 @@ pub fn head_refusal(request: &ServiceRequest) -> Option<Problem> {
     (head + uri > HEAD_MAX).then(heads::large)
 }
 
-/// What no route takes: 405 with the methods there are, or 404.
+/// The error for a request that matches no route: 405 with the allowed methods, or 404.
 pub fn no_route(contract: &Contract, path: &str) -> Error {
     let mut methods = contract.methods_of(path);
     if methods.is_empty() {
@@ -158,29 +159,29 @@ pub fn no_route(contract: &Contract, path: &str) -> Error {
     methods.sort();
     let allow = methods.join(", ");
     Problem::new(405, "method_not_allowed", msg!("不支持此方法", "The method is not supported"))
-        .detail(msg!("可用方法：{allow}。", "There are: {allow}."))
+        .detail(msg!("可用方法：{allow}。", "Allowed methods: {allow}."))
         .allow(allow)
         .into()
 }
 
-/// Answers what is admitted and mounted nowhere.
+/// The default service: responds 404 or 405.
 pub async fn unmounted(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
     HttpResponse::from_error(no_route(&state.catalog.contract, request.path()))
 }
 
-/// A client's own id is kept when it is a plain one, so that it finds its request in our log.
+/// The client's own request id when it is valid, else a random one.
 fn request_id(request: &ServiceRequest) -> String {
     let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
-    let plain = |id: &&str| {
+    let is_valid = |id: &&str| {
         (1..=100).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    given.filter(plain).map_or_else(|| hex(&rand::rng().random::<[u8; 8]>()), str::to_owned)
+    given.filter(is_valid).map_or_else(|| hex(&rand::rng().random::<[u8; 8]>()), str::to_owned)
 }
 
-/// The problem for what the server itself refused.
-fn foreign_problem(status: StatusCode) -> Problem {
-    let words = status.canonical_reason().unwrap_or("Refused");
+/// The problem for an error response of actix-web.
+fn problem_of_status(status: StatusCode) -> Problem {
+    let words = status.canonical_reason().unwrap_or("Error");
     let code = match status.as_u16() {
         404 => "not_found",
         405 => "method_not_allowed",
@@ -196,12 +197,12 @@ fn foreign_problem(status: StatusCode) -> Problem {
     Problem::new(status.as_u16(), code, msg!("请求被拒绝（{words}）", "{words}"))
 }
 
-/// What a problem keeps of the answer that it takes the place of.
-const KEPT: [HeaderName; 3] =
+/// Headers that a problem takes over from the response that it replaces.
+const TAKEN_OVER: [HeaderName; 3] =
     [header::VARY, header::ACCESS_CONTROL_ALLOW_ORIGIN, header::ACCESS_CONTROL_EXPOSE_HEADERS];
 
-/// A problem as the client reads it.
-fn render(problem: &Problem, request_id: &str, language: Language, kept: &HeaderMap) -> HttpResponse {
+/// The response for a problem.
+fn render(problem: &Problem, request_id: &str, language: Language, replaced: &HeaderMap) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = ProblemBody {
         kind: format!("urn:pairing-tracker:problem:{}", problem.code),
@@ -237,24 +238,24 @@ fn render(problem: &Problem, request_id: &str, language: Language, kept: &Header
     if let Some(codings) = problem.accept_encoding {
         response.insert_header((header::ACCEPT_ENCODING, codings));
     }
-    for name in KEPT {
-        if let Some(value) = kept.get(&name) {
+    for name in TAKEN_OVER {
+        if let Some(value) = replaced.get(&name) {
             response.insert_header((name, value.clone()));
         }
     }
-    // The one media type of problems; `json()` would overwrite it with its own.
+    // `json()` would set the media type `application/json`.
     let text = serde_json::to_string(&body).unwrap_or_default();
     response.content_type("application/problem+json").body(text)
 }
 
-/// Headers that every answer has, unless the answer chose its own.
-fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &str) {
+/// Adds the headers that every response has, unless it has set its own.
+fn add_headers(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &str) {
     let headers = response.headers_mut();
-    cors::tidy(headers);
-    limits::tell(request, headers);
+    cors::remove_unused(headers);
+    limits::add_headers(request, headers);
     let state = request.app_data::<web::Data<AppState>>();
-    if let (Some(state), Some(Admitted { operation, .. })) = (state, request.extensions().get()) {
-        state.deprecations.tell(operation, request.query_string(), headers);
+    if let (Some(state), Some(Authorized { operation, .. })) = (state, request.extensions().get()) {
+        state.deprecations.add_headers(operation, request.query_string(), headers);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID.clone(), id);
@@ -267,7 +268,7 @@ fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &st
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CONTENT_SECURITY_POLICY, content_security_policy(request)),
         (header::CACHE_CONTROL, if is_private { "private, no-cache" } else { "no-cache" }),
-        // No other site may make part of itself of it; pages of the origins that the settings name ask by CORS.
+        // Other sites must not embed responses; pages of the configured origins use CORS instead.
         (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
     ];
     for (name, value) in defaults {
@@ -278,7 +279,7 @@ fn dress(response: &mut ServiceResponse<BoxBody>, request: &HttpRequest, id: &st
     vary(headers, request.method());
 }
 
-/// Names each request header that the response depends on once, those that the other middleware named included.
+/// Sets `Vary` to every request header that the response depends on, each once, including those set by other middleware.
 fn vary(headers: &mut HeaderMap, method: &Method) {
     let given: Vec<HeaderValue> = headers.get_all(header::VARY).cloned().collect();
     let given = given.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -297,7 +298,7 @@ fn vary(headers: &mut HeaderMap, method: &Method) {
 fn content_security_policy(request: &HttpRequest) -> &'static str {
     let path = request.path();
     if path.starts_with("/docs") {
-        // The vendored page styles itself in line, and draws its icons from data URLs.
+        // Swagger UI uses inline styles and `data:` icons.
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     } else if path == "/" {

@@ -1,10 +1,9 @@
-//! Sending files that are made while they are sent, or kept outside of memory until they are.
+//! Sends files: lists that are generated while they are sent, and files on disk.
 //!
-//! A list is read page by page, each with a connection that is given back before the page is sent. The pages go through a
-//! channel that holds one of them: a client that reads slowly makes the reading wait, and holds no connection and no more
-//! than two pages meanwhile. One that reads nothing is dropped with its connection
-//! ([`commands`](crate::commands)). A fault in the middle breaks the transfer off, so that what has come is known to be
-//! incomplete.
+//! A list is read page by page; each page returns its database connection before it is sent. The pages pass through a
+//! channel of capacity one, so that a slow client delays the reading, holds no connection and takes the memory of two pages
+//! at most. A client that reads nothing loses its connection ([`commands`](crate::commands)). An error in the middle aborts
+//! the transfer, so that the client can detect that the file is incomplete.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -23,7 +22,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::format::Format;
 use super::list::Page;
-use super::{Call, held, peer};
+use super::{Call, guarded_body, peer};
 use crate::access::Sight;
 use crate::db::page::{Key, PageRequest};
 use crate::db::{Class, Client, Conn, Store};
@@ -31,23 +30,23 @@ use crate::error::{Error, Result};
 use crate::model::text::Language;
 use crate::validation::Contract;
 
-/// The records of one page.
+/// Records per page.
 const PAGE: i64 = 500;
-/// The bytes of a file that are read at a time.
+/// Bytes read from a file at a time.
 const CHUNK: usize = 64 * 1024;
-/// Pages that wait to be sent.
+/// The capacity of the channel, in pages.
 const WAITING: usize = 1;
-/// How often a page is tried for which no connection is free, and how long one waits in between: a file is long, and a
-/// service that is busy for a moment is no reason to break it off.
+/// How often a page is tried while no connection is free, and the pause in between. A long transfer should survive a
+/// moment in which the service is busy.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What finds a page of a list.
+/// The query that loads a page of a list.
 type Work = Arc<dyn Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync>;
 
-/// Writes the items of one list into a file of one format.
+/// Writes the items of a list in one format.
 pub trait ListWriter: Send + Sync {
-    /// The bytes that a file starts with.
+    /// The beginning of the file, such as a header row.
     fn head(&self) -> Result<Vec<u8>>;
 
     /// Gives references to records without a code their surrogate codes.
@@ -60,17 +59,19 @@ pub trait ListWriter: Send + Sync {
     fn workbook(&self, pages: &mut dyn Iterator<Item = Vec<Value>>, file: &mut File) -> Result<()>;
 }
 
-/// Makes the writer of an operation's list. A part of the application's state, because the formats are built on records.
+/// Creates the writer for an operation's list.
+///
+/// The application supplies it, because the formats depend on records, which are above this module.
 pub struct ListWriters(pub fn(&Contract, operation: &str, Format, Language, &Sight) -> Result<Arc<dyn ListWriter>>);
 
-/// Answers a list as a file.
+/// Responds with a list as a file.
 pub async fn list<W>(call: &Call, operation: &'static str, format: Format, work: W) -> Result<HttpResponse>
 where
     W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
 {
     let name = call.request.path().rsplit('/').next().unwrap_or(operation).to_owned();
     if call.is_head() {
-        // One record shows what is wrong with the request.
+        // Reading one record finds the faults of the request.
         let first = PageRequest { limit: 1, after: None, count: false, list: String::new() };
         call.state.store.read(move |conn| work(conn, &first)).await?;
         return Ok(attachment(call, format, &name, BoxBody::new(Body::unmade())));
@@ -92,10 +93,10 @@ where
         Format::Xlsx => Body::of_file(pages.workbook().await?)?,
         _ => pages.stream(call, operation).await?,
     };
-    Ok(attachment(call, format, &name, held::hold(BoxBody::new(body), place)))
+    Ok(attachment(call, format, &name, guarded_body::with_guard(BoxBody::new(body), place)))
 }
 
-/// The answer that has a file: named after what it holds and today.
+/// A response with a file, whose name contains today's date.
 pub fn attachment(call: &Call, format: Format, name: &str, body: BoxBody) -> HttpResponse {
     let content_type = match format {
         Format::Csv => "text/csv; charset=utf-8",
@@ -112,7 +113,7 @@ fn disposition(name: &str, today: NaiveDate, format: Format) -> String {
     format!("attachment; filename=\"{name}-{today}.{}\"", format.suffix())
 }
 
-/// A list that is read to its end.
+/// A list that is read page by page.
 struct Pages {
     store: Store,
     client: Client,
@@ -121,7 +122,7 @@ struct Pages {
 }
 
 impl Pages {
-    /// Reads one page and makes something of it, off the server's threads.
+    /// Reads one page and converts it on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
         after: Option<Key>,
@@ -138,7 +139,7 @@ impl Pages {
             });
             match read.await {
                 Err(Error::Unavailable(cause)) if tries + 1 < TRIES && after.is_some() => {
-                    tracing::warn!(cause, "a page of a file has to wait");
+                    tracing::warn!(cause, "no database connection is free for the next page of a file; retrying");
                     tries += 1;
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -150,7 +151,7 @@ impl Pages {
         Ok((made, next))
     }
 
-    /// Begins to send the list. Its first page is read before, so that what is wrong with the request is told as such.
+    /// Starts to send the list. The first page is read before, so that its errors are returned as an error response.
     async fn stream(self, call: &Call, operation: &'static str) -> Result<Body> {
         let (first, after) = self
             .read(None, |rows, items| {
@@ -163,20 +164,20 @@ impl Pages {
         let request_id = call.request_id.clone();
         tokio::spawn(async move {
             if let Err(error) = self.feed(&sender, first, after).await {
-                tracing::error!(request_id, operation, %error, "a file was broken off");
-                // Who has gone away needs no word.
+                tracing::error!(request_id, operation, %error, "sending a file was aborted");
+                // This fails when the client has disconnected.
                 let _ = sender.send(Part::Broken(error)).await;
             }
         });
         Ok(Body::of_parts(parts))
     }
 
-    /// Writes the list into a workbook that is on disk alone.
+    /// Writes the list into a workbook in a temporary file.
     async fn workbook(self) -> Result<File> {
         let (sender, mut pages) = channel::<Vec<Value>>(WAITING);
         let rows = self.rows.clone();
         let written = tokio::task::spawn_blocking(move || {
-            let failed = |error: std::io::Error| Error::Unavailable(format!("cannot make a temporary file: {error}"));
+            let failed = |error: std::io::Error| Error::Unavailable(format!("cannot create a temporary file: {error}"));
             let mut file = tempfile::tempfile().map_err(failed)?;
             rows.workbook(&mut std::iter::from_fn(|| pages.blocking_recv()), &mut file)?;
             Ok::<File, Error>(file)
@@ -184,7 +185,7 @@ impl Pages {
         let mut after = None;
         loop {
             let (items, next) = self.read(after, |_, items| Ok(items)).await?;
-            // Who writes says himself why he writes no more.
+            // When the writer has stopped, its result below has the error.
             if sender.send(items).await.is_err() || next.is_none() {
                 break;
             }
@@ -209,37 +210,37 @@ impl Pages {
     }
 }
 
-/// What comes through the channel.
+/// A message of the channel.
 pub enum Part {
     Bytes(Bytes),
-    /// All of it was sent.
+    /// The file is complete.
     End,
     Broken(Error),
 }
 
-/// A body that is made while it is sent.
+/// A body that is generated while it is sent.
 pub struct Body {
     size: BodySize,
     parts: Receiver<Part>,
 }
 
 impl Body {
-    /// The body of a file that is not made, because only the head of the response will be sent.
+    /// An empty body for a HEAD request, in place of a file that need not be generated.
     pub fn unmade() -> Body {
         Body::of_parts(channel(WAITING).1)
     }
 
-    /// The body of a file of this size that is not read, because only the head of the response will be sent.
+    /// An empty body for a HEAD request, in place of a file of this size that need not be read.
     pub fn unread(size: u64) -> Body {
         Body { size: BodySize::Sized(size), ..Body::unmade() }
     }
 
-    /// What comes through a channel, whose sender says when it ends.
+    /// The body whose parts come through a channel; it must end with [`Part::End`].
     pub fn of_parts(parts: Receiver<Part>) -> Body {
         Body { size: BodySize::Stream, parts }
     }
 
-    /// The bytes of a file from its beginning; the file is read a piece at a time.
+    /// The content of a file, which is read in chunks.
     pub fn of_file(mut file: File) -> Result<Body> {
         let failed = |error: std::io::Error| Error::Unavailable(format!("cannot read a temporary file: {error}"));
         let size = file.metadata().map_err(failed)?.len();
@@ -263,7 +264,7 @@ impl Body {
                         continue;
                     }
                     Err(error) => {
-                        tracing::error!(%error, "a file was broken off");
+                        tracing::error!(%error, "sending a file was aborted");
                         Part::Broken(error)
                     }
                 };
@@ -290,8 +291,8 @@ impl MessageBody for Body {
                 None
             }
             Some(Part::Broken(error)) => Some(Err(error)),
-            // Who fed it has gone without saying that this is all.
-            None => Some(Err(Error::unexpected("a file ended before its end"))),
+            // The sender was dropped without `Part::End`.
+            None => Some(Err(Error::unexpected("the source of a file stopped before its end"))),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! In which format an answer is asked for: by a suffix of the path (`/api/v1/milestones.csv`), or by `Accept`.
+//! The format of a response: chosen by a suffix of the path (`/api/v1/milestones.csv`) or by `Accept`.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,7 +12,7 @@ use super::AppState;
 use crate::error::{Problem, Result};
 use crate::msg;
 
-/// A format of answers.
+/// A format of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Json,
@@ -23,9 +23,9 @@ pub enum Format {
     Ndjson,
 }
 
-/// What every list can be had in; the first where a client takes any.
+/// The formats of every list; the first is the default.
 pub const OF_LISTS: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx, Format::Ndjson];
-/// What a bundle can be had in.
+/// The formats of a bundle; the first is the default.
 pub const OF_BUNDLES: &[Format] = &[Format::Json, Format::Yaml, Format::Xlsx];
 
 const ALL: [Format; 5] = [Format::Json, Format::Yaml, Format::Csv, Format::Xlsx, Format::Ndjson];
@@ -44,7 +44,7 @@ impl Format {
         }
     }
 
-    /// The ending of a file's name and of a path, without the dot.
+    /// The suffix of file names and paths, without the dot.
     pub const fn suffix(self) -> &'static str {
         match self {
             Format::Json => "json",
@@ -56,15 +56,15 @@ impl Format {
     }
 }
 
-/// The format that a path's suffix named, as an extension of the request.
+/// The format named by the path's suffix; an extension of the request.
 #[derive(Clone, Copy)]
 struct BySuffix(Format);
 
-/// The format that a request asks for among those that are offered; 406 where it takes none of them (RFC 9110, 12.5.1).
+/// Negotiates the format of a response; 406 when the client accepts none of those offered (RFC 9110, section 12.5.1).
 ///
-/// A suffix says it for certain. Otherwise the greatest quality of `Accept` does, and of equal ones the range that says
-/// more; without the header, or where it cannot be read, the first that is offered.
-pub fn asked(request: &HttpRequest, offered: &[Format]) -> Result<Format> {
+/// A suffix of the path takes precedence. Otherwise the highest quality in `Accept` decides, and among equal qualities the
+/// most specific range. Without a valid `Accept`, the first format offered is used.
+pub fn negotiate(request: &HttpRequest, offered: &[Format]) -> Result<Format> {
     if let Some(BySuffix(format)) = request.extensions().get().copied() {
         return Ok(format);
     }
@@ -89,26 +89,31 @@ pub fn asked(request: &HttpRequest, offered: &[Format]) -> Result<Format> {
         let offered: Vec<&str> = offered.iter().map(|format| format.media_type()).collect();
         let offered = offered.join(", ");
         Problem::new(406, "not_acceptable", msg!("没有可接受的格式", "No format is acceptable"))
-            .detail(msg!("可用格式：{offered}。", "There are: {offered}."))
+            .detail(msg!("可用格式：{offered}。", "Available formats: {offered}."))
             .into()
     })
 }
 
-/// The quality of a media type by the range that says most of it, and how much that says.
+/// The quality that the most specific matching range gives to a media type, and how specific that range is.
 fn rank(ranges: &[(String, Quality)], media_type: &str) -> (Quality, u8) {
     let main = media_type.split('/').next().unwrap_or_default();
-    let says = |range: &str| match range.split_once('/') {
+    let specificity = |range: &str| match range.split_once('/') {
         Some(_) if range == media_type => 3,
         Some((kind, "*")) if kind == main => 2,
         Some(("*", "*")) => 1,
         _ => 0_u8,
     };
-    let found = ranges.iter().map(|(range, quality)| (says(range), *quality)).filter(|(says, _)| *says > 0).max();
-    found.map_or((Quality::ZERO, 0), |(says, quality)| (quality, says))
+    let found = ranges
+        .iter()
+        .map(|(range, quality)| (specificity(range), *quality))
+        .filter(|(specificity, _)| *specificity > 0)
+        .max();
+    found.map_or((Quality::ZERO, 0), |(specificity, quality)| (quality, specificity))
 }
 
-/// The middleware that takes the suffix of a format off a path and remembers it, where the rest is the path of a read
-/// that offers the format. Other paths stay as they are: they lead nowhere, as before.
+/// The middleware that removes the suffix of a format from a path and stores the format in the request's extensions.
+///
+/// It applies only when the rest of the path is a read that offers the format; any other path stays unchanged.
 pub async fn by_suffix<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -168,8 +173,8 @@ mod tests {
             ("application/yaml", None),
         ] {
             let request = TestRequest::default().append_header(("Accept", accept)).to_http_request();
-            assert_eq!(asked(&request, OF_LISTS).ok(), wanted, "{accept}");
+            assert_eq!(negotiate(&request, OF_LISTS).ok(), wanted, "{accept}");
         }
-        assert_eq!(asked(&TestRequest::default().to_http_request(), OF_LISTS).ok(), Some(Format::Json));
+        assert_eq!(negotiate(&TestRequest::default().to_http_request(), OF_LISTS).ok(), Some(Format::Json));
     }
 }

@@ -1,7 +1,7 @@
-//! How the body of a response is framed: HEAD has none, and HTTP/1.0 knows no chunks.
+//! Framing of response bodies: a response to HEAD has no body, and HTTP/1.0 has no chunked coding.
 //!
-//! This is the one place that answers HEAD. Handlers run as for GET (the envelope changes the method before routing); those
-//! whose body is expensive to make look at [`is_head`] and leave it unmade.
+//! HEAD is handled here alone. Handlers run as for GET (the envelope changes the method before routing); those whose body is
+//! expensive to generate skip it when [`is_head`] is true.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,15 +13,16 @@ use actix_web::http::{ConnectionType, Method, Version, header};
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage, HttpRequest};
 
-/// Marks a request that came as HEAD, as its extension.
+/// Marks a HEAD request; an extension of the request.
 #[derive(Clone, Copy)]
 struct Head;
 
-/// A body of which nothing is sent.
+/// The body of a response to HEAD.
 ///
-/// Its size is that of a stream: actix-http then writes the `Content-Length` of the response's own headers, which is what a GET
-/// would have. With a size of its own, the length would be written twice or be 0, and a HEAD followed by another request in
-/// the same packet would be sent with its body, because the encoder looks at the method of the request read last.
+/// Its size is that of a stream, so that actix-http writes the `Content-Length` from the response's headers, which is that of
+/// the GET. With a size of its own, the length would be written twice or be 0. Besides, actix-http would send the body of a
+/// HEAD that is followed by another request in the same packet, because its encoder checks the method of the last request
+/// read.
 struct Unsent;
 
 impl MessageBody for Unsent {
@@ -36,7 +37,7 @@ impl MessageBody for Unsent {
     }
 }
 
-/// Has a HEAD routed as the GET whose head it asks for.
+/// Routes a HEAD request as a GET.
 pub fn route_head_as_get(request: &mut ServiceRequest) {
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
@@ -65,7 +66,7 @@ pub fn frame(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
     if size == BodySize::Stream && response.request().version() < Version::HTTP_11 {
         let head = response.response_mut().head_mut();
         head.no_chunking(true);
-        // The end of the connection is the end of the body (RFC 9112, section 6.3).
+        // Without chunks, only the end of the connection marks the end of the body (RFC 9112, section 6.3).
         head.set_connection_type(ConnectionType::Close);
     }
     response

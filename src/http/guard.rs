@@ -1,4 +1,4 @@
-//! The door: every request is told apart, authenticated and admitted here, before any handler runs.
+//! The authentication and authorization middleware, which runs before any handler.
 
 use std::sync::Arc;
 
@@ -17,76 +17,76 @@ use crate::error::{Error, Result};
 use crate::model::hex;
 use crate::model::types::Instant;
 
-/// That a request was admitted, and to what; there is no [`super::Call`] without it.
+/// Marks an authorized request, with its operation; an extension of the request, required to create a [`super::Call`].
 #[derive(Clone)]
-pub struct Admitted {
-    /// The operation's id; for a page its route.
+pub struct Authorized {
+    /// The operation's id; for a page, its route.
     pub operation: Arc<str>,
-    /// What its reads cost, whatever is asked of it.
+    /// The class of its reads, before the query is considered.
     pub class: Class,
 }
 
-/// The pattern that a request's path fits; found once, as many are tried for it.
+/// The route of a request; stored as an extension, because matching it tries many patterns.
 struct Route(String);
 
-/// The pattern that a request's path fits, if it fits any.
+/// The pattern of the route that matches a request.
 pub fn route_of(request: &HttpRequest) -> Option<String> {
     let found = request.extensions().get::<Route>().map(|route| route.0.clone());
     found.or_else(|| request.match_pattern())
 }
 
-/// The key of a feed that was shown.
+/// A valid feed key in the request's query; an extension of the request.
 #[derive(Clone, Copy)]
 pub struct FeedKey(pub feeds::Opening);
 
-/// Who calls, where a good key was shown; whether admitted or not.
+/// The caller with a valid key or token, whether authorized or not; an extension of the request.
 #[derive(Clone)]
 pub struct Caller(pub Actor);
 
-/// The middleware right before the routes.
-pub async fn admit(
+/// The innermost middleware.
+pub async fn authorize(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    match decide(&request).await {
+    match check_access(&request).await {
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
         Err(error) => Ok(request.into_response(HttpResponse::from_error(error))),
     }
 }
 
-async fn decide(request: &ServiceRequest) -> Result<()> {
+async fn check_access(request: &ServiceRequest) -> Result<()> {
     let Some(state) = request.app_data::<web::Data<AppState>>() else {
         return Err(Error::unexpected("the service has no state"));
     };
     let route = request.match_pattern().unwrap_or_default();
-    let asked = state.policy.asked(request.method().as_str(), &route);
+    let operation = state.policy.asked(request.method().as_str(), &route);
     if !route.is_empty() {
         request.extensions_mut().insert(Route(route));
     }
-    let Some(asked) = asked else {
-        // Nothing is meant to answer this, whatever may be mounted there.
+    let Some(operation) = operation else {
+        // The policy lists every operation and page, so that a route outside it stays unreachable.
         return Err(envelope::no_route(&state.catalog.contract, request.path()));
     };
-    if asked.who != Who::Anyone {
+    if operation.who != Who::Anyone {
         let actor = authenticate(state, request).await?;
-        let opens_feed = judge_feed_key(state, request, asked.who).await?;
-        Policy::admit(asked.who, state.settings.private, actor.as_ref(), opens_feed)?;
+        let opens_feed = authenticate_feed(state, request, operation.who).await?;
+        Policy::admit(operation.who, state.settings.private, actor.as_ref(), opens_feed)?;
     }
-    request.extensions_mut().insert(Admitted { operation: asked.operation.clone(), class: asked.class });
+    request.extensions_mut().insert(Authorized { operation: operation.operation.clone(), class: operation.class });
     Ok(())
 }
 
-/// What a request shows of who calls.
-enum Shown {
+/// The content of the `Authorization` header.
+enum Credential {
     Key(keys::Shown),
-    /// A token of the issuer, as far as is known.
+    /// A bearer token that is not a key; not verified yet.
     Token(String),
-    /// What can be neither.
-    Neither,
+    /// Neither a key nor a token.
+    Malformed,
 }
 
-impl Shown {
-    fn read(state: &AppState, request: &ServiceRequest) -> Option<Shown> {
+impl Credential {
+    fn read(state: &AppState, request: &ServiceRequest) -> Option<Credential> {
         let mut headers = request.headers().get_all(header::AUTHORIZATION);
         let first = headers.next()?;
         let bearer = first
@@ -96,30 +96,32 @@ impl Shown {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") && headers.next().is_none())
             .map(|(_, bearer)| bearer.trim());
         Some(match bearer {
-            Some(token) if state.issuer.is_some() && !token.starts_with(keys::PREFIX) => Shown::Token(token.to_owned()),
-            Some(key) => keys::Shown::read(key).map_or(Shown::Neither, Shown::Key),
-            None => Shown::Neither,
+            Some(token) if state.issuer.is_some() && !token.starts_with(keys::PREFIX) => {
+                Credential::Token(token.to_owned())
+            }
+            Some(key) => keys::Shown::read(key).map_or(Credential::Malformed, Credential::Key),
+            None => Credential::Malformed,
         })
     }
 
-    /// What it is known by without being told on.
+    /// The digest that identifies it, without disclosing it.
     fn sha256(&self) -> Option<String> {
         match self {
-            Shown::Key(key) => Some(key.sha256.clone()),
-            Shown::Token(token) => Some(hex(&Sha256::digest(token))),
-            Shown::Neither => None,
+            Credential::Key(key) => Some(key.sha256.clone()),
+            Credential::Token(token) => Some(hex(&Sha256::digest(token))),
+            Credential::Malformed => None,
         }
     }
 
-    /// Who holds it; `None` where it is not good.
+    /// The actor that it belongs to; `None` when it is not valid.
     async fn holder(self, state: &AppState, client: &Client) -> Result<Option<Actor>> {
         let store = &state.store;
         match self {
-            Shown::Key(key) => {
+            Credential::Key(key) => {
                 let today = state.settings.today();
                 store.read_as(Class::KeyLookup, client, move |conn| key.holder(conn, today)).await
             }
-            Shown::Token(token) => {
+            Credential::Token(token) => {
                 let Some(issuer) = &state.issuer else { return Ok(None) };
                 match issuer.holder(&token).await {
                     Ok(holder) => {
@@ -130,27 +132,28 @@ impl Shown {
                     Err(error) => Err(error),
                 }
             }
-            Shown::Neither => Ok(None),
+            Credential::Malformed => Ok(None),
         }
     }
 }
 
-/// Who calls; `None` without a key or token. One that is not good is refused wherever it is shown, and counted against the
-/// address that shows it.
+/// The caller; `None` without a key or token. An invalid key or token is rejected for every operation, and counted against
+/// the client's address.
 async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> Result<Option<Actor>> {
-    let Some(shown) = Shown::read(state, request) else { return Ok(None) };
+    let Some(credential) = Credential::read(state, request) else { return Ok(None) };
     let (limits, address) = (&state.limits, peer::of(request.request()));
-    let sha256 = shown.sha256();
-    limits.may_try(address, sha256.as_deref())?;
-    let (Some(actor), Some(sha256)) = (shown.holder(state, &cost::client(request.request(), None)).await?, &sha256)
+    let sha256 = credential.sha256();
+    limits.check_key_attempt(address, sha256.as_deref())?;
+    let (Some(actor), Some(sha256)) =
+        (credential.holder(state, &cost::client(request.request(), None)).await?, &sha256)
     else {
-        limits.wrong_key(address, sha256.as_deref());
+        limits.record_invalid_key(address, sha256.as_deref());
         return Err(keys::not_good());
     };
     if state.revoked.contains(&actor) {
         return Err(keys::not_good());
     }
-    limits.good_key(sha256);
+    limits.record_valid_key(sha256);
     request.extensions_mut().insert(Caller(actor.clone()));
     limits.count_identity(request.request(), &actor.identity.to_string())?;
     if let Identity::Key(id) = actor.identity {
@@ -159,18 +162,17 @@ async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> 
     Ok(Some(actor))
 }
 
-/// Whether the query holds a key of the very feed that is asked for. One that is not good, or is shown elsewhere, is refused
-/// and counted like any other wrong key.
+/// Whether the query has a valid key for the requested feed. An invalid key, or one sent to another operation, is rejected
+/// and counted like any other invalid key.
 ///
-/// It makes nobody a [`Caller`]: who shows it is no more than a reader without a key, so that it opens nothing beyond what
-/// the table has for feeds.
-async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, who: Who) -> Result<bool> {
+/// A feed key does not create a [`Caller`]: the request has the rights of a reader without a key, except for the feed itself.
+async fn authenticate_feed(state: &web::Data<AppState>, request: &ServiceRequest, who: Who) -> Result<bool> {
     let is_feed = who == Who::FeedReaders;
     let Some(text) = feeds::key_in(request.query_string(), is_feed) else { return Ok(false) };
     let (limits, address) = (&state.limits, peer::of(request.request()));
     let shown = keys::Shown::read_with(feeds::PREFIX, &text);
     let sha256 = shown.as_ref().map(|shown| shown.sha256.clone());
-    limits.may_try(address, sha256.as_deref())?;
+    limits.check_key_attempt(address, sha256.as_deref())?;
     let opened = match (shown, feeds::Asked::read(request.path())) {
         (Some(shown), Some(asked)) if is_feed => {
             let (settings, pairings) = (state.settings.clone(), state.catalog.kind(PAIRING)?);
@@ -181,10 +183,10 @@ async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, w
         _ => None,
     };
     let (Some(opening), Some(sha256)) = (opened, &sha256) else {
-        limits.wrong_key(address, sha256.as_deref());
+        limits.record_invalid_key(address, sha256.as_deref());
         return Err(keys::not_good());
     };
-    limits.good_key(sha256);
+    limits.record_valid_key(sha256);
     request.extensions_mut().insert(FeedKey(opening));
     limits.count_identity(request.request(), &feeds::identity(opening.key))?;
     Ok(true)

@@ -1,12 +1,12 @@
-//! Request heads that the server's parser would refuse: they are recognised before the parser reads them, so that they get a
-//! problem like every other refusal. The parser itself answers with a bare status, and has no hook for it.
+//! Detects request heads that actix-http would reject, so that their responses are problems like all others. actix-http itself
+//! responds with a bare status and has no hook for such requests.
 //!
-//! [`Checked`] wraps a connection and parses each head with the same parser, limits and rules as actix-http. What is good
-//! passes through unchanged. In place of a head that is not, the server is given a request of our own, which says what is
-//! wrong: it is counted, logged and answered by the usual middleware, in the order of the requests on the connection and in the
-//! client's language. Its body never ends, so that the server reads what the client still sends, and then closes.
+//! [`Checked`] wraps a connection and parses each head with the same parser, limits and rules as actix-http. Valid heads pass
+//! through unchanged. An invalid head is replaced by a substitute request, which names the fault. The usual middleware counts,
+//! logs and answers the substitute, in the order of the requests on the connection and in the client's language. Its body has
+//! no end, so that the server reads what the client still sends, and then closes the connection.
 //!
-//! Where the two ever disagree, the server decides: it still parses every byte.
+//! actix-http still parses every byte, so that a difference between the two parsers cannot let an invalid head pass.
 
 mod framing;
 
@@ -24,31 +24,31 @@ use crate::model::hex;
 use crate::msg;
 use framing::Framing;
 
-/// Bytes of a head that are held back until it is complete. Above the limit that middleware enforces, so that all but the
-/// largest heads are refused with what is known of them.
-const HELD_MAX: usize = 32 * 1024;
+/// The size of a head that is buffered until it is complete, in bytes. It exceeds the limit of the middleware, so that all but
+/// the largest heads are rejected with their language and request id known.
+const PENDING_MAX: usize = 32 * 1024;
 
-/// Header fields that are passed on with a refusal: they decide its language, whose limits it counts against, its id, and
-/// whether a page may read it.
-const PASSED_ON: [&str; 4] = ["accept-language", "x-forwarded-for", "x-request-id", "origin"];
+/// Header fields that the substitute request copies: they determine the language of the problem, the address that it counts
+/// against, its request id, and whether a page of another origin may read it.
+const COPIED: [&str; 4] = ["accept-language", "x-forwarded-for", "x-request-id", "origin"];
 
-/// Names the fault in our own request.
+/// The header field of a substitute request that names the fault.
 static MARK: HeaderName = HeaderName::from_static("x-head-fault");
-/// What proves that a request is our own; no client can know it.
+/// Proves that a substitute request is genuine; clients cannot guess it.
 static SECRET: LazyLock<String> = LazyLock::new(|| hex(&rand::rng().random::<[u8; 16]>()));
 
-/// What is wrong with a head.
+/// A fault of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Its target has bytes that must be percent-encoded.
+    /// The target has bytes that must be percent-encoded.
     Target,
-    /// It is no head of HTTP/1.1 or HTTP/1.0.
+    /// It is not valid HTTP/1.1 or HTTP/1.0.
     Malformed,
-    /// It has no `Host`, or several.
+    /// There is no `Host`, or more than one.
     Host,
-    /// Its `Content-Length` or `Transfer-Encoding` does not say where its body ends.
+    /// `Content-Length` or `Transfer-Encoding` does not delimit the body.
     Length,
-    /// Its request line is too long.
+    /// The request line is too long.
     LongTarget,
     /// It has too many bytes or fields.
     Large,
@@ -73,12 +73,12 @@ impl Fault {
         match self {
             Fault::Target => malformed.detail(msg!(
                 "请求地址含有须以百分号编码的字节，例如“里”应写作 %E9%87%8C。",
-                "The request's target has bytes that must be percent-encoded as UTF-8: 里 is written as %E9%87%8C."
+                "The request target has bytes that must be percent-encoded as UTF-8: 里 is written as %E9%87%8C."
             )),
             Fault::Malformed => {
-                malformed.detail(msg!("无法解析 HTTP/1.1 请求头。", "The head of the request is not valid HTTP/1.1."))
+                malformed.detail(msg!("无法解析 HTTP/1.1 请求头。", "The request head is not valid HTTP/1.1."))
             }
-            Fault::Host => malformed.detail(msg!("须有且仅有一个 Host 头。", "There must be one Host field.")),
+            Fault::Host => malformed.detail(msg!("须有且仅有一个 Host 头。", "Exactly one Host header is required.")),
             Fault::Length => malformed.detail(msg!(
                 "Content-Length 或 Transfer-Encoding 无效。",
                 "Content-Length or Transfer-Encoding is not valid."
@@ -89,25 +89,25 @@ impl Fault {
     }
 }
 
-/// 414
+/// The problem for a path and query that are too long (414).
 pub fn long_target() -> Problem {
-    Problem::new(414, "uri_too_long", msg!("请求地址过长", "The request's path and query are too long"))
+    Problem::new(414, "uri_too_long", msg!("请求地址过长", "The path and query of the request are too long"))
 }
 
-/// 431
+/// The problem for a head that is too large (431).
 pub fn large() -> Problem {
-    Problem::new(431, "head_too_large", msg!("请求头过大", "The request's head is too large"))
+    Problem::new(431, "head_too_large", msg!("请求头过大", "The request head is too large"))
 }
 
-/// The refusal of the head that this request stands for; `None` for a request of a client.
-pub fn refusal(request: &ServiceRequest) -> Option<Problem> {
+/// The problem that a substitute request stands for; `None` for a request of a client.
+pub fn problem_of(request: &ServiceRequest) -> Option<Problem> {
     let (secret, name) = request.headers().get(&MARK)?.to_str().ok()?.split_once(' ')?;
     let (fault, _) = Fault::ALL.into_iter().find(|(_, known)| secret == *SECRET && *known == name)?;
     Some(fault.problem())
 }
 
-/// The request that stands for a head with a fault.
-fn own_request(head: &[u8], fault: Fault) -> Vec<u8> {
+/// The substitute request for a head with a fault.
+fn substitute(head: &[u8], fault: Fault) -> Vec<u8> {
     let method = if head.starts_with(b"HEAD ") { "HEAD" } else { "GET" };
     let mut request = format!(
         "{method} /-/head HTTP/1.1\r\nhost: -\r\nconnection: close\r\ncontent-length: {}\r\n{MARK}: {} {}\r\n",
@@ -122,7 +122,7 @@ fn own_request(head: &[u8], fault: Fault) -> Vec<u8> {
             continue;
         };
         let is_plain = value.len() < 1000 && value.trim().bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        if is_plain && PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        if is_plain && COPIED.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             request.push_str(&format!("{name}: {}\r\n", value.trim()));
         }
     }
@@ -134,25 +134,25 @@ fn own_request(head: &[u8], fault: Fault) -> Vec<u8> {
 pub struct Checked<T> {
     io: T,
     framing: Framing,
-    /// The beginning of a head whose end has not come yet.
-    held: Vec<u8>,
-    /// What the server reads next, and how much of it was read.
+    /// The beginning of an incomplete head.
+    pending: Vec<u8>,
+    /// The bytes that the server reads next, and how many of them it has read.
     ready: (Vec<u8>, usize),
-    is_refused: bool,
+    is_rejected: bool,
 }
 
 impl<T> Checked<T> {
     pub fn new(io: T) -> Checked<T> {
-        Checked { io, framing: Framing::default(), held: Vec::new(), ready: (Vec::new(), 0), is_refused: false }
+        Checked { io, framing: Framing::default(), pending: Vec::new(), ready: (Vec::new(), 0), is_rejected: false }
     }
 
-    /// The connection itself.
+    /// The wrapped connection.
     pub fn get_ref(&self) -> &T {
         &self.io
     }
 
-    /// Gives the server what is ready; false where nothing is.
-    fn give(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+    /// Copies ready bytes to the server's buffer; false when there are none.
+    fn copy_ready(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         let (bytes, read) = &mut self.ready;
         let part = &bytes[*read..];
         let part = &part[..part.len().min(buffer.remaining())];
@@ -164,41 +164,41 @@ impl<T> Checked<T> {
         true
     }
 
-    /// Checks what was read after the first `before` bytes of the buffer, and leaves there what the server may read.
+    /// Checks the bytes of the buffer after the first `before`, and leaves those that the server may read.
     fn check(&mut self, buffer: &mut ReadBuf<'_>, before: usize) {
         let new = &buffer.filled()[before..];
-        if self.held.is_empty() {
-            let (good, fault) = self.framing.advance(new, true);
+        if self.pending.is_empty() {
+            let (valid, fault) = self.framing.advance(new, true);
             match fault {
-                Some(fault) => self.refuse(own_request(&new[good..], fault)),
-                None => self.held.extend_from_slice(&new[good..]),
+                Some(fault) => self.reject(substitute(&new[valid..], fault)),
+                None => self.pending.extend_from_slice(&new[valid..]),
             }
-            buffer.set_filled(before + good);
+            buffer.set_filled(before + valid);
             return;
         }
-        // A head that comes in many pieces is parsed again only where it may have ended.
+        // Parsing an incomplete head again after every piece would take quadratic time.
         let may_end = memchr::memchr(b'\n', new).is_some();
-        let mut held = std::mem::take(&mut self.held);
-        held.extend_from_slice(new);
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.extend_from_slice(new);
         buffer.set_filled(before);
-        let (good, fault) = self.framing.advance(&held, may_end);
+        let (valid, fault) = self.framing.advance(&pending, may_end);
         match fault {
             Some(fault) => {
-                let mut request = own_request(&held[good..], fault);
-                held.truncate(good);
-                held.append(&mut request);
-                self.refuse(held);
+                let mut request = substitute(&pending[valid..], fault);
+                pending.truncate(valid);
+                pending.append(&mut request);
+                self.reject(pending);
             }
             None => {
-                self.held = held.split_off(good);
-                self.ready = (held, 0);
+                self.pending = pending.split_off(valid);
+                self.ready = (pending, 0);
             }
         }
     }
 
-    fn refuse(&mut self, ready: Vec<u8>) {
+    fn reject(&mut self, ready: Vec<u8>) {
         self.ready = (ready, 0);
-        self.is_refused = true;
+        self.is_rejected = true;
     }
 }
 
@@ -206,25 +206,25 @@ impl<T: AsyncRead + Unpin> AsyncRead for Checked<T> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let this = self.get_mut();
         loop {
-            if this.give(buffer) {
+            if this.copy_ready(buffer) {
                 return Poll::Ready(Ok(()));
             }
             let before = buffer.filled().len();
             ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;
-            // What follows a refused head is the body of our own request, which is not read.
-            if this.is_refused {
+            // The bytes after a rejected head become the body of the substitute request, which is discarded.
+            if this.is_rejected {
                 return Poll::Ready(Ok(()));
             }
             let has_ended = buffer.filled().len() == before;
             if has_ended {
-                // The rest of a head that was waited for will not come.
-                let Some(fault) = framing::fault_of(&this.held) else { return Poll::Ready(Ok(())) };
-                let head = std::mem::take(&mut this.held);
-                this.refuse(own_request(&head, fault));
+                // The connection ended within a head.
+                let Some(fault) = framing::fault_of(&this.pending) else { return Poll::Ready(Ok(())) };
+                let head = std::mem::take(&mut this.pending);
+                this.reject(substitute(&head, fault));
                 continue;
             }
             this.check(buffer, before);
-            // Nothing would mean the end of the connection.
+            // Returning without bytes would mean the end of the connection.
             if buffer.filled().len() > before {
                 return Poll::Ready(Ok(()));
             }
@@ -252,7 +252,7 @@ mod tests {
 
     use super::*;
 
-    /// What the server reads of a connection that brings these pieces one by one.
+    /// The bytes that the server reads when the client sends these pieces.
     async fn read(pieces: &[&[u8]]) -> String {
         let mut io = connection(pieces);
         let mut bytes = Vec::new();
@@ -283,30 +283,30 @@ mod tests {
         Checked::new(Pieces(pieces.iter().map(|piece| piece.to_vec()).collect()))
     }
 
-    /// Requests with every framing of a body; some of the bodies look like heads that would be refused.
-    const GOOD: &str = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\nGET /\u{91cc} HTTP/2.0\
+    /// Requests with every framing of a body; some of the bodies look like invalid heads.
+    const VALID: &str = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\nGET /\u{91cc} HTTP/2.0\
         POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4;a=b\r\n\r\n\r\n\r\n0A\r\n\u{91cc}\u{91cc}\u{91cc}!\r\n0\r\nX: y\r\n\r\n\
         GET /c?q=%E9%87%8C HTTP/1.0\r\n\r\nGET http://x/d HTTP/1.1\r\nHost: x\r\nX: \u{91cc}\r\n\r\n";
 
     #[actix_web::test]
-    async fn good_requests_pass_through_unchanged_however_they_are_cut() {
-        let good = GOOD.as_bytes();
-        assert_eq!(read(&[good]).await, GOOD);
+    async fn valid_requests_pass_through_unchanged() {
+        let valid = VALID.as_bytes();
+        assert_eq!(read(&[valid]).await, VALID);
         for size in [1, 2, 3, 7, 50] {
-            let pieces: Vec<&[u8]> = good.chunks(size).collect();
-            assert_eq!(read(&pieces).await, GOOD, "{size}");
+            let pieces: Vec<&[u8]> = valid.chunks(size).collect();
+            assert_eq!(read(&pieces).await, VALID, "{size}");
         }
-        for cut in 1..good.len() {
-            assert_eq!(read(&[&good[..cut], &good[cut..]]).await, GOOD, "{cut}");
+        for cut in 1..valid.len() {
+            assert_eq!(read(&[&valid[..cut], &valid[cut..]]).await, VALID, "{cut}");
         }
     }
 
     #[actix_web::test]
-    async fn a_bad_head_is_replaced_and_what_was_good_before_it_is_not() {
-        let long = "a".repeat(HELD_MAX);
+    async fn an_invalid_head_is_replaced_and_requests_before_it_are_not() {
+        let long = "a".repeat(PENDING_MAX);
         let many: String = (0..200).map(|n| format!("X-{n}: a\r\n")).collect();
         let host = "Host: x\r\nAccept-Language: zh\r\n";
-        for (bad, name) in [
+        for (invalid, name) in [
             (format!("GET /\u{91cc} HTTP/1.1\r\n{host}\r\n"), "target"),
             (format!("GET /a?q=\u{91cc} HTTP/1.1\r\n{host}\r\n"), "target"),
             (format!("GET /a b HTTP/1.1\r\n{host}\r\n"), "malformed"),
@@ -323,12 +323,12 @@ mod tests {
             (format!("GET / HTTP/1.1\r\n{host}{many}\r\n"), "large"),
         ] {
             for size in [usize::MAX, 997] {
-                let all = format!("{GOOD}{bad}rest");
+                let all = format!("{VALID}{invalid}rest");
                 let pieces: Vec<&[u8]> = all.as_bytes().chunks(size).collect();
                 let seen = read(&pieces).await;
-                let own = seen.strip_prefix(GOOD).unwrap_or_else(|| panic!("{bad:.60}: {seen:.300}"));
-                let (head, _) = own.split_once("\r\n\r\n").unwrap();
-                assert!(head.ends_with(" zh") || !bad.contains("Accept-Language"), "{head}");
+                let substituted = seen.strip_prefix(VALID).unwrap_or_else(|| panic!("{invalid:.60}: {seen:.300}"));
+                let (head, _) = substituted.split_once("\r\n\r\n").unwrap();
+                assert!(head.ends_with(" zh") || !invalid.contains("Accept-Language"), "{head}");
                 assert!(
                     head.contains(&format!("x-head-fault: {} {name}\r\n", *SECRET)) || head.ends_with(name),
                     "{head}"
@@ -338,12 +338,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_can_make_such_a_request() {
+    fn a_client_cannot_forge_a_substitute_request() {
         use actix_web::test::TestRequest;
         let with = |value: String| TestRequest::default().insert_header(("x-head-fault", value)).to_srv_request();
-        assert_eq!(refusal(&with(format!("{} large", *SECRET))).map(|problem| problem.status), Some(431));
+        assert_eq!(problem_of(&with(format!("{} large", *SECRET))).map(|problem| problem.status), Some(431));
         for other in ["large".to_owned(), "0123 large".to_owned(), format!("{} other", *SECRET)] {
-            assert!(refusal(&with(other)).is_none());
+            assert!(problem_of(&with(other)).is_none());
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Retries that do no harm: a POST with an `Idempotency-Key` is done once, and a retry gets the first answer again.
+//! Idempotent POST: a request with an `Idempotency-Key` is executed once, and a retry returns the first response.
 //!
-//! The answer is kept in the transaction of the write, so there is never one without the other.
+//! The response is stored in the transaction of the write, so that both are committed or neither is.
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Call, answer};
+use super::{Call, response};
 use crate::access::Actor;
 use crate::db::backend;
 use crate::db::schema::idempotency_keys;
@@ -20,20 +20,20 @@ use crate::model::types::Instant;
 use crate::msg;
 use crate::record::Tx;
 
-/// How long an answer is kept for retries.
-fn kept_for() -> TimeDelta {
+/// How long a response is stored for retries.
+fn retention() -> TimeDelta {
     TimeDelta::hours(24)
 }
 
-/// The answer to a POST.
+/// The response to a POST.
 #[derive(Debug)]
 pub struct Posted {
     status: u16,
     location: Option<String>,
     etag: Option<String>,
     body: String,
-    /// What a retry is answered with, where that is less than the first answer.
-    kept: Option<String>,
+    /// The body for retries, when it differs from the first one.
+    stored: Option<String>,
     replayed: bool,
 }
 
@@ -41,20 +41,20 @@ impl Posted {
     /// 201 for a new record.
     pub fn created(location: String, version: i64, value: &impl Serialize) -> Result<Posted> {
         let body = serde_json::to_string(value)?;
-        let etag = Some(answer::etag(version, body.as_bytes()));
-        Ok(Posted { status: 201, location: Some(location), etag, body, kept: None, replayed: false })
+        let etag = Some(response::etag(version, body.as_bytes()));
+        Ok(Posted { status: 201, location: Some(location), etag, body, stored: None, replayed: false })
     }
 
     /// 200 for a record that an action changed.
     pub fn done(version: i64, value: &impl Serialize) -> Result<Posted> {
         let body = serde_json::to_string(value)?;
-        let etag = Some(answer::etag(version, body.as_bytes()));
-        Ok(Posted { status: 200, location: None, etag, body, kept: None, replayed: false })
+        let etag = Some(response::etag(version, body.as_bytes()));
+        Ok(Posted { status: 200, location: None, etag, body, stored: None, replayed: false })
     }
 
-    /// Keeps another body for retries: one without what is shown only once.
+    /// Stores another body for retries: one without secrets, which are returned only once.
     pub fn kept_as(mut self, value: &impl Serialize) -> Result<Posted> {
-        self.kept = Some(serde_json::to_string(value)?);
+        self.stored = Some(serde_json::to_string(value)?);
         Ok(self)
     }
 
@@ -74,7 +74,7 @@ impl Posted {
 }
 
 impl Call {
-    /// Does a POST once for its `Idempotency-Key`, or simply once when it has none.
+    /// Executes a POST, at most once for its `Idempotency-Key`.
     pub async fn post(
         &self,
         actor: Actor,
@@ -84,7 +84,8 @@ impl Call {
         let Some(key) = self.header("Idempotency-Key").map(str::to_owned) else {
             return Ok(self.write(actor, work).await?.response());
         };
-        // Who sees less than the first time is not told what was told then.
+        // The visibility is part of the digest: a caller whose rights were reduced since the first request must not receive
+        // its response.
         let (method, uri, sight) = (self.request.method(), self.request.uri(), actor.sight());
         let request = hex(&Sha256::digest(format!("{method} {uri} {sight:?}\n{body}")));
         let posted = self
@@ -94,7 +95,7 @@ impl Call {
                         "request_in_progress",
                         msg!(
                             "使用同一 Idempotency-Key 的请求正在处理。",
-                            "A request with the same Idempotency-Key is under way."
+                            "A request with the same Idempotency-Key is in progress."
                         ),
                     )
                     .into());
@@ -103,7 +104,7 @@ impl Call {
                     return Ok(posted);
                 }
                 let posted = work(tx)?;
-                keep(tx, &key, &request, &posted)?;
+                store(tx, &key, &request, &posted)?;
                 Ok(posted)
             })
             .await?;
@@ -111,13 +112,13 @@ impl Call {
     }
 }
 
-/// Whose retries a key of a request is for: a caller's, whatever his name.
+/// The owner of an idempotency key: the identity of the caller, which stays the same when the caller is renamed.
 fn holder(tx: &Tx<'_>) -> String {
     tx.actor.identity.to_string()
 }
 
 fn find(tx: &mut Tx<'_>, key: &str, request: &str) -> Result<Option<Posted>> {
-    let oldest = Instant::from(tx.now.utc() - kept_for());
+    let oldest = Instant::from(tx.now.utc() - retention());
     diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.lt(oldest))).execute(tx.conn)?;
     type Row = (String, i32, Option<String>, Option<String>, String);
     let found: Option<Row> = idempotency_keys::table
@@ -138,14 +139,14 @@ fn find(tx: &mut Tx<'_>, key: &str, request: &str) -> Result<Option<Posted>> {
             "idempotency_key_reused",
             msg!("Idempotency-Key 已用于其他请求", "The Idempotency-Key was used before"),
         )
-        .detail(msg!("该键首次使用时的请求内容不同。", "It came with another request the first time."))
+        .detail(msg!("该键首次使用时的请求内容不同。", "The key was first used with a different request."))
         .into());
     }
     let status = u16::try_from(status).map_err(Error::unexpected)?;
-    Ok(Some(Posted { status, location, etag, body, kept: None, replayed: true }))
+    Ok(Some(Posted { status, location, etag, body, stored: None, replayed: true }))
 }
 
-fn keep(tx: &mut Tx<'_>, key: &str, request: &str, posted: &Posted) -> Result<()> {
+fn store(tx: &mut Tx<'_>, key: &str, request: &str, posted: &Posted) -> Result<()> {
     diesel::insert_into(idempotency_keys::table)
         .values((
             idempotency_keys::actor.eq(holder(tx)),
@@ -154,7 +155,7 @@ fn keep(tx: &mut Tx<'_>, key: &str, request: &str, posted: &Posted) -> Result<()
             idempotency_keys::status.eq(i32::from(posted.status)),
             idempotency_keys::location.eq(&posted.location),
             idempotency_keys::etag.eq(&posted.etag),
-            idempotency_keys::body.eq(posted.kept.as_ref().unwrap_or(&posted.body)),
+            idempotency_keys::body.eq(posted.stored.as_ref().unwrap_or(&posted.body)),
             idempotency_keys::created_at.eq(tx.now),
         ))
         .execute(tx.conn)?;

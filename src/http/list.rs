@@ -1,4 +1,4 @@
-//! Lists: the parameters that every one takes, the page that every one gives.
+//! Lists: their common parameters, and the pages that they return.
 
 use actix_web::HttpResponse;
 use chrono::NaiveDate;
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use super::answer::Answer;
 use super::format::{self, Format};
+use super::response::ReadResponse;
 use super::{Call, export, typed};
 use crate::access::redaction::{Hidden, Redaction};
 use crate::db::Conn;
@@ -18,60 +18,60 @@ use crate::msg;
 
 const LIMIT_DEFAULT: i64 = 50;
 
-/// What every list takes.
+/// The parameters of every list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
-    /// How many items a page has at most.
+    /// The maximum number of items in a page.
     #[param(minimum = 1, maximum = 1000, default = 50, example = 20)]
     pub limit: Option<i64>,
-    /// Where the page begins: `next_cursor` of the page before, with the same filter and sort.
+    /// Start of the page: `next_cursor` of the previous page, with the same filters and sort order.
     #[param(max_length = 2000)]
     pub cursor: Option<String>,
-    /// Whether to count the list as a whole (`total`).
+    /// Whether to return the number of all items of the list (`total`).
     #[param(default = false, example = true)]
     pub count: Option<bool>,
 }
 
-/// The date that computed figures hold for.
+/// The parameter `as_of`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AsOf {
-    /// The date that computed figures hold for (YYYY-MM-DD); today in the service's time zone unless given.
+    /// The date for which figures are computed (YYYY-MM-DD); by default today in the service's time zone.
     #[param(value_type = Option<String>, format = Date, example = "2022-12-31")]
     pub as_of: Option<NaiveDate>,
 }
 
-/// One page of a list, as the store gives it.
+/// One page of a list.
 #[derive(Debug)]
 pub struct Page {
     pub items: Vec<Value>,
     pub next: Option<Key>,
     pub total: Option<i64>,
-    /// What the answer has beside the list, in front of it.
+    /// Further fields of the response, placed after the items.
     pub beside: Map<String, Value>,
 }
 
 impl Page {
-    /// A page of these items, which stand for its ids.
+    /// A page with the items loaded for its ids.
     pub fn new(items: &impl Serialize, page: PageIds) -> Result<Page> {
         Page::cut(items, page.next, page.total)
     }
 
-    /// A page of items that are JSON already.
+    /// A page with items that are already JSON.
     pub fn of_values(items: Vec<Value>, page: PageIds) -> Page {
         Page { items, next: page.next, total: page.total, beside: Map::new() }
     }
 
-    /// A page of items, the key of the next one, and the count of all where it was asked for.
+    /// A page with items, the key of the next page, and the number of all items when it was requested.
     pub fn cut(items: &impl Serialize, next: Option<Key>, total: Option<i64>) -> Result<Page> {
         match serde_json::to_value(items)? {
             Value::Array(items) => Ok(Page { items, next, total, beside: Map::new() }),
-            _ => Err(Error::unexpected("a page that is no list")),
+            _ => Err(Error::unexpected("the items of a page are not a list")),
         }
     }
 
-    /// The same page with fields that the answer has beside the list.
+    /// The same page with further fields.
     pub fn beside(mut self, fields: Value) -> Page {
         if let Value::Object(fields) = fields {
             self.beside = fields;
@@ -80,7 +80,7 @@ impl Page {
     }
 }
 
-/// A list request, ready for the store.
+/// A validated list request.
 pub struct Listing {
     pub page: PageRequest,
     path: String,
@@ -103,8 +103,10 @@ impl Call {
         self.list_for(owner, operation, prepare).await
     }
 
-    /// Answers a list: a page of it in JSON, or the whole of it in the format that the request asks for. `prepare` judges
-    /// the request, and gives back the work that finds a page in the database, for who sees this much.
+    /// Responds with a list: a page in JSON, or the whole list in another format.
+    ///
+    /// `prepare` validates the request and returns the query that loads a page, for the personal data that the caller may
+    /// see.
     pub async fn list<W>(
         &self,
         operation: &'static str,
@@ -125,23 +127,23 @@ impl Call {
     where
         W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
     {
-        match format::asked(&self.request, format::OF_LISTS)? {
+        match format::negotiate(&self.request, format::OF_LISTS)? {
             Format::Json => {
-                let asked = self.request.uri().path_and_query().map(|asked| asked.as_str()).unwrap_or_default();
-                // In quotes, which no URI holds: a subject of tokens may be any text.
-                let asked = owner.map_or_else(|| asked.to_owned(), |owner| format!("{asked} {owner:?}"));
-                self.answer_to(&asked, |call, sight| {
+                let key = self.request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
+                // The subject of a token can be any text; the quotes delimit it, as a URI contains none.
+                let key = owner.map_or_else(|| key.to_owned(), |owner| format!("{key} {owner:?}"));
+                self.respond_keyed(&key, |call, sight| {
                     let query = call.query(operation)?;
                     let listing = call.listing(operation, &query)?;
                     let work = prepare(call, &query, Redaction::new(sight, Hidden::Null))?;
-                    Ok(move |conn: &mut Conn| listing.answer(work(conn, &listing.page)?))
+                    Ok(move |conn: &mut Conn| listing.response(work(conn, &listing.page)?))
                 })
                 .await
             }
             format => {
-                self.judge_headers()?;
+                self.validate_headers()?;
                 let query = self.query(operation)?;
-                refuse_paging(&query)?;
+                reject_paging(&query)?;
                 let hidden = match format {
                     Format::Csv | Format::Xlsx => Hidden::Marked(self.language()),
                     _ => Hidden::Null,
@@ -152,13 +154,13 @@ impl Call {
         }
     }
 
-    /// Reads the page that a judged query asks for.
+    /// The list request of a validated query.
     pub fn listing(&self, operation: &str, query: &Value) -> Result<Listing> {
         let params: PageParams = typed(query)?;
         let mut pairs: Vec<&str> =
             self.request.query_string().split('&').filter(|p| !p.is_empty() && !p.starts_with("cursor=")).collect();
         let link_query = pairs.join("&");
-        // What changes only how much of the list is shown does not make it another list.
+        // A cursor stays valid when only `limit` or `count` changes.
         pairs.retain(|pair| !pair.starts_with("limit=") && !pair.starts_with("count="));
         pairs.sort_unstable();
         let list = page::list_digest(operation, &format!("{}?{}", self.request.path(), pairs.join("&")));
@@ -173,22 +175,22 @@ impl Call {
     }
 }
 
-/// A file holds the whole of a list: who asks for a part of it did not mean this.
-fn refuse_paging(query: &Value) -> Result<()> {
+/// Rejects paging parameters for files, which contain the whole list.
+fn reject_paging(query: &Value) -> Result<()> {
     let given = ["limit", "cursor", "count"].into_iter().filter(|name| !query[*name].is_null());
     let faults: Vec<Fault> = given
         .map(|name| Fault {
             pointer: format!("/query/{name}"),
             code: "not_for_files",
-            message: msg!("文件包含整个列表，不能分页。", "is not for files, which hold the whole list"),
+            message: msg!("文件包含整个列表，不能分页。", "cannot be used with files, which contain the whole list"),
         })
         .collect();
     if faults.is_empty() { Ok(()) } else { Err(Problem::malformed(faults).into()) }
 }
 
 impl Listing {
-    /// The answer with a page.
-    fn answer(&self, page: Page) -> Result<Answer> {
+    /// The response with a page.
+    fn response(&self, page: Page) -> Result<ReadResponse> {
         let Page { items, next, total, beside } = page;
         let cursor = next.map(|key| page::encode_cursor(&self.page.list, &key)).transpose()?;
         let mut body = json!({ "items": items });
@@ -197,12 +199,12 @@ impl Listing {
         if let Some(total) = total {
             body["total"] = json!(total);
         }
-        let mut answer = Answer::other(&body)?;
-        answer.link = cursor.map(|cursor| {
+        let mut response = ReadResponse::json(&body)?;
+        response.link = cursor.map(|cursor| {
             let separator = if self.query.is_empty() { "" } else { "&" };
             let cursor = utf8_percent_encode(&cursor, NON_ALPHANUMERIC);
             format!("<{}?{}{separator}cursor={cursor}>; rel=\"next\"", self.path, self.query)
         });
-        Ok(answer)
+        Ok(response)
     }
 }

@@ -1,5 +1,7 @@
-//! A line in the log for each answer. It names what was asked for by its path alone: a query may hold what nobody else
-//! is to read, and so may a body or a header.
+//! The access log: one line for each response.
+//!
+//! A line has the path of the request, but neither its query, its body nor its headers, which can contain personal data and
+//! keys.
 
 use std::time::Duration;
 
@@ -10,16 +12,16 @@ use super::guard::{Caller, FeedKey};
 use super::peer;
 use crate::access::feeds;
 
-/// An answer that took longer is worth a line of its own.
+/// Slower responses are logged at level `info`.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// What went wrong, in words for the operator; an extension of an answer.
+/// The cause of an error, for the operator; an extension of the response.
 #[derive(Clone)]
 pub struct Cause(pub String);
 
-/// Logs an answer: what failed as an error or a warning; writes, refusals for want of a right and what was slow as
-/// information; the rest for who looks for it.
-pub fn answered(
+/// Logs a response: server errors at level `error`, 503 at `warn`; writes, responses 401, 403 and 429, and slow responses at
+/// `info`; all others at `debug`.
+pub fn log_response(
     request: &HttpRequest,
     id: &str,
     route: &str,
@@ -47,7 +49,7 @@ pub fn answered(
                 caller = caller(),
                 client = client(),
                 cause = cause.map(|cause| cause.0.as_str()),
-                "answered"
+                "responded"
             )
         };
     }

@@ -1,4 +1,4 @@
-//! What an operator watches, for Prometheus: requests, the database's lanes and writer, caches, disks, imports, streams, webhooks.
+//! Prometheus metrics: requests, database permits and writer, cache, disks, imports, streams and webhooks.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::audit::undecodable;
 use crate::db::{Class, Client, Conn, backend};
 use crate::error::{Error, Result};
 
-/// The seconds by which requests are sorted: from what a cache answers to the longest deadline.
+/// The buckets of request durations in seconds, from cached responses to the longest deadline.
 const BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// Counters of one process.
+/// The metrics of one process.
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
@@ -27,15 +27,15 @@ pub struct Metrics {
     pub cache: IntCounterVec,
     pub imported: IntCounter,
     pub refusals: IntCounter,
-    now: Now,
+    sampled: Sampled,
 }
 
-/// What is read when the metrics are.
-struct Now {
+/// Metrics whose values are read when the metrics are scraped.
+struct Sampled {
     permits: IntGaugeVec,
     in_use: IntGaugeVec,
     waiting: IntGaugeVec,
-    refused: IntCounterVec,
+    rejected: IntCounterVec,
     writer_waiting: IntGauge,
     writer_commits: IntCounter,
     writer_writes: IntCounter,
@@ -48,10 +48,10 @@ struct Now {
     events_undecodable: IntGauge,
 }
 
-/// Makes and registers metrics.
-struct Maker(Registry);
+/// Creates and registers metrics.
+struct Registrar(Registry);
 
-impl Maker {
+impl Registrar {
     fn add<T: Collector + Clone + 'static>(&self, metric: prometheus::Result<T>) -> Result<T> {
         let metric = metric.map_err(Error::unexpected)?;
         self.0.register(Box::new(metric.clone())).map_err(Error::unexpected)?;
@@ -75,51 +75,51 @@ impl Maker {
     }
 }
 
-impl Now {
-    fn new(maker: &Maker) -> Result<Now> {
+impl Sampled {
+    fn new(registrar: &Registrar) -> Result<Sampled> {
         let class = &["class"];
-        Ok(Now {
-            permits: maker.gauges(
+        Ok(Sampled {
+            permits: registrar.gauges(
                 "pairing_tracker_database_permits",
-                "Work of a class that may run at one time.",
+                "Permits of a class: how many requests of the class can use the database at a time.",
                 class,
             )?,
-            in_use: maker.gauges("pairing_tracker_database_permits_in_use", "Work of a class that runs.", class)?,
-            waiting: maker.gauges("pairing_tracker_database_waiting", "Requests that wait for a permit.", class)?,
-            refused: maker.counters(
+            in_use: registrar.gauges("pairing_tracker_database_permits_in_use", "Permits of a class that are in use.", class)?,
+            waiting: registrar.gauges("pairing_tracker_database_waiting", "Requests waiting for a permit.", class)?,
+            rejected: registrar.counters(
                 "pairing_tracker_database_refused_total",
-                "Requests that got no permit in time.",
+                "Requests rejected because no permit became free in time.",
                 class,
             )?,
-            writer_waiting: maker.gauge("pairing_tracker_writer_waiting", "Writes that wait for SQLite's writer.")?,
-            writer_commits: maker.counter("pairing_tracker_writer_commits_total", "Commits of SQLite's writer.")?,
-            writer_writes: maker.counter(
+            writer_waiting: registrar.gauge("pairing_tracker_writer_waiting", "Writes waiting for the SQLite writer.")?,
+            writer_commits: registrar.counter("pairing_tracker_writer_commits_total", "Commits of the SQLite writer.")?,
+            writer_writes: registrar.counter(
                 "pairing_tracker_writer_writes_total",
-                "Writes in these commits: divided by them, the size of a batch.",
+                "Writes committed by the SQLite writer; divided by the commits, the average batch size.",
             )?,
-            writer_commit_seconds: maker.add(Counter::new(
+            writer_commit_seconds: registrar.add(Counter::new(
                 "pairing_tracker_writer_commit_seconds_total",
-                "Seconds that these commits took.",
+                "Time spent in commits of the SQLite writer, in seconds.",
             ))?,
-            watcher_age: maker.gauge(
+            watcher_age: registrar.gauge(
                 "pairing_tracker_watcher_age_milliseconds",
-                "Milliseconds since it was proved that changes of other processes are seen; over 2000 nothing is answered from the cache.",
+                "Milliseconds since changes of other processes were last confirmed to be visible; above 2000, the response cache is off.",
             )?,
-            database_bytes: maker.gauges(
+            database_bytes: registrar.gauges(
                 "pairing_tracker_database_bytes",
-                "Bytes of the database (part: main, and wal of SQLite).",
+                "Size of the database in bytes (part: main, or wal of SQLite).",
                 &["part"],
             )?,
-            disk_free: maker.gauges(
+            disk_free: registrar.gauges(
                 "pairing_tracker_disk_free_bytes",
-                "Bytes free to the service (of: database, files).",
+                "Free disk space in bytes (of: database, files).",
                 &["of"],
             )?,
-            imports_running: maker.gauge("pairing_tracker_imports_running", "Imports that this process works on.")?,
-            streams: maker.gauge("pairing_tracker_streams", "Event streams that are open.")?,
-            events_undecodable: maker.gauge(
+            imports_running: registrar.gauge("pairing_tracker_imports_running", "Imports running in this process.")?,
+            streams: registrar.gauge("pairing_tracker_streams", "Open event streams.")?,
+            events_undecodable: registrar.gauge(
                 "pairing_tracker_audit_events_undecodable",
-                "Audit events that this process skipped because their stored row cannot be decoded, each counted once.",
+                "Audit events that this process skipped because their rows cannot be decoded, each counted once.",
             )?,
         })
     }
@@ -132,7 +132,7 @@ impl Now {
             self.permits.with_label_values(class).set(number(load.permits));
             self.in_use.with_label_values(class).set(number(load.in_use));
             self.waiting.with_label_values(class).set(number(load.waiting));
-            raise(&self.refused.with_label_values(class), load.refused);
+            raise(&self.rejected.with_label_values(class), load.refused);
         }
         if let Some(load) = state.store.writer_load() {
             self.writer_waiting.set(number(load.waiting));
@@ -144,7 +144,7 @@ impl Now {
         let age = state.store.watched_ago().map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         self.watcher_age.set(age);
         for (of, directory) in state.settings.directories() {
-            // A file system that does not answer is another check's matter.
+            // An unreachable file system is left to the readiness check.
             if let Ok(free) = fs4::available_space(&directory) {
                 self.disk_free.with_label_values(&[of]).set(large(free));
             }
@@ -158,69 +158,72 @@ impl Now {
     }
 }
 
-/// Brings a counter up to what was counted elsewhere.
+/// Raises a counter to a count that is kept elsewhere.
 fn raise(counter: &IntCounter, to: u64) {
     counter.inc_by(to.saturating_sub(counter.get()));
 }
 
 impl Metrics {
     pub fn new() -> Result<Metrics> {
-        let maker = Maker(Registry::new());
-        let build =
-            maker.gauges("pairing_tracker_build_info", "1, with the program's version as a label.", &["version"])?;
+        let registrar = Registrar(Registry::new());
+        let build = registrar.gauges(
+            "pairing_tracker_build_info",
+            "Always 1; the label is the version of the program.",
+            &["version"],
+        )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let durations = HistogramOpts::new(
             "pairing_tracker_request_duration_seconds",
-            "Seconds from a request's head to its response's.",
+            "Time from the head of a request to the head of its response, in seconds.",
         );
         Ok(Metrics {
-            requests: maker.counters(
+            requests: registrar.counters(
                 "pairing_tracker_requests_total",
-                "Requests answered, by method, route and status.",
+                "Responses, by method, route and status.",
                 &["method", "route", "status"],
             )?,
-            durations: maker.add(HistogramVec::new(durations.buckets(BUCKETS.to_vec()), &["method", "route"]))?,
-            webhook_attempts: maker.counters(
+            durations: registrar.add(HistogramVec::new(durations.buckets(BUCKETS.to_vec()), &["method", "route"]))?,
+            webhook_attempts: registrar.counters(
                 "pairing_tracker_webhook_attempts_total",
-                "Attempts to send a message to a webhook, by result: delivered, retried (it will be), failed (given up).",
+                "Attempts to deliver a message to a webhook, by result: delivered, retried (will be tried again) or failed (given up).",
                 &["result"],
             )?,
-            webhooks_pending: maker.gauge(
+            webhooks_pending: registrar.gauge(
                 "pairing_tracker_webhook_deliveries_pending",
-                "Messages still to be delivered to webhooks that are not paused, of all processes on the database.",
+                "Messages to be delivered to webhooks that are not paused, over all processes of the database.",
             )?,
-            cache: maker.counters(
+            cache: registrar.counters(
                 "pairing_tracker_response_cache_total",
-                "Reads, by result: hit, miss, or off while changes of other processes may go unseen.",
+                "Cacheable reads, by result: hit, miss, or off while changes of other processes may not be visible.",
                 &["result"],
             )?,
-            imported: maker.counter("pairing_tracker_imported_records_total", "Records that imports applied.")?,
-            refusals: maker.counter(
+            imported: registrar.counter("pairing_tracker_imported_records_total", "Records written by imports.")?,
+            refusals: registrar.counter(
                 "pairing_tracker_refusals_total",
-                "Requests refused for want of a key or of what it allows.",
+                "Requests rejected by authentication or authorization.",
             )?,
-            now: Now::new(&maker)?,
-            registry: maker.0,
+            sampled: Sampled::new(&registrar)?,
+            registry: registrar.0,
         })
     }
 
-    /// Counts one attempt to send a message to a webhook.
+    /// Counts one attempt to deliver a message to a webhook.
     pub fn count_webhook(&self, result: &str) {
         self.webhook_attempts.with_label_values(&[result]).inc();
     }
 
-    /// Sets how many imports this process works on.
+    /// Sets the number of imports running in this process.
     pub fn imports_running(&self, count: usize) {
-        self.now.imports_running.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.sampled.imports_running.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Notes how many messages are still to be delivered.
+    /// Sets the number of messages to be delivered.
     pub fn webhooks_pending(&self, count: i64) {
         self.webhooks_pending.set(count);
     }
 
-    /// Counts one response. A method that no standard knows is `other`, as clients may invent any. The route is a pattern, never a
-    /// path: there are few patterns and no end of paths.
+    /// Counts one response. A non-standard method is counted as `other`, and `route` must be a pattern, not a path: clients can send
+    /// any method and path, and each label value takes memory.
     pub fn count(&self, method: &str, route: &str, status: &str, took: Duration) {
         const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
         let method = if KNOWN.contains(&method) { method } else { "other" };
@@ -229,7 +232,7 @@ impl Metrics {
     }
 }
 
-/// Prints the metrics on the service's own address, unless they have one of their own.
+/// Responds with the metrics on the service's address, unless they have an address of their own.
 #[get("/metrics")]
 pub async fn print(state: web::Data<AppState>) -> Result<HttpResponse> {
     if state.settings.metrics_listen.is_some() {
@@ -238,7 +241,7 @@ pub async fn print(state: web::Data<AppState>) -> Result<HttpResponse> {
     render(&state).await
 }
 
-/// Prints the metrics on their own address.
+/// Responds with the metrics on their own address.
 #[get("/metrics")]
 pub async fn print_apart(state: web::Data<AppState>) -> Result<HttpResponse> {
     render(&state).await
@@ -247,12 +250,12 @@ pub async fn print_apart(state: web::Data<AppState>) -> Result<HttpResponse> {
 async fn render(state: &AppState) -> Result<HttpResponse> {
     if state.settings.database_files().is_empty() {
         let bytes = |conn: &mut Conn| Ok(backend::upkeep::database_bytes(conn)?);
-        // Metrics are read most when something is wrong: what the server does not say now stays as it said it last.
+        // When the database cannot be read, the last size is reported, so that the other metrics stay available.
         if let Ok(bytes) = state.store.read_as(Class::Probe, &Client::Service, bytes).await {
-            state.metrics.now.database_bytes.with_label_values(&["main"]).set(bytes);
+            state.metrics.sampled.database_bytes.with_label_values(&["main"]).set(bytes);
         }
     }
-    state.metrics.now.read(state);
+    state.metrics.sampled.read(state);
     let mut text = Vec::new();
     let encoder = TextEncoder::new();
     encoder.encode(&state.metrics.registry.gather(), &mut text).map_err(Error::unexpected)?;

@@ -1,7 +1,7 @@
-//! Between the server and the resources: who calls, what is asked, and how it is answered. The manners that every
-//! operation shares are here, once.
+//! The HTTP layer: authentication, limits, parsing and validation of requests, responses and the response cache.
+//!
+//! It implements the conventions that all operations share, and depends on no resource.
 
-pub mod answer;
 pub mod body;
 pub mod coding;
 pub mod connections;
@@ -14,8 +14,8 @@ pub mod export;
 pub mod format;
 pub mod framing;
 pub mod guard;
+pub mod guarded_body;
 pub mod heads;
-pub mod held;
 pub mod idempotency;
 pub mod limits;
 pub mod list;
@@ -27,10 +27,12 @@ pub mod parts;
 pub mod patch;
 pub mod peer;
 pub mod readiness;
-mod refused;
+mod refusals;
+pub mod response;
+mod response_cache;
 pub mod spooled;
 pub mod tags;
-mod unread;
+mod unread_body;
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -54,28 +56,28 @@ use crate::error::{Error, Fault, Problem, Result};
 use crate::model::text::Language;
 use crate::msg;
 use crate::record::{Catalog, Precondition, Tx, View};
-use answer::Answers;
 use deprecation::Deprecations;
 use envelope::RequestId;
-use guard::{Admitted, Caller};
+use guard::{Authorized, Caller};
 use parts::Parts;
+use response_cache::ResponseCache;
 use tags::Tags;
 
 /// The path of the API catalog (RFC 9727, section 2).
 pub const API_CATALOG_PATH: &str = "/.well-known/api-catalog";
 
-/// Headers that are lists of entity tags, and the document's name for each.
+/// Headers that are lists of entity tags, with the parameter component of each in the document.
 const TAG_HEADERS: [(&str, header::HeaderName, &str); 2] =
     [("If-Match", header::IF_MATCH, "IfMatch"), ("If-None-Match", header::IF_NONE_MATCH, "IfNoneMatch")];
 
-/// What all requests share.
+/// The state shared by all requests.
 pub struct AppState {
     pub store: Store,
     pub catalog: Arc<Catalog>,
     pub settings: Arc<Settings>,
-    /// Whose tokens are taken beside keys.
+    /// The OpenID Connect issuer whose tokens are accepted besides keys.
     pub issuer: Option<Issuer>,
-    pub answers: Answers,
+    pub cache: ResponseCache,
     pub metrics: metrics::Metrics,
     pub policy: Policy,
     pub uses: Uses,
@@ -83,7 +85,7 @@ pub struct AppState {
     /// Keys that are being revoked.
     pub revoked: Revoked,
     pub limits: limits::Limits,
-    /// True once the service is to stop: what would go on without an end then ends.
+    /// True once the service is shutting down, so that event streams end.
     pub stopping: watch::Sender<bool>,
     pub deprecations: Deprecations,
     pub readiness: readiness::Readiness,
@@ -92,7 +94,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The state of a service that begins.
+    /// The initial state of the service.
     pub fn new(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
         Ok(AppState {
             issuer,
@@ -101,7 +103,7 @@ impl AppState {
             catalog,
             limits: limits::Limits::new(&settings),
             settings: Arc::new(settings),
-            answers: Answers::default(),
+            cache: ResponseCache::default(),
             metrics: metrics::Metrics::new()?,
             uses: Uses::default(),
             refusals: Refusals::default(),
@@ -114,16 +116,16 @@ impl AppState {
     }
 }
 
-/// One request that was admitted, as the operations see it.
+/// An authorized request, as handlers receive it.
 pub struct Call {
     pub state: web::Data<AppState>,
     pub request: HttpRequest,
     pub request_id: String,
-    /// The operation's id; for a page its route.
+    /// The operation's id; for a page, its route.
     pub operation: Arc<str>,
-    /// What reads of the operation cost, whatever is asked of it.
+    /// The class of the operation's reads, before the query is considered.
     class: Class,
-    /// Who calls; `None` without a key.
+    /// The caller; `None` without a key or token.
     pub actor: Option<Actor>,
 }
 
@@ -136,8 +138,8 @@ impl FromRequest for Call {
             return ready(Err(Error::unexpected("the service has no state")));
         };
         let extensions = request.extensions();
-        let Some(Admitted { operation, class }) = extensions.get().cloned() else {
-            return ready(Err(Error::unexpected("a request passed the guard by")));
+        let Some(Authorized { operation, class }) = extensions.get().cloned() else {
+            return ready(Err(Error::unexpected("a request bypassed the authorization middleware")));
         };
         ready(Ok(Call {
             state: state.clone(),
@@ -151,12 +153,12 @@ impl FromRequest for Call {
 }
 
 impl Call {
-    /// A header's text; a header that is no visible ASCII is none that this service defines a meaning for.
+    /// A header's value; `None` when it is not visible ASCII, as no header of this API allows other characters.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()
     }
 
-    /// The language for words about this request.
+    /// The language negotiated for this request.
     pub fn language(&self) -> Language {
         language_of(&self.request)
     }
@@ -166,36 +168,36 @@ impl Call {
         self.state.settings.today()
     }
 
-    /// The query string, read by an operation's parameters.
+    /// Validates the query string against an operation's parameters.
     pub fn query(&self, operation: &str) -> Result<Value> {
         self.state.catalog.contract.query(operation, self.request.query_string())
     }
 
-    /// The view that a query asks for.
+    /// The date of the read, from `as_of` in a query.
     pub fn view(&self, query: &Value) -> View {
         let as_of = query["as_of"].as_str().and_then(|date| date.parse().ok());
         View { as_of: as_of.unwrap_or_else(|| self.today()) }
     }
 
-    /// Whose personal data the caller sees.
+    /// The personal data that the caller may see.
     pub fn sight(&self) -> Sight {
         self.actor.as_ref().map_or(Sight::Nothing, Actor::sight)
     }
 
-    /// Who writes, once the head of the request is judged.
+    /// The actor of a write, after the headers are validated.
     pub fn writer(&self) -> Result<Actor> {
-        // The guard admits nobody without a key to a write.
-        let actor = self.actor.clone().ok_or_else(|| Error::unexpected("a write by nobody"))?;
-        self.judge_headers()?;
-        // No write takes parameters, so that any is unknown.
+        // The authorization middleware rejects writes without a key or token.
+        let actor = self.actor.clone().ok_or_else(|| Error::unexpected("a write without an actor"))?;
+        self.validate_headers()?;
+        // Writes have no query parameters, so that the validation rejects any.
         if !self.request.query_string().is_empty() {
             self.query(&self.operation)?;
         }
         Ok(actor)
     }
 
-    /// Refuses headers that are not what the document says of them.
-    pub fn judge_headers(&self) -> Result<()> {
+    /// Validates the headers against their schemas in the document.
+    pub fn validate_headers(&self) -> Result<()> {
         let headers = self.request.headers();
         let contract = &self.state.catalog.contract;
         let mut faults = Vec::new();
@@ -211,18 +213,19 @@ impl Call {
         if faults.is_empty() { Ok(()) } else { Err(Problem::malformed(faults).into()) }
     }
 
-    /// The precondition of a change or a deletion (`If-Match`): 428 without one. A weak tag never matches (RFC 9110, section
-    /// 13.1.1).
+    /// The precondition of a change or a deletion (`If-Match`); 428 when it is missing.
+    ///
+    /// A weak tag never matches (RFC 9110, section 13.1.1).
     pub fn precondition(&self) -> Result<Precondition> {
         let Some(value) = tags::joined(self.request.headers(), &header::IF_MATCH) else {
-            return Err(Problem::new(428, "precondition_required", msg!("需要 If-Match", "If-Match is needed"))
+            return Err(Problem::new(428, "precondition_required", msg!("需要 If-Match", "If-Match is required"))
                 .detail(msg!(
                     "请在 If-Match 中给出读取时得到的 ETag，或用 * 覆盖。",
-                    "Give the ETag that the record was read with in If-Match, or * to override."
+                    "Send the ETag from the last read of the record in If-Match, or * to overwrite any version."
                 ))
                 .into());
         };
-        match Tags::parse(&value).ok_or_else(bad_if_match)? {
+        match Tags::parse(&value).ok_or_else(invalid_if_match)? {
             Tags::Any => Ok(Precondition::Any),
             Tags::List(tags) => {
                 let strong = tags.iter().filter(|tag| !tag.is_weak);
@@ -232,7 +235,7 @@ impl Call {
         }
     }
 
-    /// Whether only the head of the response will be sent, so that its body need not be made.
+    /// Whether only the head of the response will be sent, so that its body need not be generated.
     pub fn is_head(&self) -> bool {
         framing::is_head(&self.request)
     }
@@ -251,7 +254,7 @@ impl Call {
     }
 }
 
-/// A judged query as the type that its operation declares.
+/// Deserializes a validated query into the type of its operation.
 pub fn typed<T: DeserializeOwned>(query: &Value) -> Result<T> {
     T::deserialize(query).map_err(|error| {
         let words = error.to_string();
@@ -264,13 +267,13 @@ pub fn typed<T: DeserializeOwned>(query: &Value) -> Result<T> {
     })
 }
 
-/// The language that a request asks for.
+/// The language negotiated for a request.
 pub fn language_of(request: &HttpRequest) -> Language {
     let header = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Language::negotiate(header.unwrap_or_default())
 }
 
-fn bad_if_match() -> Error {
+fn invalid_if_match() -> Error {
     Problem::malformed(vec![Fault {
         pointer: "/header/If-Match".to_owned(),
         code: "format",

@@ -1,5 +1,5 @@
-//! A file as a request body: its bytes alone, or as the one part of `multipart/form-data` (RFC 7578), which is what forms of
-//! browsers and `curl -F` send.
+//! Receives a file: as the request body, or as the only part of `multipart/form-data` (RFC 7578), which HTML forms and
+//! `curl -F` send.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -17,19 +17,19 @@ use crate::error::{Error, Fault, Problem, Result};
 use crate::model::text::Msg;
 use crate::msg;
 
-/// Bytes of a body that are not of its file: boundaries, and the heads of parts.
+/// The allowance for boundaries and part headers besides the file, in bytes.
 const FRAMING_MAX: usize = 64 * 1024;
-/// How long the name of a file may be, in characters; the rest is cut off.
+/// The length to which file names are truncated, in characters.
 const NAME_MAX: usize = 200;
-/// What says nothing of a file.
+/// The media type of an unknown file.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// What is known of a file besides its bytes.
+/// The metadata of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Described {
-    /// Its media type with parameters, as it was given; empty where it was not.
+    /// The media type with its parameters, as received; empty when there was none.
     pub media_type: String,
-    /// Without directories.
+    /// The file name without directories.
     pub file_name: Option<String>,
 }
 
@@ -52,11 +52,14 @@ impl Call {
         let mut found = None;
         while let Some(part) = next(&mut parts, limit).await? {
             if found.is_some() {
-                return Err(refused("several_parts", msg!("只能有一个部分，即文件。", "must have one part, the file")));
+                return Err(malformed(
+                    "several_parts",
+                    msg!("只能有一个部分，即文件。", "must have one part, the file"),
+                ));
             }
             found = Some(receive(part, limit, &mut take).await?);
         }
-        found.ok_or_else(|| refused("no_file", msg!("没有文件。", "has no file")))
+        found.ok_or_else(|| malformed("no_file", msg!("没有文件。", "has no file")))
     }
 }
 
@@ -64,7 +67,7 @@ impl Call {
 async fn receive(mut part: Field, limit: usize, take: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<Described> {
     let described = describe(&part).ok_or_else(|| {
         let message = msg!("该部分没有文件名，须作为文件上传。", "has a part without a file name; send it as a file");
-        refused("no_file_name", message)
+        malformed("no_file_name", message)
     })?;
     let mut size = 0;
     while let Some(piece) = next(&mut part, limit).await? {
@@ -77,7 +80,7 @@ async fn receive(mut part: Field, limit: usize, take: &mut impl FnMut(&[u8]) -> 
     Ok(described)
 }
 
-/// `None` where the part has no file name, as a field of a form that is no file has none.
+/// The metadata of a part; `None` without a file name, as form fields that are not files have none.
 fn describe(part: &Field) -> Option<Described> {
     let given = part.content_disposition()?.get_filename()?;
     let name = given.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -88,7 +91,7 @@ fn describe(part: &Field) -> Option<Described> {
     Some(Described { media_type, file_name: (!name.is_empty()).then_some(name) })
 }
 
-/// What comes next of a body, or of a part of it; `None` at its end.
+/// The next piece of a body or a part; `None` at its end.
 async fn next<T>(
     stream: &mut (impl Stream<Item = Result<T, MultipartError>> + Unpin),
     limit: usize,
@@ -97,24 +100,26 @@ async fn next<T>(
     next.transpose().map_err(|error| match error {
         MultipartError::Payload(PayloadError::Overflow) => too_large(limit),
         MultipartError::BoundaryMissing | MultipartError::ContentTypeParse => {
-            refused("no_boundary", msg!("Content-Type 没有 boundary。", "has no boundary in its Content-Type"))
+            malformed("no_boundary", msg!("Content-Type 没有 boundary。", "has no boundary in its Content-Type"))
         }
         MultipartError::Incomplete | MultipartError::Payload(PayloadError::Incomplete(_)) => {
-            refused("incomplete", msg!("不完整。", "is incomplete: the closing boundary is missing"))
+            malformed("incomplete", msg!("不完整。", "is incomplete: the closing boundary is missing"))
         }
-        MultipartError::ContentDispositionMissing | MultipartError::ContentDispositionNameMissing => refused(
+        MultipartError::ContentDispositionMissing | MultipartError::ContentDispositionNameMissing => malformed(
             "no_content_disposition",
             msg!("有部分没有 Content-Disposition: form-data。", "has a part without Content-Disposition: form-data"),
         ),
-        _ => refused("invalid_multipart", msg!("不是有效的 multipart/form-data。", "is not valid multipart/form-data")),
+        _ => {
+            malformed("invalid_multipart", msg!("不是有效的 multipart/form-data。", "is not valid multipart/form-data"))
+        }
     })
 }
 
-fn refused(code: &'static str, message: Msg) -> Error {
+fn malformed(code: &'static str, message: Msg) -> Error {
     Problem::malformed(vec![Fault { pointer: String::new(), code, message }]).into()
 }
 
-/// A body that fails beyond so many bytes, whatever they are part of.
+/// A body that fails after a number of bytes, including boundaries and part headers.
 struct Capped {
     payload: Payload,
     left: usize,

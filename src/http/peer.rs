@@ -1,8 +1,8 @@
-//! Who is at the other end: the address that limits count by and that the log names.
+//! The client's address, which the limits and the log use.
 //!
-//! It is the peer's, unless the peer is a proxy that the settings trust. Then `X-Forwarded-For` is read from the right,
-//! because each proxy appends what it saw: hops that are trusted are passed over, and the first that is not is the
-//! client. What stands left of that is the client's own word, and is never read.
+//! It is the address of the peer, unless the peer is a trusted proxy. Then `X-Forwarded-For` is read from right to left,
+//! because each proxy appends the address of its peer: the first address that is not a trusted proxy is the client. The
+//! entries to the left of it were sent by the client and can be forged, so that they are ignored.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +14,14 @@ use ipnet::IpNet;
 
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Whether the operator was told that a proxy is not trusted.
+/// Whether the warning about an untrusted proxy has been logged.
 static WARNED: AtomicBool = AtomicBool::new(false);
 
-/// The client's address, as an extension of its request; `None` where there is none, as in tests in process.
+/// The client's address, an extension of the request; `None` for requests without a connection, as in tests.
 #[derive(Clone, Copy)]
 struct Client(Option<IpAddr>);
 
-/// Finds the client's address and leaves it with the request, for [`of`].
+/// Determines the client's address and stores it in the request for [`of`].
 pub fn find(request: &ServiceRequest, trusted: &[IpNet]) {
     let client = request.peer_addr().map(|peer| {
         let peer = peer.ip().to_canonical();
@@ -30,8 +30,8 @@ pub fn find(request: &ServiceRequest, trusted: &[IpNet]) {
         if !forwarded.is_empty() && !is_trusted(trusted, peer) && !WARNED.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 %peer,
-                "a request carries X-Forwarded-For, but its sender is no trusted proxy: limits count all who come \
-                 through it as one client; if it is your proxy, name it in trusted_proxies (--trusted-proxy)"
+                "a request has X-Forwarded-For, but its peer is not a trusted proxy: the limits count all requests from this \
+                 peer as one client; if it is your proxy, add it to trusted_proxies (--trusted-proxy)"
             );
         }
         client(peer, &forwarded, trusted)
@@ -39,13 +39,13 @@ pub fn find(request: &ServiceRequest, trusted: &[IpNet]) {
     request.extensions_mut().insert(Client(client));
 }
 
-/// The client's address, once [`find`] has found it.
+/// The client's address, as stored by [`find`].
 pub fn of(request: &HttpRequest) -> Option<IpAddr> {
     request.extensions().get::<Client>().and_then(|client| client.0)
 }
 
-/// What limits count an address as: a single IPv4 address, or the network of 64 bits that an IPv6 host picks its
-/// addresses from (RFC 4291, section 2.5.4).
+/// The address that limits count by: an IPv4 address itself, or the /64 network of an IPv6 address, in which a host chooses
+/// its addresses freely (RFC 4291, section 2.5.4).
 pub fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -56,8 +56,7 @@ pub fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The network of an address that most often is one office or one provider's customers: 24 bits of an IPv4 address, 48 of an
-/// IPv6 one (RFC 6177).
+/// The network of an address, which usually belongs to one site or provider: /24 for IPv4, /48 for IPv6 (RFC 6177).
 pub fn network(address: IpAddr) -> IpNet {
     let (address, bits) = match address.to_canonical() {
         IpAddr::V4(address) => (IpAddr::V4(address), 24),
@@ -66,14 +65,14 @@ pub fn network(address: IpAddr) -> IpNet {
     IpNet::new(address, bits).unwrap_or_else(|_| address.into()).trunc()
 }
 
-/// The client's address by the lines of `X-Forwarded-For`, in order.
+/// The client's address according to the lines of `X-Forwarded-For`, in order.
 fn client(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> IpAddr {
     let mut client = peer;
     for hop in forwarded.iter().rev().flat_map(|line| line.rsplit(',')) {
         if !is_trusted(trusted, client) {
             break;
         }
-        // What is no address was made up, and so may be all that stands before it.
+        // An invalid entry was not written by a proxy, so that everything to its left may be forged.
         let Some(address) = read(hop.trim()) else { break };
         client = address;
     }
@@ -84,7 +83,7 @@ fn is_trusted(trusted: &[IpNet], address: IpAddr) -> bool {
     trusted.iter().any(|network| network.contains(&address))
 }
 
-/// An address as proxies write it: alone, or with a port.
+/// Parses an address as proxies write it, with or without a port.
 fn read(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
     let address = bare.parse::<IpAddr>().or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip()));
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_are_believed() {
+    fn only_entries_of_trusted_proxies_are_used() {
         for (peer, forwarded, client) in [
             ("203.0.113.9", &[][..], "203.0.113.9"),
             ("203.0.113.9", &["198.51.100.1"], "203.0.113.9"),
@@ -109,7 +108,7 @@ mod tests {
             ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
             ("::ffff:10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["::ffff:198.51.100.1"], "198.51.100.1"),
-            // What the client wrote itself stands on the left.
+            // The client's own entries are on the left.
             ("10.0.0.1", &["1.1.1.1, 198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["1.1.1.1", "198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2", "fd00::1"], "198.51.100.1"),

@@ -1,4 +1,4 @@
-//! Whether the service can serve: a read and a write of the database, each within a second, whatever else is going on.
+//! The readiness check: a read and a write of the database, each within a second.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use crate::error::{Error, Fault, Problem, Result};
 use crate::model::types::Instant as Moment;
 use crate::msg;
 
-/// How long each check may take.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// A write that succeeded stands for those asked for within this time.
-const WRITES_EVERY: Duration = Duration::from_secs(1);
+/// The timeout of each check.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a successful write is reused as the result of further checks.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// When a write succeeded last. One check at a time; those that wait for it use its result.
+/// The time of the last successful write. One check runs at a time, and waiting checks reuse its result.
 #[derive(Default)]
 pub struct Readiness(Mutex<Option<Instant>>);
 
@@ -54,8 +54,8 @@ impl Readiness {
     }
 
     async fn write(&self, store: &Store) -> Result<()> {
-        let mut last = timeout(PATIENCE, self.0.lock()).await.map_err(|_| late())?;
-        if last.is_some_and(|last| last.elapsed() < WRITES_EVERY) {
+        let mut last = timeout(TIMEOUT, self.0.lock()).await.map_err(|_| timed_out())?;
+        if last.is_some_and(|last| last.elapsed() < WRITE_INTERVAL) {
             return Ok(());
         }
         let touch = |conn: &mut Conn| {
@@ -66,7 +66,7 @@ impl Readiness {
         };
         match within(store.probe_write(touch)).await {
             Ok(()) => *last = Some(Instant::now()),
-            // The one writer of SQLite works on an import: it writes, if not for others.
+            // An import occupies the only writer of SQLite, which shows that the database can be written.
             Err(_) if store.is_writing_in_bulk() => {}
             Err(error) => return Err(error),
         }
@@ -75,9 +75,9 @@ impl Readiness {
 }
 
 async fn within(check: impl Future<Output = Result<()>>) -> Result<()> {
-    timeout(PATIENCE, check).await.map_err(|_| late())?
+    timeout(TIMEOUT, check).await.map_err(|_| timed_out())?
 }
 
-fn late() -> Error {
-    Error::Unavailable("no answer within a second".to_owned())
+fn timed_out() -> Error {
+    Error::Unavailable("the database did not respond within a second".to_owned())
 }

@@ -1,4 +1,5 @@
-//! Responses that are written piece by piece: small ones stay in memory, larger ones are on disk alone until they are sent.
+//! Responses that are generated piece by piece: small ones stay in memory, larger ones are written to disk until they are
+//! sent.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -7,19 +8,20 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tempfile::{SpooledData, SpooledTempFile, spooled_tempfile};
 
-use super::answer::{ANSWER_MAX, Answer, digest_tag};
+use super::response::{ReadResponse, digest_tag};
+use super::response_cache::CACHED_MAX;
 use crate::error::{Error, Result};
 
-/// The body of a response while it is written.
+/// The body of a response while it is generated.
 pub struct Spooled {
     file: BufWriter<SpooledTempFile>,
     digest: Sha256,
 }
 
 impl Spooled {
-    /// An empty body. It moves to a temporary file when it grows beyond what the response cache takes.
+    /// An empty body. It is moved to a temporary file when it becomes too large for the response cache.
     pub fn new() -> Spooled {
-        Spooled { file: BufWriter::with_capacity(1 << 16, spooled_tempfile(ANSWER_MAX)), digest: Sha256::new() }
+        Spooled { file: BufWriter::with_capacity(1 << 16, spooled_tempfile(CACHED_MAX)), digest: Sha256::new() }
     }
 
     /// Appends bytes.
@@ -28,7 +30,7 @@ impl Spooled {
     }
 
     /// The response with this body.
-    pub fn into_answer(self, media_type: &'static str) -> Result<Answer> {
+    pub fn into_response(self, media_type: &'static str) -> Result<ReadResponse> {
         let Spooled { file, digest } = self;
         let etag = digest_tag(&digest.finalize());
         let written = file.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -36,7 +38,7 @@ impl Spooled {
             SpooledData::InMemory(bytes) => (bytes.into_inner(), None),
             SpooledData::OnDisk(file) => (Vec::new(), Some(Arc::<File>::new(file))),
         };
-        Ok(Answer { body: body.into(), file, etag, link: None, media_type })
+        Ok(ReadResponse { body: body.into(), file, etag, link: None, media_type })
     }
 }
 
@@ -67,15 +69,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_has_one_tag_in_memory_and_on_disk_alone() {
-        for length in [0, 100, ANSWER_MAX, ANSWER_MAX + 1, 3 * ANSWER_MAX] {
+    fn a_body_has_the_same_tag_in_memory_and_on_disk() {
+        for length in [0, 100, CACHED_MAX, CACHED_MAX + 1, 3 * CACHED_MAX] {
             let bytes = vec![b'x'; length];
             let mut spooled = Spooled::new();
             bytes.chunks(1_000).for_each(|part| spooled.push(part).unwrap());
-            let answer = spooled.into_answer("text/plain").unwrap();
-            assert_eq!(answer.file.is_some(), length > ANSWER_MAX, "{length}");
-            assert_eq!(answer.body.len(), if answer.file.is_some() { 0 } else { length });
-            assert_eq!(answer.etag, Answer::file(bytes, "text/plain").etag, "{length}");
+            let response = spooled.into_response("text/plain").unwrap();
+            assert_eq!(response.file.is_some(), length > CACHED_MAX, "{length}");
+            assert_eq!(response.body.len(), if response.file.is_some() { 0 } else { length });
+            assert_eq!(response.etag, ReadResponse::new(bytes, "text/plain").etag, "{length}");
         }
     }
 }

@@ -1,22 +1,22 @@
 //! Entity tags (RFC 9110, section 8.8.3): the lists in `If-Match` and `If-None-Match`, and the tags of compressed responses.
 //!
-//! A compressed response is a different representation from the plain one, so that both must not share a strong tag. The
-//! compressed one has the name of its coding appended: `"12-5f0c2a9be1d4"` becomes `"12-5f0c2a9be1d4-gzip"`. Requests are
-//! accepted with either: both name the same version of the same record.
+//! A compressed response is a different representation than the uncompressed one, so that they must not share a strong tag.
+//! The name of the coding is appended to the tag of the compressed one: `"12-5f0c2a9be1d4"` becomes
+//! `"12-5f0c2a9be1d4-gzip"`. Requests may use either tag, because both identify the same version of the record.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 
-/// Codings that responses are compressed with.
+/// The codings of compressed responses.
 const CODINGS: [&str; 2] = ["gzip", "deflate"];
 
 /// An entity tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
     pub is_weak: bool,
-    /// What stands between the quotes.
+    /// The text between the quotes.
     pub opaque: String,
 }
 
@@ -28,8 +28,7 @@ pub enum Tags {
     List(Vec<Tag>),
 }
 
-/// All lines of a header as one list (RFC 9110, section 5.3), each byte as the character of that number; `None` where the
-/// request has no such header.
+/// All lines of a header joined to one list (RFC 9110, section 5.3), decoded as Latin-1; `None` when the header is missing.
 pub fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let lines: Vec<String> =
         headers.get_all(name).map(|value| value.as_bytes().iter().map(|byte| char::from(*byte)).collect()).collect();
@@ -37,8 +36,9 @@ pub fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 }
 
 impl Tags {
-    /// Parses a value; `None` where it is neither `*` nor a list of tags. Empty elements of a list are skipped (RFC 9110,
-    /// section 5.6.1), and a comma inside quotes is part of its tag.
+    /// Parses a value; `None` when it is neither `*` nor a list of tags.
+    ///
+    /// Empty elements of a list are skipped (RFC 9110, section 5.6.1), and a comma inside quotes is part of its tag.
     pub fn parse(value: &str) -> Option<Tags> {
         if value.trim() == "*" {
             return Some(Tags::Any);
@@ -63,8 +63,7 @@ impl Tags {
         }
     }
 
-    /// The tag, with its quotes, under which the client has the representation with this strong tag; compared weakly, as
-    /// `If-None-Match` is.
+    /// The tag of the list, with its quotes, that matches a strong tag by weak comparison, as for `If-None-Match`.
     pub fn find(&self, etag: &str) -> Option<String> {
         match self {
             Tags::Any => Some(etag.to_owned()),
@@ -84,7 +83,7 @@ fn without_coding(opaque: &str) -> &str {
     }
 }
 
-/// The middleware around the one that compresses: gives a compressed response its own tag.
+/// The middleware around compression, which appends the coding to the tag of a compressed response.
 pub async fn of_compressed<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -99,7 +98,7 @@ pub async fn of_compressed<B: MessageBody + 'static>(
                 headers.insert(header::ETAG, value);
             }
         }
-        // Keeps the compressor off a response; the name itself has no place in the header (RFC 9110, section 8.4.1).
+        // Handlers set `identity` to prevent compression. The header must not contain it (RFC 9110, section 8.4.1).
         None if coding == Some("identity") => drop(headers.remove(header::CONTENT_ENCODING)),
         None => {}
     }
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_parsed_as_the_grammar_has_them() {
+    fn lists_are_parsed_by_the_grammar() {
         for (value, wanted) in [
             ("*", Some(Tags::Any)),
             (" * ", Some(Tags::Any)),
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_representation_is_found_under_its_plain_and_its_compressed_tag() {
+    fn plain_and_compressed_tags_match() {
         for (value, found) in [
             ("\"1-a\"", Some("\"1-a\"")),
             ("\"2-a\", W/\"1-a\"", Some("\"1-a\"")),

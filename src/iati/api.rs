@@ -9,8 +9,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{Reporter, write};
 use crate::db::Conn;
 use crate::error::Result;
-use crate::http::answer::Answer;
 use crate::http::list::AsOf;
+use crate::http::response::ReadResponse;
 use crate::http::{Call, crud, typed};
 use crate::model::types::Ref;
 use crate::resources::programmes::Programmes;
@@ -53,7 +53,7 @@ pub struct IatiParams {
 )]
 #[get("/programmes/{ref}/iati.xml")]
 async fn iati(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.answer(|call, _| {
+    call.respond(|call, _| {
         let query = call.query("getProgrammeIati")?;
         let IatiParams { reporting_org, reporting_org_type, reporting_org_name, sector_vocabulary_uri } =
             typed(&query)?;
@@ -67,7 +67,7 @@ async fn iati(call: Call, reference: Path<String>) -> Result<HttpResponse> {
         };
         Ok(move |conn: &mut Conn| {
             let programme = crud::find::<Programmes>(conn, &Ref(reference.into_inner()), view)?;
-            Ok(Answer::file(write::write(conn, &programme, &reporter)?, MEDIA_TYPE))
+            Ok(ReadResponse::new(write::write(conn, &programme, &reporter)?, MEDIA_TYPE))
         })
     })
     .await

@@ -1,10 +1,10 @@
-//! Examples in the document: real requests and answers, made from the seed by the test that keeps them current.
+//! Examples of the document: real requests and responses, generated from the seed data by a test.
 
 use serde_json::Value;
 
 use crate::error::Result;
 
-/// By operation: `request`, and `responses` by status.
+/// `request` and `responses` by status, for each operation.
 const EXAMPLES: &str = include_str!("examples.json");
 
 /// All examples.

@@ -1,7 +1,7 @@
-//! What all operations share, and what generators need, put into the document in one place.
+//! Completes the document with what follows from the operations, and with what code generators need.
 //!
-//! Handlers say what is their own: path, parameters, body, the answer of success. From that follow the refusals, headers
-//! and limits here.
+//! Handlers declare their path, parameters, body and successful response. This module adds error responses, headers and
+//! limits.
 
 use serde_json::{Map, Value, json};
 
@@ -11,21 +11,21 @@ use crate::error::{Error, Result};
 use crate::http::limits::UNLIMITED;
 use crate::model::text::NO_NUL;
 
-/// Text without a limit of its own.
+/// The default maximum length of a text.
 const TEXT_MAX: u64 = 10_000;
-/// A list in a body without a limit of its own.
+/// The default maximum length of a list in a body.
 const ITEMS_MAX: u64 = 1_000;
 
-/// The values that a parameter may be repeated with.
+/// The default maximum number of values of a repeatable parameter.
 const VALUES_MAX: u64 = 50;
 
-/// Finishes the document.
+/// Completes the document.
 pub fn finish(document: &mut Value) -> Result<()> {
     let examples = examples::all()?;
     components::add(document)?;
     document["servers"] = json!([{
         "url": "/",
-        "description": "The server that serves this document, of production or of a test.",
+        "description": "The server of this document.",
         "x-internal": false,
     }]);
     let paths = object(document, "paths")?;
@@ -48,9 +48,9 @@ pub fn finish(document: &mut Value) -> Result<()> {
     Ok(())
 }
 
-/// A field that is a reference or null is described beside the choice, not inside it, where generators look for it.
+/// Moves descriptions from inside a `oneOf` with null to the field itself, where code generators read them.
 fn lift_descriptions(schema: &mut Value) {
-    // `get_mut`, because indexing would put a null where there is nothing.
+    // Indexing would insert null for a missing key.
     for (_, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
         let inner = property.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten();
         let lifted: Vec<Value> =
@@ -61,7 +61,7 @@ fn lift_descriptions(schema: &mut Value) {
     }
 }
 
-/// The object at a key of another; an error where there is none.
+/// The object at a key of another object; fails when there is none.
 pub fn object<'a>(value: &'a mut Value, key: &str) -> Result<&'a mut Map<String, Value>> {
     value[key].as_object_mut().ok_or_else(|| Error::unexpected(format!("the document has no {key}")))
 }
@@ -73,7 +73,7 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     let tag = operation["tags"][0].as_str().unwrap_or_default();
     operation["security"] = match who_may(tag, is_read) {
         Some(Who::Anyone) => json!([]),
-        // Open unless the service is private; who shows a key may see more.
+        // Public unless the service is private; a key is optional and may reveal personal data.
         Some(Who::Readers | Who::FeedReaders) => json!([{ "bearer": [] }, {}]),
         _ => json!([{ "bearer": [] }]),
     };
@@ -88,10 +88,10 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     if id == "getBundle" {
         formats::offer_bundle(&mut operation["responses"]["200"]);
     }
-    let is_made_file = headers::is_made_file(has_pages, &operation["responses"]["200"]);
+    let is_generated_file = headers::is_generated_file(has_pages, &operation["responses"]["200"]);
     let mut refer = |name: &str| parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
     match method {
-        "get" if in_api && !is_made_file => refer("IfNoneMatch"),
+        "get" if in_api && !is_generated_file => refer("IfNoneMatch"),
         "post" => refer("IdempotencyKey"),
         "patch" | "delete" => refer("IfMatch"),
         _ => {}
@@ -100,36 +100,36 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
         operation["parameters"] = Value::Array(parameters);
     }
 
-    // Any request may have a head that is too large.
-    let mut refusals = vec![400, 414, 431, 500];
+    // The head of any request can be too large.
+    let mut errors = vec![400, 414, 431, 500];
     if !UNLIMITED.contains(&path) {
-        refusals.extend([429, 503]);
+        errors.extend([429, 503]);
     }
     if in_api {
-        // A token may be good and grant nothing, not even reading.
-        refusals.extend([401, 403]);
+        // A valid token can lack all rights, including reading.
+        errors.extend([401, 403]);
         if path.contains('{') {
-            refusals.push(404);
+            errors.push(404);
         }
         match method {
-            "get" if has_references => refusals.push(422),
-            "post" => refusals.extend([408, 409, 413, 415, 422]),
-            "patch" => refusals.extend([408, 409, 412, 413, 415, 422, 428]),
-            "put" => refusals.extend([408, 409, 413, 415]),
-            "delete" => refusals.extend([409, 412, 428]),
+            "get" if has_references => errors.push(422),
+            "post" => errors.extend([408, 409, 413, 415, 422]),
+            "patch" => errors.extend([408, 409, 412, 413, 415, 422, 428]),
+            "put" => errors.extend([408, 409, 413, 415]),
+            "delete" => errors.extend([409, 412, 428]),
             _ => {}
         }
     }
     match id.as_str() {
-        "getReadiness" => refusals.push(503),
-        // A programme without any date cannot be told as the standard wants it.
-        "getProgrammeIati" => refusals.push(409),
+        "getReadiness" => errors.push(503),
+        // IATI requires a date, which a programme can lack.
+        "getProgrammeIati" => errors.push(409),
         _ => {}
     }
     if formats::are_offered(operation, has_pages) {
-        refusals.push(406);
+        errors.push(406);
     }
-    refusals.sort_unstable();
+    errors.sort_unstable();
     let responses = object(operation, "responses")?;
     for (status, response) in responses.iter_mut() {
         finish_success(path, method, status, has_pages, response, &examples[&id]["responses"][status.as_str()]);
@@ -137,10 +137,10 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
     if has_pages {
         formats::offer(&mut responses["200"]);
     }
-    if is_read && in_api && !is_made_file {
+    if is_read && in_api && !is_generated_file {
         responses.insert("304".to_owned(), json!({ "$ref": "#/components/responses/NotModified" }));
     }
-    for status in refusals {
+    for status in errors {
         responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/Problem{status}") }));
     }
     let request = &examples[&id]["request"];
@@ -163,7 +163,7 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &
 fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, response: &mut Value, example: &Value) {
     response["headers"] = headers::of_success(path, method, status, has_pages, response);
     if response.pointer("/content/application~1octet-stream").is_some() {
-        // A file comes with the media type that it was attached with.
+        // A file is returned with the media type of its upload.
         response["content"] = json!({ "*/*": {} });
     }
     for (media_type, media) in response.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
@@ -197,7 +197,7 @@ fn finish_parameter(parameter: &mut Value) {
     }
 }
 
-/// A parameter is given or not; it is never null.
+/// Removes null from the types of a parameter, which can be absent but not null.
 fn strip_null(schema: &mut Value) {
     if let Some(types) = schema.get("type").and_then(Value::as_array) {
         let rest: Vec<&Value> = types.iter().filter(|kind| *kind != "null").collect();
@@ -217,19 +217,19 @@ fn names_reference(schema: &Value) -> bool {
     schema.to_string().contains("#/components/schemas/Ref\"")
 }
 
-/// Everything that is always there is `required`, though it may be null.
+/// Marks the fields of a response as `required`: they are always present, although they may be null.
 fn require_all(schema: &mut Value) {
     if let Some(total) = schema.pointer_mut("/properties/total") {
         strip_null(total);
     }
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
-    // A list's total is there only when it was asked for.
+    // The total of a list is present only when it was requested.
     let names: Vec<&String> = properties.keys().filter(|name| *name != "total").collect();
     let names = json!(names);
     schema["required"] = names;
 }
 
-/// Gives limits to whatever has none, all the way down.
+/// Adds the default limits to a schema and its subschemas.
 fn limit(schema: &mut Value) {
     let Some(fields) = schema.as_object_mut() else { return };
     let is = |fields: &Map<String, Value>, name: &str| match &fields.get("type") {
@@ -248,7 +248,7 @@ fn limit(schema: &mut Value) {
         let (least, most) = if fields.get("format") == Some(&json!("int32")) {
             (i64::from(i32::MIN), i64::from(i32::MAX))
         } else {
-            // What every client's numbers hold exactly (2^53 - 1).
+            // The integers that JavaScript represents exactly (2^53 - 1).
             (-9_007_199_254_740_991, 9_007_199_254_740_991)
         };
         fields.entry("minimum").or_insert(json!(least));
@@ -264,7 +264,7 @@ fn limit(schema: &mut Value) {
     }
 }
 
-/// Links each creation to the operations on what it created.
+/// Adds links from each creation to the operations on the new record.
 fn link_creations(paths: &mut Map<String, Value>) {
     let items: Vec<(String, Vec<(String, String)>)> = paths
         .iter()
@@ -280,7 +280,7 @@ fn link_creations(paths: &mut Map<String, Value>) {
         let Some(created) = paths.get_mut(&collection).and_then(|item| item.pointer_mut("/post/responses/201")) else {
             continue;
         };
-        // A key and a webhook are told together with their secrets.
+        // New keys and webhooks are wrapped in an object together with their secret.
         let holders = [("/api/v1/api-keys", "/key"), ("/api/v1/webhooks", "/webhook")];
         let holder = holders.iter().find(|(of, _)| *of == collection).map_or("", |(_, holder)| holder);
         let own_id = format!("$response.body#{holder}/id");

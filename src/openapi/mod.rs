@@ -1,7 +1,7 @@
-//! The published document: gathered from the handlers, and finished with what all operations share.
+//! The OpenAPI document: collected from the handlers, and completed with what all operations share.
 //!
-//! `openapi/` holds what [`json`] and [`yaml`] print; the server serves the same bytes and judges requests by them. For
-//! generators that do not read OpenAPI 3.1, [`v3_0`] says the same in 3.0.
+//! `openapi/` has the output of [`json`] and [`yaml`]. The server serves the same document and validates requests against it.
+//! [`v3_0`] converts it to OpenAPI 3.0, for code generators that do not support 3.1.
 
 mod components;
 mod examples;
@@ -30,35 +30,35 @@ use crate::webhooks::event::WebhookEvent;
         title = "pairing-tracker",
         description = "Tracks policy pairings (对口协作 / 结对帮扶): who supports whom, what was agreed, what is done and what is late, and \
             where each figure comes from.\n\n\
-            - **References.** A path takes a record's code or id. Requests name other records by code or id; answers embed `{id, code, name}`.\n\
-            - **Lists** page by an opaque cursor; `count=true` adds `total`; `q` searches, Chinese words included.\n\
-            - **Files.** Every list is also a file, whole and without pages: CSV, XLSX or NDJSON, by `Accept` or by a \
-            suffix of the path (`/api/v1/milestones.csv?pairing=xinhui-taishan`), with the same filters, order and \
-            rights; `limit`, `cursor` and `count` are refused. NDJSON has the list's items, one a line. CSV and XLSX \
-            have a column for each field, in Chinese by `Accept-Language`; lists of objects are sheets of their own \
-            in XLSX and left out in CSV; a record without a code goes by one that stands in for it, so that the file \
-            can be brought in again. A transfer that ends early was broken off by a fault.\n\
-            - **Changes** are JSON Merge Patches and need `If-Match` with the ETag that was read. A POST with an `Idempotency-Key` is done once.\n\
-            - **Dates.** Whatever depends on a date takes `as_of`; today in the service's time zone unless given.\n\
-            - **Errors** are problems (RFC 9457) with every fault of the request at once, in Chinese or English by `Accept-Language`.\n\n\
-            所有列表均可整体下载为 CSV、XLSX 或 NDJSON（Accept 或路径后缀）。读取公开，写入需要密钥。所有名称均为中英双语，中文必填；错误信息按 Accept-Language 返回中文或英文。",
+            - **References.** Paths and requests identify records by code or id; responses embed `{id, code, name}`.\n\
+            - **Lists** are paged by an opaque cursor; `count=true` adds `total`; `q` searches texts in Chinese and English.\n\
+            - **Files.** Every list can also be downloaded as a whole in CSV, XLSX or NDJSON, chosen by `Accept` or by a \
+            suffix of the path (`/api/v1/milestones.csv?pairing=xinhui-taishan`), with the same filters, sort order and \
+            access rights; `limit`, `cursor` and `count` are rejected. NDJSON has one item per line. CSV and XLSX \
+            have a column for each field, with names in the language of `Accept-Language`; lists of objects are separate sheets \
+            in XLSX and omitted in CSV; a record without a code has a surrogate code, so that the file \
+            can be imported again. A transfer that ends early was aborted by an error and is incomplete.\n\
+            - **Changes** are JSON Merge Patches and require `If-Match` with the ETag of the last read. A POST with an `Idempotency-Key` is executed once.\n\
+            - **Dates.** Operations with date-dependent figures accept `as_of`; the default is today in the service's time zone.\n\
+            - **Errors** are problems (RFC 9457) that list all faults of the request, in Chinese or English by `Accept-Language`.\n\n\
+            所有列表均可整体下载为 CSV、XLSX 或 NDJSON（通过 Accept 或路径后缀选择）。读取公开，写入需要密钥。名称为中英双语，中文必填；错误信息按 Accept-Language 返回中文或英文。",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "pairing-tracker")
     ),
     tags(
-        (name = "imports", description = "Files of records, planned and then applied. 导入。"),
-        (name = "exports", description = "Data in files that can be brought in again. 数据导出。"),
-        (name = "reports", description = "What the office above asks for. 报表。"),
-        (name = "calendars", description = "Feeds for calendar programs (RFC 5545). 日历订阅。"),
-        (name = "audit-events", description = "Who wrote what, when. 变更历史。"),
-        (name = "refusals", description = "Requests that were refused for want of a key or a right. 被拒绝的请求。"),
-        (name = "service", description = "The service itself. 服务状态。")
+        (name = "imports", description = "Imports of files with records, in two steps: plan and apply. 数据导入。"),
+        (name = "exports", description = "Exports that can be imported again. 数据导出。"),
+        (name = "reports", description = "Reports for the superior office. 报表。"),
+        (name = "calendars", description = "Calendar feeds (RFC 5545). 日历订阅。"),
+        (name = "audit-events", description = "History of changes: who changed what, and when. 变更历史。"),
+        (name = "refusals", description = "Requests rejected by authentication or authorization. 被拒绝的请求。"),
+        (name = "service", description = "Status of the service. 服务状态。")
     ),
     components(schemas(ProblemBody, FaultBody, WebhookEvent))
 )]
 struct Document;
 
-/// Assembles the document from the operations that `mount` registers; `deprecated` marks operations and fields.
+/// Assembles the document from the operations that `mount` registers, and marks the deprecations.
 pub fn assemble(mount: fn(&mut ServiceConfig<'_>), kinds: Kinds, deprecated: &[Deprecation]) -> Result<Value> {
     let mut own = Document::openapi();
     let of_kinds = kinds.iter().map(|kind| TagBuilder::new().name(kind.path).description(Some(kind.about)).build());
@@ -71,12 +71,12 @@ pub fn assemble(mount: fn(&mut ServiceConfig<'_>), kinds: Kinds, deprecated: &[D
     Ok(document)
 }
 
-/// The document's text in JSON, as it is published.
+/// Renders the document in JSON.
 pub fn json(document: &Value) -> Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(document)?))
 }
 
-/// The document's text in YAML, as it is published.
+/// Renders the document in YAML.
 pub fn yaml(document: &Value) -> Result<String> {
     yaml_serde::to_string(document).map_err(Error::unexpected)
 }

@@ -1,22 +1,24 @@
-//! The document for generators that do not read OpenAPI 3.1: the same operations, fields and choices in the words of
-//! OpenAPI 3.0.3, whose schemas have a dialect of their own (`nullable`, no list of types, nothing beside a `$ref`).
+//! Converts the document to OpenAPI 3.0.3, for code generators that do not support 3.1.
 //!
-//! Such generators also want one media type for each body: of a page's files only JSON is left, and a JSON Merge Patch is
-//! `application/json`, which the service takes as well. Some give a type to `application/json` alone, so a problem is named
-//! by that, too, although it always comes as `application/problem+json`. What 3.0 cannot say at all, webhooks, is left out; so
-//! are examples of whole bodies: a reference that may be null is not, to who takes 3.0 at its word, and they have such.
+//! Operations and fields stay the same; schemas are converted to the dialect of 3.0 (`nullable`, a single type, no siblings of
+//! `$ref`). Each body has one media type, because such generators support no more: of a list's formats only JSON is kept, and a
+//! JSON Merge Patch is declared as `application/json`, which the service accepts as well. A problem is declared as
+//! `application/json` besides `application/problem+json`, because some generators derive types from `application/json` only.
+//!
+//! Webhooks are omitted, because 3.0 has none. Examples of bodies are omitted, because they contain nulls for nullable
+//! references, which 3.0 cannot express strictly.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-/// The license's text: 3.0 does not know its SPDX identifier.
+/// The URL of the license, because 3.0 has no SPDX identifiers.
 const LICENSE: &str = "https://www.apache.org/licenses/LICENSE-2.0";
 
-/// The types of components, by the references to them.
+/// The types of components, by reference.
 type Types = BTreeMap<String, Value>;
 
-/// The document of OpenAPI 3.1, said in OpenAPI 3.0.3.
+/// Converts a document from OpenAPI 3.1 to 3.0.3.
 pub fn from_3_1(document: &Value) -> Value {
     let mut document = document.clone();
     document["openapi"] = json!("3.0.3");
@@ -36,10 +38,10 @@ pub fn from_3_1(document: &Value) -> Value {
     let components = &mut document["components"];
     members_of(&mut components["schemas"]).for_each(|(_, schema)| convert_schema(schema, &types));
     for group in ["parameters", "headers", "responses"] {
-        // Indexing would put a null where there is none.
+        // Indexing would insert null for a missing key.
         components.get_mut(group).into_iter().flat_map(members_of).for_each(|(_, part)| convert(part, &types));
     }
-    leave_out_unused(&mut document);
+    remove_unused(&mut document);
     document
 }
 
@@ -47,14 +49,14 @@ fn members_of(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> 
     value.as_object_mut().into_iter().flatten()
 }
 
-/// The type of each component, by the reference to it.
+/// The type of each component, by reference.
 fn types_of(schemas: &Value) -> Types {
     let typed =
         |(name, schema): (&String, &Value)| Some((format!("#/components/schemas/{name}"), schema.get("type")?.clone()));
     schemas.as_object().into_iter().flatten().filter_map(typed).collect()
 }
 
-/// Converts the schemas and media types of an operation, or of a part of one, wherever they stand in it.
+/// Converts all schemas and media types within an operation or a part of one.
 fn convert(part: &mut Value, types: &Types) {
     match part {
         Value::Array(parts) => parts.iter_mut().for_each(|part| convert(part, types)),
@@ -121,7 +123,7 @@ fn convert_schema(schema: &mut Value, types: &Types) {
     }
 }
 
-/// `["string", "null"]` is a nullable string.
+/// Converts `["string", "null"]` to a nullable string.
 fn one_type(fields: &mut Map<String, Value>) {
     let Some(Value::Array(types)) = fields.get("type") else { return };
     let others: Vec<&Value> = types.iter().filter(|name| *name != "null").collect();
@@ -134,8 +136,10 @@ fn one_type(fields: &mut Map<String, Value>) {
     }
 }
 
-/// A choice between a schema and null is that schema, nullable. `allOf` takes the reference, beside which nothing may
-/// stand; `nullable` has a meaning only beside a type, so that the type is said again.
+/// Converts a choice between a schema and null to that schema with `nullable`.
+///
+/// The reference is wrapped in `allOf`, because it may have no siblings. The type is repeated, because `nullable` has no effect
+/// without one.
 fn choice_with_null(fields: &mut Map<String, Value>, types: &Types) {
     let Some(Value::Array(branches)) = fields.get("oneOf") else { return };
     let others: Vec<Value> = branches.iter().filter(|branch| branch["type"] != "null").cloned().collect();
@@ -154,8 +158,8 @@ fn choice_with_null(fields: &mut Map<String, Value>, types: &Types) {
     fields.insert("nullable".to_owned(), json!(true));
 }
 
-/// Leaves out the tags and schemas that only what 3.0 cannot say had a use for.
-fn leave_out_unused(document: &mut Value) {
+/// Removes tags and schemas that were used by removed parts only.
+fn remove_unused(document: &mut Value) {
     let mut tags = BTreeSet::new();
     for (_, item) in members_of(&mut document["paths"]) {
         for (_, operation) in members_of(item) {

@@ -1,20 +1,20 @@
-//! What the service sends by itself, as the document's `webhooks` have it (OpenAPI 3.1).
+//! The `webhooks` section of the document (OpenAPI 3.1): the messages that the service sends.
 //!
-//! The tag is its own and the operation is marked as internal, because generators of clients would otherwise write it into
-//! the class of the operations that manage webhooks, or over it.
+//! The operation has a tag of its own and is marked as internal. Otherwise, client generators would add it to the class of the
+//! operations that manage webhooks, or overwrite that class.
 
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-/// The tag of what is sent.
+/// The tag of webhook messages.
 const TAG: &str = "webhook-events";
 
-/// Adds the message that webhooks are sent.
+/// Adds the message to the document.
 pub fn add(document: &mut Value) -> Result<()> {
     let tags = document["tags"].as_array_mut().ok_or_else(|| Error::unexpected("the document has no tags"))?;
     tags.push(
-        json!({ "name": TAG, "description": "What the service sends to webhooks by itself. 服务主动推送的消息。" }),
+        json!({ "name": TAG, "description": "Messages that the service sends to webhooks. 服务主动推送的消息。" }),
     );
     let header = |name: &str, description: &str, schema: Value, example: Value| {
         json!({ "name": name, "in": "header", "required": true, "description": description, "schema": schema,
@@ -25,22 +25,23 @@ pub fn add(document: &mut Value) -> Result<()> {
         "tags": [TAG],
         "x-internal": true,
         "summary": "A record has changed · 记录已变更",
-        "description": "Sent to every webhook that asks for it, at least once, by the Standard Webhooks convention 1.0: verify the \
-            signature over the body as it came, refuse a timestamp that is more than five minutes off, and drop an id that was \
-            seen before. Any status from 200 to 299 within 15 seconds takes it; after anything else it is sent again, ten times in \
-            about 76 hours. Messages of one record come in their order. Personal data is never sent. \
+        "description": "Sent at least once to every webhook that subscribes to it, by Standard Webhooks 1.0. Receivers should verify the \
+            signature over the unmodified body, reject timestamps that differ from the current time by more than five minutes, and \
+            ignore ids that they have processed. Any status from 200 to 299 within 15 seconds acknowledges the message; after any \
+            other outcome, it is sent again, ten times over about 76 hours. Messages of one record are sent in order. Personal data \
+            is never sent. \
             按 Standard Webhooks 规范推送：请验证签名、检查时间戳并按 webhook-id 去重；同一记录的消息按序送达，不含个人信息。",
         "security": [],
         "parameters": [
-            header("webhook-id", "Names the message: the same at every attempt.",
+            header("webhook-id", "Identifier of the message, the same in every attempt.",
                 json!({ "type": "string", "maxLength": 100, "pattern": "^msg_[0-9a-f]+$" }),
                 json!("msg_5f0c2a9be1d44f7c8e21b7a90c3d6f58")),
-            header("webhook-timestamp", "When this attempt was made, in seconds since 1970.",
+            header("webhook-timestamp", "Time of this attempt, in seconds since 1970.",
                 json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": 9_007_199_254_740_991_i64 }),
                 json!(1_649_640_600)),
             header("webhook-signature",
-                "`v1,` and the HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}` in base64, with the secret's bytes. For 24 \
-                 hours after the secret was replaced there are two, with a space between.",
+                "`v1,` and the HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}` in base64, keyed with the bytes of the \
+                 secret. For 24 hours after the secret was replaced, there are two signatures, separated by a space.",
                 json!({ "type": "string", "maxLength": 200, "pattern": "^v1,[A-Za-z0-9+/=]+( v1,[A-Za-z0-9+/=]+)*$" }),
                 json!("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")),
         ],
@@ -53,8 +54,8 @@ pub fn add(document: &mut Value) -> Result<()> {
             } },
         },
         "responses": {
-            "204": { "description": "The receiver took it; any status from 200 to 299 says so. 410 says that it wants \
-                nothing more: the webhook is paused. After any other, it is sent again." },
+            "204": { "description": "The message is acknowledged, as by any status from 200 to 299. After 410, the webhook is \
+                paused. After any other status, the message is sent again." },
         },
     } } });
     Ok(())

@@ -128,7 +128,7 @@ pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read>
         rename(tx.conn, tx.catalog.kinds, sheet, &mut state)?;
     }
     let document = writable(&tx.catalog.contract, R::NEW, &state);
-    tx.catalog.contract.judge(R::NEW, &document)?;
+    tx.catalog.contract.validate(R::NEW, &document)?;
     let new: R::New = serde_json::from_value(document)?;
     let restored = Restored::new(&deletion)?;
     let saved = tx.restoring(restored, |tx| record::save_whole::<R>(tx, None, new, Parts::ALL));

@@ -167,7 +167,7 @@ pub fn update<R: Resource>(
     let mut merged = old.clone();
     merge(&mut merged, patch);
     R::settle_patch(&mut merged, &old, patch);
-    tx.catalog.contract.judge(R::NEW, &merged)?;
+    tx.catalog.contract.validate(R::NEW, &merged)?;
     let reason = merged["reason"].as_str().map(str::to_owned);
     let new: R::New = serde_json::from_value(merged)?;
     let fields = differences(&old, &serde_json::to_value(&new)?);

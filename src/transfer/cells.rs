@@ -214,7 +214,7 @@ fn of_number(number: &Number) -> Cell {
 
 fn to_number(number: f64) -> Option<Value> {
     let mut value = Value::Number(Number::from_f64(number)?);
-    crate::validation::settle_numbers(&mut value);
+    crate::validation::normalize_numbers(&mut value);
     Some(value)
 }
 

@@ -1,7 +1,7 @@
-//! Requests are judged by the published document itself: what the OpenAPI schema promises is what is enforced.
+//! Validates requests against the published OpenAPI document, so that the document and the service always agree.
 //!
-//! Fields and parameters that the document does not know are a malformed request (400), in a query every other fault
-//! too; a body that can be read and breaks a rule is 422. Every fault is reported, in both languages, at its field.
+//! Undocumented fields and any fault of a query are a malformed request (400); a body that breaks another rule is 422. All
+//! faults are reported at their fields, in both languages.
 
 mod explain;
 mod normal;
@@ -24,14 +24,14 @@ use crate::msg;
 use explain::{explain, with_value};
 use normal::Rule;
 
-/// The published document, ready to judge by.
+/// The published document, with validators for its schemas.
 pub struct Contract {
     document: Value,
-    /// Compiled when first needed, so that a start does not wait for all of them.
+    /// Validators, compiled on first use, so that the service starts without compiling all of them.
     validators: Mutex<HashMap<String, Arc<Validator>>>,
-    /// How the texts of a component are normalized; found when first needed.
+    /// Normalization rules of components, computed on first use.
     rules: Mutex<HashMap<String, Arc<Rule>>>,
-    /// The schema of each operation's query, as one object.
+    /// The schema of each operation's query, as an object.
     queries: HashMap<String, Value>,
     /// Each path template with its methods.
     paths: Vec<(String, Vec<String>)>,
@@ -54,27 +54,27 @@ impl Contract {
         Contract { document, validators: Mutex::default(), rules: Mutex::default(), queries, paths }
     }
 
-    /// The document as it is served.
+    /// The document.
     pub fn document(&self) -> &Value {
         &self.document
     }
 
-    /// The methods of the path that a request asked for; empty when there is no such path.
-    pub fn methods_of(&self, asked: &str) -> Vec<String> {
-        self.path_of(asked).map_or_else(Vec::new, |(_, methods)| methods.clone())
+    /// The methods of a path; empty when the document has no such path.
+    pub fn methods_of(&self, path: &str) -> Vec<String> {
+        self.path_of(path).map_or_else(Vec::new, |(_, methods)| methods.clone())
     }
 
-    /// Whether a read of this path offers an answer in this media type besides others.
-    pub fn offers(&self, asked: &str, media_type: &str) -> bool {
-        let Some((template, _)) = self.path_of(asked) else { return false };
+    /// Whether a read of this path offers this media type among others.
+    pub fn offers(&self, path: &str, media_type: &str) -> bool {
+        let Some((template, _)) = self.path_of(path) else { return false };
         let content = self.document["paths"][template]["get"]["responses"]["200"]["content"].as_object();
         content.is_some_and(|content| content.len() > 1 && content.contains_key(media_type))
     }
 
-    /// The path template that a path fits, with its methods.
-    fn path_of(&self, asked: &str) -> Option<&(String, Vec<String>)> {
-        let fits = |template: &str| {
-            let (mut left, mut right) = (template.split('/'), asked.split('/'));
+    /// The template that matches a path, with its methods.
+    fn path_of(&self, path: &str) -> Option<&(String, Vec<String>)> {
+        let matches = |template: &str| {
+            let (mut left, mut right) = (template.split('/'), path.split('/'));
             loop {
                 match (left.next(), right.next()) {
                     (None, None) => return true,
@@ -83,9 +83,9 @@ impl Contract {
                 }
             }
         };
-        // A literal path (`/reports/overdue`) is meant before a template that fits it, too.
-        let literal = self.paths.iter().find(|(template, _)| template == asked);
-        literal.or_else(|| self.paths.iter().find(|(template, _)| fits(template)))
+        // A literal path (`/reports/overdue`) takes precedence over a template that matches it as well.
+        let literal = self.paths.iter().find(|(template, _)| template == path);
+        literal.or_else(|| self.paths.iter().find(|(template, _)| matches(template)))
     }
 
     /// The id of the operation that a route serves.
@@ -95,7 +95,7 @@ impl Contract {
             .ok_or_else(|| Error::unexpected(format!("no operation {method} {pattern}")))
     }
 
-    /// Every fault of a header's value, judged by a parameter of the document's components.
+    /// The faults of a header's value, against a parameter component.
     pub fn header_faults(&self, name: &str, component: &str, value: &str) -> Result<Vec<Fault>> {
         let reference = format!("#/components/parameters/{component}/schema");
         let validator = self.validator(&reference, || json!({ "$ref": reference }))?;
@@ -108,8 +108,8 @@ impl Contract {
         self.document["components"]["schemas"][component]["properties"].as_object()
     }
 
-    /// Normalizes the texts of a value in the shape of a component: names, codes and references as one line, free text
-    /// as a passage ([`crate::normalize`]).
+    /// Normalizes the texts of a value by the schema of a component: names, codes and references as a line, free text as a
+    /// passage ([`crate::normalize`]).
     pub fn normalize(&self, component: &str, value: &mut Value) {
         let known = self.rules.lock().unwrap_or_else(PoisonError::into_inner).get(component).cloned();
         let rule = known.unwrap_or_else(|| {
@@ -120,8 +120,8 @@ impl Contract {
         rule.apply(value);
     }
 
-    /// Judges a body by a component of the document.
-    pub fn judge(&self, component: &str, body: &Value) -> Result<()> {
+    /// Validates a body against a component.
+    pub fn validate(&self, component: &str, body: &Value) -> Result<()> {
         if self.is_good(component, body)? {
             return Ok(());
         }
@@ -135,12 +135,12 @@ impl Contract {
         }
     }
 
-    /// Whether a value has no fault, judged by a component of the document; much quicker than what the faults are.
+    /// Whether a value is valid against a component; much faster than [`Contract::faults`].
     pub fn is_good(&self, component: &str, value: &Value) -> Result<bool> {
         Ok(self.of_component(component)?.is_valid(value))
     }
 
-    /// Every fault of a value, judged by a component of the document.
+    /// The faults of a value against a component.
     pub fn faults(&self, component: &str, value: &Value) -> Result<Vec<Fault>> {
         Ok(explain(&*self.of_component(component)?, &[&self.document], value))
     }
@@ -149,7 +149,7 @@ impl Contract {
         self.validator(component, || json!({ "$ref": format!("#/components/schemas/{component}") }))
     }
 
-    /// Reads a query string by the parameters of an operation, as one JSON object.
+    /// Parses and validates a query string against the parameters of an operation; returns a JSON object.
     pub fn query(&self, operation: &str, raw: &str) -> Result<Value> {
         let schema =
             self.queries.get(operation).ok_or_else(|| Error::unexpected(format!("no operation {operation}")))?;
@@ -167,7 +167,7 @@ impl Contract {
                 continue;
             };
             let parameter = &schema["properties"][&name];
-            // `?follow` says as much as `?follow=true`.
+            // `?follow` is equivalent to `?follow=true`.
             if is_name_alone && parameter["type"] == "boolean" {
                 "true".clone_into(&mut value);
             }
@@ -178,7 +178,7 @@ impl Contract {
                 faults.push(query_fault(
                     &name,
                     "unknown_parameter",
-                    msg!("没有此参数；可用：{known}。", "is no parameter of this operation; there are: {known}"),
+                    msg!("没有此参数；可用：{known}。", "is not a parameter of this operation; available: {known}"),
                 ));
             } else if parameter["type"] == "array" {
                 let items = &parameter["items"];
@@ -187,7 +187,7 @@ impl Contract {
                     values.push(typed(self.resolve(items), value));
                 }
             } else if query.contains_key(&name) {
-                faults.push(query_fault(&name, "repeated", msg!("只能出现一次。", "may be given once")));
+                faults.push(query_fault(&name, "repeated", msg!("只能出现一次。", "may be given only once")));
             } else {
                 let value = typed(self.resolve(parameter), value);
                 query.insert(name, value);
@@ -232,8 +232,10 @@ fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// The components that a schema refers to, directly or through others: with the whole document in each of them, the
-/// validators of many operations would take up more memory than the data.
+/// The components that a schema refers to, directly or indirectly.
+///
+/// Validators contain only these, because copies of the whole document in many validators would take more memory than the
+/// data.
 fn referred(document: &Value, schema: &Value) -> Value {
     let mut components = json!({});
     let mut left = vec![schema];
@@ -284,10 +286,10 @@ fn query_fault(name: &str, code: &'static str, message: Msg) -> Fault {
     Fault { pointer: format!("/query/{}", escape(name)), code, message }
 }
 
-/// A parameter's text as the type that its schema asks for; what cannot be one stays text, and is a fault of type.
+/// Converts a parameter to the type of its schema; a text that cannot be converted stays text and fails the validation.
 fn typed(schema: &Value, text: String) -> Value {
     match schema["type"].as_str() {
-        // Only the plain notation: `+5` and `05` are other texts.
+        // Only the canonical notation is accepted, not `+5` or `05`.
         Some("integer") => match text.parse::<i64>() {
             Ok(number) if number.to_string() == text => json!(number),
             _ => json!(text),
@@ -301,11 +303,11 @@ fn typed(schema: &Value, text: String) -> Value {
     }
 }
 
-/// Writes whole numbers without a fraction: to JSON Schema `35.0` is the integer 35, to Rust's types it is not.
-pub fn settle_numbers(value: &mut Value) {
+/// Converts whole floats to integers: JSON Schema accepts `35.0` as an integer, but serde does not.
+pub fn normalize_numbers(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
-            // 2^53: beyond it a float does not name one integer.
+            // Beyond 2^53, floats do not represent all integers.
             let whole = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9_007_199_254_740_992.0);
             if let Some(whole) = whole {
                 #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
@@ -313,93 +315,16 @@ pub fn settle_numbers(value: &mut Value) {
                 *value = Value::from(integer);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(settle_numbers),
-        Value::Object(fields) => fields.values_mut().for_each(settle_numbers),
+        Value::Array(items) => items.iter_mut().for_each(normalize_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(normalize_numbers),
         _ => {}
     }
 }
 
-/// One token of a JSON pointer (RFC 6901), as it is told: a name may be anything.
+/// Escapes a token of a JSON pointer (RFC 6901); NUL is removed, because clients can send any name.
 pub fn escape(token: &str) -> String {
     without_nul(token).replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn contract() -> Contract {
-        Contract::new(json!({
-            "paths": { "/things": { "get": { "operationId": "listThings", "parameters": [
-                { "in": "query", "name": "since", "schema": { "type": "string", "format": "date-time" } },
-                { "in": "query", "name": "limit", "schema": { "type": "integer", "minimum": 1 } },
-                { "in": "query", "name": "status", "schema": { "type": "array", "items": { "$ref": "#/components/schemas/Status" } } },
-            ] } }, "/things/{ref}": { "get": {}, "patch": {} } },
-            "components": { "schemas": {
-                "Status": { "type": "string", "enum": ["met", "scheduled"] },
-                "Thing": { "type": "object", "additionalProperties": false, "required": ["name"],
-                    "properties": { "name": { "type": "string" }, "status": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Status" }] } } },
-            } },
-        }))
-    }
-
-    fn codes(error: Error) -> (u16, Vec<(String, &'static str)>) {
-        let problem = error.problem();
-        (problem.status, problem.faults.into_iter().map(|fault| (fault.pointer, fault.code)).collect())
-    }
-
-    #[test]
-    fn every_fault_of_a_body_is_named() {
-        let contract = contract();
-        let body = json!({ "status": "done", "colour": 1 });
-        let (status, mut faults) = codes(contract.judge("Thing", &body).unwrap_err());
-        faults.sort();
-        assert_eq!(status, 400);
-        assert_eq!(
-            faults,
-            [("/colour".to_owned(), "unknown_field"), ("/name".to_owned(), "required"), ("/status".to_owned(), "enum"),]
-        );
-        assert!(contract.judge("Thing", &json!({ "name": "x", "status": null })).is_ok());
-        assert_eq!(codes(contract.judge("Thing", &json!({ "name": 1 })).unwrap_err()).0, 422);
-    }
-
-    #[test]
-    fn a_query_is_typed_by_its_parameters() {
-        let contract = contract();
-        let query = contract.query("listThings", "limit=5&status=met&status=scheduled").unwrap();
-        assert_eq!(query, json!({ "limit": 5, "status": ["met", "scheduled"] }));
-        let (status, faults) = codes(contract.query("listThings", "limit=0&limit=2&stauts=met").unwrap_err());
-        assert_eq!(status, 400);
-        assert_eq!(
-            faults,
-            [
-                ("/query/limit".to_owned(), "repeated"),
-                ("/query/stauts".to_owned(), "unknown_parameter"),
-                ("/query/limit".to_owned(), "too_small"),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_wrong_format_shows_what_arrived() {
-        const OFFSET: &str = "since=2022-01-01T00:00:00+08:00";
-        let contract = contract();
-        for (query, zh, en) in [
-            (OFFSET, "“2022-01-01T00:00:00 08:00”", "received \"2022-01-01T00:00:00 08:00\""),
-            (OFFSET, "%2B", "%2B"),
-            ("since=yesterday%00", "收到的是“yesterday”。", "received \"yesterday\""),
-        ] {
-            let faults = contract.query("listThings", query).unwrap_err().problem().faults;
-            let [fault] = faults.as_slice() else { panic!("{faults:?}") };
-            assert_eq!((fault.pointer.as_str(), fault.code), ("/query/since", "format"));
-            assert!(fault.message.zh.contains(zh) && fault.message.en.contains(en), "{:?}", fault.message);
-        }
-        assert!(contract.query("listThings", "since=2022-01-01T00:00:00%2B08:00").is_ok());
-    }
-
-    #[test]
-    fn a_path_has_methods() {
-        assert_eq!(contract().methods_of("/things/7"), ["GET", "PATCH"]);
-        assert!(contract().methods_of("/other").is_empty());
-    }
-}
+mod tests;

@@ -1,4 +1,4 @@
-//! How the texts of a component are normalized, by what its schema says of each.
+//! Normalization rules for the texts of a component, derived from its schema.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::normalize::{half_width, line, passage};
 
-/// Fields of free text, which may have several lines.
+/// Fields with free text, which can have several lines.
 const PASSAGES: &[&str] =
     &["note", "summary", "description", "principles", "narrative", "return_note", "status_reason", "reason", "text"];
-/// Objects within one another; a record has two.
-const DEPTH: usize = 8;
+/// The maximum nesting depth of objects; records have two levels.
+const DEPTH_MAX: usize = 8;
 
-/// What becomes of a value's texts.
+/// The normalization of a value.
 #[derive(Debug)]
 pub enum Rule {
-    /// Not a text of people's: a day, an enum, an amount.
-    Leave,
-    /// One line; null where it can be null and nothing is left.
+    /// Unchanged: dates, enums and numbers.
+    None,
+    /// A line; an empty one becomes null if the field is nullable.
     Line {
         is_nullable: bool,
     },
@@ -31,7 +31,7 @@ pub enum Rule {
 
 impl Rule {
     pub fn of_component(document: &Value, component: &str) -> Rule {
-        of_schema(document, &document["components"]["schemas"][component], "", DEPTH)
+        of_schema(document, &document["components"]["schemas"][component], "", DEPTH_MAX)
     }
 
     pub fn apply(&self, value: &mut Value) {
@@ -68,14 +68,14 @@ impl Rule {
     }
 }
 
-/// The rule of a schema; `name` is that of the field that it belongs to.
+/// The rule for a schema; `name` is the name of its field.
 fn of_schema(document: &Value, schema: &Value, name: &str, depth: usize) -> Rule {
     if depth == 0 {
-        return Rule::Leave;
+        return Rule::None;
     }
     if let Some(options) = schema["oneOf"].as_array() {
         let some = options.iter().find(|option| option["type"] != "null");
-        return some.map_or(Rule::Leave, |some| of_schema(document, some, name, depth));
+        return some.map_or(Rule::None, |some| of_schema(document, some, name, depth));
     }
     if let Some(path) = schema["$ref"].as_str() {
         return match path.rsplit('/').next() {
@@ -91,7 +91,7 @@ fn of_schema(document: &Value, schema: &Value, name: &str, depth: usize) -> Rule
     };
     if let Some(properties) = schema["properties"].as_object() {
         let rule = |(field, schema): (&String, &Value)| {
-            // The languages of a text are of the kind that the text is.
+            // The languages of a bilingual text have the rule of its field.
             let name = if field == "zh" || field == "en" { name } else { field };
             (field.clone(), of_schema(document, schema, name, depth - 1))
         };
@@ -102,7 +102,7 @@ fn of_schema(document: &Value, schema: &Value, name: &str, depth: usize) -> Rule
     }
     let is_free = schema["pattern"].is_null() || schema["pattern"] == crate::model::text::NO_NUL;
     if !is("string") || !is_free || !schema["format"].is_null() || !schema["enum"].is_null() {
-        Rule::Leave
+        Rule::None
     } else if PASSAGES.contains(&name) {
         Rule::Passage
     } else {
@@ -115,7 +115,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn each_text_of_a_record_is_normalized_as_what_it_is() {
+    fn each_text_of_a_record_is_normalized_by_its_schema() {
         let contract = crate::validation::published();
         let mut project = json!({
             "code": " ｐ－1 ", "pairing": "xinhui-taishan\u{200b}", "title": { "zh": "共建\u{3000} 园区\n", "en": " Park " },

@@ -1,4 +1,4 @@
-//! The page for people, and what the service says of itself.
+//! Web pages, and operations about the service itself.
 
 pub mod catalog;
 pub mod docs;
@@ -20,7 +20,7 @@ use crate::resources::pairings::Pairings;
 use crate::resources::pairings::Role;
 use crate::resources::pairings::api::{Pairing, PairingFilter};
 
-/// Pairings on the home page; the API lists them all.
+/// The maximum number of pairings on the home page.
 const SHOWN: i64 = 200;
 
 #[derive(Template)]
@@ -39,13 +39,13 @@ struct Row {
     progress: String,
     milestones: i64,
     overdue: i64,
-    /// Commitments behind their pace.
+    /// The number of commitments behind schedule.
     behind: i64,
-    /// Resolutions past their due date.
+    /// The number of resolutions past their due date.
     resolutions_overdue: i64,
 }
 
-/// Mounts the page.
+/// Mounts the pages, the document and the metrics.
 pub fn mount(config: &mut web::ServiceConfig) {
     config
         .configure(service::mount_document)
@@ -55,7 +55,7 @@ pub fn mount(config: &mut web::ServiceConfig) {
         .configure(docs::mount);
 }
 
-/// How the pairings stand today, for who opens the address in a browser.
+/// The home page: the status of each pairing as of today.
 async fn home(call: Call) -> Result<HttpResponse> {
     let language = call.language();
     let view = View { as_of: call.today() };
@@ -81,18 +81,19 @@ async fn home(call: Call) -> Result<HttpResponse> {
 }
 
 fn row(pairing: Pairing, figures: Option<&Figures>, language: Language) -> Row {
-    let word = |text: &crate::model::text::Text| match (language, &text.en) {
+    let in_language = |text: &crate::model::text::Text| match (language, &text.en) {
         (Language::En, Some(en)) => en.clone(),
         _ => text.zh.clone(),
     };
     let side = |role: Role| {
-        let names = pairing.members.iter().filter(|member| member.role == role).map(|member| word(&member.region.name));
+        let names =
+            pairing.members.iter().filter(|member| member.role == role).map(|member| in_language(&member.region.name));
         names.collect::<Vec<_>>().join(if language == Language::Zh { "、" } else { ", " })
     };
     Row {
         supporters: side(Role::Supporter),
         recipients: side(Role::Recipient),
-        name: word(&pairing.name),
+        name: in_language(&pairing.name),
         progress: pairing.progress.map_or_else(|| "–".to_owned(), |progress| format!("{progress} %")),
         milestones: pairing.progress_counted + pairing.progress_left_out,
         overdue: pairing.overdue,

@@ -1,4 +1,4 @@
-//! What the service says of itself: whether it lives, whether it is ready, and the document.
+//! Health checks and the OpenAPI document.
 
 use std::sync::OnceLock;
 
@@ -12,13 +12,13 @@ use crate::error::Result;
 use crate::http::Call;
 use crate::openapi;
 
-/// How the service is.
+/// Status of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceStatus {
-    /// Always `ok`; a service that is not answers with a problem.
+    /// Always `ok`; any other status is returned as a problem.
     #[schema(max_length = 10, example = "ok")]
     pub status: String,
-    /// The program's version.
+    /// Version of the program.
     #[schema(max_length = 50, example = "0.1.0")]
     pub version: String,
 }
@@ -29,12 +29,12 @@ impl ServiceStatus {
     }
 }
 
-/// Says that the process lives.
+/// The liveness check.
 #[utoipa::path(
     get, path = "/healthz", operation_id = "getHealth", tag = "service",
-    summary = "Whether the process lives · 存活检查",
-    description = "Answers without asking the database. 不访问数据库。",
-    responses((status = 200, description = "It lives.", body = ServiceStatus))
+    summary = "Liveness check · 存活检查",
+    description = "Returns 200 while the process runs; does not access the database. 进程运行时返回 200，不访问数据库。",
+    responses((status = 200, description = "The process runs.", body = ServiceStatus))
 )]
 #[get("/healthz")]
 async fn health(call: Call) -> Result<HttpResponse> {
@@ -42,13 +42,13 @@ async fn health(call: Call) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(ServiceStatus::ok()))
 }
 
-/// Checks the database.
+/// The readiness check.
 #[utoipa::path(
     get, path = "/readyz", operation_id = "getReadiness", tag = "service",
-    summary = "Whether the service can serve · 就绪检查",
-    description = "Reads and writes in the database, each within a second; 503 names the checks that failed, `read` or `write`. A write that \
-        succeeded less than a second ago is not repeated. 数据库可读可写时返回 200，否则指出未通过的检查。",
-    responses((status = 200, description = "It can serve.", body = ServiceStatus))
+    summary = "Readiness check · 就绪检查",
+    description = "Checks that the database can be read and written, each within a second; 503 lists the failed checks, `read` or `write`. A \
+        successful write is reused for a second. 数据库可读可写时返回 200，否则返回 503 并列出未通过的检查。",
+    responses((status = 200, description = "The service is ready.", body = ServiceStatus))
 )]
 #[get("/readyz")]
 async fn readiness(call: Call) -> Result<HttpResponse> {
@@ -57,13 +57,13 @@ async fn readiness(call: Call) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(ServiceStatus::ok()))
 }
 
-/// Prints the document once: it is large, and always the same.
-fn printed(kept: &OnceLock<Bytes>, print: impl FnOnce() -> Result<String>) -> Result<Bytes> {
-    match kept.get() {
+/// Renders the document on first use, because rendering it is slow and the result never changes.
+fn rendered_once(cell: &OnceLock<Bytes>, render: impl FnOnce() -> Result<String>) -> Result<Bytes> {
+    match cell.get() {
         Some(text) => Ok(text.clone()),
         None => {
-            let text = Bytes::from(print()?);
-            Ok(kept.get_or_init(|| text).clone())
+            let text = Bytes::from(render()?);
+            Ok(cell.get_or_init(|| text).clone())
         }
     }
 }
@@ -71,30 +71,31 @@ fn printed(kept: &OnceLock<Bytes>, print: impl FnOnce() -> Result<String>) -> Re
 #[get("/openapi.json")]
 async fn document_json(call: Call) -> Result<HttpResponse> {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = printed(&TEXT, || openapi::json(call.state.catalog.contract.document()))?;
+    let text = rendered_once(&TEXT, || openapi::json(call.state.catalog.contract.document()))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
 #[get("/openapi-3.0.json")]
 async fn document_3_0_json(call: Call) -> Result<HttpResponse> {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = printed(&TEXT, || openapi::json(&openapi::v3_0::from_3_1(call.state.catalog.contract.document())))?;
+    let text =
+        rendered_once(&TEXT, || openapi::json(&openapi::v3_0::from_3_1(call.state.catalog.contract.document())))?;
     Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
 #[get("/openapi.yaml")]
 async fn document_yaml(call: Call) -> Result<HttpResponse> {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = printed(&TEXT, || openapi::yaml(call.state.catalog.contract.document()))?;
+    let text = rendered_once(&TEXT, || openapi::yaml(call.state.catalog.contract.document()))?;
     Ok(HttpResponse::Ok().content_type("application/yaml").body(text))
 }
 
-/// Mounts the operations of the document; the document itself is none.
+/// Mounts the operations that are part of the document.
 pub fn mount(config: &mut ServiceConfig<'_>) {
     config.service(health).service(readiness).service(super::catalog::api_catalog);
 }
 
-/// Mounts the document.
+/// Mounts the document in each format.
 pub fn mount_document(config: &mut actix_web::web::ServiceConfig) {
     config.service(document_json).service(document_3_0_json).service(document_yaml);
 }

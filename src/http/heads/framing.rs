@@ -1,46 +1,47 @@
-//! Where the requests of a connection begin and end (RFC 9112, section 6), by the rules of actix-http 3.
+//! Delimits the requests of a connection (RFC 9112, section 6), by the rules of actix-http 3.
 
 use actix_web::http::Uri;
 
-use super::{Fault, HELD_MAX};
+use super::{Fault, PENDING_MAX};
 
-/// Fields that a head may have, as many as actix-http takes.
+/// The number of header fields in a head; the limit of actix-http.
 pub const FIELDS_MAX: usize = 96;
 
-/// What comes next.
+/// What is expected next on the connection.
 #[derive(Debug, Default)]
 pub enum Framing {
     #[default]
     Head,
-    /// So many bytes of a body.
+    /// The rest of a body, in bytes.
     Body(u64),
-    /// The line with the size of a chunk, of which this was read; `is_read` once the digits have ended.
+    /// The line with the size of a chunk, as read so far; `is_read` is true after the digits.
     Size { size: u64, is_read: bool },
-    /// So many bytes of a chunk, with the line break after it.
+    /// The rest of a chunk, with its line break, in bytes.
     Chunk(u64),
-    /// Fields after the last chunk; so many letters of a line.
+    /// The trailer after the last chunk, with the length of the current line.
     Trailer(usize),
-    /// Anything: the protocol was changed, or the server will refuse what it read.
+    /// Unchecked bytes: the protocol was switched, or actix-http will reject the request.
     Opaque,
 }
 
 impl Framing {
-    /// Follows what was read. Gives how much of it the server may read, and what is wrong with the head that comes after that. A
-    /// head at the end whose rest has not come yet is not to be read either. `may_end` is false where that is known of the first
-    /// head.
+    /// Advances over bytes that were read.
+    ///
+    /// Returns how many of them the server may read, and the fault of the head that follows them, if it has one. An incomplete
+    /// head at the end is not counted. `may_end` is false when the first head is known to be incomplete.
     pub fn advance(&mut self, bytes: &[u8], may_end: bool) -> (usize, Option<Fault>) {
         let mut read = 0;
         while read < bytes.len() {
             let rest = &bytes[read..];
             match self {
-                Framing::Head if !may_end && rest.len() < HELD_MAX => return (read, None),
+                Framing::Head if !may_end && rest.len() < PENDING_MAX => return (read, None),
                 Framing::Head => match head(rest) {
                     Ok(Some((length, next))) => {
                         read += length;
                         *self = next;
                     }
                     Ok(None) => return (read, None),
-                    // Its fields tell in which language it is refused.
+                    // The problem needs the remaining fields, such as `Accept-Language`.
                     Err(_) if is_begun(rest) => return (read, None),
                     Err(fault) => return (read, Some(fault)),
                 },
@@ -52,7 +53,7 @@ impl Framing {
                         (b'\n', _) if *size == 0 => *self = Framing::Trailer(0),
                         (b'\n', _) => *self = Framing::Chunk(*size + 2),
                         (_, Some(digit)) if !*is_read => match size.checked_mul(16) {
-                            // With room for the line break.
+                            // The line break is added to the size.
                             Some(shifted) if shifted < u64::MAX - 32 => *size = shifted + u64::from(digit),
                             _ => *self = Framing::Opaque,
                         },
@@ -80,14 +81,14 @@ impl Framing {
     }
 }
 
-/// Counts off what is left of a body.
+/// Subtracts the bytes from what is left of a body, and returns how many were part of it.
 fn take(left: &mut u64, bytes: &[u8]) -> usize {
     let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
     *left -= taken as u64;
     taken
 }
 
-/// The length of the head that the bytes begin with, and what comes after it; `None` where it is not complete.
+/// The length of the head at the beginning, and what follows it; `None` when it is incomplete.
 fn head(bytes: &[u8]) -> Result<Option<(usize, Framing)>, Fault> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut request = httparse::Request::new(&mut fields);
@@ -96,7 +97,7 @@ fn head(bytes: &[u8]) -> Result<Option<(usize, Framing)>, Fault> {
             check_target(request.path.unwrap_or_default())?;
             Ok(Some((length, after(&request)?)))
         }
-        Ok(httparse::Status::Partial) if bytes.len() < HELD_MAX => Ok(None),
+        Ok(httparse::Status::Partial) if bytes.len() < PENDING_MAX => Ok(None),
         Ok(httparse::Status::Partial) => Err(if bytes.contains(&b'\n') { Fault::Large } else { Fault::LongTarget }),
         Err(httparse::Error::TooManyHeaders) => Err(Fault::Large),
         Err(_) => {
@@ -107,16 +108,16 @@ fn head(bytes: &[u8]) -> Result<Option<(usize, Framing)>, Fault> {
     }
 }
 
-/// What is already wrong with a head whose rest does not come.
+/// The fault of a head whose rest will not arrive.
 pub fn fault_of(bytes: &[u8]) -> Option<Fault> {
     head(bytes).err()
 }
 
-/// Whether the bytes are the beginning of something like a request whose fields have not all come yet.
+/// Whether the bytes look like the beginning of a request whose fields have not all arrived.
 fn is_begun(bytes: &[u8]) -> bool {
     let is_request = bytes.first().is_some_and(u8::is_ascii_uppercase);
     let has_ended = [&b"\r\n\r\n"[..], b"\n\n"].iter().any(|end| memchr::memmem::find(bytes, end).is_some());
-    is_request && !has_ended && bytes.len() < HELD_MAX
+    is_request && !has_ended && bytes.len() < PENDING_MAX
 }
 
 fn check_target(target: &str) -> Result<(), Fault> {
@@ -124,7 +125,7 @@ fn check_target(target: &str) -> Result<(), Fault> {
         return Err(Fault::Target);
     }
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?@!$&'()*+,;=%".contains(&byte);
-    // What most targets consist of, all of which the server takes, need not be parsed twice.
+    // Targets of plain characters are always valid, so that they need not be parsed twice.
     if (target.starts_with('/') && target.bytes().all(is_plain)) || target.parse::<Uri>().is_ok() {
         Ok(())
     } else {
@@ -132,7 +133,7 @@ fn check_target(target: &str) -> Result<(), Fault> {
     }
 }
 
-/// What comes after a complete head.
+/// What follows a complete head.
 fn after(request: &httparse::Request<'_, '_>) -> Result<Framing, Fault> {
     let is_newest = request.version == Some(1);
     let (mut hosts, mut length, mut is_chunked, mut is_upgrade) = (0, None, false, false);

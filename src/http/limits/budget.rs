@@ -1,4 +1,4 @@
-//! Budgets: how many requests a minute each of many may make, by the generic cell rate algorithm of `governor`.
+//! Rate limits: requests per minute for each key or address, by the generic cell rate algorithm of `governor`.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,57 +15,57 @@ use governor::{Quota, RateLimiter};
 
 /// The window of every budget, in seconds.
 pub const WINDOW: u64 = 60;
-/// As many are told apart; whoever comes on top shares one budget with the others who do.
+/// The number of clients with a budget of their own; all further ones share one.
 const TRACKED_MAX: usize = 100_000;
-/// How often those are forgotten whose budget is whole again.
+/// How often full budgets are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How a budget stands after a request was counted.
+/// The state of a budget after a request was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// Requests a window.
+    /// Requests per window.
     pub quota: u32,
-    /// Requests that may follow at once.
+    /// Requests that may follow immediately.
     pub remaining: u32,
-    /// Seconds, rounded up: until the budget is whole again, or, when it is spent, until the next request may come.
+    /// Seconds until the budget is full again, or, when it is exhausted, until the next request is allowed; rounded up.
     pub reset: u64,
 }
 
-/// A budget of so many requests a minute for each `K`, all of which may come at once.
+/// A number of requests per minute for each `K`, all of which may arrive at once.
 pub struct Budget<K: Clone + Eq + Hash> {
-    limiter: RateLimiter<Ask<K>, Tracked<K>, MonotonicClock, StateInformationMiddleware>,
+    limiter: RateLimiter<Access<K>, Tracked<K>, MonotonicClock, StateInformationMiddleware>,
     quota: NonZeroU32,
     swept: Mutex<Instant>,
 }
 
-/// A question to the store: whose budget, and whether it is spent from or only looked at.
+/// A key of the store: the client, and whether the request is counted or the budget only inspected.
 #[derive(Clone, PartialEq, Eq, Hash)]
-struct Ask<K> {
-    who: K,
+struct Access<K> {
+    client: K,
     spends: bool,
 }
 
 impl<K: Clone + Eq + Hash> Budget<K> {
-    /// A budget of this many requests a minute.
+    /// A budget of `quota` requests per minute.
     pub fn new(quota: NonZeroU32) -> Budget<K> {
         let limiter = RateLimiter::new(Quota::per_minute(quota), Tracked::default(), MonotonicClock);
         Budget { limiter, quota, swept: Mutex::new(Instant::now()) }
     }
 
-    /// Counts a request; `Err` when the budget is spent.
-    pub fn spend(&self, who: &K) -> Result<Standing, Standing> {
+    /// Counts a request; `Err` when the budget is exhausted.
+    pub fn spend(&self, client: &K) -> Result<Standing, Standing> {
         self.sweep();
-        self.ask(who, true)
+        self.check(client, true)
     }
 
-    /// Whether a request would be let through; counts none.
-    pub fn look(&self, who: &K) -> Result<Standing, Standing> {
-        self.ask(who, false)
+    /// Whether a request would be allowed, without counting one.
+    pub fn peek(&self, client: &K) -> Result<Standing, Standing> {
+        self.check(client, false)
     }
 
-    fn ask(&self, who: &K, spends: bool) -> Result<Standing, Standing> {
+    fn check(&self, client: &K, spends: bool) -> Result<Standing, Standing> {
         let quota = self.quota.get();
-        match self.limiter.check_key(&Ask { who: who.clone(), spends }) {
+        match self.limiter.check_key(&Access { client: client.clone(), spends }) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity().min(quota);
                 let spent = u64::from(quota - remaining);
@@ -73,14 +73,14 @@ impl<K: Clone + Eq + Hash> Budget<K> {
             }
             Err(until) => {
                 let wait = until.wait_time_from(self.limiter.clock().now());
-                // A whole second at least: `Retry-After: 0` would ask for the next refusal.
+                // At least a second, because `Retry-After: 0` would cause an immediate retry, which fails too.
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 Err(Standing { quota, remaining: 0, reset: seconds.max(1) })
             }
         }
     }
 
-    /// Forgets those whose budget is whole again, now and then.
+    /// Removes full budgets, once per interval.
     fn sweep(&self) {
         {
             let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +94,7 @@ impl<K: Clone + Eq + Hash> Budget<K> {
     }
 }
 
-/// The state of each budget. Unlike the stores that come with `governor` it is bounded, and can be looked at.
+/// The state of each budget. Unlike the stores of `governor`, it is bounded and can be read without counting a request.
 struct Tracked<K> {
     states: Mutex<States<K>>,
     most: usize,
@@ -118,26 +118,26 @@ impl<K> Tracked<K> {
 }
 
 impl<K: Clone + Eq + Hash> StateStore for Tracked<K> {
-    type Key = Ask<K>;
+    type Key = Access<K>;
 
-    fn measure_and_replace<T, F, E>(&self, ask: &Ask<K>, measure: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, access: &Access<K>, measure: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let mut states = self.lock();
-        let is_other = states.known.len() >= self.most && !states.known.contains_key(&ask.who);
-        let state = if is_other { states.others } else { states.known.get(&ask.who).copied() };
+        let is_other = states.known.len() >= self.most && !states.known.contains_key(&access.client);
+        let state = if is_other { states.others } else { states.known.get(&access.client).copied() };
         let (outcome, next) = measure(state)?;
-        match (ask.spends, is_other) {
+        match (access.spends, is_other) {
             (false, _) => {}
             (true, true) => states.others = Some(next),
-            (true, false) => drop(states.known.insert(ask.who.clone(), next)),
+            (true, false) => drop(states.known.insert(access.client.clone(), next)),
         }
         Ok(outcome)
     }
 }
 
-impl<K: Clone + Eq + Hash> ShrinkableKeyedStateStore<Ask<K>> for Tracked<K> {
+impl<K: Clone + Eq + Hash> ShrinkableKeyedStateStore<Access<K>> for Tracked<K> {
     fn retain_recent(&self, drop_below: Nanos) {
         self.lock().known.retain(|_, state| *state >= drop_below);
     }
@@ -164,52 +164,52 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_is_spent_whole_and_each_has_its_own() {
+    fn each_client_has_its_own_budget() {
         let budget = budget(2);
         assert_eq!(budget.spend(&1), Ok(Standing { quota: 2, remaining: 1, reset: 30 }));
         assert_eq!(budget.spend(&1), Ok(Standing { quota: 2, remaining: 0, reset: 60 }));
-        let refused = budget.spend(&1).unwrap_err();
-        assert_eq!((refused.remaining, (1..=30).contains(&refused.reset)), (0, true), "{refused:?}");
+        let rejected = budget.spend(&1).unwrap_err();
+        assert_eq!((rejected.remaining, (1..=30).contains(&rejected.reset)), (0, true), "{rejected:?}");
         assert_eq!(budget.spend(&2).unwrap().remaining, 1);
     }
 
     #[test]
-    fn looking_costs_nothing() {
+    fn peeking_is_not_counted() {
         let budget = budget(1);
         for _ in 0..3 {
-            assert!(budget.look(&1).is_ok());
+            assert!(budget.peek(&1).is_ok());
         }
         assert!(budget.limiter.is_empty());
         assert!(budget.spend(&1).is_ok());
-        assert!(budget.look(&1).is_err());
+        assert!(budget.peek(&1).is_err());
     }
 
     #[test]
-    fn a_great_quota_is_counted_too() {
+    fn a_large_quota_is_counted() {
         let budget = budget(6000);
         assert_eq!(budget.spend(&1), Ok(Standing { quota: 6000, remaining: 5999, reset: 1 }));
     }
 
     #[test]
-    fn beyond_so_many_all_share_one_budget_and_the_known_keep_theirs() {
+    fn clients_beyond_the_maximum_share_one_budget() {
         let tracked = Tracked { most: 2, ..Tracked::default() };
         let limiter: RateLimiter<_, _, _, StateInformationMiddleware> =
             RateLimiter::new(Quota::per_hour(NonZeroU32::new(2).unwrap()), tracked, MonotonicClock);
-        let spend = |who: u32| limiter.check_key(&Ask { who, spends: true }).is_ok();
+        let spend = |client: u32| limiter.check_key(&Access { client, spends: true }).is_ok();
         assert_eq!([1, 2, 3, 4, 5].map(spend), [true, true, true, true, false]);
         assert_eq!(limiter.len(), 2);
         assert_eq!([1, 2, 1].map(spend), [true, true, false]);
-        // Nobody's budget is whole again within an hour.
+        // No budget is full again within an hour.
         limiter.retain_recent();
         assert_eq!(limiter.len(), 2);
     }
 
     #[test]
-    fn who_has_been_idle_is_forgotten() {
+    fn full_budgets_are_removed() {
         let clock = governor::clock::FakeRelativeClock::default();
         let limiter: RateLimiter<_, _, _, StateInformationMiddleware> =
             RateLimiter::new(Quota::per_minute(NonZeroU32::new(60).unwrap()), Tracked::default(), clock.clone());
-        assert!((0..1000).all(|who: u32| limiter.check_key(&Ask { who, spends: true }).is_ok()));
+        assert!((0..1000).all(|client: u32| limiter.check_key(&Access { client, spends: true }).is_ok()));
         assert_eq!(limiter.len(), 1000);
         clock.advance(Duration::from_secs(3));
         limiter.retain_recent();

@@ -1,15 +1,15 @@
-//! Requests in flight: how many there are, of each address and of all.
+//! Limits concurrent requests, per address and in total.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The requests that are being read, answered or, where the answer is a large one, sent.
+/// The requests that are being processed, or whose large responses are being sent.
 pub struct InFlight {
     counts: Mutex<Counts>,
-    /// The most of one address; `None`: any number.
+    /// The limit per address; `None` means no limit.
     most_of_one: Option<u32>,
-    /// The most of all; `None`: any number.
+    /// The limit in total; `None` means no limit.
     most: Option<u32>,
 }
 
@@ -19,24 +19,23 @@ struct Counts {
     of: HashMap<IpAddr, u32>,
 }
 
-/// Why a request has no place.
+/// The limit that a request exceeds.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Full {
-    /// Its address has as many as it may.
+    /// The limit of its address.
     Address,
-    /// The service has.
+    /// The limit of the service.
     Service,
 }
 
-/// A place among the requests in flight; left when it is dropped, whether the request was answered or its client went
-/// away.
+/// A place among the requests in flight, which is released when it is dropped.
 pub struct Place {
     among: Arc<InFlight>,
     address: Option<IpAddr>,
 }
 
 impl InFlight {
-    /// At most so many of one address, and so many of all; zero is any number.
+    /// Limits the requests per address and in total; zero means no limit.
     pub fn new(most_of_one: u32, most: u32) -> Arc<InFlight> {
         let limit = |most| (most > 0).then_some(most);
         Arc::new(InFlight { counts: Mutex::default(), most_of_one: limit(most_of_one), most: limit(most) })
@@ -45,7 +44,7 @@ impl InFlight {
     /// Takes a place.
     pub fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Place, Full> {
         let mut counts = self.lock();
-        // Its own limit first: it says more to a client than that the service is full.
+        // The limit of the address is checked first, because its error is more specific.
         let own = address.and_then(|address| counts.of.get(&address).copied()).unwrap_or_default();
         if address.is_some() && self.most_of_one.is_some_and(|most| own >= most) {
             return Err(Full::Address);
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_left_and_nothing_is_remembered() {
+    fn a_dropped_place_is_free_again() {
         let among = InFlight::new(2, 3);
         let [one, two] = ["192.0.2.1", "192.0.2.2"].map(|address| Some(address.parse().unwrap()));
         let first = among.enter(one).unwrap();

@@ -1,13 +1,13 @@
-//! What one client may ask of the service, so that all are served: requests a minute for each address and for each key,
-//! requests in flight, and keys that are tried.
+//! Limits of one client: requests per minute for each address and each key, concurrent requests, files and streams, and
+//! attempts with invalid keys.
 //!
-//! Answers tell how the budgets stand, as draft-ietf-httpapi-ratelimit-headers has it: `RateLimit-Policy` the quotas and
-//! their windows, `RateLimit` what is left. Checks of the service's health are not limited, and neither is who has no
-//! address. All counts are of this process alone.
+//! Responses have the headers of draft-ietf-httpapi-ratelimit-headers: `RateLimit-Policy` with the quotas and their windows, and
+//! `RateLimit` with what is left. Health checks are not limited, nor are requests without an address. Each process counts for
+//! itself.
 
 mod budget;
-mod guesses;
 mod in_flight;
+mod key_attempts;
 mod streams;
 
 use std::fmt::Write;
@@ -23,49 +23,49 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 
 pub use budget::Standing;
 use budget::{Budget, WINDOW};
-use guesses::Guesses;
 use in_flight::{Full, InFlight, Place};
+use key_attempts::KeyAttempts;
 use streams::Streams;
 pub use streams::{StreamOwner, StreamPlace};
 
-use super::{AppState, connections, envelope, held, peer};
+use super::{AppState, connections, envelope, guarded_body, peer};
 use crate::config::Settings;
 use crate::error::{Error, Problem, Result};
 use crate::model::text::Msg;
 use crate::msg;
 
-/// Paths that monitors ask, and that must answer them whatever else is going on.
+/// Health checks, which must respond under any load.
 pub const UNLIMITED: [&str; 2] = ["/healthz", "/readyz"];
 
-/// An answer of more bytes than this is in flight until it is sent: smaller ones are out of the service's hands at once.
+/// The size up to which a response ends its request, in bytes; a larger one counts as in flight until it is sent.
 const SENT_AT_ONCE: u64 = 64 * 1024;
 
 /// The problem's code for an address that has tried too many keys.
 pub const TOO_MANY_ATTEMPTS: &str = "too_many_attempts";
 
-/// Files that are sent at one time: to one address, and to all. That of a document has 20 MiB at most and is in memory; what
-/// is taken out of the data may be of any size, of which little is in memory.
+/// Concurrent file transfers, per address and in total. The file of a document is in memory and has 20 MiB at most; an export
+/// can have any size and is streamed.
 const FILES_OF_ONE: u32 = 4;
 const FILES: u32 = 32;
 
-/// Streams without an end at one time: to one client, and to all.
+/// Concurrent event streams, per client and in total.
 const STREAMS_OF_ONE: usize = 8;
 const STREAMS: usize = 128;
 
 static POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 static LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The limits of one process, and how far they are used.
+/// The limits of one process, with their current use.
 pub struct Limits {
     addresses: Option<Budget<IpAddr>>,
     identities: Option<Budget<String>>,
-    guesses: Guesses,
+    key_attempts: KeyAttempts,
     in_flight: Arc<InFlight>,
     files: Arc<InFlight>,
     streams: Arc<Streams>,
 }
 
-/// How the budgets stand that a request was counted in, as an extension of the request.
+/// The state of the budgets that a request was counted against; an extension of the request.
 #[derive(Clone, Copy, Default)]
 struct Counted {
     address: Option<Standing>,
@@ -73,68 +73,73 @@ struct Counted {
 }
 
 impl Limits {
-    /// The limits that the settings give.
+    /// The limits in the settings.
     pub fn new(settings: &Settings) -> Limits {
         Limits {
             addresses: NonZeroU32::new(settings.rate_per_address).map(Budget::new),
             identities: NonZeroU32::new(settings.rate_per_key).map(Budget::new),
-            guesses: Guesses::new(settings.wrong_keys_per_address),
+            key_attempts: KeyAttempts::new(settings.wrong_keys_per_address),
             in_flight: InFlight::new(settings.in_flight_per_address, settings.in_flight),
             files: InFlight::new(FILES_OF_ONE, FILES),
             streams: Streams::new(STREAMS_OF_ONE, STREAMS),
         }
     }
 
-    /// Counts a request of an address; 429 when its budget is spent.
+    /// Counts a request for its address; 429 when the budget is exhausted.
     fn count_address(&self, request: &ServiceRequest, address: Option<IpAddr>) -> Result<()> {
         let (Some(budget), Some(address)) = (&self.addresses, address) else { return Ok(()) };
-        let judged = budget.spend(&peer::counted(address));
-        let (Ok(standing) | Err(standing)) = judged;
+        let outcome = budget.spend(&peer::counted(address));
+        let (Ok(standing) | Err(standing)) = outcome;
         request.extensions_mut().insert(Counted { address: Some(standing), key: None });
-        judged.map(drop).map_err(|standing| {
+        outcome.map(drop).map_err(|standing| {
             let quota = standing.quota;
             too_many(
                 standing,
-                msg!("每个地址每分钟最多 {quota} 次请求。", "An address may make {quota} requests a minute."),
+                msg!(
+                    "每个地址每分钟最多 {quota} 次请求。",
+                    "The limit is {quota} requests per minute for each address."
+                ),
             )
         })
     }
 
-    /// Counts a request of whoever was authenticated, by a name that is no other's (`key:7`); 429 when the budget is
-    /// spent.
+    /// Counts a request for an authenticated identity, such as `key:7`; 429 when the budget is exhausted.
     pub fn count_identity(&self, request: &HttpRequest, identity: &str) -> Result<()> {
         let Some(budget) = &self.identities else { return Ok(()) };
-        let judged = budget.spend(&identity.to_owned());
-        let (Ok(standing) | Err(standing)) = judged;
+        let outcome = budget.spend(&identity.to_owned());
+        let (Ok(standing) | Err(standing)) = outcome;
         let mut extensions = request.extensions_mut();
         let counted = extensions.get::<Counted>().copied().unwrap_or_default();
         extensions.insert(Counted { key: Some(standing), ..counted });
-        judged.map(drop).map_err(|standing| {
+        outcome.map(drop).map_err(|standing| {
             let quota = standing.quota;
-            too_many(standing, msg!("每个密钥每分钟最多 {quota} 次请求。", "A key may make {quota} requests a minute."))
+            too_many(
+                standing,
+                msg!("每个密钥每分钟最多 {quota} 次请求。", "The limit is {quota} requests per minute for each key."),
+            )
         })
     }
 
-    /// Whether an address may try this key, given by the hash that is stored of it (`None`: a key of the wrong shape);
-    /// 429 after too many that were not good, except for a key that was good on this process not long ago. To be asked
-    /// before the key is looked up.
-    pub fn may_try(&self, address: Option<IpAddr>, key_hash: Option<&str>) -> Result<()> {
-        self.guesses.may_try(address, key_hash).map_err(|standing| {
+    /// Checks whether an address may try the key with this hash (`None` for a malformed key), before the key is looked up.
+    ///
+    /// 429 after too many invalid keys, except for a key that was valid on this process recently.
+    pub fn check_key_attempt(&self, address: Option<IpAddr>, key_hash: Option<&str>) -> Result<()> {
+        self.key_attempts.check(address, key_hash).map_err(|standing| {
             Problem::new(429, TOO_MANY_ATTEMPTS, title())
-                .detail(msg!("此地址尝试了过多无效密钥。", "This address has tried too many keys that are not valid."))
+                .detail(msg!("此地址尝试了过多无效密钥。", "This address has sent too many invalid keys."))
                 .retry_after(standing.reset)
                 .into()
         })
     }
 
-    /// Counts a key that was not good: malformed (`None`), unknown, expired or revoked.
-    pub fn wrong_key(&self, address: Option<IpAddr>, key_hash: Option<&str>) {
-        self.guesses.wrong(address, key_hash);
+    /// Counts an invalid key: malformed (`None`), unknown, expired or revoked.
+    pub fn record_invalid_key(&self, address: Option<IpAddr>, key_hash: Option<&str>) {
+        self.key_attempts.record_invalid(address, key_hash);
     }
 
-    /// Remembers a key that was good.
-    pub fn good_key(&self, key_hash: &str) {
-        self.guesses.good(key_hash);
+    /// Records a valid key.
+    pub fn record_valid_key(&self, key_hash: &str) {
+        self.key_attempts.record_valid(key_hash);
     }
 
     /// Takes a place among the requests in flight.
@@ -142,23 +147,23 @@ impl Limits {
         Limits::place(&self.in_flight, address)
     }
 
-    /// Takes a place among the files that are sent: to be kept with the answer until then.
+    /// Takes a place among the file transfers, to be kept until the file is sent.
     pub fn enter_file(&self, address: Option<IpAddr>) -> Result<Place> {
         Limits::place(&self.files, address)
     }
 
-    /// Takes a place for a stream without an end, until it is dropped.
+    /// Takes a place for an event stream, until it is dropped.
     pub fn enter_stream(&self, client: StreamOwner) -> Result<StreamPlace> {
         self.streams.enter(client).map_err(|full| match full {
-            Full::Service => Error::Unavailable("all streams are taken".to_owned()),
+            Full::Service => Error::Unavailable("the limit of event streams is reached".to_owned()),
             Full::Address => too_many_at_once(msg!(
                 "同一密钥或地址最多 {STREAMS_OF_ONE} 个流。",
-                "A key, or an address without one, may have {STREAMS_OF_ONE} streams."
+                "The limit is {STREAMS_OF_ONE} streams for each key, or for each address without a key."
             )),
         })
     }
 
-    /// How many streams there are.
+    /// The number of open event streams.
     pub fn streams(&self) -> usize {
         self.streams.count()
     }
@@ -172,7 +177,8 @@ impl Limits {
         })
     }
 
-    fn admit(&self, request: &ServiceRequest) -> Result<Place> {
+    /// Counts a request and takes a place for it.
+    fn enter_request(&self, request: &ServiceRequest) -> Result<Place> {
         let address = peer::of(request.request());
         self.count_address(request, address)?;
         self.enter(address)
@@ -191,8 +197,8 @@ fn too_many(standing: Standing, detail: Msg) -> Error {
     Problem::new(429, "rate_limited", title()).detail(detail).retry_after(standing.reset).into()
 }
 
-/// The middleware that holds requests to the limits.
-pub async fn hold(
+/// The middleware that enforces the limits.
+pub async fn enforce(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -204,7 +210,7 @@ pub async fn hold(
         }
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let place = match state.limits.admit(&request) {
+    let place = match state.limits.enter_request(&request) {
         Ok(place) => place,
         Err(error) => return Ok(request.into_response(HttpResponse::from_error(error))),
     };
@@ -215,12 +221,12 @@ pub async fn hold(
     match response.response().body().size() {
         BodySize::Sized(size) if size <= SENT_AT_ONCE => Ok(response),
         BodySize::None => Ok(response),
-        _ => Ok(response.map_body(|_, body| held::hold(body, (place, busy)))),
+        _ => Ok(response.map_body(|_, body| guarded_body::with_guard(body, (place, busy)))),
     }
 }
 
-/// Tells how the budgets stand that a request was counted in.
-pub fn tell(request: &HttpRequest, headers: &mut HeaderMap) {
+/// Adds the headers with the state of the budgets that a request was counted against.
+pub fn add_headers(request: &HttpRequest, headers: &mut HeaderMap) {
     let Some(counted) = request.extensions().get::<Counted>().copied() else { return };
     let (mut policy, mut limit) = (String::new(), String::new());
     for (name, standing) in [("address", counted.address), ("key", counted.key)] {

@@ -1,8 +1,8 @@
-//! Places for streams without an end, shared out by how many each client has.
+//! Limits event streams, and shares the places fairly between clients.
 //!
-//! While places are free, a client gets one up to its own limit. When all are taken, they are not simply kept by whoever came
-//! first: the client that has the most gives one up to a client that would still have fewer after that. A stream that is given
-//! up ends as if its time were over, and a client that resumes it misses nothing.
+//! While places are free, a client can take one up to its own limit. When all are taken, the client with the most streams loses
+//! one to a client that still has fewer afterwards, so that early clients cannot occupy all places. A reclaimed stream ends as
+//! at its time limit, and a client that resumes it misses no event.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,20 +12,20 @@ use tokio::sync::Notify;
 use super::in_flight::Full;
 use crate::http::peer;
 
-/// What a stream without a key costs its network, where one with a key costs its key 1: whoever identifies themselves is served
-/// before whoever does not.
-const ANONYMOUS_COST: usize = 2;
+/// The weight of a stream without a key, where a stream with a key has the weight 1, so that authenticated clients take
+/// precedence.
+const ANONYMOUS_WEIGHT: usize = 2;
 
-/// Whose a stream is.
+/// The client that a stream counts against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamOwner {
-    /// Of a key or a token, by its identity; wherever it is used.
+    /// The identity of a key or token, from any address.
     Key(String),
-    /// Of an address without a key; `None` in process.
+    /// An address without a key; `None` for requests without a connection, as in tests.
     Address(Option<IpAddr>),
 }
 
-/// The streams that are open.
+/// The open streams.
 pub struct Streams {
     open: Mutex<Open>,
     most_of_one: usize,
@@ -35,7 +35,7 @@ pub struct Streams {
 #[derive(Default)]
 struct Open {
     next: u64,
-    /// In the order in which they began.
+    /// In the order of their start.
     streams: Vec<Stream>,
 }
 
@@ -45,7 +45,7 @@ struct Stream {
     given_up: Arc<Notify>,
 }
 
-/// A stream's place; left when it is dropped.
+/// The place of a stream, which is released when it is dropped.
 pub struct StreamPlace {
     among: Arc<Streams>,
     number: u64,
@@ -53,8 +53,8 @@ pub struct StreamPlace {
 }
 
 impl StreamOwner {
-    /// Whether two streams are counted together when places are shared out: those of one key, and those of one network.
-    fn is_with(&self, other: &StreamOwner) -> bool {
+    /// Whether two streams are counted together when places are shared: those of one key, and those of one network.
+    fn shares_with(&self, other: &StreamOwner) -> bool {
         match (self, other) {
             (StreamOwner::Key(one), StreamOwner::Key(another)) => one == another,
             (StreamOwner::Address(one), StreamOwner::Address(another)) => {
@@ -70,34 +70,34 @@ impl StreamOwner {
             (StreamOwner::Address(Some(one)), StreamOwner::Address(Some(another))) => {
                 peer::counted(*one) == peer::counted(*another)
             }
-            // In process there is no address to count by.
+            // Requests without a connection have no address to count by.
             (StreamOwner::Address(None), _) => false,
             _ => self == other,
         }
     }
 
-    fn cost(&self, streams: usize) -> usize {
+    fn weight(&self, streams: usize) -> usize {
         match self {
             StreamOwner::Key(_) => streams,
-            StreamOwner::Address(_) => streams * ANONYMOUS_COST,
+            StreamOwner::Address(_) => streams * ANONYMOUS_WEIGHT,
         }
     }
 }
 
 impl Streams {
-    /// At most so many of one client, and so many of all.
+    /// Limits the streams per client and in total.
     pub fn new(most_of_one: usize, most: usize) -> Arc<Streams> {
         Arc::new(Streams { open: Mutex::default(), most_of_one, most })
     }
 
-    /// Takes a place, if need be that of a client which has more.
+    /// Takes a place; when all are taken, reclaims one from a client that has more.
     pub fn enter(self: &Arc<Self>, client: StreamOwner) -> Result<StreamPlace, Full> {
         let mut open = self.lock();
         if open.streams.iter().filter(|stream| client.is_same(&stream.client)).count() >= self.most_of_one {
             return Err(Full::Address);
         }
         if open.streams.len() >= self.most {
-            let given_up = open.dearest(client.cost(open.with(&client) + 1)).ok_or(Full::Service)?;
+            let given_up = open.reclaimable(client.weight(open.shared_count(&client) + 1)).ok_or(Full::Service)?;
             open.streams.remove(given_up).given_up.notify_one();
         }
         let (number, given_up) = (open.next, Arc::new(Notify::new()));
@@ -106,7 +106,7 @@ impl Streams {
         Ok(StreamPlace { among: self.clone(), number, given_up })
     }
 
-    /// How many are open.
+    /// The number of open streams.
     pub fn count(&self) -> usize {
         self.lock().streams.len()
     }
@@ -117,21 +117,21 @@ impl Streams {
 }
 
 impl Open {
-    /// How many streams are counted together with those of a client.
-    fn with(&self, client: &StreamOwner) -> usize {
-        self.streams.iter().filter(|stream| client.is_with(&stream.client)).count()
+    /// The number of streams that are counted together with those of a client.
+    fn shared_count(&self, client: &StreamOwner) -> usize {
+        self.streams.iter().filter(|stream| client.shares_with(&stream.client)).count()
     }
 
-    /// The position of the stream that is given up: the newest of the client whose streams cost most, if they cost more than this.
-    fn dearest(&self, more_than: usize) -> Option<usize> {
-        let costs = self.streams.iter().map(|stream| stream.client.cost(self.with(&stream.client)));
-        let (position, cost) = costs.enumerate().max_by_key(|(position, cost)| (*cost, *position))?;
-        (cost > more_than).then_some(position)
+    /// The position of the stream to reclaim: the newest of the client with the greatest weight, if it exceeds `more_than`.
+    fn reclaimable(&self, more_than: usize) -> Option<usize> {
+        let weights = self.streams.iter().map(|stream| stream.client.weight(self.shared_count(&stream.client)));
+        let (position, weight) = weights.enumerate().max_by_key(|(position, weight)| (*weight, *position))?;
+        (weight > more_than).then_some(position)
     }
 }
 
 impl StreamPlace {
-    /// Notified when the place is given to another client.
+    /// Notified when the place is reclaimed for another client.
     pub fn given_up(&self) -> Arc<Notify> {
         self.given_up.clone()
     }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_has_its_limit_by_key_or_by_address() {
+    fn streams_are_limited_by_key_or_address() {
         let streams = Streams::new(2, 100);
         let _of_key: Vec<StreamPlace> = (0..2).map(|_| streams.enter(key("a")).unwrap()).collect();
         let _of_address: Vec<StreamPlace> = (0..2).map(|_| streams.enter(at("192.0.2.1")).unwrap()).collect();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn when_all_places_are_taken_whoever_has_most_gives_one_up() {
+    fn the_client_with_most_streams_loses_one_when_all_places_are_taken() {
         let streams = Streams::new(8, 8);
         let mut many: Vec<StreamPlace> = (0..8).map(|_| streams.enter(key("many")).unwrap()).collect();
         let few: Vec<StreamPlace> = (0..3).map(|_| streams.enter(key("few")).unwrap()).collect();
@@ -187,26 +187,26 @@ mod tests {
             many.iter().map(is_given_up).collect::<Vec<_>>(),
             [false, false, false, false, false, true, true, true]
         );
-        // Four each: neither takes from the other.
+        // With four streams each, no client loses one to the other.
         let fourth = streams.enter(key("few")).unwrap();
         many.retain(|place| !is_given_up(place));
         assert_eq!(streams.enter(key("few")).err(), Some(Full::Service));
         assert_eq!(streams.enter(key("many")).err(), Some(Full::Service));
         assert!(few.iter().chain([&fourth]).all(|place| !is_given_up(place)));
         drop(fourth);
-        assert!(streams.enter(key("many")).is_ok(), "one was left");
+        assert!(streams.enter(key("many")).is_ok(), "a dropped place is free again");
     }
 
     #[test]
-    fn addresses_of_one_network_are_one_client_and_give_way_to_keys() {
+    fn addresses_of_one_network_share_and_keys_take_precedence() {
         let streams = Streams::new(2, 4);
         let one_network: Vec<StreamPlace> =
             (1..5).map(|n| streams.enter(at(&format!("192.0.2.{n}"))).unwrap()).collect();
-        assert_eq!(streams.enter(at("192.0.2.9")).err(), Some(Full::Service), "it has them all");
+        assert_eq!(streams.enter(at("192.0.2.9")).err(), Some(Full::Service), "the network has all places");
         let _other = streams.enter(at("198.51.100.1")).unwrap();
         let _keys = ["a", "b", "c"].map(|name| streams.enter(key(name)).unwrap());
         assert!(is_given_up(&one_network[3]) && is_given_up(&one_network[2]));
-        assert_eq!(streams.enter(at("203.0.113.1")).err(), Some(Full::Service), "nobody has more than one");
+        assert_eq!(streams.enter(at("203.0.113.1")).err(), Some(Full::Service), "no client has more than one");
         assert_eq!(streams.lock().streams.len(), 4);
     }
 }

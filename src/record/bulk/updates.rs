@@ -91,7 +91,7 @@ pub fn update_together<R: Resource>(tx: &mut Tx<'_>, updates: Vec<Update<R>>) ->
                 // It is no record, or another has changed it since it was read.
                 return record::update::<R>(tx, &Ref(id.to_string()), &Precondition::Any, &patch).map(|_| None);
             };
-            tx.catalog.contract.judge(R::NEW, &merged)?;
+            tx.catalog.contract.validate(R::NEW, &merged)?;
             R::refuse_change(&before, &fields)?;
             let text = search::spaced_apart(&R::texts(&new));
             record::save_whole::<R>(tx, Some((id, &before)), new, Parts { text: false, ..Parts::of(&fields) })?;

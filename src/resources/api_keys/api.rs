@@ -161,7 +161,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
-    call.state.catalog.contract.judge(ApiKeys::NEW, &body)?;
+    call.state.catalog.contract.validate(ApiKeys::NEW, &body)?;
     let new: NewApiKey = serde_json::from_value(body.clone())?;
     call.post(actor, &body, |tx| {
         let (key, secret) = store::issue(tx, new)?;

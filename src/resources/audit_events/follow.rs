@@ -19,7 +19,7 @@ use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::http::export::{Body, Part};
 use crate::http::limits::StreamOwner;
-use crate::http::{Call, held, peer, typed};
+use crate::http::{Call, guarded_body, peer, typed};
 use crate::msg;
 
 /// How long one stream lasts. Who may see what is decided when it begins: a key that is revoked reads no longer than this.
@@ -118,7 +118,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
         // A compressor keeps bytes back until it has enough of them, and so does a proxy.
         .insert_header((header::CONTENT_ENCODING, "identity"))
         .insert_header(("X-Accel-Buffering", "no"))
-        .body(held::hold(BoxBody::new(Body::of_parts(parts)), place)))
+        .body(guarded_body::with_guard(BoxBody::new(Body::of_parts(parts)), place)))
 }
 
 struct Stream {

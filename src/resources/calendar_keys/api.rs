@@ -15,9 +15,9 @@ use crate::db::Conn;
 use crate::db::page::{PageRequest, RecordSort};
 use crate::db::reference::Reference;
 use crate::error::{Problem, Result};
-use crate::http::answer::Answer;
 use crate::http::idempotency::Posted;
 use crate::http::list::{Page, PageParams};
+use crate::http::response::ReadResponse;
 use crate::http::{Call, crud, typed};
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
@@ -175,7 +175,7 @@ async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResp
 async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
-    call.state.catalog.contract.judge(CalendarKeys::NEW, &body)?;
+    call.state.catalog.contract.validate(CalendarKeys::NEW, &body)?;
     let new: NewCalendarKey = serde_json::from_value(body.clone())?;
     call.post(actor, &body, |tx| {
         let (key, secret) = store::issue(tx, &Ref(reference.into_inner()), new)?;
@@ -199,12 +199,12 @@ async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result
 )]
 #[get("/calendar-keys/{ref}")]
 async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.answer(|call, sight| {
+    call.respond(|call, sight| {
         let view = call.view(&call.query("getCalendarKey")?);
         Ok(move |conn: &mut Conn| {
             let key = crud::find::<CalendarKeys>(conn, &Ref(reference.into_inner()), view)?;
             sight.require_pairing(key.pairing.id)?;
-            Answer::record(&key, key.version)
+            ReadResponse::record(&key, key.version)
         })
     })
     .await

@@ -16,7 +16,7 @@ use crate::error::{Error, Problem, Result};
 use crate::http::body::within_deadline;
 use crate::http::export::Body;
 use crate::http::multipart::Described;
-use crate::http::{Call, answer, held, peer};
+use crate::http::{Call, guarded_body, peer, response};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::msg;
@@ -171,7 +171,7 @@ async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> R
         .write(actor, move |tx| files::attach(tx, &place, &Ref(reference.into_inner()), &media_type, &bytes))
         .await?;
     let (_, version) = Documents::id_and_version(&document);
-    answer::written(version, &document)
+    response::updated(version, &document)
 }
 
 /// Reads the file of a document.
@@ -184,7 +184,7 @@ async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> R
 )]
 #[get("/documents/{ref}/content")]
 async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.judge_headers()?;
+    call.validate_headers()?;
     call.query("getDocumentContent")?;
     let sent = call.state.limits.enter_file(peer::of(&call.request))?;
     let place = call.state.settings.files.clone();
@@ -204,7 +204,7 @@ async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse
         return Ok(response.finish());
     }
     let body = match body {
-        Some(bytes) => held::hold(BoxBody::new(bytes), sent),
+        Some(bytes) => guarded_body::with_guard(BoxBody::new(bytes), sent),
         None => BoxBody::new(Body::unread(file.byte_size)),
     };
     // A file is somebody else's: it is never shown as a page of this service.

@@ -256,7 +256,7 @@ async fn send_back(call: Call, payload: Payload, reference: Path<String>) -> Res
     call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
     call.state.catalog.contract.normalize("NewReturn", &mut body);
-    call.state.catalog.contract.judge("NewReturn", &body)?;
+    call.state.catalog.contract.validate("NewReturn", &body)?;
     let NewReturn { note } = serde_json::from_value(body)?;
     if note.trim().is_empty() {
         let mut faults = Faults::default();

@@ -10,7 +10,7 @@ use super::bundle::Bundle;
 use super::closure::Closure;
 use crate::error::{Error, Result};
 use crate::http::format::{self, OF_BUNDLES};
-use crate::http::{Call, export, held, peer, typed};
+use crate::http::{Call, export, guarded_body, peer, typed};
 use crate::model::types::Ref;
 use crate::record::View;
 
@@ -40,8 +40,8 @@ pub struct BundleFilter {
 )]
 #[get("/exports/bundle")]
 async fn get_bundle(call: Call) -> Result<HttpResponse> {
-    let format = format::asked(&call.request, OF_BUNDLES)?;
-    call.judge_headers()?;
+    let format = format::negotiate(&call.request, OF_BUNDLES)?;
+    call.validate_headers()?;
     let BundleFilter { programme } = typed(&call.query("getBundle")?)?;
     let name = programme.as_ref().map_or_else(|| "bundle".to_owned(), |programme| programme.0.clone());
     if call.is_head() {
@@ -63,7 +63,7 @@ async fn get_bundle(call: Call) -> Result<HttpResponse> {
         file.into_inner().map_err(|error| failed(error.into_error()))
     });
     let body = export::Body::of_file(file.await?)?;
-    Ok(export::attachment(&call, format, &name, held::hold(BoxBody::new(body), place)))
+    Ok(export::attachment(&call, format, &name, guarded_body::with_guard(BoxBody::new(body), place)))
 }
 
 /// Mounts the operations.

@@ -21,9 +21,9 @@ use crate::access::Actor;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::error::{Error, Faults, Problem, Result};
-use crate::http::answer::Answer;
 use crate::http::idempotency::Posted;
 use crate::http::list::{Page, PageParams};
+use crate::http::response::ReadResponse;
 use crate::http::{Call, typed};
 use crate::model::hex;
 use crate::model::types::{Instant, Ref};
@@ -121,7 +121,7 @@ async fn create_and_plan(
     for (name, value) in answered.headers().iter().filter(|(name, _)| **name != header::ETAG) {
         response.insert_header((name.clone(), value.clone()));
     }
-    response.insert_header((header::ETAG, Answer::other(&import)?.etag));
+    response.insert_header((header::ETAG, ReadResponse::json(&import)?.etag));
     Ok(response.json(import))
 }
 
@@ -156,10 +156,10 @@ async fn list(call: Call) -> Result<HttpResponse> {
 )]
 #[get("/imports/{ref}")]
 async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
-    call.judge_headers()?;
+    call.validate_headers()?;
     call.query("getImport")?;
     let import = current(&call, caller(&call)?, id.into_inner()).await?;
-    Ok(call.send(&Answer::other(&import)?))
+    Ok(call.send(&ReadResponse::json(&import)?))
 }
 
 /// Lists the outcome of each record.
@@ -259,7 +259,7 @@ async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpRe
     if import.status == Status::Applied {
         return Err(wrong_status(import.status).into());
     }
-    Ok(call.send(&Answer::other(&import)?))
+    Ok(call.send(&ReadResponse::json(&import)?))
 }
 
 /// Mounts the operations.
@@ -321,7 +321,7 @@ async fn start_run(call: Call, actor: Actor, id: String, from: &'static [Status]
     if import.status == Status::Stale {
         return Err(stale(&import).into());
     }
-    Ok(call.send(&Answer::other(&import)?))
+    Ok(call.send(&ReadResponse::json(&import)?))
 }
 
 /// The current state of an import, with the progress of a run of this process.

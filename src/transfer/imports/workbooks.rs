@@ -20,7 +20,7 @@ use crate::db::stand_in;
 use crate::error::{Error, Faults, Problem, Result};
 use crate::http::export::{self, Body};
 use crate::http::format::Format as FileFormat;
-use crate::http::{Call, held, peer, typed};
+use crate::http::{Call, guarded_body, peer, typed};
 use crate::model::text::Language;
 use crate::model::types::Ref;
 use crate::msg;
@@ -57,7 +57,7 @@ pub struct TemplateFilter {
 )]
 #[get("/imports/template.xlsx")]
 pub async fn template(call: Call) -> Result<HttpResponse> {
-    call.judge_headers()?;
+    call.validate_headers()?;
     let TemplateFilter { pairing, resource } = typed(&call.query("getImportTemplate")?)?;
     let is_head = call.is_head();
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
@@ -112,7 +112,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
         Ok(Some(file))
     });
     let body = file.await?.map_or_else(|| Ok(Body::unmade()), Body::of_file)?;
-    Ok(export::attachment(&call, FileFormat::Xlsx, "template", held::hold(BoxBody::new(body), place)))
+    Ok(export::attachment(&call, FileFormat::Xlsx, "template", guarded_body::with_guard(BoxBody::new(body), place)))
 }
 
 /// Returns the uploaded file with its faults marked.
@@ -129,7 +129,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
 )]
 #[get("/imports/{ref}/marked.xlsx")]
 pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
-    call.judge_headers()?;
+    call.validate_headers()?;
     call.query("getMarkedImport")?;
     let actor = super::api::caller(&call)?;
     if call.is_head() {
@@ -162,7 +162,7 @@ pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let marked = tokio::task::spawn_blocking(move || mark(original, sheet, faults, language));
     let file = marked.await.map_err(Error::unexpected)??;
     let body = Body::of_file(file)?;
-    Ok(export::attachment(&call, FileFormat::Xlsx, &name, held::hold(BoxBody::new(body), place)))
+    Ok(export::attachment(&call, FileFormat::Xlsx, &name, guarded_body::with_guard(BoxBody::new(body), place)))
 }
 
 /// Marks the faults of a file. `sheet` is the name of the sheet that a CSV file is converted to; `None` for a workbook.

@@ -14,7 +14,7 @@ use crate::msg;
 use crate::resources::KINDS;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
-use crate::validation::settle_numbers;
+use crate::validation::normalize_numbers;
 
 pub fn read<F: Read + Seek>(file: &mut F, sink: &mut dyn Sink) -> Result<()> {
     sink.layout(Layout::default())?;
@@ -115,7 +115,7 @@ fn record(path: &'static str, node: Node, sink: &mut dyn Sink) -> Result<()> {
     }
     match code {
         Some(code) if is_good => {
-            settle_numbers(&mut document);
+            normalize_numbers(&mut document);
             let row = u32::try_from(line).unwrap_or(u32::MAX);
             let place = Place { table: 0, row, elsewhere: lines };
             sink.row(Row { path: path.to_owned(), code, document, place })

@@ -15,7 +15,7 @@ use crate::msg;
 use crate::resources::KINDS;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
-use crate::validation::settle_numbers;
+use crate::validation::normalize_numbers;
 
 /// The size in bytes from which files are read here.
 pub const FROM: u64 = 1 << 19;
@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for Records<'_> {
             let row = self.place.line.get();
             let Some(mut document) = records.next_element::<Value>()? else { return Ok(()) };
             let Some(path) = self.path else { continue };
-            settle_numbers(&mut document);
+            normalize_numbers(&mut document);
             let passed = match document["code"].as_str().map(str::to_owned) {
                 Some(code) => {
                     let place = Place { table: 0, row, elsewhere: Vec::new() };

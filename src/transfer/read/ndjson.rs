@@ -15,7 +15,7 @@ use crate::resources::forms;
 use crate::transfer::columns::all_tables;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
-use crate::validation::{Contract, settle_numbers};
+use crate::validation::{Contract, normalize_numbers};
 
 /// The most bytes of a line.
 const BYTES: u64 = 1 << 20;
@@ -74,7 +74,7 @@ pub fn read<F: Read + Seek>(
                 continue;
             }
         };
-        settle_numbers(&mut given);
+        normalize_numbers(&mut given);
         // In the export of a list, a record without a code has its id and creation time, which give its surrogate code.
         stand_in::name(form.kind, &mut given);
         if given["version"].is_i64() {

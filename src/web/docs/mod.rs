@@ -1,7 +1,7 @@
-//! The page to read and to try out the API: Swagger UI, out of the program itself, with a head in Chinese and English.
+//! The API documentation: Swagger UI, embedded in the program, with an introduction in Chinese and English.
 //!
-//! It sends what is tried out to this service, with the key that was given it. The key is kept in the page's memory alone:
-//! offices share computers, and what a browser stores outlives who typed it.
+//! The page can send requests to this service with a key. The key is kept in the page's memory only, because offices share
+//! computers, and stored keys would be available to the next user of the browser.
 
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
@@ -9,10 +9,10 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 const PAGE: &str = include_str!("index.html");
 const STYLE: &str = include_str!("page.css");
-/// Begins Swagger UI in place of the script that comes with it, which fills examples into every field.
+/// Starts Swagger UI. It replaces the default script, which fills every field with an example.
 const SCRIPT: &str = include_str!("page.js");
 
-/// Mounts the page, and the parts of Swagger UI that it loads.
+/// Mounts the page and the files of Swagger UI.
 pub fn mount(config: &mut web::ServiceConfig) {
     config
         .route("/docs", web::get().to(|| async { moved() }))

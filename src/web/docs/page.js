@@ -1,7 +1,11 @@
-// Begins Swagger UI. It would fill the examples of all parameters into the forms: a list would be filtered by every
-// filter at once, a second creation would be the retry of the first, and every change would override its precondition.
-// So an example stands in the description of a parameter that may be left out, and its field is empty. It would send no
-// key with what anyone may read; but a private service asks for one, and personal data is shown to holders of one.
+// Starts Swagger UI with two changes to the document.
+//
+// Swagger UI fills every parameter with its example. A list would then be filtered by all filters at once, a second creation
+// would be a retry of the first, and every change would overwrite any version. The example of an optional parameter is
+// therefore moved to its description, so that its field is empty.
+//
+// Swagger UI sends no key to operations without security. A private service requires a key for them, and a key can reveal
+// personal data, so that they are given an optional one.
 "use strict";
 
 function adapted(text) {
@@ -33,14 +37,14 @@ window.onload = () => {
     layout: "BaseLayout",
     presets: [SwaggerUIBundle.presets.apis],
     deepLinking: true,
-    // There are more operations than anyone wants to see at once.
+    // There are too many operations to show them all expanded.
     docExpansion: "none",
     defaultModelsExpandDepth: 0,
     filter: true,
     displayRequestDuration: true,
-    // The key is kept in memory alone: computers are shared, and what a browser stores outlives who typed it.
+    // Keys are not stored, because offices share computers.
     persistAuthorization: false,
-    // The badge of a validator would be asked for elsewhere.
+    // Do not load a validation badge from another server.
     validatorUrl: null,
     responseInterceptor: (response) => {
       if (response.ok && new URL(response.url, location.href).pathname === "/openapi.json") {

@@ -1,8 +1,7 @@
-//! The guides of `docs/`, as pages in Chinese and English, out of the program itself.
+//! The guides in `docs/`, embedded in the program and served as pages in Chinese and English.
 //!
-//! `/docs/guides` is the index and `/docs/guides/<guide>` a guide, in the language that `Accept-Language` prefers;
-//! `<guide>.zh` and `<guide>.en` are in one language whatever is preferred. Links between guides stay in the language of
-//! the page.
+//! `/docs/guides` is the index and `/docs/guides/<guide>` a guide, in the language negotiated by `Accept-Language`.
+//! `<guide>.zh` and `<guide>.en` are always in that language. Links between guides keep the language of the page.
 
 mod render;
 
@@ -24,7 +23,7 @@ const STYLE: &str = include_str!("guides.css");
 
 static FILES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/docs");
 
-/// The guides by name, rendered when the first of them is read.
+/// The guides by name, all rendered on first use.
 static GUIDES: LazyLock<BTreeMap<String, Guide>> = LazyLock::new(|| {
     let mut guides: BTreeMap<String, Guide> = BTreeMap::new();
     for file in FILES.files() {
@@ -46,7 +45,7 @@ struct Guide {
 }
 
 impl Guide {
-    /// The guide in a language, or in the other one where it lacks that.
+    /// The guide in a language, or in the other one if it is not translated.
     fn page(&self, language: Language) -> Option<(&Rendered, Language)> {
         let (zh, en) = (self.zh.as_ref().zip(Some(Language::Zh)), self.en.as_ref().zip(Some(Language::En)));
         match language {
@@ -69,7 +68,7 @@ struct Page<'a> {
     in_english: String,
 }
 
-/// Mounts the pages. Before the parts of the API's page, whose pattern takes every path below `/docs/`.
+/// Mounts the pages. They must be mounted before Swagger UI, whose pattern matches every path below `/docs/`.
 pub fn mount(config: &mut web::ServiceConfig) {
     config
         .route("/docs/guides.css", web::get().to(style))
@@ -85,14 +84,14 @@ async fn style() -> impl Responder {
     HttpResponse::Ok().content_type("text/css; charset=utf-8").body(STYLE)
 }
 
-fn show(call: &Call, asked: &str) -> Result<HttpResponse> {
-    let (name, language) = match asked.rsplit_once('.') {
+fn show(call: &Call, requested: &str) -> Result<HttpResponse> {
+    let (name, language) = match requested.rsplit_once('.') {
         Some((name, "zh")) => (name, Language::Zh),
         Some((name, "en")) => (name, Language::En),
-        _ => (asked, call.language()),
+        _ => (requested, call.language()),
     };
     let found = GUIDES.get(name).and_then(|guide| guide.page(language));
-    let (rendered, language) = found.ok_or_else(|| Problem::not_found("guide", asked))?;
+    let (rendered, language) = found.ok_or_else(|| Problem::not_found("guide", requested))?;
     let page = Page {
         zh: language == Language::Zh,
         title: &rendered.title,
@@ -108,7 +107,7 @@ fn show(call: &Call, asked: &str) -> Result<HttpResponse> {
         .body(page.render().map_err(Error::unexpected)?))
 }
 
-/// The name of the guide that a file holds, without its ending: the directory's README is the index.
+/// The name of the guide in a file, given without its suffix; the README is the index.
 fn guide_of(file: &str) -> String {
     if file == "README" { INDEX.to_owned() } else { file.to_owned() }
 }

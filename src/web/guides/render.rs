@@ -1,4 +1,4 @@
-//! Renders Markdown as HTML, with links between guides as links between their pages.
+//! Renders Markdown as HTML, and converts links between guide files to links between their pages.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ pub const INDEX: &str = "index";
 
 /// A guide in one language.
 pub struct Rendered {
-    /// The text of its first heading.
+    /// The text of the first heading.
     pub title: String,
     pub html: String,
 }
@@ -26,7 +26,7 @@ pub fn address(guide: &str, language: Language) -> String {
     format!("/docs/guides/{guide}.{suffix}")
 }
 
-/// Renders a guide. Its raw HTML, which is comments alone, is left out.
+/// Renders a guide. Raw HTML is omitted, because guides use it for comments only.
 pub fn page(text: &str, language: Language) -> Rendered {
     let events: Vec<Event<'_>> = Parser::new_ext(text, Options::ENABLE_TABLES).collect();
     let mut ids = Ids::default();
@@ -35,7 +35,7 @@ pub fn page(text: &str, language: Language) -> Rendered {
     for (at, event) in events.iter().enumerate() {
         match event {
             Event::Start(Tag::Heading { level, classes, attrs, .. }) => {
-                let words = words_of(&events[at..]);
+                let words = text_of(&events[at..]);
                 let id = Some(CowStr::from(ids.of(&words)));
                 if title.is_empty() {
                     title = words;
@@ -58,8 +58,8 @@ pub fn page(text: &str, language: Language) -> Rendered {
     Rendered { title, html }
 }
 
-/// The text of the heading that the events begin with.
-fn words_of(events: &[Event<'_>]) -> String {
+/// The text of the heading at the beginning of the events.
+fn text_of(events: &[Event<'_>]) -> String {
     let inner = events.iter().skip(1).take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))));
     inner
         .filter_map(|event| match event {
@@ -69,13 +69,13 @@ fn words_of(events: &[Event<'_>]) -> String {
         .collect()
 }
 
-/// The target of a link: the page of a guide where it names the guide's file, any other target unchanged.
+/// The target of a link: the page of a guide for a link to its file; any other target stays unchanged.
 fn target(link: &str, language: Language) -> String {
     let (file, fragment) = link.split_once('#').map_or((link, None), |(file, fragment)| (file, Some(fragment)));
     let Some(name) = file.strip_suffix(".md").filter(|_| !file.contains(['/', ':'])) else { return link.to_owned() };
     let page = match name.strip_suffix(".zh-CN") {
         Some(name) => address(&guide_of(name), Language::Zh),
-        // The English file is linked from a Chinese one as the other language, or where it is the only one.
+        // A Chinese guide links to an English file as its translation, or because there is no Chinese one.
         None => address(&guide_of(name), if language == Language::Zh { Language::En } else { language }),
     };
     match fragment {
@@ -84,7 +84,7 @@ fn target(link: &str, language: Language) -> String {
     }
 }
 
-/// The ids of a page's headings, as GitHub makes them, so that links to them work at either place.
+/// The ids of the headings of a page, generated as on GitHub, so that links to them work in both places.
 #[derive(Default)]
 struct Ids(HashMap<String, usize>);
 

@@ -168,7 +168,7 @@ async fn list(call: Call, reference: Path<String>) -> Result<HttpResponse> {
 async fn replay(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
-    call.state.catalog.contract.judge("NewWebhookReplay", &body)?;
+    call.state.catalog.contract.validate("NewWebhookReplay", &body)?;
     let new: NewWebhookReplay = serde_json::from_value(body.clone())?;
     call.post(actor, &body, |tx| {
         let (version, events) = store::replay(tx, &Ref(reference.into_inner()), new)?;

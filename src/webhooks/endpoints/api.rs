@@ -204,7 +204,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
-    call.state.catalog.contract.judge(Webhooks::NEW, &body)?;
+    call.state.catalog.contract.validate(Webhooks::NEW, &body)?;
     let new: NewWebhook = serde_json::from_value(body.clone())?;
     judge_target(&call, Some(&new.url)).await?;
     call.post(actor, &body, |tx| {

@@ -92,7 +92,7 @@ pub async fn create_amendment(call: Call, payload: Payload, reference: Path<Stri
     let actor = call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
     call.state.catalog.contract.normalize("NewAmendment", &mut body);
-    call.state.catalog.contract.judge("NewAmendment", &body)?;
+    call.state.catalog.contract.validate("NewAmendment", &body)?;
     let new: NewAmendment = serde_json::from_value(body.clone())?;
     call.post(actor, &body, move |tx| {
         let (agreement, version, amendment) = store::add(tx, &Ref(reference.into_inner()), new)?;

@@ -112,7 +112,7 @@ pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<H
 pub async fn confirm(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
-    call.state.catalog.contract.judge("NewConfirmation", &body)?;
+    call.state.catalog.contract.validate("NewConfirmation", &body)?;
     let new: NewConfirmation = serde_json::from_value(body.clone())?;
     call.post(actor, &body, move |tx| {
         let milestone = store::confirm(tx, &Ref(reference.into_inner()), new.side)?;

@@ -1,4 +1,4 @@
-//! A body that keeps something until it is sent, or until its reader is gone.
+//! A response body with a guard, which is dropped once the body is sent or its client has disconnected.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,18 +6,17 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::web::Bytes;
 
-/// An answer's body, and what is dropped with it.
-struct Held<T> {
+struct GuardedBody<T> {
     body: BoxBody,
-    _kept: T,
+    _guard: T,
 }
 
-/// The body, keeping this.
-pub fn hold<T: Unpin + 'static>(body: BoxBody, kept: T) -> BoxBody {
-    BoxBody::new(Held { body, _kept: kept })
+/// The body, with a guard that lives as long as it does.
+pub fn with_guard<T: Unpin + 'static>(body: BoxBody, guard: T) -> BoxBody {
+    BoxBody::new(GuardedBody { body, _guard: guard })
 }
 
-impl<T: Unpin> MessageBody for Held<T> {
+impl<T: Unpin> MessageBody for GuardedBody<T> {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

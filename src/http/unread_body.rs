@@ -1,9 +1,8 @@
-//! Bodies that nobody reads to their end.
+//! Request bodies that are not read to their end, because the request is rejected early.
 //!
-//! A request that is refused early leaves a body behind. Of one with a `Content-Length` the server reads no more than
-//! for a moment, and closes the connection. One in chunks it would read to its end, however long that is and however
-//! slowly it comes: it takes a body that was dropped for one to be drained. So the body is kept until the answer is sent,
-//! which closes the connection in either case.
+//! After the response, actix-http reads an unread body with a `Content-Length` for a short time and then closes the
+//! connection. A dropped chunked body, however, is read to its end, however long that takes. A chunked body is therefore kept
+//! until the response is sent, so that actix-http closes the connection in both cases.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -18,9 +17,9 @@ use actix_web::http::header;
 use actix_web::web::Bytes;
 use futures_core::Stream;
 
-use super::held;
+use super::guarded_body;
 
-/// A request's body in chunks, held by who reads it and by who answers.
+/// A chunked request body, shared by its reader and the envelope.
 pub struct Shared(Rc<RefCell<Payload>>);
 
 impl Stream for Shared {
@@ -31,7 +30,7 @@ impl Stream for Shared {
     }
 }
 
-/// Takes a second handle to a body in chunks; `None` for any other.
+/// A second handle to a chunked request body; `None` for any other body.
 pub fn share(request: &mut ServiceRequest) -> Option<Shared> {
     if !request.headers().contains_key(header::TRANSFER_ENCODING) {
         return None;
@@ -41,10 +40,10 @@ pub fn share(request: &mut ServiceRequest) -> Option<Shared> {
     Some(Shared(payload))
 }
 
-/// Keeps the request's body until its answer is sent.
-pub fn keep(response: ServiceResponse<BoxBody>, request_body: Option<Shared>) -> ServiceResponse<BoxBody> {
+/// Keeps the request body until the response is sent.
+pub fn hold_until_sent(response: ServiceResponse<BoxBody>, request_body: Option<Shared>) -> ServiceResponse<BoxBody> {
     match request_body {
-        Some(request_body) => response.map_body(|_, body| held::hold(body, request_body)),
+        Some(request_body) => response.map_body(|_, body| guarded_body::with_guard(body, request_body)),
         None => response,
     }
 }

@@ -1,4 +1,4 @@
-//! Counts refusals of authentication and authorization.
+//! Records requests that authentication or authorization rejected.
 
 use actix_web::{HttpMessage, HttpRequest, web};
 
@@ -7,9 +7,8 @@ use super::{AppState, limits, peer};
 use crate::audit::refusals::Refusal;
 use crate::error::Problem;
 
-/// Notes a refusal for want of a key (401, and 429 after too many that were wrong) or of what a key allows (403); no other
-/// problem.
-pub fn note(request: &HttpRequest, problem: &Problem, request_id: &str) {
+/// Records a request rejected with 401 or 403, or with 429 after too many invalid keys; ignores any other problem.
+pub fn record(request: &HttpRequest, problem: &Problem, request_id: &str) {
     let Some(state) = request.app_data::<web::Data<AppState>>() else { return };
     if !matches!(problem.status, 401 | 403) && problem.code != limits::TOO_MANY_ATTEMPTS {
         return;
