@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use super::Outcome;
 use super::backup::{UpkeepArgs, lines};
+use super::database::open_existing;
 use super::keys::explain;
-use super::{Outcome, open_existing};
 use crate::config::Settings;
 use crate::contract::Contract;
 use crate::doctor::{self, Status, search};
@@ -12,7 +13,7 @@ use crate::openapi;
 
 #[derive(Args)]
 pub struct DoctorArgs {
-    /// Make the search index what the records say, and then check
+    /// Rebuild wrong rows of the search index before the checks
     #[arg(long)]
     repair_search: bool,
     #[command(flatten)]
@@ -29,7 +30,7 @@ pub fn run(settings: &Settings, args: &DoctorArgs) -> Outcome {
     let report = doctor::examine(settings, &contract);
     args.shared.print(&report, || lines(&report.checks))?;
     match report.status {
-        Status::Failure => Err("a check failed".to_owned()),
+        Status::Failure => Err("a check failed; see above".to_owned()),
         Status::Ok | Status::Warning => Ok(()),
     }
 }

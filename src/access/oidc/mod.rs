@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 
 pub use claims::{Holder, Pairings};
 pub use keys::Times;
-pub use settings::{GivenOidc, OidcSettings};
+pub use settings::{ALGORITHMS, GivenOidc, OidcSettings};
 
 /// The most bytes of a token.
 const TOKEN_MAX: usize = 8 * 1024;
