@@ -1,4 +1,4 @@
-//! The program: see `pairing-tracker --help`.
+//! The program `pairing-tracker`; see `pairing-tracker --help`.
 
 use std::process::ExitCode;
 

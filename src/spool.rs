@@ -1,4 +1,4 @@
-//! Items kept on disk in the order in which they came, so that however many there are, memory does not grow.
+//! A sequence of items in a temporary file, so that memory does not grow with their number.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
-/// Items in a temporary file of their own, which has no name and is gone with the process; one JSON text a line.
+/// Items in an unnamed temporary file, which ends with the process. Each is a line of JSON.
 #[derive(Debug)]
 pub struct Spool<T> {
     file: BufWriter<File>,
@@ -20,22 +20,22 @@ pub struct Spool<T> {
 
 impl<T: Serialize + DeserializeOwned> Spool<T> {
     pub fn new() -> Result<Spool<T>> {
-        let file = tempfile::tempfile().map_err(no_room)?;
+        let file = tempfile::tempfile().map_err(unavailable)?;
         Ok(Spool { file: BufWriter::with_capacity(1 << 16, file), bytes: 0, count: 0, _items: PhantomData })
     }
 
-    /// Appends an item, and gives the place at which [`Spool::from`] finds it.
+    /// Appends an item; returns its offset, for [`Items::at`].
     pub fn push(&mut self, item: &T) -> Result<u64> {
         let mut line = serde_json::to_vec(item)?;
         line.push(b'\n');
-        let place = self.bytes;
-        self.file.write_all(&line).map_err(no_room)?;
+        let offset = self.bytes;
+        self.file.write_all(&line).map_err(unavailable)?;
         self.bytes += line.len() as u64;
         self.count += 1;
-        Ok(place)
+        Ok(offset)
     }
 
-    /// How many items there are.
+    /// The number of items.
     pub fn len(&self) -> usize {
         self.count
     }
@@ -44,16 +44,16 @@ impl<T: Serialize + DeserializeOwned> Spool<T> {
         self.count == 0
     }
 
-    /// Reads from the first item on.
+    /// Iterates over the items from the first one.
     pub fn read(&mut self) -> Result<Items<T>> {
-        self.file.flush().map_err(no_room)?;
-        let mut file = self.file.get_ref().try_clone().map_err(no_room)?;
-        file.rewind().map_err(no_room)?;
+        self.file.flush().map_err(unavailable)?;
+        let mut file = self.file.get_ref().try_clone().map_err(unavailable)?;
+        file.rewind().map_err(unavailable)?;
         Ok(Items { file: BufReader::with_capacity(1 << 16, file), place: 0, left: self.count, _items: PhantomData })
     }
 }
 
-/// The items of a [`Spool`], read one by one. While they are read nothing may be appended: the file has one position.
+/// An iterator over a [`Spool`]. Nothing may be appended meanwhile, because the file has a single position.
 pub struct Items<T> {
     file: BufReader<File>,
     place: u64,
@@ -62,23 +62,23 @@ pub struct Items<T> {
 }
 
 impl<T: DeserializeOwned> Items<T> {
-    /// The place of the item that is read next.
+    /// The offset of the next item.
     pub fn place(&self) -> u64 {
         self.place
     }
 
-    /// The item at a place that [`Spool::push`] gave. Cheap where it is the one after that which was read last.
+    /// The item at an offset that [`Spool::push`] returned. Reading the item after the last one needs no seek.
     pub fn at(&mut self, place: u64) -> Result<T> {
         if place != self.place {
             let distance = i64::try_from(place).and_then(|to| Ok(to - i64::try_from(self.place)?));
             match distance {
-                Ok(distance) => self.file.seek_relative(distance).map_err(no_room)?,
-                Err(_) => drop(self.file.seek(SeekFrom::Start(place)).map_err(no_room)?),
+                Ok(distance) => self.file.seek_relative(distance).map_err(unavailable)?,
+                Err(_) => drop(self.file.seek(SeekFrom::Start(place)).map_err(unavailable)?),
             }
             self.place = place;
         }
         let mut line = Vec::new();
-        let read = self.file.read_until(b'\n', &mut line).map_err(no_room)?;
+        let read = self.file.read_until(b'\n', &mut line).map_err(unavailable)?;
         self.place += read as u64;
         Ok(serde_json::from_slice(&line)?)
     }
@@ -93,8 +93,8 @@ impl<T: DeserializeOwned> Iterator for Items<T> {
     }
 }
 
-fn no_room(error: std::io::Error) -> Error {
-    Error::Unavailable(format!("cannot keep data in a temporary file: {error}"))
+fn unavailable(error: std::io::Error) -> Error {
+    Error::Unavailable(format!("cannot use a temporary file: {error}"))
 }
 
 #[cfg(test)]
@@ -102,15 +102,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_come_back_in_order_and_by_their_place() {
+    fn items_are_read_in_order_and_by_offset() {
         let mut spool: Spool<String> = Spool::new().unwrap();
         let texts: Vec<String> = (0..1_000).map(|n| format!("里程碑\n{n}{}", "x".repeat(n % 200))).collect();
-        let places: Vec<u64> = texts.iter().map(|text| spool.push(text).unwrap()).collect();
+        let offsets: Vec<u64> = texts.iter().map(|text| spool.push(text).unwrap()).collect();
         let back: Vec<String> = spool.read().unwrap().map(Result::unwrap).collect();
         assert_eq!(back, texts);
         let mut items = spool.read().unwrap();
         for n in [999, 0, 500, 501, 3] {
-            assert_eq!(items.at(places[n]).unwrap(), texts[n]);
+            assert_eq!(items.at(offsets[n]).unwrap(), texts[n]);
         }
     }
 }

@@ -1,15 +1,15 @@
-//! TLS for what the service asks of others: with the authorities that the system trusts, which offices add their own to.
+//! TLS for outgoing requests, with the certificate authorities that the system trusts. Organizations add their own to these.
 
 use std::sync::Arc;
 
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-/// The configuration, and whether the system trusts any authority at all: without one no https can work. The environment's
-/// `SSL_CERT_FILE` may name a file of some.
+/// The configuration, and whether there is any trusted authority, without which every https request fails. The environment
+/// variable `SSL_CERT_FILE` can name a file of authorities.
 pub fn config() -> (TlsConfig, bool) {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!(%error, "cannot read some of the system's trusted authorities");
+        tracing::warn!(%error, "cannot read some of the certificate authorities that the system trusts");
     }
     let trusts_any = !found.certs.is_empty();
     let roots = found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned());

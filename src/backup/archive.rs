@@ -1,6 +1,6 @@
-//! The format of a backup: a tar file. Its first member is `manifest.json`, which says what the backup is of and names
-//! every other member with its size and SHA-256: `database.sqlite` or `database.pgdump` (pg_dump's custom format), and
-//! `files/SHA256` for each file that is kept in a directory.
+//! The format of a backup, a tar file. Its first member is `manifest.json`, which describes the backup and lists every other
+//! member with its size and SHA-256: `database.sqlite` or `database.pgdump` (pg_dump's custom format), and `files/SHA256`
+//! for each file that is stored in a directory.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,14 +12,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::at;
+use crate::config::paths;
 use crate::model::hex;
 
-/// The version of the format; a larger one is not read.
+/// The version of the format. Later versions are refused.
 pub const FORMAT: u64 = 1;
 const MANIFEST: &str = "manifest.json";
-/// More would not be a manifest, but a file that fills the memory.
+/// The size limit of a manifest, which is read into memory.
 const MANIFEST_MAX: u64 = 256 << 20;
-/// The directory of documents' files within the archive.
+/// The directory with the files of documents in the archive.
 pub const FILES: &str = "files/";
 
 /// The kind of database.
@@ -31,7 +32,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The member that holds the database.
+    /// The member with the database.
     pub fn member(self) -> &'static str {
         match self {
             Backend::Sqlite => "database.sqlite",
@@ -47,7 +48,7 @@ impl Backend {
     }
 }
 
-/// What a backup is of.
+/// The description of a backup.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// [`FORMAT`].
@@ -63,25 +64,25 @@ pub struct Manifest {
     /// The last migration of the database, and all of them.
     pub schema_version: String,
     pub migrations: Vec<String>,
-    /// The last event of the audit log as `audit verify` prints it; `None` where the log is not whole, or not of this
-    /// program's schema.
+    /// The head of the audit log as `audit verify` prints it; `None` if the log is not intact, or its schema is not this
+    /// program's.
     pub audit_head: Option<String>,
     /// The rows of each table.
     pub rows: BTreeMap<String, i64>,
-    /// Names of the checks that failed when the backup was made.
+    /// Names of the checks that failed when the backup was created.
     pub failed_checks: Vec<String>,
     /// Every other member of the archive, in order.
     pub members: Vec<Member>,
 }
 
 impl Manifest {
-    /// How many files of documents there are.
+    /// The number of documents' files.
     pub fn files(&self) -> usize {
         self.members.iter().filter(|member| member.path.starts_with(FILES)).count()
     }
 }
 
-/// A file of the archive.
+/// A file in the archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     pub path: String,
@@ -90,7 +91,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// A file as it will be in the archive.
+    /// Reads a file to describe it as a member.
     pub fn of(path: String, file: &Path) -> Result<Member, String> {
         let mut reader = BufReader::new(File::open(file).map_err(at(file))?);
         let (size, sha256) = copy(&mut reader, &mut std::io::sink()).map_err(at(file))?;
@@ -98,7 +99,7 @@ impl Member {
     }
 }
 
-/// Copies all there is; gives how much it was and its SHA-256.
+/// Copies everything; returns the size and the SHA-256.
 pub fn copy(from: &mut impl Read, to: &mut impl Write) -> std::io::Result<(u64, String)> {
     let (mut digest, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
     loop {
@@ -125,7 +126,7 @@ pub fn write<'a>(to: &mut File, manifest: &Manifest, file_of: impl Fn(&Member) -
     for member in &manifest.members {
         let path = file_of(member);
         let file = File::open(path).map_err(at(path))?;
-        // A file that has grown meanwhile is found to be another when the archive is verified.
+        // If the file has grown meanwhile, the verification of the archive detects it.
         archive.append_data(&mut self::header(member.size), &member.path, file.take(member.size)).map_err(failed)?;
     }
     archive.into_inner().and_then(|mut writer| writer.flush()).map_err(failed)
@@ -146,14 +147,20 @@ pub fn verify(archive: &Path) -> Result<Manifest, String> {
     read(archive, &mut |_| Ok(Box::new(std::io::sink())))
 }
 
-/// What opens the writer of a member.
+/// Opens the writer for a member.
 pub type Open<'a> = dyn FnMut(&Member) -> Result<Box<dyn Write>, String> + 'a;
 
-/// Gives each member to a writer of its own, and compares it with the manifest.
+/// Copies each member to its own writer, and compares it with the manifest.
 pub fn read(archive: &Path, to: &mut Open<'_>) -> Result<Manifest, String> {
     let damaged = |what: &str| format!("{} is damaged: {what}", archive.display());
-    let no_backup = || format!("{} is no backup of pairing-tracker", archive.display());
-    let file = File::open(archive).map_err(at(archive))?;
+    let no_backup = || {
+        format!("{} is not a backup of pairing-tracker; name a file that the command backup wrote", archive.display())
+    };
+    let failed = |error: std::io::Error| paths::read_failure(archive, &error);
+    if archive.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let file = File::open(archive).map_err(failed)?;
     let mut reader = tar::Archive::new(BufReader::with_capacity(1 << 16, file));
     let mut entries = reader.entries().map_err(|_| no_backup())?;
     let mut first = entries.next().ok_or_else(no_backup)?.map_err(|_| no_backup())?;
@@ -166,19 +173,19 @@ pub fn read(archive: &Path, to: &mut Open<'_>) -> Result<Manifest, String> {
     if text.len() as u64 != declared {
         return Err(damaged("its manifest ends early"));
     }
-    let manifest = parse(&text).map_err(|what| match what {
+    let manifest = parse(&text).map_err(|error| match error {
         Some(newer) => newer,
         None => damaged("its manifest cannot be read"),
     })?;
     let mut members = manifest.members.iter();
     for entry in entries {
         let mut entry = entry.map_err(|_| damaged("it ends early"))?;
-        let member = members.next().ok_or_else(|| damaged("it has more than its manifest names"))?;
-        let is_meant = entry.header().entry_type().is_file()
+        let member = members.next().ok_or_else(|| damaged("it has members that its manifest does not list"))?;
+        let is_expected = entry.header().entry_type().is_file()
             && entry.path().is_ok_and(|path| *path == *Path::new(&member.path))
             && entry.size() == member.size;
-        if !is_meant {
-            return Err(damaged(&format!("{} is not where its manifest has it", member.path)));
+        if !is_expected {
+            return Err(damaged(&format!("{} is not in the order of its manifest", member.path)));
         }
         let mut target = to(member)?;
         let mut failing = Failing { target: &mut target, error: None };
@@ -191,7 +198,7 @@ pub fn read(archive: &Path, to: &mut Open<'_>) -> Result<Manifest, String> {
             return Err(damaged("it ends early"));
         }
         if sha256 != member.sha256 {
-            return Err(damaged(&format!("{} is not what its manifest says", member.path)));
+            return Err(damaged(&format!("{} does not match its manifest", member.path)));
         }
         target.flush().map_err(|e| format!("cannot write {}: {e}", member.path))?;
     }
@@ -201,7 +208,7 @@ pub fn read(archive: &Path, to: &mut Open<'_>) -> Result<Manifest, String> {
     }
 }
 
-/// Records an error of the target, which is no damage of the archive.
+/// Records errors of the target, to distinguish them from a damaged archive.
 struct Failing<'a> {
     target: &'a mut dyn Write,
     error: Option<String>,
@@ -217,7 +224,7 @@ impl Write for Failing<'_> {
     }
 }
 
-/// The manifest, or the reason why this program is too old for it; `None` where it is none.
+/// Parses a manifest. The error is `Some` if the format is newer than this program, `None` if it is not a manifest.
 fn parse(text: &[u8]) -> Result<Manifest, Option<String>> {
     let value: Value = serde_json::from_slice(text).map_err(|_| None)?;
     let format = value["format"].as_u64().ok_or(None)?;

@@ -1,4 +1,4 @@
-//! A backup of a database that is in use: one snapshot of it, checked, and the files that it names.
+//! Creation of a backup while the database is in use: one checked snapshot, and the files that it refers to.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -11,8 +11,9 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::archive::{self, Backend, FILES, FORMAT, Manifest, Member};
 use super::postgres::{self, Target};
-use super::{at, directory_of, sync_directory};
+use super::{at, sync_directory};
 use crate::audit::chain;
+use crate::config::paths::{self, directory_of};
 use crate::config::{DatabaseUrl, FileStore, Settings};
 use crate::db::backend::upkeep;
 use crate::db::schema::{document_contents, documents};
@@ -20,18 +21,18 @@ use crate::db::{Conn, Manager, backend};
 use crate::doctor::{self, Check, Status};
 use crate::error::Error;
 
-/// Whether a backup is made in spite of what would refuse it.
+/// Whether a backup is created although something speaks against it.
 #[derive(Clone, Copy)]
 pub struct Options {
-    /// Replace a file that is there.
+    /// Replace an existing file.
     pub force: bool,
-    /// Make the backup even where a check fails.
+    /// Create the backup even if a check fails.
     pub allow_damaged: bool,
 }
 
-/// A backup that was made.
+/// The result of a backup.
 #[derive(Debug, Serialize)]
-pub struct Made {
+pub struct BackupReport {
     pub file: String,
     /// The archive's size.
     pub bytes: u64,
@@ -41,27 +42,31 @@ pub struct Made {
     pub schema_version: String,
     pub created_at: String,
     pub audit_head: Option<String>,
-    /// The rows of all tables.
+    /// The number of rows in all tables.
     pub rows: i64,
-    /// The files of documents beside the database.
+    /// The number of documents' files outside the database.
     pub files: usize,
     pub status: Status,
     pub checks: Vec<Check>,
 }
 
-/// The prefix of the directories in which backups are made.
+/// The prefix of the temporary directories of backups.
 const WORK: &str = ".pairing-tracker-backup-";
-/// A backup that is older and has no name yet was interrupted.
+/// A temporary directory that is older belongs to an interrupted backup.
 const INTERRUPTED: Duration = Duration::from_hours(24);
 
-/// Makes a backup in a file that others cannot read; it is there whole or not at all.
-pub fn create(settings: &Settings, target: &Path, options: Options) -> Result<Made, String> {
+/// Creates a backup in a file that only its owner can read. The file appears when it is complete.
+pub fn create(settings: &Settings, target: &Path, options: Options) -> Result<BackupReport, String> {
+    let failed = |error: std::io::Error| paths::write_failure(target, &error);
+    if target.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+    }
     if target.exists() && !options.force {
-        return Err(format!("{} is there already; give another name, or --force to replace it", target.display()));
+        return Err(format!("{} exists already; give another name, or --force to replace it", target.display()));
     }
     let directory = directory_of(target);
     remove_interrupted(directory);
-    let work = tempfile::Builder::new().prefix(WORK).tempdir_in(directory).map_err(at(directory))?;
+    let work = tempfile::Builder::new().prefix(WORK).tempdir_in(directory).map_err(failed)?;
     let mut snapshot = Snapshot::take(settings, &work)?;
     let sources = files(&settings.files, std::mem::take(&mut snapshot.files))?;
     snapshot.checks.push(sources.check());
@@ -89,7 +94,7 @@ pub fn create(settings: &Settings, target: &Path, options: Options) -> Result<Ma
         members,
     };
     let bytes = write(&manifest, &paths, &work, target, options)?;
-    Ok(Made {
+    Ok(BackupReport {
         file: target.display().to_string(),
         bytes,
         database: settings.database_url.to_string(),
@@ -105,19 +110,19 @@ pub fn create(settings: &Settings, target: &Path, options: Options) -> Result<Ma
     })
 }
 
-/// Removes what backups that were killed have left: each as large as the database.
+/// Removes the temporary directories of interrupted backups, each as large as the database.
 fn remove_interrupted(directory: &Path) {
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(WORK);
         let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
         if is_ours && age.is_some_and(|age| age > INTERRUPTED) {
-            // One that cannot be removed is in nobody's way.
+            // One that cannot be removed does no harm.
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// The names of the checks that failed, where they do not refuse the backup.
+/// The names of failed checks; an error unless `allow_damaged` is set.
 fn failures(checks: &[Check], options: Options) -> Result<Vec<String>, String> {
     let failed: Vec<&Check> = checks.iter().filter(|check| check.status == Status::Failure).collect();
     if failed.is_empty() || options.allow_damaged {
@@ -125,12 +130,12 @@ fn failures(checks: &[Check], options: Options) -> Result<Vec<String>, String> {
     }
     let lines: Vec<String> = failed.iter().map(|check| format!("{}: {}", check.name, check.message)).collect();
     Err(format!(
-        "{}\nno backup was made; run doctor, or give --allow-damaged to make it all the same",
+        "{}\nno backup was created; run doctor, or give --allow-damaged to create one nevertheless",
         lines.join("\n")
     ))
 }
 
-/// Writes the archive, reads it back, and gives it its name; returns its size.
+/// Writes the archive, verifies it, and renames it to `target`; returns its size.
 fn write(
     manifest: &Manifest,
     paths: &HashMap<String, PathBuf>,
@@ -143,7 +148,7 @@ fn write(
         paths.get(&member.path).map_or(Path::new(""), PathBuf::as_path)
     })?;
     file.as_file().sync_all().map_err(at(file.path()))?;
-    archive::verify(file.path()).map_err(|fault| format!("what was written cannot be read back: {fault}"))?;
+    archive::verify(file.path()).map_err(|fault| format!("the archive cannot be read back: {fault}"))?;
     let bytes = file.as_file().metadata().map_err(at(file.path()))?.len();
     let put = if options.force { file.persist(target) } else { file.persist_noclobber(target) };
     put.map_err(|e| at(target)(e.error))?;
@@ -151,7 +156,7 @@ fn write(
     Ok(bytes)
 }
 
-/// The database at one moment: a copy of it, and what was found in that.
+/// A copy of the database at one moment, and its properties.
 struct Snapshot {
     database: PathBuf,
     at: String,
@@ -159,7 +164,7 @@ struct Snapshot {
     migrations: Vec<String>,
     rows: BTreeMap<String, i64>,
     audit_head: Option<String>,
-    /// The SHA-256 of files that the database does not hold itself, and the code of a document with each.
+    /// The SHA-256 of each file outside the database, with the code of a document that has it.
     files: BTreeMap<String, String>,
     checks: Vec<Check>,
 }
@@ -189,11 +194,11 @@ impl Snapshot {
                 let program = postgres::find("pg_dump", shared.server)?;
                 let reader = postgres::find("pg_restore", program.major)?;
                 let schema = upkeep::current_schema(&mut conn).map_err(|e| e.to_string())?;
-                let schema = schema.ok_or("the database has no schema to look for tables in")?;
+                let schema = schema.ok_or("the search path of the database contains no schema")?;
                 program.dump(&Target::of(url.as_given())?, &shared.id, &schema, &snapshot.database)?;
                 reader.read(&snapshot.database)?;
                 snapshot.pg_dump = Some(program.major);
-                // Within the transaction whose view was dumped.
+                // In the transaction whose snapshot was dumped.
                 snapshot.inspect(&mut conn).map_err(cause)?;
             }
             _ => {
@@ -209,16 +214,16 @@ impl Snapshot {
         self.migrations = upkeep::recorded_migrations(conn)?;
         if self.migrations.is_empty() {
             return Err(Error::Unavailable(
-                "the database has no schema of pairing-tracker: there is nothing to back up".to_owned(),
+                "the database has no tables of pairing-tracker; there is nothing to back up".to_owned(),
             ));
         }
         if let Some(unknown) = backend::unknown_migration(conn.is_sqlite(), &self.migrations) {
             return Err(Error::Unavailable(format!(
-                "the database is newer than this program (it has migration {unknown}); make the backup with the newer pairing-tracker"
+                "the database is newer than this program (it has migration {unknown}); create the backup with the newer pairing-tracker"
             )));
         }
         self.checks = doctor::stored(conn);
-        // An older schema's log is verified once it is migrated.
+        // The log of an older schema is verified after its migration.
         if backend::lacking_migrations(conn.is_sqlite(), &self.migrations).is_empty() {
             let chain = doctor::audit_chain(conn);
             if chain.status == Status::Ok {
@@ -239,10 +244,10 @@ impl Snapshot {
     }
 }
 
-/// The files of documents that are kept in a directory. They never change, so that they may be read after the snapshot.
+/// The files of documents in the directory. They never change, so they may be read after the snapshot.
 struct Sources {
     present: Vec<(Member, PathBuf)>,
-    /// Codes of documents whose file is not there, or not what it was.
+    /// Codes of documents whose file is missing or damaged.
     lost: Vec<String>,
     store: FileStore,
 }
@@ -273,14 +278,15 @@ impl Sources {
         let (status, message, action) = match (self.lost.as_slice(), &self.store) {
             ([], _) => (
                 Status::Ok,
-                format!("All {} files beside the database are as they were attached.", self.present.len()),
+                format!("All {} files outside the database match their documents.", self.present.len()),
                 None,
             ),
             (lost, store) => {
-                let message = format!("{} documents have no whole file: {}.", lost.len(), doctor::some_of(lost));
+                let message =
+                    format!("{} documents lack their file, or it is damaged: {}.", lost.len(), doctor::some_of(lost));
                 let action = match store {
-                    FileStore::Database => "Name the directory of the files with --files-dir.",
-                    FileStore::Directory(_) => "Run doctor; take the files out of an older backup.",
+                    FileStore::Database => "Give the directory of the files with --files-dir.",
+                    FileStore::Directory(_) => "Run doctor, and extract the files from an older backup.",
                 };
                 (Status::Failure, format!("{message} {action}"), Some(action.to_owned()))
             }

@@ -1,11 +1,11 @@
-//! Backups: one archive with the database as it is at one moment and the files of its documents, and its restoration.
+//! Backups: one archive with the database at one moment and the files of its documents, and how it is restored.
 //!
-//! | module | what it is |
+//! | module | content |
 //! |---|---|
-//! | [`archive`] | the format: a tar file that begins with a manifest |
-//! | [`create`] | a backup of a database that is in use |
-//! | [`restore`] | an empty database filled from a backup |
-//! | [`postgres`] | pg_dump and pg_restore |
+//! | [`archive`] | the format, a tar file that begins with a manifest |
+//! | [`create`] | creates a backup of a database that is in use |
+//! | [`restore`] | fills an empty database from a backup |
+//! | [`postgres`] | runs pg_dump and pg_restore |
 
 pub mod archive;
 pub mod create;
@@ -27,14 +27,9 @@ impl Backend {
     }
 }
 
-/// The directory of a file.
-pub fn directory_of(file: &Path) -> &Path {
-    file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Makes a rename in a directory outlast a power cut.
+/// Makes a rename in a directory durable.
 fn sync_directory(directory: &Path) -> Result<(), String> {
-    // Elsewhere a directory cannot be opened, and its changes need no sync of their own.
+    // On other systems directories cannot be opened, and renames need no sync.
     if cfg!(unix) {
         let synced = File::open(directory).and_then(|directory| directory.sync_all());
         synced.map_err(|e| format!("cannot sync {}: {e}", directory.display()))?;
@@ -42,7 +37,7 @@ fn sync_directory(directory: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// A failure at a path, in one line.
+/// Describes an I/O error at a path.
 fn at(path: &Path) -> impl Fn(std::io::Error) -> String {
     move |error| format!("{}: {error}", path.display())
 }

@@ -1,5 +1,5 @@
-//! An empty database filled from a backup. The archive is verified as a whole before anything is written; the database is
-//! there whole or not at all.
+//! Restoration of a backup into an empty database. The whole archive is verified before anything is written. The database
+//! appears when it is complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -10,25 +10,26 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::archive::{self, Backend, FILES, Manifest};
 use super::postgres::{self, Target};
-use super::{at, directory_of, sync_directory};
-use crate::config::{DatabaseUrl, FileStore, Settings};
+use super::{at, sync_directory};
+use crate::config::paths::{self, directory_of};
+use crate::config::{DatabaseUrl, FileStore, Settings, write_ahead_log};
 use crate::db::backend::upkeep;
 use crate::db::{Conn, Manager, backend};
 use crate::doctor::{self, Check, Status};
 use crate::error::Error;
 use crate::record::Catalog;
 
-/// What was restored.
+/// The result of a restoration.
 #[derive(Debug, Serialize)]
-pub struct Restored {
+pub struct RestoreReport {
     pub file: String,
     pub database: String,
     pub backend: Backend,
-    /// The version of the program that made the backup, the schema's in it, and the instant of its data.
+    /// The versions of the program and of the schema that created the backup, and the instant of its data.
     pub version: String,
     pub schema_version: String,
     pub created_at: String,
-    /// How many migrations were applied to bring it up to date.
+    /// The number of migrations that were applied afterwards.
     pub migrated: usize,
     pub files: usize,
     pub status: Status,
@@ -39,10 +40,10 @@ fn cause(error: Error) -> String {
     error.cause()
 }
 
-/// Restores a backup into a database that is empty, brings it up to date and checks it.
-pub fn restore(settings: &Settings, catalog: &Catalog, file: &Path) -> Result<Restored, String> {
+/// Restores a backup into an empty database, migrates it and checks it.
+pub fn restore(settings: &Settings, catalog: &Catalog, file: &Path) -> Result<RestoreReport, String> {
     let manifest = archive::verify(file)?;
-    refuse_unfit(settings, &manifest, file)?;
+    check_compatible(settings, &manifest, file)?;
     let migrated = match &settings.database_url {
         DatabaseUrl::Sqlite(path) => into_sqlite(settings, &manifest, file, path)?,
         DatabaseUrl::Postgres(url) => into_postgres(settings, &manifest, file, url.as_given())?,
@@ -50,7 +51,7 @@ pub fn restore(settings: &Settings, catalog: &Catalog, file: &Path) -> Result<Re
     let report = doctor::examine(settings, catalog);
     let files = manifest.files();
     let Manifest { version, schema_version, created_at, backend, .. } = manifest;
-    Ok(Restored {
+    Ok(RestoreReport {
         file: file.display().to_string(),
         database: report.database,
         backend,
@@ -64,13 +65,14 @@ pub fn restore(settings: &Settings, catalog: &Catalog, file: &Path) -> Result<Re
     })
 }
 
-fn refuse_unfit(settings: &Settings, manifest: &Manifest, file: &Path) -> Result<(), String> {
+/// Fails if the backup does not fit the database or this program.
+fn check_compatible(settings: &Settings, manifest: &Manifest, file: &Path) -> Result<(), String> {
     let (wanted, present) = (manifest.backend, Backend::of(&settings.database_url));
     let Manifest { version, created_at, .. } = manifest;
     let what = format!("{} is a backup by pairing-tracker {version} of {created_at}", file.display());
     if wanted != present {
         return Err(format!(
-            "{what} of a {} database, and {} is a {} database; give the URL of an empty {} database",
+            "{what} of a {} database, but {} is a {} database; give the URL of an empty {} database",
             wanted.name(),
             settings.database_url,
             present.name(),
@@ -85,7 +87,7 @@ fn refuse_unfit(settings: &Settings, manifest: &Manifest, file: &Path) -> Result
     }
     if manifest.files() > 0 && settings.files == FileStore::Database {
         return Err(format!(
-            "{what} with {} files beside the database; name a directory for them with --files-dir",
+            "{what} with {} files outside the database; give a directory for them with --files-dir",
             manifest.files()
         ));
     }
@@ -93,7 +95,7 @@ fn refuse_unfit(settings: &Settings, manifest: &Manifest, file: &Path) -> Result
 }
 
 fn not_empty(url: &DatabaseUrl) -> String {
-    format!("the database {url} is not empty; a backup is restored into an empty one")
+    format!("the database {url} is not empty; restore into an empty one")
 }
 
 fn into_sqlite(settings: &Settings, manifest: &Manifest, archive: &Path, path: &Path) -> Result<usize, String> {
@@ -103,29 +105,28 @@ fn into_sqlite(settings: &Settings, manifest: &Manifest, archive: &Path, path: &
         let is_there = std::fs::metadata(&name).is_ok_and(|metadata| metadata.len() > 0);
         if is_there && suffix.is_empty() {
             return Err(format!(
-                "{}; move {} away, with its -wal and -shm",
+                "{}, or move {} away with its -wal and -shm",
                 not_empty(&settings.database_url),
                 path.display()
             ));
         } else if is_there {
-            // SQLite would take it for the restored database's, and write it into that.
-            return Err(format!("there is {}, a log of another database; move it away", PathBuf::from(name).display()));
+            // SQLite would apply it to the restored database.
+            return Err(format!("{} is the log of another database; move it away", PathBuf::from(name).display()));
         }
     }
     let directory = directory_of(path);
-    let work =
-        tempfile::Builder::new().prefix(".pairing-tracker-restore-").tempdir_in(directory).map_err(at(directory))?;
+    let work = tempfile::Builder::new().prefix(".pairing-tracker-restore-").tempdir_in(directory);
+    let work = work.map_err(|error| paths::write_failure(path, &error))?;
     let draft = work.path().join(Backend::Sqlite.member());
     extract(settings, archive, &draft)?;
     let migrated = {
         let mut conn = Manager::new(DatabaseUrl::Sqlite(draft.clone())).open().map_err(cause)?;
         bring_up_to_date(&mut conn, manifest)?
     };
-    // The last connection to a database writes its log into the file and removes it.
-    let mut log = draft.as_os_str().to_owned();
-    log.push("-wal");
-    if Path::new(&log).exists() {
-        return Err(format!("cannot close the restored database: its log {} remains", Path::new(&log).display()));
+    // Closing the last connection writes the log into the database and removes it.
+    let log = write_ahead_log(&draft);
+    if log.exists() {
+        return Err(format!("cannot close the restored database: its log {} remains", log.display()));
     }
     File::open(&draft).and_then(|file| file.sync_all()).map_err(at(&draft))?;
     if path.exists() {
@@ -159,18 +160,18 @@ fn into_postgres(settings: &Settings, manifest: &Manifest, archive: &Path, url: 
     Ok(migrated)
 }
 
-/// Compares the restored rows with the manifest's, and applies the migrations that are newer.
+/// Compares the number of restored rows with the manifest, and applies newer migrations.
 fn bring_up_to_date(conn: &mut Conn, manifest: &Manifest) -> Result<usize, String> {
     let rows = upkeep::row_counts(conn).map_err(|e| e.to_string())?;
     if let Some((table, count)) = manifest.rows.iter().find(|(table, count)| rows.get(*table) != Some(count)) {
         let found = rows.get(table).copied().unwrap_or_default();
-        return Err(format!("{table} has {found} rows instead of {count} after the restoration"));
+        return Err(format!("the restored table {table} has {found} rows instead of {count}"));
     }
     backend::migrate(conn).map_err(cause)
 }
 
-/// Takes the database out of the archive, and the files of documents into their directory. Files go first: a database
-/// whose files are missing must not be there.
+/// Extracts the database, and the files of documents into their directory. A file gets its name before the database does,
+/// so that no database lacks its files.
 fn extract(settings: &Settings, archive: &Path, database: &Path) -> Result<(), String> {
     let mut drafts: Vec<(NamedTempFile, PathBuf)> = Vec::new();
     let put = |drafts: &mut Vec<(NamedTempFile, PathBuf)>| -> Result<(), String> {
@@ -181,13 +182,13 @@ fn extract(settings: &Settings, archive: &Path, database: &Path) -> Result<(), S
         Ok(())
     };
     archive::read(archive, &mut |member| {
-        // What was written before is compared with the manifest by now.
+        // The previous member has been compared with the manifest by now.
         put(&mut drafts)?;
         match (member.path.strip_prefix(FILES), &settings.files) {
             (Some(name), FileStore::Directory(directory)) => {
                 let is_hash = name.len() == 64 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
                 if !is_hash {
-                    return Err(format!("{} is no file of a document", member.path));
+                    return Err(format!("{} is not the name of a document's file", member.path));
                 }
                 let draft = NamedTempFile::new_in(directory).map_err(at(directory))?;
                 let writer = draft.reopen().map_err(at(directory))?;
@@ -195,12 +196,12 @@ fn extract(settings: &Settings, archive: &Path, database: &Path) -> Result<(), S
                 Ok(Box::new(writer) as Box<dyn Write>)
             }
             (Some(_), FileStore::Database) => {
-                Err("the backup has files, and there is no directory for them".to_owned())
+                Err("the backup has files, but no directory for them is set; give one with --files-dir".to_owned())
             }
             (None, _) => {
                 let mut options = OpenOptions::new();
                 options.write(true).create_new(true);
-                // As the backup itself: not for other users.
+                // Only the owner may read it, as the backup itself.
                 #[cfg(unix)]
                 std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
                 Ok(Box::new(options.open(database).map_err(at(database))?) as Box<dyn Write>)

@@ -2,27 +2,28 @@
 
 use clap::Subcommand;
 
-use super::{Outcome, open_existing, write_out};
+use super::database::open_existing;
+use super::{Outcome, write_out};
 use crate::audit::chain::{self, Head};
 use crate::audit::pending;
 use crate::config::Settings;
 
 #[derive(Subcommand)]
 pub enum AuditCommand {
-    /// Check that no event of the history was changed, removed or inserted
+    /// Verify that no event of the audit log was changed, removed or inserted
     ///
-    /// Each event carries a hash of itself and of the hash before it. This walks all of them, prints how many there are and
-    /// the last one's number and hash (the head), and fails at the first event that is not what was written, or is missing.
+    /// Each event contains a hash of its content and of the hash before it. This command verifies all events, prints their
+    /// number and the head (the id and hash of the last event), and fails at the first event that was changed or is missing.
     ///
-    /// What is whole in itself may still not be what was written: whoever holds the database can cut off its end, or compute
-    /// every hash anew. So note the printed head now and then where the database's holders cannot change it, and give it
-    /// with --head later: a history that does not go through it has lost its end or was written anew.
+    /// A person with write access to the database can delete the last events, or compute all hashes again. Therefore store the
+    /// printed head regularly where such a person cannot change it, and pass it with --head later: the command fails if the
+    /// log no longer contains that event.
     #[command(after_help = "\
 Examples:
   pairing-tracker audit verify
-  pairing-tracker audit verify --head 1204:5f2c…  (a head that was printed before, whole)")]
+  pairing-tracker audit verify --head 0:0000000000000000000000000000000000000000000000000000000000000000")]
     Verify {
-        /// A head that was noted before: fail when that event is gone or has another hash
+        /// A head that was printed before: fail if that event is missing or has another hash
         #[arg(long, value_name = "ID:HASH")]
         head: Option<Head>,
     },
@@ -33,7 +34,7 @@ pub fn run(settings: &Settings, command: &AuditCommand) -> Outcome {
     let mut conn = open_existing(settings)?;
     let head = chain::verify(&mut conn, head.as_ref())
         .map_err(|error| error.cause())?
-        .map_err(|broken| format!("the history is not whole: {broken}"))?;
+        .map_err(|broken| format!("the audit log is not intact: {broken}"))?;
     let pending = match pending::count(&mut conn).map_err(|error| error.to_string())? {
         0 => String::new(),
         count => format!("Pending: {count} events of large writes that are not in the chain yet.\n"),

@@ -2,16 +2,17 @@
 
 use clap::Args;
 
+use super::Outcome;
 use super::backup::{UpkeepArgs, lines};
+use super::database::open_existing;
 use super::keys::explain;
-use super::{Outcome, open_existing};
 use crate::app;
 use crate::config::Settings;
 use crate::doctor::{self, Status, search};
 
 #[derive(Args)]
 pub struct DoctorArgs {
-    /// Make the search index what the records say, and then check
+    /// Rebuild wrong rows of the search index before the checks
     #[arg(long)]
     repair_search: bool,
     #[command(flatten)]
@@ -28,7 +29,7 @@ pub fn run(settings: &Settings, args: &DoctorArgs) -> Outcome {
     let report = doctor::examine(settings, &catalog);
     args.shared.print(&report, || lines(&report.checks))?;
     match report.status {
-        Status::Failure => Err("a check failed".to_owned()),
+        Status::Failure => Err("a check failed; see above".to_owned()),
         Status::Ok | Status::Warning => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! `openapi`: prints the API's document.
+//! `openapi`: prints the OpenAPI document.
 
 use clap::{Args, ValueEnum};
 
@@ -6,13 +6,13 @@ use super::{Outcome, write_out};
 use crate::app;
 use crate::openapi;
 
-/// What to print.
 #[derive(Args, Clone)]
 pub struct DocumentArgs {
+    /// The format to print
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
     /// The version of OpenAPI; 3.0 is for generators that do not read 3.1
-    #[arg(long, value_enum, default_value_t = SpecVersion::V3_1)]
+    #[arg(long, value_enum, default_value_t = SpecVersion::V3_1, value_name = "VERSION")]
     spec_version: SpecVersion,
 }
 
@@ -22,7 +22,6 @@ enum Format {
     Yaml,
 }
 
-/// The versions of OpenAPI that the document can be had in.
 #[derive(Clone, Copy, ValueEnum)]
 enum SpecVersion {
     #[value(name = "3.1")]
@@ -31,7 +30,7 @@ enum SpecVersion {
     V3_0,
 }
 
-/// Prints the document on the standard output.
+/// Prints the document on standard output.
 pub fn print(args: DocumentArgs) -> Outcome {
     let DocumentArgs { format, spec_version } = args;
     let mut document = app::document().map_err(|e| e.to_string())?;

@@ -1,4 +1,4 @@
-//! `export`: records taken out as a bundle or a workbook.
+//! `export`: writes records as a bundle or a workbook.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
@@ -7,33 +7,35 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use tempfile::NamedTempFile;
 
+use super::database::open_existing;
 use super::keys::explain;
-use super::{Outcome, open_existing};
+use super::{Outcome, references};
 use crate::access::Sight;
 use crate::app;
-use crate::config::Settings;
+use crate::config::{Settings, paths};
 use crate::db;
 use crate::http::format::Format;
 use crate::model::text::Language;
 use crate::model::types::Ref;
 use crate::record::View;
+use crate::resources::programmes;
 use crate::transfer::export::bundle::Bundle;
 
 #[derive(Args)]
 pub struct ExportArgs {
-    /// A programme by its code or id: what belongs to it, and every record that this names [default: every record]
+    /// A programme, by code or id: its records and those that they refer to [default: all records]
     #[arg(long, value_name = "CODE")]
     programme: Option<String>,
-    /// yaml, json or xlsx [default: what the name of --output ends with, otherwise yaml]
+    /// The format [default: by the extension of --output, or else yaml]
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
-    /// The file, which is written whole or not at all [default: the standard output]
+    /// The file to write; an error leaves it unchanged [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The language of a workbook's headers and words
-    #[arg(long, value_enum, default_value_t = Words::En)]
-    language: Words,
-    /// With personal data: liaisons' contacts and the names of seconded people
+    /// The language of a workbook's headers and terms
+    #[arg(long, value_enum, default_value_t = WorkbookLanguage::En)]
+    language: WorkbookLanguage,
+    /// Include personal data: contacts of liaisons and names of seconded people
     #[arg(long)]
     personal: bool,
 }
@@ -46,34 +48,50 @@ enum FileFormat {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Words {
+enum WorkbookLanguage {
     En,
     Zh,
 }
 
 impl ExportArgs {
-    fn format(&self) -> Format {
-        let ending = self.output.as_deref().and_then(Path::extension).and_then(|ending| ending.to_str());
-        match (self.format, ending) {
-            (Some(FileFormat::Json), _) | (None, Some("json")) => Format::Json,
-            (Some(FileFormat::Xlsx), _) | (None, Some("xlsx")) => Format::Xlsx,
-            (Some(FileFormat::Yaml) | None, _) => Format::Yaml,
-        }
+    /// The format of the file: as given, or by its extension.
+    fn format(&self) -> Result<Format, String> {
+        let Some(path) = self.output.as_ref().filter(|_| self.format.is_none()) else {
+            return Ok(match self.format {
+                Some(FileFormat::Json) => Format::Json,
+                Some(FileFormat::Xlsx) => Format::Xlsx,
+                Some(FileFormat::Yaml) | None => Format::Yaml,
+            });
+        };
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+        let remedy = match extension.as_deref() {
+            None | Some("yaml" | "yml") => return Ok(Format::Yaml),
+            Some("json") => return Ok(Format::Json),
+            Some("xlsx") => return Ok(Format::Xlsx),
+            Some("csv" | "ndjson") => "for one resource see GET /api/v1/milestones.csv",
+            Some(_) => "or give --format",
+        };
+        let extension = extension.unwrap_or_default();
+        Err(format!("{}: an export cannot be .{extension}; use .yaml, .json or .xlsx, {remedy}", path.display()))
     }
 }
 
-pub fn run(settings: &Settings, args: ExportArgs) -> Outcome {
+pub fn run(settings: &Settings, args: &ExportArgs) -> Outcome {
+    let format = args.format()?;
     let mut conn = open_existing(settings)?;
+    if let Some(programme) = &args.programme {
+        references::require(&mut conn, &programmes::KIND, "--programme", programme)?;
+    }
     let catalog = app::catalog().map_err(|e| e.to_string())?;
     let programme = args.programme.as_ref().map(|code| Ref(code.clone()));
     let bundle = Bundle {
         contract: &catalog.contract,
         sight: if args.personal { &Sight::Everything } else { &Sight::Nothing },
         programme: programme.as_ref(),
-        format: args.format(),
+        format,
         language: match args.language {
-            Words::En => Language::En,
-            Words::Zh => Language::Zh,
+            WorkbookLanguage::En => Language::En,
+            WorkbookLanguage::Zh => Language::Zh,
         },
         view: View { as_of: settings.today() },
     };
@@ -83,9 +101,9 @@ pub fn run(settings: &Settings, args: ExportArgs) -> Outcome {
         file.flush().map_err(|error| format!("cannot write: {error}"))
     };
     match &args.output {
-        Some(path) => write_whole(path, write),
+        Some(path) => write_atomically(path, write),
         None => {
-            let mut file = tempfile::tempfile().map_err(|error| format!("cannot make a temporary file: {error}"))?;
+            let mut file = tempfile::tempfile().map_err(|error| format!("cannot create a temporary file: {error}"))?;
             write(&mut file)?;
             file.rewind().map_err(|error| format!("cannot read a temporary file: {error}"))?;
             match std::io::copy(&mut file, &mut std::io::stdout().lock()) {
@@ -96,11 +114,13 @@ pub fn run(settings: &Settings, args: ExportArgs) -> Outcome {
     }
 }
 
-/// Writes a file beside its place, and puts it there when it is whole.
-fn write_whole(path: &Path, write: impl FnOnce(&mut File) -> Outcome) -> Outcome {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(directory).map_err(failed)?;
+/// Writes a temporary file beside `path`, and renames it when it is complete.
+fn write_atomically(path: &Path, write: impl FnOnce(&mut File) -> Outcome) -> Outcome {
+    let failed = |error: std::io::Error| paths::write_failure(path, &error);
+    if path.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let mut file = NamedTempFile::new_in(paths::directory_of(path)).map_err(failed)?;
     write(file.as_file_mut())?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;

@@ -1,76 +1,137 @@
-//! `key create`, `key list`, `key revoke`: what an administrator does through the API, for who holds the database.
+//! `key create`, `key list`, `key revoke`: management of API keys with access to the database instead of an administrator's key.
 
 use std::sync::Arc;
 
-use clap::Subcommand;
+use chrono::NaiveDate;
+use clap::builder::{NonEmptyStringValueParser, PossibleValue};
+use clap::{Args, Subcommand, ValueEnum};
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::{Outcome, open_existing, write_out};
+use super::database::open_existing;
+use super::{Outcome, references, write_out};
 use crate::access::{Actor, Role};
 use crate::app;
 use crate::config::Settings;
+use crate::config::invocation::suggest;
 use crate::db::schema::api_keys;
 use crate::db::{Conn, locked};
-use crate::error::{Error, Problem, Result};
+use crate::error::{Error, Result};
 use crate::model::hex;
 use crate::model::text::Language;
 use crate::model::types::{Instant, Ref};
 use crate::record::{self, Resource, Tx, View};
 use crate::resources::api_keys::marks::Marks;
 use crate::resources::api_keys::{ApiKeys, KIND, api, store};
+use crate::resources::pairings;
 
 #[derive(Subcommand)]
 pub enum KeyCommand {
-    /// Make a key and print its secret, which is never shown again
-    Create {
-        /// Whose key it is; the history keeps this name
-        #[arg(long)]
-        name: String,
-        /// What it may do
-        #[arg(long, value_enum)]
-        role: Role,
-        /// A pairing of the key, by code or id; repeat for several. An editor writes in these alone (none: in all), a viewer
-        /// sees their personal data (none: nobody's)
-        #[arg(long = "pairing", value_name = "CODE")]
-        pairings: Vec<String>,
-        /// The last day on which it is good [default: until it is revoked]
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        expires_on: Option<chrono::NaiveDate>,
-        /// What should be known about it
-        #[arg(long, value_name = "TEXT")]
-        note: Option<String>,
-    },
-    /// List the keys
+    /// Create a key and print its secret, which is shown only once
+    #[command(after_help = "\
+Examples:
+  pairing-tracker key create --name office --role admin
+  pairing-tracker key create --name county-office --role editor --pairing xinhui-taishan --expires-on 2030-12-31")]
+    Create(NewKeyArgs),
+    /// List all keys
+    #[command(after_help = "\
+Examples:
+  pairing-tracker key list")]
     List,
-    /// Revoke a key by its code or id: from the next request on it is refused
+    /// Revoke a key by its code or id, effective with the next request
+    #[command(after_help = "\
+Examples:
+  pairing-tracker key revoke k7m2q9x4tz")]
     Revoke {
+        /// The code or id, as `key list` prints it
         #[arg(value_name = "CODE")]
         key: String,
     },
 }
 
-pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
-    let mut conn = open_existing(settings)?;
-    let done = match command {
-        KeyCommand::Create { name, role, pairings, expires_on, note } => {
-            let new =
-                json!({ "name": name, "role": role, "pairings": pairings, "expires_on": expires_on, "note": note });
-            write(&mut conn, settings, |tx| {
-                tx.catalog.contract.validate(ApiKeys::NEW, &new)?;
-                let (_, secret) = store::issue(tx, serde_json::from_value(new)?)?;
-                Ok(format!("{secret}\n"))
-            })
-        }
-        KeyCommand::List => list(&mut conn, settings),
-        KeyCommand::Revoke { key } => revoke(&mut conn, settings, &Ref(key)),
-    };
-    write_out(&done.map_err(|error| explain(&error))?)
+#[derive(Args)]
+pub struct NewKeyArgs {
+    /// The holder of the key; the history shows this name
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+    name: String,
+    /// What the key permits
+    #[arg(long, value_enum)]
+    role: Role,
+    /// A pairing of the key, by code or id; repeatable. An editor writes only to these (default: to all); a viewer sees
+    /// their personal data (default: none)
+    #[arg(long = "pairing", value_name = "CODE")]
+    pairings: Vec<String>,
+    /// The last day on which the key is valid [default: valid until revoked]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    expires_on: Option<NaiveDate>,
+    /// A free-text note
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
 }
 
-/// Revokes a key. A service that is writing refuses it at once, though the database has the revocation only once it is written.
-fn revoke(conn: &mut Conn, settings: &Settings, key: &Ref) -> Result<String> {
-    let id = KIND.find(conn, key)?.ok_or_else(|| Problem::not_found(KIND.name, &key.0))?;
+impl ValueEnum for Role {
+    fn value_variants<'a>() -> &'a [Role] {
+        Role::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
+}
+
+fn date(text: &str) -> std::result::Result<NaiveDate, String> {
+    text.parse().map_err(|_| "not a date of the calendar; write YYYY-MM-DD, such as 2030-12-31".to_owned())
+}
+
+pub fn run(settings: &Settings, command: KeyCommand) -> Outcome {
+    let mut conn = open_existing(settings)?;
+    let text = match command {
+        KeyCommand::Create(args) => create(&mut conn, settings, args)?,
+        KeyCommand::List => list(&mut conn, settings).map_err(|error| explain(&error))?,
+        KeyCommand::Revoke { key } => {
+            let id = find(&mut conn, settings, &key)?;
+            revoke(&mut conn, settings, id).map_err(|error| explain(&error))?
+        }
+    };
+    write_out(&text)
+}
+
+/// Creates a key; returns its secret.
+fn create(conn: &mut Conn, settings: &Settings, args: NewKeyArgs) -> std::result::Result<String, String> {
+    let NewKeyArgs { name, role, pairings, expires_on, note } = args;
+    for pairing in &pairings {
+        references::require(conn, &pairings::KIND, "--pairing", pairing)?;
+    }
+    let today = settings.today();
+    if let Some(day) = expires_on.filter(|day| *day < today) {
+        return Err(format!("--expires-on: {day} is in the past; give {today} or a later date"));
+    }
+    let new = json!({ "name": name, "role": role, "pairings": pairings, "expires_on": expires_on, "note": note });
+    let secret = write(conn, settings, |tx| {
+        tx.catalog.contract.validate(ApiKeys::NEW, &new)?;
+        Ok(store::issue(tx, serde_json::from_value(new)?)?.1)
+    });
+    secret.map(|secret| format!("{secret}\n")).map_err(|error| explain(&error))
+}
+
+/// The id of a key. For a name, which several keys may share, the error lists the codes.
+fn find(conn: &mut Conn, settings: &Settings, key: &str) -> std::result::Result<i64, String> {
+    let found = KIND.find(conn, &Ref(key.to_owned())).map_err(|error| error.to_string())?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    let named = load_all(conn, settings).map_err(|error| explain(&error))?.into_iter().filter(|one| one.name == key);
+    let codes: Vec<String> = named.map(|key| key.code.0).collect();
+    let remedy = match codes.as_slice() {
+        [] => format!("list the keys with: {}", suggest("key list")),
+        [code] => format!("the code of the key with this name is {code}"),
+        several => format!("the codes of the keys with this name are {}", several.join(", ")),
+    };
+    Err(format!("there is no key with the code or id \"{key}\"; {remedy}"))
+}
+
+/// Revokes a key. The mark beside the database makes a running service refuse it at once, even while this waits to write.
+fn revoke(conn: &mut Conn, settings: &Settings, id: i64) -> Result<String> {
     let code: String = api_keys::table.find(id).select(api_keys::code).first(conn)?;
     let marks = Marks::beside(&settings.database_url);
     let failed =
@@ -78,7 +139,7 @@ fn revoke(conn: &mut Conn, settings: &Settings, key: &Ref) -> Result<String> {
     if let Some(marks) = &marks {
         marks.put(&code).map_err(failed)?;
     }
-    // Where this fails the mark stays: a service records the revocation as soon as it can.
+    // If this fails the mark stays, and a service records the revocation as soon as possible.
     let key = write(conn, settings, |tx| store::revoke(tx, &Ref(code.clone())))?;
     if let Some(marks) = &marks {
         marks.remove(&code).map_err(failed)?;
@@ -86,7 +147,7 @@ fn revoke(conn: &mut Conn, settings: &Settings, key: &Ref) -> Result<String> {
     Ok(format!("Key {} of {} is revoked.\n", key.code.0, key.name))
 }
 
-/// Runs an operator's write, whole or not at all.
+/// Runs a write of the operator in one transaction.
 fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
     let catalog = Arc::new(app::catalog()?);
     let request_id = format!("key-{}", hex(&rand::random::<[u8; 6]>()));
@@ -95,10 +156,14 @@ fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>)
     locked::short_transaction(conn, locked::PATIENCE, |conn| Tx::run(conn, &actor, &request_id, &catalog, today, work))
 }
 
-/// Every key, revoked ones too, oldest first.
-fn list(conn: &mut Conn, settings: &Settings) -> Result<String> {
+/// Every key, including revoked ones, oldest first.
+fn load_all(conn: &mut Conn, settings: &Settings) -> Result<Vec<api::ApiKey>> {
     let every: api::ApiKeyFilter = serde_json::from_value(json!({}))?;
-    let keys = record::load_all::<ApiKeys>(conn, &every, View { as_of: settings.today() })?;
+    record::load_all::<ApiKeys>(conn, &every, View { as_of: settings.today() })
+}
+
+fn list(conn: &mut Conn, settings: &Settings) -> Result<String> {
+    let keys = load_all(conn, settings)?;
     let mut text = String::from("id\tcode\tname\trole\tpairings\tstatus\tcreated\texpires\tlast used\n");
     let instant = |at: Instant| at.utc().format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -125,9 +190,13 @@ fn list(conn: &mut Conn, settings: &Settings) -> Result<String> {
     Ok(text)
 }
 
-/// A refusal in words for the operator, a line a fault.
+/// Explains an error to the operator, one line for each fault.
 pub fn explain(error: &Error) -> String {
-    let Error::Problem(problem) = error else { return error.cause() };
+    let Error::Problem(problem) = error else {
+        let cause = error.cause();
+        let is_readonly = cause.contains("readonly database");
+        return if is_readonly { format!("{cause}; make it and its directory writable for this user") } else { cause };
+    };
     if problem.faults.is_empty() {
         return problem.detail.as_ref().unwrap_or(&problem.title).get(Language::En).to_owned();
     }

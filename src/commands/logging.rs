@@ -1,4 +1,4 @@
-//! The log: on the standard error, what `RUST_LOG` asks for.
+//! The log: on standard error, at the level that `RUST_LOG` sets.
 
 use std::io::IsTerminal;
 
@@ -6,17 +6,17 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// What is logged where `RUST_LOG` says nothing.
+/// The level where `RUST_LOG` is not set.
 const DEFAULT: &str = "warn,pairing_tracker=info";
-/// What is not logged in more detail, whatever `RUST_LOG` says: it would tell the URLs, headers and bodies of what the
-/// service asks and sends, which hold secrets.
-const KEPT_QUIET: [&str; 2] = ["ureq=warn", "ureq_proto=warn"];
+/// Limits that apply whatever `RUST_LOG` sets: at more detailed levels these crates log the URLs, headers and bodies of
+/// outgoing requests, which contain secrets.
+const LIMITED: [&str; 2] = ["ureq=warn", "ureq_proto=warn"];
 
 /// Starts the log of this process.
 pub fn start(format: LogFormat) -> super::Outcome {
     let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT.into());
-    for quiet in KEPT_QUIET {
-        filter = filter.add_directive(quiet.parse().map_err(|e| format!("cannot start the log: {e}"))?);
+    for limit in LIMITED {
+        filter = filter.add_directive(limit.parse().map_err(|e| format!("cannot start the log: {e}"))?);
     }
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

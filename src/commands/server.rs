@@ -1,4 +1,4 @@
-//! The HTTP server: connections, their limits, and what is around the application on each.
+//! The HTTP server: its connections, and their limits around the application.
 
 use std::io;
 use std::net::TcpListener;
@@ -16,26 +16,27 @@ use crate::http::AppState;
 use crate::http::connections::Connections;
 use crate::http::heads::Checked;
 
-/// How long requests in flight may take when the service stops, in seconds.
+/// How long requests in flight may take after a signal to stop, in seconds.
 const STOP_TIMEOUT: u64 = 30;
 /// How long a client may take to send the head of its first request.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// How long a connection may stay without a request.
+/// How long a connection may be idle between requests.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a connection that is being closed is read from, so that the client receives the last response.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long a connection is still read after the last response: closing it with unread data would reset it, and the client
+/// could lose that response.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Starts to serve on these sockets, with so many threads and so many connections for each of them.
+/// Starts the server on these sockets, with `workers` threads.
 pub fn start(
     state: &web::Data<AppState>,
     connections: &Connections,
     listeners: Vec<TcpListener>,
     workers: usize,
-    connections_of_worker: usize,
+    connections_per_worker: usize,
 ) -> io::Result<Server> {
     let mut server = Server::build()
         .workers(workers)
-        .max_concurrent_connections(connections_of_worker)
+        .max_concurrent_connections(connections_per_worker)
         .shutdown_timeout(STOP_TIMEOUT)
         .disable_signals();
     for listener in listeners {
@@ -45,11 +46,11 @@ pub fn start(
             let http = HttpService::build()
                 .keep_alive(KEEP_ALIVE)
                 .client_request_timeout(HEAD_DEADLINE)
-                .client_disconnect_timeout(GOODBYE)
+                .client_disconnect_timeout(DISCONNECT_TIMEOUT)
                 .graceful_shutdown_signal(move || {
                     let mut stopping = stopping.subscribe();
                     async move {
-                        // An error means that the service is gone already.
+                        // An error means that the state was dropped, and the service with it.
                         let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
                     }
                 })

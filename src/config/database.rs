@@ -1,14 +1,14 @@
-//! The database's URL.
+//! The URL of the database.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The switch for PgBouncer's transaction mode, as a parameter of a PostgreSQL URL.
+/// The URL parameter that enables PgBouncer's transaction mode.
 const PGBOUNCER: &str = "pgbouncer";
 
-/// What a connection to PostgreSQL has unless its URL says otherwise. A server that is gone without a word is noticed by
-/// keepalive probes (2 s of silence, then three a second apart) or, where something was sent, after 5 s without an
+/// Connection parameters for PostgreSQL where the URL sets none. A server that stops responding is detected by keepalive
+/// probes (after 2 s of silence, three probes one second apart) or, with data in flight, after 5 s without an
 /// acknowledgement.
 const DEFAULTS: &[(&str, &str)] = &[
     ("connect_timeout", "2"),
@@ -20,14 +20,14 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("fallback_application_name", "pairing-tracker"),
 ];
 
-/// Where the data is. The scheme decides the backend, strictly: a mistyped one is refused, never a file's name.
+/// The URL of the database. Its scheme selects the backend. An unknown scheme is an error, never part of a file name.
 #[derive(Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     Sqlite(PathBuf),
     Postgres(PostgresUrl),
 }
 
-/// A URL as libpq reads it, besides the parameter `pgbouncer`.
+/// A URL in libpq's syntax, without the parameter `pgbouncer`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     url: String,
@@ -35,17 +35,17 @@ pub struct PostgresUrl {
 }
 
 impl PostgresUrl {
-    /// Whether PgBouncer stands between, whose transaction mode keeps no state of a session (`?pgbouncer=true`).
+    /// Whether connections go through PgBouncer (`?pgbouncer=true`), whose transaction mode keeps no session state.
     pub fn is_pooled(&self) -> bool {
         self.is_pooled
     }
 
-    /// The URL as it was given, without the parameter that is not libpq's.
+    /// The URL as it was given, without the parameter `pgbouncer`.
     pub fn as_given(&self) -> &str {
         &self.url
     }
 
-    /// The URL for libpq, with the service's own settings where the URL has none.
+    /// The URL for libpq, with the service's defaults where the URL sets none.
     pub fn connection_string(&self) -> String {
         let query = self.url.split_once('?').map_or("", |(_, query)| query);
         let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
@@ -61,7 +61,7 @@ impl PostgresUrl {
         url
     }
 
-    /// A list of hosts is for a failover: writes go to whichever is the primary.
+    /// Whether the URL lists several hosts, of which the primary receives the writes.
     fn has_several_hosts(&self) -> bool {
         let rest = self.url.split_once("//").map_or("", |(_, rest)| rest);
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -85,7 +85,11 @@ impl FromStr for PostgresUrl {
             [] => false,
             ["pgbouncer=true"] => true,
             ["pgbouncer=false"] => false,
-            _ => return Err("pgbouncer is given once, as pgbouncer=true or pgbouncer=false".to_owned()),
+            _ => {
+                return Err(
+                    "the parameter pgbouncer must be given once, as pgbouncer=true or pgbouncer=false".to_owned()
+                );
+            }
         };
         let url = if others.is_empty() { place.to_owned() } else { format!("{place}?{}", others.join("&")) };
         Ok(PostgresUrl { url, is_pooled })
@@ -101,7 +105,8 @@ impl FromStr for DatabaseUrl {
                 let path = path.strip_prefix("//").unwrap_or(path);
                 if path.is_empty() || path == ":memory:" || path.contains('?') {
                     return Err(
-                        "a SQLite URL names a file: sqlite:pairing-tracker.db or sqlite:///srv/pairing.db".to_owned()
+                        "a SQLite URL names a file, such as sqlite:pairing-tracker.db or sqlite:///srv/pairing.db"
+                            .to_owned(),
                     );
                 }
                 Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
@@ -111,20 +116,29 @@ impl FromStr for DatabaseUrl {
                     .iter()
                     .any(|mode| rest.contains(mode));
                 if wants_tls && !cfg!(any(feature = "tls", feature = "tls-vendored")) {
-                    return Err("this build of pairing-tracker has no TLS; build it with --features tls".to_owned());
+                    return Err(
+                        "this build of pairing-tracker has no TLS; build it with: cargo build --release --features tls"
+                            .to_owned(),
+                    );
                 }
                 url.parse().map(DatabaseUrl::Postgres)
             }
-            Some((scheme, _)) => {
-                Err(format!("unknown database scheme \"{scheme}\"; there are sqlite: and postgres://"))
+            Some(("postgres" | "postgresql", _)) => {
+                Err("a PostgreSQL URL begins with postgres://, such as postgres://USER@HOST/NAME".to_owned())
             }
-            None => Err(format!("\"{url}\" is no database URL; there are sqlite:PATH and postgres://USER@HOST/NAME")),
+            Some((scheme, _)) => {
+                Err(format!("unknown database scheme \"{scheme}\"; use sqlite:PATH or postgres://USER@HOST/NAME"))
+            }
+            None if url.is_empty() => {
+                Err("the database URL is empty; use sqlite:PATH or postgres://USER@HOST/NAME".to_owned())
+            }
+            None => Err(format!("\"{url}\" is not a database URL; for a file write sqlite:{url}")),
         }
     }
 }
 
 impl fmt::Display for DatabaseUrl {
-    /// The URL without its password.
+    /// Formats the URL with its password masked.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DatabaseUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
@@ -146,7 +160,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Hides whatever may be a secret: all between the user's name and the last `@`, and every parameter that is a password.
+/// Masks the password: everything between the user's name and the last `@`, and every parameter with a password.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("//") else { return url.to_owned() };
     let (user, rest) = match rest.rsplit_once('@') {
@@ -169,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scheme_is_never_guessed() {
+    fn an_unknown_scheme_is_refused() {
         for (url, good) in [
             ("sqlite:a.db", true),
             ("sqlite:///srv/a.db", true),
@@ -192,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_url_lacks_is_added_and_what_it_has_stays() {
+    fn defaults_are_added_where_the_url_sets_none() {
         let string = |url: &str| url.parse::<PostgresUrl>().unwrap().connection_string();
         let plain = string("postgres://u@h/d");
         assert!(plain.starts_with("postgres://u@h/d?connect_timeout=2&keepalives=1&"), "{plain}");

@@ -1,14 +1,27 @@
-//! The forms of log lines.
+//! The formats of log lines.
 
 use std::str::FromStr;
 
-/// How the program logs.
+/// The format of the program's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// Lines for people.
+    /// Plain text lines.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
+}
+
+impl LogFormat {
+    /// The names of all formats.
+    pub const NAMES: [&str; 2] = ["text", "json"];
+
+    /// The name in flags and in the settings file.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        }
+    }
 }
 
 impl FromStr for LogFormat {
@@ -18,7 +31,7 @@ impl FromStr for LogFormat {
         match name {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
-            _ => Err(format!("no format \"{name}\"; there are text and json")),
+            _ => Err(format!("unknown format \"{name}\"; use text or json")),
         }
     }
 }

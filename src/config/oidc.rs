@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 /// The algorithms that an issuer may sign with: those of public keys alone, so that no public key is ever taken for a
 /// secret (RFC 8725, 2.1 and 3.1).
-const ALGORITHMS: &[(&str, Algorithm)] = &[
+pub const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("RS256", Algorithm::RS256),
     ("RS384", Algorithm::RS384),
     ("RS512", Algorithm::RS512),

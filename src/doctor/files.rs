@@ -1,4 +1,4 @@
-//! Checks of documents' files: each against its SHA-256, and the directory for files that belong to no document.
+//! Checks of documents' files: each against its SHA-256, and the directory for files without a document.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -15,9 +15,9 @@ use crate::db::schema::{document_contents, documents};
 use crate::error::{Error, Result};
 use crate::model::hex;
 
-/// Documents that are looked at together.
+/// Documents that are checked per query.
 const TOGETHER: i64 = 500;
-/// A file without a document that is younger may belong to an upload that is under way.
+/// A younger file without a document may belong to a running upload.
 const UPLOAD: Duration = Duration::from_mins(15);
 
 pub fn documents(conn: &mut Conn, store: &FileStore) -> Result<Finding> {
@@ -34,19 +34,19 @@ pub fn documents(conn: &mut Conn, store: &FileStore) -> Result<Finding> {
                 Some(_) => &mut damaged,
                 None => &mut missing,
             };
-            // Deleted since its row was read.
+            // The document was deleted meanwhile.
             if !is_still_there(conn, id)? {
                 continue;
             }
             faults.push(code);
         }
     }
-    const BACKUP: &str = "Take them out of a backup: tar -xf BACKUP files/SHA256, or restore it.";
+    const BACKUP: &str = "Extract them from a backup (tar -xf BACKUP files/SHA256), or restore one.";
     if !missing.is_empty() && *store == FileStore::Database {
-        let message = format!("The database has no file of {} documents: {}.", missing.len(), some_of(&missing));
+        let message = format!("The database lacks the files of {} documents: {}.", missing.len(), some_of(&missing));
         return Ok(Finding::failure(
             message,
-            "Where a directory has them, name it with --files-dir; else restore a backup.",
+            "If they are in a directory, give it with --files-dir; otherwise restore a backup.",
         ));
     }
     if !missing.is_empty() || !damaged.is_empty() {
@@ -58,21 +58,21 @@ pub fn documents(conn: &mut Conn, store: &FileStore) -> Result<Finding> {
             .collect();
         return Ok(Finding::failure(format!("{}.", parts.join("; ")), BACKUP));
     }
-    let strangers = match store {
+    let unused = match store {
         FileStore::Directory(directory) => without_document(conn, directory)?,
         FileStore::Database => Vec::new(),
     };
-    Ok(if strangers.is_empty() {
-        Finding::ok(format!("All {count} files are as they were attached."))
+    Ok(if unused.is_empty() {
+        Finding::ok(format!("All {count} files match their documents."))
     } else {
-        let message = format!("{} files belong to no document: {}.", strangers.len(), some_of(&strangers));
-        Finding::warning(message, "They do no harm; delete them to free space.")
+        let message = format!("{} files belong to no document: {}.", unused.len(), some_of(&unused));
+        Finding::warning(message, "They are harmless; delete them to free space.")
     })
 }
 
 type WithFile = (i64, String, String);
 
-/// Documents with a file after an id: their ids, codes and the files' SHA-256.
+/// Documents with a file whose ids are larger: their ids, codes and SHA-256.
 fn with_files(conn: &mut Conn, after: i64) -> QueryResult<Vec<WithFile>> {
     documents::table
         .filter(documents::id.gt(after))
@@ -100,7 +100,7 @@ fn is_still_there(conn: &mut Conn, id: i64) -> QueryResult<bool> {
     documents::table.find(id).count().get_result::<i64>(conn).map(|count| count > 0)
 }
 
-/// The names of files in the directory that no document has.
+/// The names of files in the directory that belong to no document.
 fn without_document(conn: &mut Conn, directory: &Path) -> Result<Vec<String>> {
     let failed = |e: std::io::Error| Error::Unavailable(format!("cannot read {}: {e}", directory.display()));
     let mut names = Vec::new();
@@ -109,7 +109,7 @@ fn without_document(conn: &mut Conn, directory: &Path) -> Result<Vec<String>> {
         let Ok(name) = entry.file_name().into_string() else { continue };
         let (stem, is_part) = name.strip_suffix(".part").map_or((name.as_str(), false), |stem| (stem, true));
         let is_ours = stem.get(..64).is_some_and(|hash| hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
-        // Removed meanwhile, or without a time: nothing to report.
+        // The file was removed meanwhile, or has no time of modification.
         let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else { continue };
         let is_old = SystemTime::now().duration_since(modified).is_ok_and(|age| age >= UPLOAD);
         if is_old && is_ours && (is_part || stem.len() == 64) {

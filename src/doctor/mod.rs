@@ -1,4 +1,4 @@
-//! Checks of a database and of what belongs to it, for an operator. Nothing is changed, except by [`search::repair`].
+//! Checks of a database and its files, for an operator. Only [`search::repair`] changes anything.
 
 mod files;
 mod records;
@@ -16,12 +16,12 @@ use crate::record::Catalog;
 
 pub(crate) use records::some_of;
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Ok,
-    /// Something will go wrong, or may have.
+    /// Something may fail later, or may have failed.
     Warning,
     /// Something is wrong.
     Failure,
@@ -37,15 +37,15 @@ impl fmt::Display for Status {
     }
 }
 
-/// One check and its result.
+/// A check and its result.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    /// Stable and snake_case.
+    /// A stable name in snake_case.
     pub name: &'static str,
     pub status: Status,
-    /// What was found, in one line.
+    /// What the check found, in one line.
     pub message: String,
-    /// What the operator is to do, in one line; `None` where the check ended well.
+    /// What the operator should do, in one line; `None` if the status is ok.
     pub action: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// What a check found.
+/// The result of a check without its name.
 struct Finding {
     status: Status,
     message: String,
@@ -83,10 +83,10 @@ impl Finding {
     }
 }
 
-/// The name of a check and what it found; one that could not be made has failed.
+/// Names a result; a check that could not run is a failure.
 fn check(name: &'static str, found: Result<Finding>) -> Check {
     let failed = |error: Error| {
-        Finding::failure(format!("The check could not be made: {}.", error.cause()), "Fix that, and run doctor again.")
+        Finding::failure(format!("The check could not run: {}.", error.cause()), "Fix this, and run doctor again.")
     };
     found.unwrap_or_else(failed).named(name)
 }
@@ -94,11 +94,11 @@ fn check(name: &'static str, found: Result<Finding>) -> Check {
 /// The results of all checks.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The worst of the checks'.
+    /// The worst status of the checks.
     pub status: Status,
-    /// The program's version.
+    /// The version of the program.
     pub version: &'static str,
-    /// The database's URL, without its password.
+    /// The URL of the database, with its password masked.
     pub database: String,
     pub checks: Vec<Check>,
 }
@@ -108,11 +108,10 @@ pub fn worst(checks: &[Check]) -> Status {
     checks.iter().map(|check| check.status).max().unwrap_or(Status::Ok)
 }
 
-/// Makes every check. Where the database cannot be opened, or its schema is another than this program's, the checks that
-/// need it are left out.
+/// Runs all checks, except those that need the database if it cannot be opened or its schema is not this program's.
 pub fn examine(settings: &Settings, catalog: &Catalog) -> Report {
     let mut checks = Vec::new();
-    // Before a connection is opened: the last one to be closed removes the log.
+    // Before a connection is opened: closing the last one removes the log.
     let log = match &settings.database_url {
         DatabaseUrl::Sqlite(path) => Some(check("write_ahead_log", surroundings::write_ahead_log(path))),
         DatabaseUrl::Postgres(_) => None,
@@ -134,7 +133,7 @@ pub fn examine(settings: &Settings, catalog: &Catalog) -> Report {
         Err(error) => checks.push(
             Finding::failure(
                 format!("{}.", error.cause()),
-                "Check the URL, that the server runs, and the file's permissions.",
+                "Check the URL, whether the server is running, and the permissions of the file.",
             )
             .named("connection"),
         ),
@@ -159,17 +158,17 @@ fn open(settings: &Settings) -> Result<Conn> {
     Ok(conn)
 }
 
-/// The checks of the storage alone, which hold for any version of the schema.
+/// The checks of the storage, which apply to any version of the schema.
 pub fn stored(conn: &mut Conn) -> Vec<Check> {
     vec![check("integrity", records::integrity(conn)), check("foreign_keys", records::foreign_keys(conn))]
 }
 
-/// The check of the audit log.
+/// Verifies the audit log.
 pub fn audit_chain(conn: &mut Conn) -> Check {
     check("audit_chain", records::audit_chain(conn))
 }
 
-/// Checks that the schema is this program's, and says whether it is.
+/// Checks that the schema is this program's; returns whether it is.
 pub fn schema(conn: &mut Conn, checks: &mut Vec<Check>) -> bool {
     let migrations = check("migrations", records::migrations(conn));
     let is_current = migrations.status == Status::Ok;

@@ -1,4 +1,4 @@
-//! Checks of what the database holds.
+//! Checks of the content of the database.
 
 use chrono::TimeDelta;
 use diesel::dsl::{count_star, max, min};
@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use super::Finding;
 use crate::audit::chain;
+use crate::config::invocation::suggest;
 use crate::db::schema::{audit_events, webhook_deliveries, webhooks};
 use crate::db::{Conn, backend};
 use crate::error::Result;
@@ -13,18 +14,18 @@ use crate::model::types::Instant;
 use crate::webhooks::deliveries::Status as DeliveryStatus;
 use crate::webhooks::endpoints::Status as WebhookStatus;
 
-/// Clocks that differ by more are worth a warning.
+/// The difference between clocks that causes a warning.
 const SKEW_WARNING: TimeDelta = TimeDelta::seconds(5);
-/// Clocks that differ by more put events of the audit log out of order.
+/// The difference between clocks that is a failure: it can put events of the audit log out of order.
 const SKEW_FAILURE: TimeDelta = TimeDelta::seconds(60);
-/// A message that waits longer to be delivered is worth a warning.
+/// The age of an undelivered webhook message that causes a warning.
 const DELIVERY_WARNING: TimeDelta = TimeDelta::hours(1);
-/// Faults that a line names; the others are counted.
+/// The number of faults that a line lists; the others are counted.
 const NAMED: usize = 3;
 
 const RESTORE: &str = "Restore the newest backup whose checks are ok.";
 
-/// Some of a list, and how many more there are.
+/// The first entries of a list, and the number of the others.
 pub(crate) fn some_of(all: &[String]) -> String {
     let named = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     match all.len().saturating_sub(NAMED) {
@@ -44,13 +45,13 @@ pub fn migrations(conn: &mut Conn) -> Result<Finding> {
         Finding::ok(format!("The schema is up to date ({}).", applied.last().map_or("none", String::as_str)))
     } else {
         let message = format!("The database lacks {} migrations: {}.", lacking.len(), some_of(&lacking));
-        Finding::failure(message, "Make a backup, then run: pairing-tracker migrate")
+        Finding::failure(message, format!("Make a backup, then run: {}", suggest("migrate")))
     })
 }
 
 pub fn integrity(conn: &mut Conn) -> Result<Finding> {
     let faults = match backend::upkeep::integrity_faults(conn) {
-        // So damaged that not even the check goes through.
+        // The damage prevents the check itself.
         Err(error) if ["malformed", "not a database"].iter().any(|words| error.to_string().contains(words)) => {
             vec![error.to_string()]
         }
@@ -68,23 +69,23 @@ pub fn integrity(conn: &mut Conn) -> Result<Finding> {
 pub fn foreign_keys(conn: &mut Conn) -> Result<Finding> {
     let faults = backend::upkeep::foreign_key_faults(conn)?;
     if faults.is_empty() {
-        return Ok(Finding::ok("Every reference between tables is there."));
+        return Ok(Finding::ok("All references between tables are valid."));
     }
     let faults: Vec<String> = faults.into_iter().map(|(key, rows)| format!("{key} ({rows} rows)")).collect();
-    Ok(Finding::failure(format!("Rows refer to rows that are missing: {}.", some_of(&faults)), RESTORE))
+    Ok(Finding::failure(format!("Rows refer to rows that do not exist: {}.", some_of(&faults)), RESTORE))
 }
 
 pub fn audit_chain(conn: &mut Conn) -> Result<Finding> {
     Ok(match chain::verify(conn, None)? {
-        Ok(head) => Finding::ok(format!("All {} events are as they were written; the head is {head}.", head.id)),
+        Ok(head) => Finding::ok(format!("All {} events are unchanged; the head is {head}.", head.id)),
         Err(broken) => Finding::failure(
-            format!("The audit log is not as it was written: {broken}."),
-            "Find out who changed it; compare it with a backup.",
+            format!("The audit log is not intact: {broken}."),
+            "Find out who changed it, and compare it with a backup.",
         ),
     })
 }
 
-/// Messages to webhooks that are due or not looked at yet. A paused webhook waits on purpose.
+/// Checks for webhook messages that are due, and for events not yet processed. Paused webhooks are ignored.
 pub fn deliveries(conn: &mut Conn) -> Result<Finding> {
     let active = webhooks::table.filter(webhooks::status.eq(WebhookStatus::Active));
     let pending = webhook_deliveries::table
@@ -102,25 +103,24 @@ pub fn deliveries(conn: &mut Conn) -> Result<Finding> {
     };
     let now = Instant::now().utc();
     let age = oldest.into_iter().chain(unseen).map(|at| now - at.utc()).max().unwrap_or_default();
-    let message =
-        format!("{count} messages to webhooks are pending; the oldest has waited for {} s.", age.num_seconds().max(0));
+    let message = format!("{count} webhook messages are pending, the oldest for {} s.", age.num_seconds().max(0));
     Ok(if count == 0 && unseen.is_none() {
-        Finding::ok("No message to a webhook is pending.")
+        Finding::ok("No webhook message is pending.")
     } else if age < DELIVERY_WARNING {
         Finding::ok(message)
     } else {
-        let action = "Check that the service runs, and GET /api/v1/webhooks/ID/deliveries?status=pending.";
+        let action = "Check that the service is running, and see GET /api/v1/webhooks/ID/deliveries?status=pending.";
         Finding::warning(message, action)
     })
 }
 
-/// The clock of this machine against the database server's and the newest event's.
+/// Compares the clock of this machine with that of the database server, and with the newest event.
 pub fn clock(conn: &mut Conn) -> Result<Finding> {
-    const SET: &str = "Set the clocks by NTP: timedatectl set-ntp true";
+    const SET: &str = "Synchronize the clocks: timedatectl set-ntp true";
     let now = Instant::now().utc();
     if let Some(server) = backend::upkeep::server_clock(conn)? {
         let skew = (server.utc() - now).abs();
-        let message = format!("The database server's clock differs by {} s.", skew.num_seconds());
+        let message = format!("The clock of the database server differs by {} s.", skew.num_seconds());
         if skew >= SKEW_FAILURE {
             return Ok(Finding::failure(message, SET));
         } else if skew >= SKEW_WARNING {
@@ -130,7 +130,7 @@ pub fn clock(conn: &mut Conn) -> Result<Finding> {
     let newest: Option<Instant> = audit_events::table.select(max(audit_events::at)).first(conn)?;
     let ahead = newest.map(|at| at.utc() - now).unwrap_or_default();
     Ok(if ahead < SKEW_WARNING {
-        Finding::ok("The clock is not behind the newest event's.")
+        Finding::ok("The clock is not behind the newest event.")
     } else {
         let message = format!("The newest event of the audit log is {} s in the future.", ahead.num_seconds());
         if ahead < SKEW_FAILURE { Finding::warning(message, SET) } else { Finding::failure(message, SET) }

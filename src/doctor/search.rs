@@ -1,9 +1,10 @@
-//! The search index against the records: each record must have one row with its present text, and nothing else a row.
+//! Comparison of the search index with the records: each record has exactly one row, with its current text.
 
 use chrono::NaiveDate;
 
 use super::Finding;
 use super::records::some_of;
+use crate::config::invocation::suggest;
 use crate::db::backend::SearchRow;
 use crate::db::reference::Kind;
 use crate::db::reference::Kinds;
@@ -14,10 +15,10 @@ use crate::record::{self, Catalog};
 use crate::resources;
 use crate::webhooks::endpoints;
 
-/// Records or rows that are compared together, in one snapshot: others may write meanwhile.
+/// Records or rows that are compared in one snapshot, while others may write.
 const TOGETHER: i64 = 500;
 
-/// A row that is not as its record has it.
+/// A wrong row of the search index.
 enum Fault {
     Missing(&'static Kind, i64, String),
     Stale(&'static Kind, i64, String),
@@ -33,7 +34,7 @@ impl Fault {
         }
     }
 
-    fn mend(&self, conn: &mut Conn) -> Result<()> {
+    fn repair(&self, conn: &mut Conn) -> Result<()> {
         match self {
             Fault::Missing(kind, id, body) | Fault::Stale(kind, id, body) => {
                 backend::put_search_text(conn, kind.name, kind.number, *id, Some(body))?;
@@ -52,33 +53,33 @@ pub(super) fn compare(conn: &mut Conn, catalog: &Catalog, today: NaiveDate) -> R
         Ok(())
     })?;
     Ok(if faults.is_empty() {
-        Finding::ok("The search index has the text of every record.")
+        Finding::ok("The search index matches the records.")
     } else {
         let message = format!("{} rows of the search index are wrong: {}.", faults.len(), some_of(&faults));
-        Finding::failure(message, "Run: pairing-tracker doctor --repair-search")
+        Finding::failure(message, format!("Run: {}", suggest("doctor --repair-search")))
     })
 }
 
-/// Makes the search index what the records say; gives the number of rows that were wrong.
+/// Corrects the search index; returns the number of rows that were wrong.
 pub fn repair(conn: &mut Conn, catalog: &Catalog, today: NaiveDate) -> Result<usize> {
-    let mut mended = 0;
+    let mut repaired = 0;
     each_part(conn, catalog, today, &mut |conn, part| {
         if db::in_snapshot(conn, &mut *part)?.is_empty() {
             return Ok(());
         }
-        mended += locked::short_transaction(conn, locked::PATIENCE, |conn| {
+        repaired += locked::short_transaction(conn, locked::PATIENCE, |conn| {
             let faults = part(conn)?;
-            faults.iter().try_for_each(|fault| fault.mend(conn))?;
+            faults.iter().try_for_each(|fault| fault.repair(conn))?;
             Ok(faults.len())
         })?;
         Ok(())
     })?;
-    Ok(mended)
+    Ok(repaired)
 }
 
 type Part<'a> = &'a mut dyn FnMut(&mut Conn) -> Result<Vec<Fault>>;
 
-/// Gives each part of the comparison to `work`, which runs it in a transaction of its own, maybe twice.
+/// Passes each part of the comparison to `work`, which runs it in its own transaction, possibly twice.
 fn each_part(
     conn: &mut Conn,
     catalog: &Catalog,
