@@ -85,6 +85,16 @@ pub struct Outgoing {
 }
 
 impl Kind {
+    /// The kind's name as ids of operations have it: `ProgressReport`.
+    pub fn singular_id(&self) -> String {
+        capitalized(self.name.split('_'))
+    }
+
+    /// The plural as ids of operations have it: `ProgressReports`.
+    pub fn plural_id(&self) -> String {
+        capitalized(self.path.split('-'))
+    }
+
     /// The id behind a code or an id.
     pub fn find(&self, conn: &mut Conn, reference: &Ref) -> QueryResult<Option<i64>> {
         match reference.id() {
@@ -159,6 +169,17 @@ impl Kind {
         }
         Ok(ids)
     }
+}
+
+/// Words joined into one, each with a capital.
+fn capitalized<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut joined = String::new();
+    for word in words {
+        let mut letters = word.chars();
+        joined.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        joined.push_str(letters.as_str());
+    }
+    joined
 }
 
 /// References that a page of records embeds: gathered first, then read with one query a kind.

@@ -10,7 +10,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
 use super::{AppState, cost, envelope, peer};
-use crate::access::policy::{Policy, Who};
+use crate::access::policy::{Access, Policy};
 use crate::access::{Actor, Identity, feeds, keys};
 use crate::db::{Class, Client};
 use crate::error::{Error, Result};
@@ -59,20 +59,20 @@ async fn decide(request: &ServiceRequest) -> Result<()> {
         return Err(Error::unexpected("the service has no state"));
     };
     let route = request.match_pattern().unwrap_or_default();
-    let asked = state.policy.asked(request.method().as_str(), &route);
+    let permission = state.policy.permission(request.method().as_str(), &route);
     if !route.is_empty() {
         request.extensions_mut().insert(Route(route));
     }
-    let Some(asked) = asked else {
+    let Some(permission) = permission else {
         // Nothing is meant to answer this, whatever may be mounted there.
         return Err(envelope::no_route(&state.catalog.contract, request.path()));
     };
-    if asked.who != Who::Anyone {
+    if permission.access != Access::Public {
         let actor = authenticate(state, request).await?;
-        let opens_feed = judge_feed_key(state, request, asked.who).await?;
-        Policy::admit(asked.who, state.settings.private, actor.as_ref(), opens_feed)?;
+        let opens_feed = judge_feed_key(state, request, permission.access).await?;
+        Policy::authorize(permission.access, state.settings.private, actor.as_ref(), opens_feed)?;
     }
-    request.extensions_mut().insert(Admitted { operation: asked.operation.clone(), class: asked.class });
+    request.extensions_mut().insert(Admitted { operation: permission.operation.clone(), class: permission.reads });
     Ok(())
 }
 
@@ -164,8 +164,8 @@ async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> 
 ///
 /// It makes nobody a [`Caller`]: who shows it is no more than a reader without a key, so that it opens nothing beyond what
 /// the table has for feeds.
-async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, who: Who) -> Result<bool> {
-    let is_feed = who == Who::FeedReaders;
+async fn judge_feed_key(state: &web::Data<AppState>, request: &ServiceRequest, access: Access) -> Result<bool> {
+    let is_feed = access == Access::FeedReaders;
     let Some(text) = feeds::key_in(request.query_string(), is_feed) else { return Ok(false) };
     let (limits, address) = (&state.limits, peer::of(request.request()));
     let shown = keys::Shown::read_with(feeds::PREFIX, &text);

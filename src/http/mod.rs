@@ -7,7 +7,6 @@ pub mod coding;
 pub mod connections;
 pub mod cors;
 pub mod cost;
-pub mod crud;
 pub mod deprecation;
 pub mod envelope;
 pub mod export;
@@ -22,12 +21,12 @@ pub mod list;
 mod log;
 pub mod metrics;
 pub mod multipart;
-mod operations;
 pub mod parts;
 pub mod patch;
 pub mod peer;
 pub mod readiness;
 mod refused;
+pub mod routes;
 pub mod spooled;
 pub mod tags;
 mod unread;
@@ -93,10 +92,16 @@ pub struct AppState {
 
 impl AppState {
     /// The state of a service that begins.
-    pub fn new(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
+    pub fn new(
+        store: Store,
+        catalog: Arc<Catalog>,
+        settings: Settings,
+        issuer: Option<Issuer>,
+        policy: Policy,
+    ) -> Result<AppState> {
         Ok(AppState {
             issuer,
-            policy: Policy::new(catalog.contract.document())?,
+            policy,
             store,
             catalog,
             limits: limits::Limits::new(&settings),

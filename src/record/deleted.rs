@@ -23,7 +23,6 @@ use crate::model::text::Msg;
 use crate::model::types::{Code, Instant, Ref};
 use crate::msg;
 use crate::record::references;
-use crate::resources::KINDS;
 
 /// The deletion of a record that does not exist any more.
 #[derive(Debug)]
@@ -94,7 +93,7 @@ impl Deletion {
         let Deletion { id, actor, .. } = self;
         let at = self.at.utc().to_rfc3339_opts(SecondsFormat::Secs, true);
         let path = kind.path;
-        if !KINDS.iter().any(|restorable| restorable.name == kind.name) {
+        if !crate::resources::kinds().iter().any(|restorable| restorable.name == kind.name) {
             return msg!(
                 "此代码属于 {actor} 于 {at} 删除的记录；代码不会再次使用，请改用其他代码。",
                 "belonged to a record that {actor} deleted at {at}; codes are never reused: choose another code"

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use pairing_tracker::db::schema::audit_events;
-use pairing_tracker::resources::KINDS;
+use pairing_tracker::resources::kinds;
 use pairing_tracker::transfer::fault::ImportFault;
 use pairing_tracker::transfer::files::{self, Source};
 use pairing_tracker::transfer::plan::{ImportLine, Outcome};
@@ -53,7 +53,7 @@ fn the_committed_seed_creates_all_and_then_leaves_all() {
         let lines = bring(&database, &mut sources, true).expect("the seed is good");
         assert_eq!(outcomes(&lines, Outcome::Create), lines.len());
         let (client, count) = (database.client(), lines.len());
-        for kind in KINDS {
+        for kind in kinds() {
             let total = client.get(&format!("{}?count=true", kind.path)).await.expect(200).body["total"].clone();
             assert_eq!(total, lines.iter().filter(|line| line.resource == kind.path).count(), "{}", kind.path);
             // Of these the sources name none.
@@ -84,7 +84,7 @@ fn a_plan_changes_nothing() {
         let planned = bring(&database, &mut committed(), false).expect("the seed is good");
         let client = database.client();
         assert_eq!(events(&database), 0);
-        for kind in KINDS {
+        for kind in kinds() {
             assert_eq!(listed(&client, kind.path, "").await, Vec::<String>::new());
         }
         let applied = bring(&database, &mut committed(), true).expect("the seed is good");
@@ -281,7 +281,7 @@ fn a_bundle_may_be_json() {
 fn every_seeded_record_but_a_document_cites_one() {
     on_each(|database| async move {
         let client = database.client();
-        for kind in KINDS.iter().filter(|kind| kind.path != "documents") {
+        for kind in kinds().iter().filter(|kind| kind.path != "documents") {
             let all = client.get(&format!("{}?limit=1000", kind.path)).await.expect(200).body;
             assert_eq!(all["next_cursor"], json!(null));
             for record in all["items"].as_array().expect("a list") {

@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use super::{Kind, Organizations};
+use super::{Kind, Organizations, sheet};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
+use crate::model::sheet::Sheet;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 
 use crate::model::text::Text;
 
@@ -82,12 +85,7 @@ pub struct OrganizationFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(OrganizationList of Organization);
-
-crate::crud! {
-    Organizations, tag "organizations", one "organization", zh "单位",
-    paths "/organizations", "/organizations/{ref}", "/organizations/{ref}/history", "/organizations/{ref}/restore",
-    ids "listOrganizations", "createOrganization", "getOrganization", "updateOrganization", "deleteOrganization", "listOrganizationHistory",
-        "restoreOrganization",
-    schemas Organization, NewOrganization, OrganizationPatch, OrganizationList, OrganizationFilter
+impl ApiResource for Organizations {
+    const ROUTES: Routes = Routes { label: "单位", ..Routes::SHARED };
+    const SHEET: Option<&Sheet> = Some(&sheet::SHEET);
 }

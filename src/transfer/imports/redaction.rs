@@ -68,7 +68,7 @@ pub fn redact<T: Changes>(conn: &mut Conn, sight: &Sight, lines: &mut [T]) -> Re
 }
 
 fn kind_of(path: &str) -> Option<&'static Kind> {
-    resources::KINDS.iter().copied().find(|kind| kind.path == path)
+    resources::kinds().iter().copied().find(|kind| kind.path == path)
 }
 
 /// The parts of a line that changes personal data.
@@ -91,7 +91,7 @@ fn seen_codes(conn: &mut Conn, sight: &Sight, kind: &'static Kind, codes: BTreeS
     let view = View { as_of: chrono::NaiveDate::default() };
     let mut seen = Vec::new();
     for chunk in ids.chunks(LOADED_TOGETHER) {
-        for record in resources::load(conn, kind.path, chunk, view)? {
+        for record in resources::by_path(kind.path)?.load(conn, chunk, view)? {
             let is_seen = record.as_object().is_some_and(|fields| sight.covers(fields));
             if let (true, Some(code)) = (is_seen, record["id"].as_i64().and_then(|id| by_id.remove(&id))) {
                 seen.push(code);
