@@ -10,6 +10,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::access::oidc::Issuer;
+use crate::access::policy::{Policy, Tag};
 use crate::config::Settings;
 use crate::db::Store;
 use crate::db::reference::{Kind, Kinds};
@@ -18,7 +19,7 @@ use crate::http::deprecation::{self, Deprecation};
 use crate::http::export::ListWriters;
 use crate::http::{AppState, cors, envelope, format, guard, limits, tags};
 use crate::record::Catalog;
-use crate::resources::{api_keys, calendar_keys};
+use crate::resources::AnyResource;
 use crate::transfer::export::rows::Rows;
 use crate::transfer::imports::jobs::Jobs;
 use crate::validation::Contract;
@@ -31,7 +32,7 @@ pub fn operations(config: &mut ServiceConfig<'_>) {
     config.service(
         utoipa_actix_web::scope("/api/v1")
             .configure(resources::mount)
-            .configure(endpoints::api::mount)
+            .configure(|config| endpoints::Webhooks.mount(config))
             .configure(deliveries::api::mount)
             .configure(transfer::mount)
             .configure(calendar::api::mount)
@@ -48,15 +49,33 @@ pub fn document() -> Result<Value> {
 
 /// The published document with other deprecations.
 pub fn document_with(deprecated: &[Deprecation]) -> Result<Value> {
-    openapi::assemble(operations, kinds(), deprecated)
+    openapi::assemble(operations, &tags(), deprecated)
+}
+
+/// Every resource: those that bundles bring, in their order, then keys and webhooks.
+fn all_resources() -> impl Iterator<Item = &'static dyn AnyResource> {
+    let webhooks: &dyn AnyResource = &endpoints::Webhooks;
+    resources::RESOURCES.iter().chain(resources::KEYS).copied().chain([webhooks])
+}
+
+/// The tags of the document, with who may use their operations.
+pub fn tags() -> Vec<Tag> {
+    let others = [
+        transfer::imports::TAG,
+        transfer::export::TAG,
+        reports::TAG,
+        calendar::TAG,
+        resources::audit_events::TAG,
+        resources::refusals::TAG,
+        pages::service::TAG,
+    ];
+    all_resources().map(|resource| resource.tag()).chain(others).collect()
 }
 
 /// All kinds of records: those of imports, in the order of import, then keys and webhooks.
 pub fn kinds() -> Kinds {
-    static ALL: LazyLock<Vec<&'static Kind>> = LazyLock::new(|| {
-        let of_service = [&api_keys::KIND, &calendar_keys::KIND, &endpoints::KIND];
-        resources::KINDS.iter().copied().chain(of_service).collect()
-    });
+    static ALL: LazyLock<Vec<&'static Kind>> =
+        LazyLock::new(|| all_resources().map(|resource| resource.kind()).collect());
     &ALL
 }
 
@@ -68,7 +87,8 @@ pub fn catalog() -> Result<Catalog> {
 /// The initial state: that of the HTTP layer, and of the modules above it.
 pub fn state(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
     let targets = Targets::new(settings.webhook_networks.clone());
-    let mut state = AppState::new(store, catalog, settings, issuer)?;
+    let policy = Policy::new(catalog.contract.document(), &tags(), pages::PAGES)?;
+    let mut state = AppState::new(store, catalog, settings, issuer, policy)?;
     state.parts.insert(Jobs::default());
     state.parts.insert(targets);
     state.parts.insert(ListWriters(Rows::writer));

@@ -1,8 +1,9 @@
-//! Who may do what: one table, and nothing that is not in it.
+//! Who may use each operation: authorization by role, before any handler runs.
 //!
-//! A request is admitted by the row of what it asks for ([`Policy::admit`], called once for every request, before any
-//! handler runs). A write is then held to the pairings of its key by [`Actor::require_scope`], which every record asks
-//! before it is changed and after: role × operation × pairing.
+//! Resources and the modules above them declare a [`Tag`] for their operations, and routes beside the document's operations a
+//! [`PagePolicy`]; the application assembles both into the [`Policy`]. An operation without a tag fails the start. Whether an
+//! editor may write a certain record is decided later, by [`Actor::require_scope`], when the record is known; [`Reach`]
+//! states the outcome.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,169 +15,167 @@ use crate::db::Class;
 use crate::error::{Error, Problem, Result};
 use crate::msg;
 
-/// Who may do something.
+/// Who may use an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Anybody, of a private service too.
-    Anyone,
-    /// Anybody; of a private service who has a key.
+pub enum Access {
+    /// Every client, of a private service too.
+    Public,
+    /// Every client; of a private service only with a key.
     Readers,
-    /// As [`Who::Readers`]; of a private service also who shows, in the URL, a key made for the very feed that is asked for.
-    /// Such a key opens nothing else: the guard refuses it wherever else it is shown ([`super::feeds`]).
+    /// As [`Access::Readers`]; of a private service also with the feed's own key in the URL. Such a key is refused everywhere
+    /// else ([`super::feeds`]).
     FeedReaders,
-    /// Keys with the role editor or admin, each within its pairings.
-    Editors,
+    /// Keys with the role editor or admin. Which records an editor may use depends on the key's pairings.
+    Editors(Reach),
     /// Keys with the role admin.
     Administrators,
-    /// Nobody: there is no such operation.
-    Nobody,
+    /// No client: the tag has no such operation.
+    Denied,
 }
 
-use Who::{Administrators, Anyone, Editors, FeedReaders, Nobody, Readers};
-
-/// Each tag of the document: who reads, and who writes.
-const OPERATIONS: &[(&str, Who, Who)] = &[
-    ("agreements", Readers, Editors),
-    ("api-keys", Administrators, Administrators),
-    ("assets", Readers, Editors),
-    ("audit-events", Readers, Nobody),
-    ("calendar-keys", Editors, Editors),
-    ("calendars", FeedReaders, Nobody),
-    ("commitments", Readers, Editors),
-    ("conferences", Readers, Editors),
-    ("documents", Readers, Editors),
-    ("exchanges", Readers, Editors),
-    ("exports", Readers, Nobody),
-    ("funds", Readers, Editors),
-    ("imports", Editors, Editors),
-    ("liaisons", Readers, Editors),
-    ("milestones", Readers, Editors),
-    ("organizations", Readers, Editors),
-    ("pairings", Readers, Editors),
-    ("programmes", Readers, Editors),
-    ("progress-reports", Readers, Editors),
-    ("projects", Readers, Editors),
-    ("refusals", Administrators, Nobody),
-    ("regions", Readers, Editors),
-    ("reports", Readers, Nobody),
-    ("resolutions", Readers, Editors),
-    ("sectors", Readers, Editors),
-    ("service", Anyone, Nobody),
-    ("transactions", Readers, Editors),
-    ("twinnings", Readers, Editors),
-    ("webhooks", Administrators, Administrators),
-];
-
-/// Each route beside the document's operations; all of them are for reading.
-const PAGES: &[(&str, Who)] = &[
-    ("/", Readers),
-    ("/metrics", Readers),
-    ("/docs", Anyone),
-    ("/docs/", Anyone),
-    ("/docs/index.html", Anyone),
-    ("/docs/page.css", Anyone),
-    ("/docs/page.js", Anyone),
-    ("/docs/guides", Anyone),
-    ("/docs/guides/", Anyone),
-    ("/docs/guides.css", Anyone),
-    ("/docs/guides/{guide}", Anyone),
-    ("/docs/{_:.*}", Anyone),
-    ("/openapi.json", Anyone),
-    ("/openapi.yaml", Anyone),
-    ("/openapi-3.0.json", Anyone),
-];
-
-/// Tags of the document whose operations read far more than what they return.
-const LONG_TAGS: &[&str] = &["calendars", "exports", "reports"];
-/// Pages that do.
-const LONG_PAGES: &[&str] = &["/"];
-
-fn class_of(name: &str, long: &[&str]) -> Class {
-    if long.contains(&name) { Class::LongRead } else { Class::ShortRead }
+/// The records for which an editor may use an operation. Administrators may use it for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All records.
+    AllRecords,
+    /// Records of the pairings of the key; all records where the key is not limited to pairings.
+    RecordPairing,
+    /// None, unless the key is not limited to pairings: the records belong to no pairing.
+    AllPairings,
+    /// Records that the editor created; the others are not found.
+    OwnRecords,
 }
 
-/// The table, by route.
+/// A tag of the document, and who may use its operations.
+#[derive(Clone, Copy, Debug)]
+pub struct Tag {
+    pub name: &'static str,
+    /// Description of the tag, in English and Chinese.
+    pub about: &'static str,
+    /// Who may use its `GET` operations.
+    pub read: Access,
+    /// Who may use the others.
+    pub write: Access,
+    /// Operations, by id, for which neither of the two holds.
+    pub exceptions: &'static [(&'static str, Access)],
+    /// The cost of its reads.
+    pub reads: Class,
+    pub personal_data: PersonalData,
+}
+
+/// Which operations return personal data. It is redacted for clients that may not read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersonalData {
+    None,
+    /// Every `GET` operation of the tag.
+    EveryRead,
+    /// The operations with these ids.
+    In(&'static [&'static str]),
+}
+
+impl Tag {
+    /// Who may use an operation of the tag.
+    pub fn access(&self, operation: &str, is_read: bool) -> Access {
+        let exception = self.exceptions.iter().find(|(id, _)| *id == operation);
+        exception.map_or(if is_read { self.read } else { self.write }, |(_, access)| *access)
+    }
+
+    /// Whether a `GET` operation of the tag returns personal data.
+    pub fn returns_personal_data(&self, operation: &str) -> bool {
+        match self.personal_data {
+            PersonalData::None => false,
+            PersonalData::EveryRead => true,
+            PersonalData::In(operations) => operations.contains(&operation),
+        }
+    }
+}
+
+/// A route beside the document's operations, for `GET` alone.
+#[derive(Clone, Copy, Debug)]
+pub struct PagePolicy {
+    pub route: &'static str,
+    pub access: Access,
+    pub reads: Class,
+}
+
+/// Who may use each route of the service.
 pub struct Policy {
-    routes: HashMap<String, Vec<Asked>>,
+    routes: HashMap<String, Vec<Permission>>,
 }
 
-/// What a request asks for.
+/// Who may use an operation, and the cost of its reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Permission {
     pub method: String,
     /// The operation's id; for a page its route.
     pub operation: Arc<str>,
-    pub who: Who,
-    /// What its reads cost, whatever is asked of it.
-    pub class: Class,
-}
-
-/// Who may do an operation of a tag; `None` where no row says so.
-pub fn who_may(tag: &str, is_read: bool) -> Option<Who> {
-    let (_, reads, writes) = OPERATIONS.iter().find(|(name, _, _)| *name == tag)?;
-    Some(if is_read { *reads } else { *writes })
+    pub access: Access,
+    pub reads: Class,
 }
 
 impl Policy {
-    /// The table for the operations of a document; an operation without a row is an error, so that the service does not
-    /// start with it.
-    pub fn new(document: &Value) -> Result<Policy> {
-        let mut routes: HashMap<String, Vec<Asked>> = HashMap::new();
+    /// The policy for the operations of a document, and for pages. Fails for an operation without a declared tag, so that the
+    /// service does not start with it.
+    pub fn new(document: &Value, tags: &[Tag], pages: &[PagePolicy]) -> Result<Policy> {
+        let mut routes: HashMap<String, Vec<Permission>> = HashMap::new();
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
-                let tag = operation["tags"][0].as_str().unwrap_or_default();
-                let (Some(id), Some(who)) = (operation["operationId"].as_str(), who_may(tag, method == "get")) else {
-                    return Err(Error::Unexpected(format!("nothing says who may {method} {path}")));
+                let tag = tags.iter().find(|tag| operation["tags"][0] == tag.name);
+                let (Some(id), Some(tag)) = (operation["operationId"].as_str(), tag) else {
+                    return Err(Error::Unexpected(format!("{method} {path} has no access policy")));
                 };
-                let asked = Asked {
+                let permission = Permission {
                     method: method.to_ascii_uppercase(),
                     operation: id.into(),
-                    who,
-                    class: class_of(tag, LONG_TAGS),
+                    access: tag.access(id, method == "get"),
+                    reads: tag.reads,
                 };
-                routes.entry(path.clone()).or_default().push(asked);
+                routes.entry(path.clone()).or_default().push(permission);
             }
         }
-        for (path, who) in PAGES {
-            let asked = Asked {
+        for page in pages {
+            let permission = Permission {
                 method: "GET".to_owned(),
-                operation: (*path).into(),
-                who: *who,
-                class: class_of(path, LONG_PAGES),
+                operation: page.route.into(),
+                access: page.access,
+                reads: page.reads,
             };
-            routes.entry((*path).to_owned()).or_default().push(asked);
+            routes.entry(page.route.to_owned()).or_default().push(permission);
         }
         Ok(Policy { routes })
     }
 
-    /// What a request for a route asks for; `None` where nothing is meant to answer it.
-    pub fn asked(&self, method: &str, route: &str) -> Option<&Asked> {
-        self.routes.get(route)?.iter().find(|asked| asked.method == method)
+    /// The operation of a method and a route; `None` where there is none.
+    pub fn permission(&self, method: &str, route: &str) -> Option<&Permission> {
+        self.routes.get(route)?.iter().find(|permission| permission.method == method)
     }
 
-    /// Lets a caller pass, or says why not: 401 without a key where one is needed, 403 with one that is not enough.
-    /// `opens_feed`: whether he shows a key of the very feed that he asks for.
-    pub fn admit(who: Who, is_private: bool, actor: Option<&Actor>, opens_feed: bool) -> Result<()> {
-        match (who, actor) {
-            (Anyone, _) | (Readers | FeedReaders, Some(_)) => Ok(()),
-            (Readers | FeedReaders, None) if !is_private => Ok(()),
-            (FeedReaders, None) if opens_feed => Ok(()),
-            (Readers | FeedReaders, None) => Err(Problem::unauthorized(msg!(
-                "本服务只对持有密钥者开放：Authorization: Bearer <密钥>。",
-                "This service is for holders of a key: Authorization: Bearer <key>."
+    /// Authorizes a client by its role, or fails with 401 where a key is needed and 403 where the key does not suffice.
+    /// `opens_feed`: whether the URL has a key of the requested feed.
+    pub fn authorize(access: Access, is_private: bool, actor: Option<&Actor>, opens_feed: bool) -> Result<()> {
+        match (access, actor) {
+            (Access::Public, _) | (Access::Readers | Access::FeedReaders, Some(_)) => Ok(()),
+            (Access::Readers | Access::FeedReaders, None) if !is_private => Ok(()),
+            (Access::FeedReaders, None) if opens_feed => Ok(()),
+            (Access::Readers | Access::FeedReaders, None) => Err(Problem::unauthorized(msg!(
+                "本服务仅对持有密钥者开放：Authorization: Bearer <密钥>。",
+                "This service requires a key: Authorization: Bearer <key>."
             ))
             .into()),
-            (Editors | Administrators, None) => Err(Problem::unauthorized(msg!(
+            (Access::Editors(_) | Access::Administrators, None) => Err(Problem::unauthorized(msg!(
                 "此操作需要密钥：Authorization: Bearer <密钥>；用 `pairing-tracker key create` 创建。",
-                "This needs a key: Authorization: Bearer <key>; `pairing-tracker key create` makes one."
+                "This operation requires a key: Authorization: Bearer <key>. `pairing-tracker key create` creates one."
             ))
             .into()),
-            (Editors, Some(actor)) => actor.require_writer(),
-            (Administrators, Some(actor)) if actor.role == Role::Admin => Ok(()),
-            (Administrators, Some(_)) => {
-                Err(Problem::forbidden(msg!("此操作需要 admin 角色。", "This needs the role admin.")).into())
+            (Access::Editors(_), Some(actor)) => actor.require_writer(),
+            (Access::Administrators, Some(actor)) if actor.role == Role::Admin => Ok(()),
+            (Access::Administrators, Some(_)) => {
+                let message = msg!("此操作需要 admin 角色。", "This operation requires the role admin.");
+                Err(Problem::forbidden(message).into())
             }
-            (Nobody, _) => Err(Problem::forbidden(msg!("无人可进行此操作。", "Nobody may do this.")).into()),
+            (Access::Denied, _) => {
+                Err(Problem::forbidden(msg!("不允许此操作。", "This operation is not allowed.")).into())
+            }
         }
     }
 }
@@ -186,15 +185,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operation_without_a_row_is_refused() {
+    fn an_operation_without_a_policy_is_refused() {
         let document = serde_json::json!({ "paths": { "/api/v1/novelties": {
             "get": { "operationId": "listNovelties", "tags": ["novelties"] }
         } } });
-        assert!(Policy::new(&document).is_err());
-    }
-
-    #[test]
-    fn rows_stand_once_and_in_order() {
-        assert!(OPERATIONS.is_sorted_by_key(|(name, _, _)| *name));
+        assert!(Policy::new(&document, &[], &[]).is_err());
     }
 }

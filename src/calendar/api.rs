@@ -50,7 +50,7 @@ pub struct FeedParams {
         `STATUS:CANCELLED`, and so do, for 90 days, milestones that were deleted or moved to another pairing, by themselves or with \
         their agreement or project. Read with a key that was revoked or has expired, all events are cancelled for 90 days, without \
         their content. In Chinese unless `Accept-Language` prefers English. 按到期日列出里程碑的日历，可供日历软件订阅。",
-    params(("ref" = Ref, Path, description = "Code or id of the pairing."), FeedParams, AsOf),
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the pairing."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
 #[get("/pairings/{ref}/milestones.ics")]
@@ -66,7 +66,7 @@ async fn milestone_calendar(call: Call, reference: Path<String>) -> Result<HttpR
         `STATUS:CANCELLED`, and so do, for 90 days, conferences that were deleted, moved to another pairing, or lost their date. Read \
         with a key that was revoked or has expired, all events are cancelled for 90 days, without their content. In Chinese unless \
         `Accept-Language` prefers English. 列出已定日期的会议的日历，可供日历软件订阅。",
-    params(("ref" = Ref, Path, description = "Code or id of the pairing."), FeedParams, AsOf),
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the pairing."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
 #[get("/pairings/{ref}/conferences.ics")]

@@ -28,7 +28,20 @@ use chrono::NaiveDate;
 use icalendar::EventStatus;
 
 use crate::access::feeds::TOLD_FOR_DAYS;
+use crate::access::policy::{Access, PersonalData, Tag};
+use crate::db::Class;
 use crate::model::types::Instant;
+
+/// Who may use the operations of this module.
+pub const TAG: Tag = Tag {
+    name: "calendars",
+    about: "Feeds for calendar programs (RFC 5545). 日历订阅。",
+    read: Access::FeedReaders,
+    write: Access::Denied,
+    exceptions: &[],
+    reads: Class::LongRead,
+    personal_data: PersonalData::None,
+};
 
 /// An event of a calendar.
 #[derive(Debug)]

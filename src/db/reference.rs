@@ -96,6 +96,16 @@ impl Kind {
         self.cites.name == self.name
     }
 
+    /// The kind's name in ids of operations: `ProgressReport`.
+    pub fn singular_id(&self) -> String {
+        capitalized(self.name.split('_'))
+    }
+
+    /// The plural in ids of operations: `ProgressReports`.
+    pub fn plural_id(&self) -> String {
+        capitalized(self.path.split('-'))
+    }
+
     /// The id behind a code or an id.
     pub fn find(&self, conn: &mut Conn, reference: &Ref) -> QueryResult<Option<i64>> {
         match reference.id() {
@@ -170,6 +180,17 @@ impl Kind {
         }
         Ok(ids)
     }
+}
+
+/// Words joined into one, each with a capital.
+fn capitalized<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let mut joined = String::new();
+    for word in words {
+        let mut letters = word.chars();
+        joined.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        joined.push_str(letters.as_str());
+    }
+    joined
 }
 
 /// References that a page of records embeds: gathered first, then read with one query a kind.

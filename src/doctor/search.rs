@@ -10,8 +10,8 @@ use crate::db::reference::Kind;
 use crate::db::reference::Kinds;
 use crate::db::{self, Conn, backend, locked};
 use crate::error::Result;
+use crate::record::Catalog;
 use crate::record::View;
-use crate::record::{self, Catalog};
 use crate::resources;
 use crate::webhooks::endpoints;
 
@@ -120,11 +120,8 @@ fn of_records(
     today: NaiveDate,
 ) -> Result<Vec<Fault>> {
     let view = View { as_of: today };
-    let wanted = if kind.name == endpoints::KIND.name {
-        record::search_bodies::<endpoints::Webhooks>(conn, &catalog.contract, ids, view)?
-    } else {
-        resources::search_bodies(conn, &catalog.contract, kind.path, ids, view)?
-    };
+    let resource = resources::by_name(kind.name).unwrap_or(&endpoints::Webhooks);
+    let wanted = resource.search_bodies(conn, &catalog.contract, ids, view)?;
     let indexed: std::collections::HashMap<i64, String> =
         backend::search_texts(conn, kind.name, kind.number, ids)?.into_iter().collect();
     Ok(wanted

@@ -65,7 +65,7 @@ pub trait ListWriter: Send + Sync {
 pub struct ListWriters(pub fn(&Contract, operation: &str, Format, Language, &Sight) -> Result<Arc<dyn ListWriter>>);
 
 /// Responds with a list as a file.
-pub async fn list<W>(call: &Call, operation: &'static str, format: Format, work: W) -> Result<HttpResponse>
+pub async fn list<W>(call: &Call, operation: &str, format: Format, work: W) -> Result<HttpResponse>
 where
     W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
 {
@@ -152,7 +152,7 @@ impl Pages {
     }
 
     /// Starts to send the list. The first page is read before, so that its errors are returned as an error response.
-    async fn stream(self, call: &Call, operation: &'static str) -> Result<Body> {
+    async fn stream(self, call: &Call, operation: &str) -> Result<Body> {
         let (first, after) = self
             .read(None, |rows, items| {
                 let mut bytes = rows.head()?;
@@ -161,7 +161,7 @@ impl Pages {
             })
             .await?;
         let (sender, parts) = channel(WAITING);
-        let request_id = call.request_id.clone();
+        let (request_id, operation) = (call.request_id.clone(), operation.to_owned());
         tokio::spawn(async move {
             if let Err(error) = self.feed(&sender, first, after).await {
                 tracing::error!(request_id, operation, %error, "sending a file was aborted");

@@ -10,7 +10,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
 use super::{AppState, cost, envelope, peer};
-use crate::access::policy::{Policy, Who};
+use crate::access::policy::{Access, Policy};
 use crate::access::{Actor, Identity, PAIRING, feeds, keys};
 use crate::db::{Class, Client};
 use crate::error::{Error, Result};
@@ -59,20 +59,20 @@ async fn check_access(request: &ServiceRequest) -> Result<()> {
         return Err(Error::unexpected("the service has no state"));
     };
     let route = request.match_pattern().unwrap_or_default();
-    let operation = state.policy.asked(request.method().as_str(), &route);
+    let permission = state.policy.permission(request.method().as_str(), &route);
     if !route.is_empty() {
         request.extensions_mut().insert(Route(route));
     }
-    let Some(operation) = operation else {
+    let Some(permission) = permission else {
         // The policy lists every operation and page, so that a route outside it stays unreachable.
         return Err(envelope::no_route(&state.catalog.contract, request.path()));
     };
-    if operation.who != Who::Anyone {
+    if permission.access != Access::Public {
         let actor = authenticate(state, request).await?;
-        let opens_feed = authenticate_feed(state, request, operation.who).await?;
-        Policy::admit(operation.who, state.settings.private, actor.as_ref(), opens_feed)?;
+        let opens_feed = authenticate_feed(state, request, permission.access).await?;
+        Policy::authorize(permission.access, state.settings.private, actor.as_ref(), opens_feed)?;
     }
-    request.extensions_mut().insert(Authorized { operation: operation.operation.clone(), class: operation.class });
+    request.extensions_mut().insert(Authorized { operation: permission.operation.clone(), class: permission.reads });
     Ok(())
 }
 
@@ -166,8 +166,8 @@ async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> 
 /// and counted like any other invalid key.
 ///
 /// A feed key does not create a [`Caller`]: the request has the rights of a reader without a key, except for the feed itself.
-async fn authenticate_feed(state: &web::Data<AppState>, request: &ServiceRequest, who: Who) -> Result<bool> {
-    let is_feed = who == Who::FeedReaders;
+async fn authenticate_feed(state: &web::Data<AppState>, request: &ServiceRequest, access: Access) -> Result<bool> {
+    let is_feed = access == Access::FeedReaders;
     let Some(text) = feeds::key_in(request.query_string(), is_feed) else { return Ok(false) };
     let (limits, address) = (&state.limits, peer::of(request.request()));
     let shown = keys::Shown::read_with(feeds::PREFIX, &text);

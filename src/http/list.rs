@@ -1,11 +1,16 @@
 //! Lists: their common parameters, and the pages that they return.
 
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
 use actix_web::HttpResponse;
 use chrono::NaiveDate;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use utoipa::IntoParams;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::format::{self, Format};
 use super::response::ReadResponse;
@@ -17,6 +22,8 @@ use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
 
 const LIMIT_DEFAULT: i64 = 50;
+/// The most items of a page: the maximum of [`PageParams::limit`].
+const ITEMS_MAX: usize = 1000;
 
 /// The parameters of every list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,6 +47,43 @@ pub struct AsOf {
     /// The date for which figures are computed (YYYY-MM-DD); by default today in the service's time zone.
     #[param(value_type = Option<String>, format = Date, example = "2022-12-31")]
     pub as_of: Option<NaiveDate>,
+}
+
+/// The component of a page of `T`, for the document alone: `TwinningList` of `Twinning`.
+pub struct ListPage<T>(PhantomData<T>);
+
+impl<T: ToSchema> PartialSchema for ListPage<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = ArrayBuilder::new()
+            .items(Ref::from_schema_name(T::name()))
+            .description(Some("The items of this page."))
+            .max_items(Some(ITEMS_MAX));
+        let next_cursor = ObjectBuilder::new()
+            .schema_type([Type::String, Type::Null].into_iter().collect::<SchemaType>())
+            .description(Some("The value of `cursor` for the next page; null on the last page."));
+        let total = ObjectBuilder::new()
+            .schema_type([Type::Integer, Type::Null].into_iter().collect::<SchemaType>())
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .description(Some("The number of items on all pages; only with `count=true`."))
+            .minimum(Some(0));
+        let page = ObjectBuilder::new()
+            .property("items", items)
+            .property("next_cursor", next_cursor)
+            .property("total", total)
+            .required("items");
+        page.into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for ListPage<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
 }
 
 /// One page of a list.
@@ -93,7 +137,7 @@ impl Call {
     /// though both may see the same personal data.
     pub async fn list_own<W>(
         &self,
-        operation: &'static str,
+        operation: &str,
         prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
     ) -> Result<HttpResponse>
     where
@@ -109,7 +153,7 @@ impl Call {
     /// see.
     pub async fn list<W>(
         &self,
-        operation: &'static str,
+        operation: &str,
         prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
     ) -> Result<HttpResponse>
     where
@@ -121,7 +165,7 @@ impl Call {
     async fn list_for<W>(
         &self,
         owner: Option<String>,
-        operation: &'static str,
+        operation: &str,
         prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
     ) -> Result<HttpResponse>
     where

@@ -7,7 +7,6 @@ pub mod coding;
 pub mod connections;
 pub mod cors;
 pub mod cost;
-pub mod crud;
 pub mod deprecation;
 pub mod envelope;
 pub mod export;
@@ -22,7 +21,6 @@ pub mod list;
 mod log;
 pub mod metrics;
 pub mod multipart;
-mod operations;
 pub mod parts;
 pub mod patch;
 pub mod peer;
@@ -30,6 +28,7 @@ pub mod readiness;
 mod refusals;
 pub mod response;
 mod response_cache;
+pub mod routes;
 pub mod spooled;
 pub mod tags;
 mod unread_body;
@@ -95,10 +94,16 @@ pub struct AppState {
 
 impl AppState {
     /// The initial state of the service.
-    pub fn new(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
+    pub fn new(
+        store: Store,
+        catalog: Arc<Catalog>,
+        settings: Settings,
+        issuer: Option<Issuer>,
+        policy: Policy,
+    ) -> Result<AppState> {
         Ok(AppState {
             issuer,
-            policy: Policy::new(catalog.contract.document())?,
+            policy,
             store,
             catalog,
             limits: limits::Limits::new(&settings),

@@ -44,30 +44,6 @@ fn patch_text(property: &mut RefOr<Schema>) {
     }
 }
 
-/// A name for the merge patch of a type, so that generated clients have one.
-#[macro_export]
-macro_rules! merge_patch {
-    ($patch:ident of $new:ty) => {
-        /// A JSON Merge Patch (RFC 7396): a field that is absent stays as it is, null clears it.
-        pub struct $patch;
-
-        impl utoipa::PartialSchema for $patch {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                $crate::http::patch::schema::<$new>()
-            }
-        }
-
-        impl utoipa::ToSchema for $patch {
-            fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
-                use utoipa::{PartialSchema, ToSchema};
-                use $crate::model::text::TextPatch;
-                schemas.push((TextPatch::name().into_owned(), TextPatch::schema()));
-                <$new as ToSchema>::schemas(schemas);
-            }
-        }
-    };
-}
-
 fn make_nullable(property: &mut RefOr<Schema>) {
     match property {
         RefOr::T(Schema::Object(object)) => add_null(&mut object.schema_type),

@@ -11,7 +11,8 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::http::list::AsOf;
 use crate::http::response::ReadResponse;
-use crate::http::{Call, crud, typed};
+use crate::http::routes::handlers;
+use crate::http::{Call, typed};
 use crate::model::types::Ref;
 use crate::resources::programmes::Programmes;
 
@@ -48,7 +49,7 @@ pub struct IatiParams {
     description = "Returns the programme, its pairings and their projects as activities of the IATI standard 2.03, with participants, dates, \
         places, sectors, budgets, transactions, documents and results. Data that the records do not have is left out, or given by parameters. \
         以 IATI 2.03 活动文件导出计划、结对关系与项目。",
-    params(("ref" = Ref, Path, description = "Code or id of the programme."), IatiParams, AsOf),
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the programme."), IatiParams, AsOf),
     responses((status = 200, description = "The file.", content_type = "application/xml", body = String))
 )]
 #[get("/programmes/{ref}/iati.xml")]
@@ -66,7 +67,7 @@ async fn iati(call: Call, reference: Path<String>) -> Result<HttpResponse> {
             as_of: view.as_of,
         };
         Ok(move |conn: &mut Conn| {
-            let programme = crud::find::<Programmes>(conn, &Ref(reference.into_inner()), view)?;
+            let programme = handlers::find::<Programmes>(conn, &Ref(reference.into_inner()), view)?;
             Ok(ReadResponse::new(write::write(conn, &programme, &reporter)?, MEDIA_TYPE))
         })
     })

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{components, examples, formats, headers};
-use crate::access::policy::{Who, who_may};
+use crate::access::policy::{Access, Tag};
 use crate::error::{Error, Result};
 use crate::http::limits::UNLIMITED;
 use crate::model::text::NO_NUL;
@@ -19,8 +19,8 @@ const ITEMS_MAX: u64 = 1_000;
 /// The default maximum number of values of a repeatable parameter.
 const VALUES_MAX: u64 = 50;
 
-/// Completes the document.
-pub fn finish(document: &mut Value) -> Result<()> {
+/// Finishes the document.
+pub fn finish(document: &mut Value, tags: &[Tag]) -> Result<()> {
     let examples = examples::all()?;
     components::add(document)?;
     document["servers"] = json!([{
@@ -31,7 +31,7 @@ pub fn finish(document: &mut Value) -> Result<()> {
     let paths = object(document, "paths")?;
     for (path, item) in paths.iter_mut() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
-            finish_operation(path, method, operation, &examples)?;
+            finish_operation(path, method, operation, tags, &examples)?;
         }
     }
     link_creations(paths);
@@ -66,15 +66,15 @@ pub fn object<'a>(value: &'a mut Value, key: &str) -> Result<&'a mut Map<String,
     value[key].as_object_mut().ok_or_else(|| Error::unexpected(format!("the document has no {key}")))
 }
 
-fn finish_operation(path: &str, method: &str, operation: &mut Value, examples: &Value) -> Result<()> {
+fn finish_operation(path: &str, method: &str, operation: &mut Value, tags: &[Tag], examples: &Value) -> Result<()> {
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let in_api = path.starts_with("/api/");
     let is_read = method == "get";
-    let tag = operation["tags"][0].as_str().unwrap_or_default();
-    operation["security"] = match who_may(tag, is_read) {
-        Some(Who::Anyone) => json!([]),
-        // Public unless the service is private; a key is optional and may reveal personal data.
-        Some(Who::Readers | Who::FeedReaders) => json!([{ "bearer": [] }, {}]),
+    let tag = tags.iter().find(|tag| operation["tags"][0] == tag.name);
+    operation["security"] = match tag.map(|tag| tag.access(&id, is_read)) {
+        Some(Access::Public) => json!([]),
+        // Public unless the service is private; a key may give access to personal data.
+        Some(Access::Readers | Access::FeedReaders) => json!([{ "bearer": [] }, {}]),
         _ => json!([{ "bearer": [] }]),
     };
 

@@ -18,7 +18,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::db::reference::Kinds;
+use crate::access::policy::Tag;
 use crate::error::{Error, Result};
 use crate::http::deprecation::{self, Deprecation};
 use crate::http::envelope::{FaultBody, ProblemBody};
@@ -45,27 +45,19 @@ use crate::webhooks::event::WebhookEvent;
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(name = "pairing-tracker")
     ),
-    tags(
-        (name = "imports", description = "Imports of files with records, in two steps: plan and apply. 数据导入。"),
-        (name = "exports", description = "Exports that can be imported again. 数据导出。"),
-        (name = "reports", description = "Reports for the superior office. 报表。"),
-        (name = "calendars", description = "Calendar feeds (RFC 5545). 日历订阅。"),
-        (name = "audit-events", description = "History of changes: who changed what, and when. 变更历史。"),
-        (name = "refusals", description = "Requests rejected by authentication or authorization. 被拒绝的请求。"),
-        (name = "service", description = "Status of the service. 服务状态。")
-    ),
     components(schemas(ProblemBody, FaultBody, WebhookEvent))
 )]
 struct Document;
 
-/// Assembles the document from the operations that `mount` registers, and marks the deprecations.
-pub fn assemble(mount: fn(&mut ServiceConfig<'_>), kinds: Kinds, deprecated: &[Deprecation]) -> Result<Value> {
+/// Assembles the document from the operations that `mount` registers, under these tags; `deprecated` marks operations and
+/// fields.
+pub fn assemble(mount: fn(&mut ServiceConfig<'_>), tags: &[Tag], deprecated: &[Deprecation]) -> Result<Value> {
     let mut own = Document::openapi();
-    let of_kinds = kinds.iter().map(|kind| TagBuilder::new().name(kind.path).description(Some(kind.about)).build());
-    own.tags = Some(of_kinds.chain(own.tags.into_iter().flatten()).collect());
+    let described = tags.iter().map(|tag| TagBuilder::new().name(tag.name).description(Some(tag.about)).build());
+    own.tags = Some(described.collect());
     let (_, document) = App::new().into_utoipa_app().openapi(own).configure(mount).split_for_parts();
     let mut document = serde_json::to_value(document)?;
-    finish::finish(&mut document)?;
+    finish::finish(&mut document, tags)?;
     webhooks::add(&mut document)?;
     deprecation::mark(&mut document, deprecated)?;
     Ok(document)

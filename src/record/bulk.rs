@@ -15,7 +15,6 @@ use super::{self as record, Resource, Tx, View};
 use crate::access::{PAIRING, Scope};
 use crate::audit::Action;
 use crate::db::page::PageRequest;
-use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
 use crate::db::{Conn, backend, search, stand_in};
 use crate::error::{Error, Fault, Problem, Result};
@@ -255,7 +254,7 @@ pub fn each_of_pairing<R: Resource>(
     view: View,
     tell: &mut dyn FnMut(&mut Conn, Value) -> Result<()>,
 ) -> Result<()> {
-    let list = list_operation(R::KIND);
+    let list = format!("list{}", R::KIND.plural_id());
     if R::KIND.name == PAIRING {
         let read = R::load(conn, &[pairing], view)?;
         return read.into_iter().try_for_each(|read| tell(conn, serde_json::to_value(read)?));
@@ -275,12 +274,6 @@ pub fn each_of_pairing<R: Resource>(
             return Ok(());
         }
     }
-}
-
-/// The operation that lists a kind: `listProgressReports`.
-fn list_operation(kind: &Kind) -> String {
-    let capital = |word: &str| word[..1].to_ascii_uppercase() + &word[1..];
-    kind.path.split('-').fold("list".to_owned(), |id, word| id + &capital(word))
 }
 
 /// The records that belong to a pairing and to nothing else.

@@ -6,7 +6,21 @@ pub mod pace;
 pub mod scorecard;
 pub mod timeline;
 
+use crate::access::policy::{Access, PersonalData, Tag};
+use crate::db::Class;
+
 use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Who may use the operations of this module.
+pub const TAG: Tag = Tag {
+    name: "reports",
+    about: "Figures for reports to higher authorities. 报表。",
+    read: Access::Readers,
+    write: Access::Denied,
+    exceptions: &[],
+    reads: Class::LongRead,
+    personal_data: PersonalData::None,
+};
 
 /// Mounts the reports.
 pub fn mount(config: &mut ServiceConfig<'_>) {

@@ -293,7 +293,7 @@ impl Walk<'_> {
         }
         let kind = match reading.labels {
             Labels::Of([Field { names: Some(names), .. }]) => {
-                resources::KINDS.iter().copied().find(|kind| kind.name == *names)
+                resources::kinds().iter().copied().find(|kind| kind.name == *names)
             }
             _ => None,
         };

@@ -183,7 +183,7 @@ impl Engine<'_, '_, '_> {
         }
         let good: Vec<usize> = (0..rows.len()).filter(|index| faults[*index].is_empty()).collect();
         let records: Vec<_> = good.iter().map(|index| (rows[*index].code.as_str(), &rows[*index].document)).collect();
-        let put = resources::put_all(self.tx, form.kind.path, self.options.policy(), &records)?;
+        let put = resources::by_path(form.kind.path)?.put_all(self.tx, self.options.policy(), &records)?;
         let mut outcomes: Vec<Option<Done>> = rows.iter().map(|_| None).collect();
         for (index, done) in good.into_iter().zip(put) {
             match done {
@@ -283,7 +283,7 @@ impl Engine<'_, '_, '_> {
             }
             let mut left = Vec::new();
             for pairing in &ids {
-                let held = resources::of_pairing(self.tx, form.kind.path, *pairing)?;
+                let held = resources::by_path(form.kind.path)?.of_pairing(self.tx, *pairing)?;
                 // A record without a code is matched by its surrogate code.
                 left.extend(held.into_iter().filter(|held| !gathered.has_code(form.kind.path, &held.code)));
             }
@@ -294,11 +294,12 @@ impl Engine<'_, '_, '_> {
 
     /// Deletes records of one kind. Those that are still referred to are tried again after the others, until a round deletes none.
     fn delete_all(&mut self, form: &Form, mut left: Vec<crate::record::bulk::Held>) -> Result<()> {
+        let resource = resources::by_path(form.kind.path)?;
         while !left.is_empty() {
             let before = left.len();
             let mut refused = Vec::new();
             for held in left {
-                let deleted = self.tx.savepoint(|tx| resources::delete(tx, form.kind.path, held.id));
+                let deleted = self.tx.savepoint(|tx| resource.delete(tx, held.id));
                 let (outcome, version) = match deleted {
                     Ok(()) => (Outcome::Delete, Some(held.version)),
                     Err(Error::Problem(problem)) => {

@@ -9,8 +9,9 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use crate::db::Conn;
+use crate::access::policy::{Access, PagePolicy};
 use crate::db::page::PageRequest;
+use crate::db::{Class, Conn};
 use crate::error::{Error, Result};
 use crate::http::Call;
 use crate::model::text::Language;
@@ -43,6 +44,29 @@ struct Row {
     behind: i64,
     /// The number of resolutions past their due date.
     resolutions_overdue: i64,
+}
+
+/// The routes of [`mount`], each for `GET`.
+pub const PAGES: &[PagePolicy] = &[
+    PagePolicy { route: "/", access: Access::Readers, reads: Class::LongRead },
+    short("/metrics", Access::Readers),
+    short("/docs", Access::Public),
+    short("/docs/", Access::Public),
+    short("/docs/index.html", Access::Public),
+    short("/docs/page.css", Access::Public),
+    short("/docs/page.js", Access::Public),
+    short("/docs/guides", Access::Public),
+    short("/docs/guides/", Access::Public),
+    short("/docs/guides.css", Access::Public),
+    short("/docs/guides/{guide}", Access::Public),
+    short("/docs/{_:.*}", Access::Public),
+    short("/openapi.json", Access::Public),
+    short("/openapi.yaml", Access::Public),
+    short("/openapi-3.0.json", Access::Public),
+];
+
+const fn short(route: &'static str, access: Access) -> PagePolicy {
+    PagePolicy { route, access, reads: Class::ShortRead }
 }
 
 /// Mounts the pages, the document and the metrics.

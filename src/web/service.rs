@@ -8,11 +8,24 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::access::policy::{Access, PersonalData, Tag};
+use crate::db::Class;
 use crate::error::Result;
 use crate::http::Call;
 use crate::openapi;
 
-/// Status of the service.
+/// Who may use the operations of this module.
+pub const TAG: Tag = Tag {
+    name: "service",
+    about: "State and description of the service. 服务状态。",
+    read: Access::Public,
+    write: Access::Denied,
+    exceptions: &[],
+    reads: Class::ShortRead,
+    personal_data: PersonalData::None,
+};
+
+/// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceStatus {
     /// Always `ok`; any other status is returned as a problem.

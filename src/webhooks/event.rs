@@ -118,12 +118,12 @@ pub struct WebhookEventData {
 /// The kind of records that an event is told of by its `entity`; `None` for what is never sent.
 pub fn kind_of(entity: &str) -> Option<&'static Kind> {
     // What a bundle may bring is what anybody may read.
-    resources::KINDS.iter().copied().find(|kind| kind.name == entity)
+    resources::kinds().iter().copied().find(|kind| kind.name == entity)
 }
 
 /// The body of the message of an event.
 pub fn body(conn: &mut Conn, event: i64) -> Result<Vec<u8>> {
-    let found = audit::load(conn, resources::KINDS, &[event], &Sight::Nothing)?.pop();
+    let found = audit::load(conn, resources::kinds(), &[event], &Sight::Nothing)?.pop();
     let event = found.ok_or_else(|| Error::unexpected("an event of the history is gone"))?;
     text(message(event)?)
 }

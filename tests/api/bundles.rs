@@ -264,7 +264,7 @@ fn a_bundle_of_a_programme_contains_its_records_and_those_that_they_refer_to() {
         assert!(codes(&all, "regions").len() > 3);
         let refused = client.get("exports/bundle?programme=none").await.expect(422);
         assert_eq!(refused.faults(), [fault("/query/programme", "unknown_reference")]);
-        let kinds: Vec<&str> = pairing_tracker::resources::KINDS.iter().map(|kind| kind.path).collect();
+        let kinds: Vec<&str> = pairing_tracker::resources::kinds().iter().map(|kind| kind.path).collect();
         let order: Vec<usize> =
             all.keys().map(|path| kinds.iter().position(|kind| kind == path).expect("a kind")).collect();
         assert!(order.is_sorted(), "{order:?}");

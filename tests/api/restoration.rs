@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use actix_web::http::Method;
 use pairing_tracker::access::Role;
-use pairing_tracker::resources::KINDS;
+use pairing_tracker::resources::kinds;
 use serde_json::{Value, json};
 
 use crate::common::builders::{Operation, operations, walk};
@@ -20,7 +20,7 @@ use crate::examples::create_examples;
 fn restorable() -> Vec<&'static str> {
     let all = operations();
     let can = |path: &str| all.iter().any(|one: &Operation| one.template == format!("/api/v1/{path}/{{ref}}/restore"));
-    KINDS.iter().rev().map(|kind| kind.path).filter(|path| can(path)).collect()
+    kinds().iter().rev().map(|kind| kind.path).filter(|path| can(path)).collect()
 }
 
 async fn restore(client: &Client, item: &str) -> Response {

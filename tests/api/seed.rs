@@ -4,7 +4,7 @@ use std::path::Path;
 
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use pairing_tracker::db::schema::audit_events;
-use pairing_tracker::resources::KINDS;
+use pairing_tracker::resources::kinds;
 use pairing_tracker::transfer::fault::ImportFault;
 use pairing_tracker::transfer::files::{self, Source};
 use pairing_tracker::transfer::plan::{ImportLine, Outcome};
@@ -53,7 +53,7 @@ fn the_committed_seed_creates_every_record_and_then_changes_none() {
         let lines = import_bundles(&database, &mut sources, true).expect("the seed is good");
         assert_eq!(outcomes(&lines, Outcome::Create), lines.len());
         let (client, count) = (database.client(), lines.len());
-        for kind in KINDS {
+        for kind in kinds() {
             let total = client.get(&format!("{}?count=true", kind.path)).await.expect(200).body["total"].clone();
             assert_eq!(total, lines.iter().filter(|line| line.resource == kind.path).count(), "{}", kind.path);
             // The sources contain none of these.
@@ -84,7 +84,7 @@ fn a_plan_writes_nothing() {
         let planned = import_bundles(&database, &mut committed(), false).expect("the seed is good");
         let client = database.client();
         assert_eq!(events(&database), 0);
-        for kind in KINDS {
+        for kind in kinds() {
             assert_eq!(listed(&client, kind.path, "").await, Vec::<String>::new());
         }
         let applied = import_bundles(&database, &mut committed(), true).expect("the seed is good");
@@ -287,7 +287,7 @@ fn a_bundle_may_be_json() {
 fn every_seeded_record_except_documents_cites_a_document() {
     on_each(|database| async move {
         let client = database.client();
-        for kind in KINDS.iter().filter(|kind| kind.path != "documents") {
+        for kind in kinds().iter().filter(|kind| kind.path != "documents") {
             let all = client.get(&format!("{}?limit=1000", kind.path)).await.expect(200).body;
             assert_eq!(all["next_cursor"], json!(null));
             for record in all["items"].as_array().expect("a list") {

@@ -8,11 +8,13 @@ use validator::{Validate, ValidationError};
 use super::amendments::api::{create_amendment, list_amendments};
 use super::{Agreements, Kind, Side, State, Status};
 use crate::db::reference::Reference;
-use crate::http::list::AsOf;
+use crate::http::routes::{self, Routes};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 /// What the sides of a pairing signed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -283,12 +285,11 @@ pub struct AgreementFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(AgreementList of Agreement);
+impl ApiResource for Agreements {
+    const ROUTES: Routes = Routes { label: "协议", takes_as_of: true, ..Routes::OF_PAIRING };
 
-crate::crud! {
-    Agreements, tag "agreements", one "agreement", zh "协议",
-    paths "/agreements", "/agreements/{ref}", "/agreements/{ref}/history", "/agreements/{ref}/restore",
-    ids "listAgreements", "createAgreement", "getAgreement", "updateAgreement", "deleteAgreement", "listAgreementHistory",
-        "restoreAgreement",
-    schemas Agreement, NewAgreement, AgreementPatch, AgreementList, AgreementFilter, AsOf; also list_amendments, create_amendment
+    fn mount(config: &mut ServiceConfig<'_>) {
+        routes::mount::<Self>(config, &Self::ROUTES);
+        config.service(list_amendments).service(create_amendment);
+    }
 }

@@ -1,7 +1,7 @@
 //! What administrators see of API keys.
 
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, get, patch, post};
+use actix_web::{HttpResponse, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,15 +11,15 @@ use validator::{Validate, ValidationError};
 use super::{ApiKeys, Status, store};
 use crate::access::Role;
 use crate::access::keys::Issued;
-use crate::audit::types::{HistoryParams, RecordHistory};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::error::Result;
+use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::list::PageParams;
-use crate::http::{Call, crud};
+use crate::http::routes::{self, Routes};
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
+use crate::resources::ApiResource;
 use crate::{msg, rules};
 
 /// A key, without its secret part.
@@ -132,30 +132,15 @@ pub struct ApiKeyFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(ApiKeyList of ApiKey);
-crate::merge_patch!(ApiKeyPatch of NewApiKey);
-
-/// Lists keys.
-#[utoipa::path(
-    get, path = "/api-keys", operation_id = "listApiKeys", tag = "api-keys",
-    summary = "List api-keys · 密钥列表",
-    description = "A page of the keys that fit the filter, without their secret parts. For administrators. 分页列出密钥，不含密文。",
-    params(ApiKeyFilter, PageParams),
-    responses((status = 200, description = "A page of api-keys.", body = ApiKeyList))
-)]
-#[get("/api-keys")]
-async fn list(call: Call) -> Result<HttpResponse> {
-    crud::list::<ApiKeys>(call, "listApiKeys").await
-}
-
-/// Makes a key.
+/// Creates a key.
 #[utoipa::path(
     post, path = "/api-keys", operation_id = "createApiKey", tag = "api-keys",
-    summary = "Make a key · 新建密钥",
-    description = "Makes a key and shows it whole, once. A retry with the same `Idempotency-Key` gets the same answer without the \
-        secret, which is kept nowhere: revoke that key and make another. For administrators. 新建密钥；密文仅显示一次。",
-    request_body(content = NewApiKey, description = "The key to make."),
-    responses((status = 201, description = "The key was made.", body = IssuedApiKey))
+    summary = "Create an API key · 新建密钥",
+    description = "Creates an API key. The response is the only one with the whole key: the secret is not stored, and a retry with the \
+        same `Idempotency-Key` returns the response without it. If it was lost, revoke the key and create another. Requires the role \
+        `admin`. 新建密钥；密文仅显示一次；需要管理员密钥。",
+    request_body(content = NewApiKey, description = "The API key to create."),
+    responses((status = 201, description = "The created API key.", body = IssuedApiKey))
 )]
 #[post("/api-keys")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
@@ -174,46 +159,14 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     .await
 }
 
-/// Reads a key.
-#[utoipa::path(
-    get, path = "/api-keys/{ref}", operation_id = "getApiKey", tag = "api-keys",
-    summary = "Read one key · 读取密钥",
-    description = "One key by its code or id, without its secret part. For administrators. 读取一个密钥，不含密文。",
-    params(("ref" = Ref, Path, description = "The key's code, or its id.")),
-    responses((status = 200, description = "The key.", body = ApiKey))
-)]
-#[get("/api-keys/{ref}")]
-async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    crud::get::<ApiKeys>(call, reference.into_inner(), "getApiKey").await
-}
-
-/// Changes a key.
-#[utoipa::path(
-    patch, path = "/api-keys/{ref}", operation_id = "updateApiKey", tag = "api-keys",
-    summary = "Change one key · 修改密钥",
-    description = "Applies a JSON Merge Patch: what the key is called, may do and names, and how long. What changes holds from the \
-        next request on. A revoked key never changes. For administrators. 以合并补丁修改密钥；需要 If-Match。",
-    params(("ref" = Ref, Path, description = "The key's code, or its id.")),
-    request_body(
-        content = ApiKeyPatch,
-        content_type = "application/merge-patch+json",
-        description = "The fields to change; `application/json` is accepted as well.",
-    ),
-    responses((status = 200, description = "The key as it is now.", body = ApiKey))
-)]
-#[patch("/api-keys/{ref}")]
-async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
-    crud::update::<ApiKeys>(call, payload, reference.into_inner()).await
-}
-
 /// Revokes a key.
 #[utoipa::path(
     post, path = "/api-keys/{ref}/revoke", operation_id = "revokeApiKey", tag = "api-keys",
-    summary = "Revoke a key · 吊销密钥",
-    description = "From the next request on the key is refused, by every replica; it is never good again. A second revocation changes \
-        nothing. For administrators. 吊销密钥，立即生效且不可恢复。",
-    params(("ref" = Ref, Path, description = "The key's code, or its id.")),
-    responses((status = 200, description = "The key as it is now.", body = ApiKey))
+    summary = "Revoke an API key · 吊销密钥",
+    description = "Revokes an API key for good: every replica rejects requests with it that follow. Revoking a revoked key has no \
+        effect. Requires the role `admin`. 吊销密钥，立即生效且不可恢复；需要管理员密钥。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the API key.")),
+    responses((status = 200, description = "The revoked API key.", body = ApiKey))
 )]
 #[post("/api-keys/{ref}/revoke")]
 async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
@@ -232,20 +185,25 @@ async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result
     .await
 }
 
-/// Lists what was written to a key.
-#[utoipa::path(
-    get, path = "/api-keys/{ref}/history", operation_id = "listApiKeyHistory", tag = "api-keys",
-    summary = "List the history of a key · 密钥的变更历史",
-    description = "Every write to one key, oldest first: who, when, what stood before and after. For administrators. 一个密钥的全部写入记录。",
-    params(("ref" = Ref, Path, description = "The key's code, or its id."), HistoryParams, PageParams),
-    responses((status = 200, description = "A page of the history.", body = RecordHistory))
-)]
-#[get("/api-keys/{ref}/history")]
-async fn history(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    crud::history::<ApiKeys>(call, reference.into_inner(), "listApiKeyHistory").await
-}
+impl ApiResource for ApiKeys {
+    const ROUTES: Routes =
+        Routes { label: "密钥", english: Some(("API key", "API keys")), ..Routes::OF_ADMINISTRATORS };
 
-/// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(list).service(create).service(get).service(update).service(revoke).service(history);
+    fn mount(config: &mut ServiceConfig<'_>) {
+        let list = routes::list::<Self>(&Self::ROUTES).description(
+            "Returns a page of the API keys that match the filter parameters, without their secrets. Requires the role `admin`. \
+             分页列出密钥，不含密文；需要管理员密钥。",
+        );
+        let get = routes::get::<Self>(&Self::ROUTES).description(
+            "Returns one API key by its code or identifier, without its secret. Requires the role `admin`. \
+             按代码或编号读取一个密钥，不含密文；需要管理员密钥。",
+        );
+        let update = routes::update::<Self>(&Self::ROUTES).description(
+            "Applies a JSON Merge Patch (RFC 7396) to the name, role, pairings, expiry or note of a key. Requests that follow \
+             use the new values. A revoked key cannot be changed. Requires the role `admin`. \
+             以 JSON 合并补丁修改密钥，须提供 If-Match；已吊销的密钥不能修改；需要管理员密钥。",
+        );
+        config.service(list).service(create).service(get).service(update).service(revoke);
+        config.service(routes::history::<Self>(&Self::ROUTES));
+    }
 }

@@ -7,9 +7,11 @@ use validator::Validate;
 
 use super::{Assets, Kind};
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::text_enum;
 
 /// What a region brings into cooperation.
@@ -101,12 +103,6 @@ pub struct AssetFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(AssetList of Asset);
-
-crate::crud! {
-    Assets, tag "assets", one "asset", zh "资源平台",
-    paths "/assets", "/assets/{ref}", "/assets/{ref}/history", "/assets/{ref}/restore",
-    ids "listAssets", "createAsset", "getAsset", "updateAsset", "deleteAsset", "listAssetHistory",
-        "restoreAsset",
-    schemas Asset, NewAsset, AssetPatch, AssetList, AssetFilter
+impl ApiResource for Assets {
+    const ROUTES: Routes = Routes { label: "资源平台", ..Routes::SHARED };
 }

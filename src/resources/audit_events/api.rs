@@ -11,10 +11,11 @@ use crate::audit::types::{AuditEvent, AuditEventFilter};
 use crate::db::Conn;
 use crate::db::page::{KeyValue, PageRequest};
 use crate::error::Result;
-use crate::http::list::{Page, PageParams};
+use crate::http::list::{ListPage, Page, PageParams};
 use crate::http::{Call, typed};
 
-crate::page_type!(AuditEventList of AuditEvent);
+/// A page of a list.
+pub type AuditEventList = ListPage<AuditEvent>;
 
 /// Whether the history is followed.
 #[derive(Debug, Deserialize, IntoParams)]

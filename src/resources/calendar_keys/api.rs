@@ -11,16 +11,19 @@ use validator::Validate;
 use super::{CalendarKeys, Status, store};
 use crate::access::feeds::{Feed, PARAMETER};
 use crate::access::keys::Issued;
+use crate::access::policy::{Access, Reach};
 use crate::db::Conn;
 use crate::db::page::{PageRequest, RecordSort};
 use crate::db::reference::Reference;
 use crate::error::{Problem, Result};
 use crate::http::idempotency::Posted;
-use crate::http::list::{Page, PageParams};
+use crate::http::list::{ListPage, Page, PageParams};
 use crate::http::response::ReadResponse;
-use crate::http::{Call, crud, typed};
+use crate::http::routes::{self, Routes, handlers};
+use crate::http::{Call, typed};
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
+use crate::resources::ApiResource;
 use crate::resources::pairings;
 
 /// A key of a calendar, without its secret part.
@@ -112,17 +115,10 @@ pub struct CalendarKeyFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(CalendarKeyList of CalendarKey);
+/// A page of a list.
+pub type CalendarKeyList = ListPage<CalendarKey>;
 
-/// Lists keys of calendars.
-#[utoipa::path(
-    get, path = "/calendar-keys", operation_id = "listCalendarKeys", tag = "calendar-keys",
-    summary = "List calendar-keys · 日历密钥列表",
-    description = "A page of the keys of calendars of the pairings that the caller may write in, without their secret parts. 分页列出调用者可写入的结对关系的日历密钥，不含密文。",
-    params(CalendarKeyFilter, PageParams),
-    responses((status = 200, description = "A page of keys.", body = CalendarKeyList))
-)]
-#[get("/calendar-keys")]
+/// Lists the calendar keys of the pairings that the caller may write.
 async fn list(call: Call) -> Result<HttpResponse> {
     call.list("listCalendarKeys", |call, query, sight| {
         let filter: CalendarKeyFilter = typed(query)?;
@@ -135,13 +131,14 @@ async fn list(call: Call) -> Result<HttpResponse> {
     .await
 }
 
-/// Lists the keys of a pairing's calendars.
+/// Lists the calendar keys of a pairing.
 #[utoipa::path(
     get, path = "/pairings/{ref}/calendar-keys", operation_id = "listPairingCalendarKeys", tag = "calendar-keys",
-    summary = "List the keys of a pairing's calendars · 结对关系的日历密钥",
-    description = "The keys of the feeds of one pairing, without their secret parts; for who may write in it. 一个结对关系的日历密钥，不含密文。",
-    params(("ref" = Ref, Path, description = "The pairing's code, or its id."), PageParams),
-    responses((status = 200, description = "A page of keys.", body = CalendarKeyList))
+    summary = "List the calendar keys of a pairing · 结对关系的日历密钥",
+    description = "Returns a page of the calendar keys of one pairing, without their secrets. Requires write access to the pairing. \
+        分页列出一个结对关系的日历密钥，不含密文；需要对该结对关系的写入权限。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the pairing."), PageParams),
+    responses((status = 200, description = "A page of calendar keys.", body = CalendarKeyList))
 )]
 #[get("/pairings/{ref}/calendar-keys")]
 async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResponse> {
@@ -160,16 +157,16 @@ async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResp
     .await
 }
 
-/// Makes a key of a calendar.
+/// Creates a calendar key.
 #[utoipa::path(
     post, path = "/pairings/{ref}/calendar-keys", operation_id = "createPairingCalendarKey", tag = "calendar-keys",
-    summary = "Make a key of a calendar · 新建日历密钥",
-    description = "Makes a key that opens one feed of this pairing, by its URL alone, and shows that URL's path whole, once. The key is \
-        good for nothing else. A retry with the same `Idempotency-Key` gets the same answer without the path: revoke that key and \
-        make another. 新建只能读取本结对关系某一日历的密钥；含密钥的地址仅显示一次。",
-    params(("ref" = Ref, Path, description = "The pairing's code, or its id.")),
-    request_body(content = NewCalendarKey, description = "The key to make."),
-    responses((status = 201, description = "The key was made.", body = IssuedCalendarKey))
+    summary = "Create a calendar key · 新建日历密钥",
+    description = "Creates a key that grants access to one calendar feed of the pairing and to nothing else. The response is the only one \
+        with the feed's path, which contains the key; a retry with the same `Idempotency-Key` returns the response without it. If it \
+        was lost, revoke the key and create another. 新建仅可读取该结对关系某一日历的密钥；含密钥的地址仅显示一次。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the pairing.")),
+    request_body(content = NewCalendarKey, description = "The calendar key to create."),
+    responses((status = 201, description = "The created calendar key.", body = IssuedCalendarKey))
 )]
 #[post("/pairings/{ref}/calendar-keys")]
 async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
@@ -189,20 +186,12 @@ async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result
     .await
 }
 
-/// Reads a key of a calendar.
-#[utoipa::path(
-    get, path = "/calendar-keys/{ref}", operation_id = "getCalendarKey", tag = "calendar-keys",
-    summary = "Read one key of a calendar · 读取日历密钥",
-    description = "One key by its code or id, without its secret part; for who may write in its pairing. 读取一个日历密钥，不含密文。",
-    params(("ref" = Ref, Path, description = "The key's code, or its id.")),
-    responses((status = 200, description = "The key.", body = CalendarKey))
-)]
-#[get("/calendar-keys/{ref}")]
+/// Returns a calendar key of a pairing that the caller may write.
 async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     call.respond(|call, sight| {
         let view = call.view(&call.query("getCalendarKey")?);
         Ok(move |conn: &mut Conn| {
-            let key = crud::find::<CalendarKeys>(conn, &Ref(reference.into_inner()), view)?;
+            let key = handlers::find::<CalendarKeys>(conn, &Ref(reference.into_inner()), view)?;
             sight.require_pairing(key.pairing.id)?;
             ReadResponse::record(&key, key.version)
         })
@@ -210,14 +199,14 @@ async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     .await
 }
 
-/// Revokes a key of a calendar.
+/// Revokes a calendar key.
 #[utoipa::path(
     post, path = "/calendar-keys/{ref}/revoke", operation_id = "revokeCalendarKey", tag = "calendar-keys",
-    summary = "Revoke a key of a calendar · 吊销日历密钥",
-    description = "From the next request on the key is refused, by every replica; it is never good again. A second revocation changes \
-        nothing. 吊销日历密钥，立即生效且不可恢复。",
-    params(("ref" = Ref, Path, description = "The key's code, or its id.")),
-    responses((status = 200, description = "The key as it is now.", body = CalendarKey))
+    summary = "Revoke a calendar key · 吊销日历密钥",
+    description = "Revokes a calendar key for good: every replica rejects requests with it that follow. Revoking a revoked key has no \
+        effect. 吊销日历密钥，立即生效且不可恢复。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the calendar key.")),
+    responses((status = 200, description = "The revoked calendar key.", body = CalendarKey))
 )]
 #[post("/calendar-keys/{ref}/revoke")]
 async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
@@ -231,7 +220,23 @@ async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result
     .await
 }
 
-/// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(list).service(list_of_pairing).service(create).service(get).service(revoke);
+impl ApiResource for CalendarKeys {
+    const ROUTES: Routes = Routes {
+        label: "日历密钥",
+        read: Access::Editors(Reach::RecordPairing),
+        exceptions: &[("listCalendarKeys", Access::Editors(Reach::AllRecords))],
+        ..Routes::OF_PAIRING
+    };
+
+    fn mount(config: &mut ServiceConfig<'_>) {
+        let list = routes::list::<Self>(&Self::ROUTES).handler(list).description(
+            "Returns a page of the calendar keys of the pairings that the caller may write, without their secrets. \
+             分页列出调用者可写入的结对关系的日历密钥，不含密文。",
+        );
+        let get = routes::get::<Self>(&Self::ROUTES).handler(get).description(
+            "Returns one calendar key by its code or identifier, without its secret. Requires write access to its pairing. \
+             按代码或编号读取一个日历密钥，不含密文；需要对该结对关系的写入权限。",
+        );
+        config.service(list).service(list_of_pairing).service(create).service(get).service(revoke);
+    }
 }

@@ -8,11 +8,12 @@ use validator::{Validate, ValidationError};
 use super::{Accumulation, Commitments, Direction};
 use crate::db::reference::Reference;
 use crate::figures::pace::Pace;
-use crate::http::list::AsOf;
+use crate::http::routes::Routes;
 use crate::model::decimal::{Quantity, QuantityTotal};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
 
 /// A clause of an agreement, as something checkable.
@@ -243,12 +244,6 @@ pub struct CommitmentFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(CommitmentList of Commitment);
-
-crate::crud! {
-    Commitments, tag "commitments", one "commitment", zh "协议事项",
-    paths "/commitments", "/commitments/{ref}", "/commitments/{ref}/history", "/commitments/{ref}/restore",
-    ids "listCommitments", "createCommitment", "getCommitment", "updateCommitment", "deleteCommitment", "listCommitmentHistory",
-        "restoreCommitment",
-    schemas Commitment, NewCommitment, CommitmentPatch, CommitmentList, CommitmentFilter, AsOf
+impl ApiResource for Commitments {
+    const ROUTES: Routes = Routes { label: "协议事项", takes_as_of: true, ..Routes::OF_PAIRING };
 }

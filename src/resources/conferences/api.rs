@@ -7,9 +7,11 @@ use validator::{Validate, ValidationError};
 
 use super::{Conferences, Kind, Status};
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
 
 /// A meeting of a pairing.
@@ -211,12 +213,6 @@ pub struct ConferenceFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(ConferenceList of Conference);
-
-crate::crud! {
-    Conferences, tag "conferences", one "conference", zh "会议",
-    paths "/conferences", "/conferences/{ref}", "/conferences/{ref}/history", "/conferences/{ref}/restore",
-    ids "listConferences", "createConference", "getConference", "updateConference", "deleteConference", "listConferenceHistory",
-        "restoreConference",
-    schemas Conference, NewConference, ConferencePatch, ConferenceList, ConferenceFilter
+impl ApiResource for Conferences {
+    const ROUTES: Routes = Routes { label: "会议", ..Routes::OF_PAIRING };
 }

@@ -3,25 +3,29 @@
 use actix_web::body::BoxBody;
 use actix_web::http::header;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, put};
+use actix_web::{HttpResponse, get, put};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use super::{Documents, Kind, files};
+use crate::access::policy::{Access, Reach};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::error::{Error, Problem, Result};
 use crate::http::body::within_deadline;
 use crate::http::export::Body;
 use crate::http::multipart::Described;
+use crate::http::routes::{self, Routes};
 use crate::http::{Call, guarded_body, peer, response};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::msg;
 use crate::record::Resource;
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
+use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The most bytes of a document's file.
 const FILE_MAX: usize = 20 * 1024 * 1024;
@@ -130,24 +134,27 @@ pub struct DocumentFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(DocumentList of Document);
+impl ApiResource for Documents {
+    const ROUTES: Routes = Routes {
+        label: "文件",
+        exceptions: &[("createDocument", Access::Editors(Reach::AllRecords))],
+        ..Routes::OF_PAIRING
+    };
 
-crate::crud! {
-    Documents, tag "documents", one "document", zh "文件",
-    paths "/documents", "/documents/{ref}", "/documents/{ref}/history", "/documents/{ref}/restore",
-    ids "listDocuments", "createDocument", "getDocument", "updateDocument", "deleteDocument", "listDocumentHistory",
-        "restoreDocument",
-    schemas Document, NewDocument, DocumentPatch, DocumentList, DocumentFilter; also put_content, get_content
+    fn mount(config: &mut ServiceConfig<'_>) {
+        routes::mount::<Self>(config, &Self::ROUTES);
+        config.service(put_content).service(get_content);
+    }
 }
 
 /// Attaches the file of a document.
 #[utoipa::path(
     put, path = "/documents/{ref}/content", operation_id = "putDocumentContent", tag = "documents",
-    summary = "Attach a document's file · 上传文件内容",
+    summary = "Upload the file of a document · 上传文件内容",
     description = "Sets the file of a document once: the raw body, of at most 20 MiB, with its media type in `Content-Type`, \
         or as the one part of `multipart/form-data`. \
-        The same bytes again are no fault; other bytes are a conflict (409). 文件内容只能设置一次。",
-    params(("ref" = Ref, Path, description = "The document's code, or its id.")),
+        Uploading the same bytes again has no effect; other bytes conflict (409). 文件内容只能设置一次。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the document.")),
     request_body(content = String, content_type = "application/octet-stream", description = "The file's bytes; any media type."),
     responses((status = 200, description = "The document with its file.", body = Document))
 )]
@@ -177,9 +184,9 @@ async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> R
 /// Reads the file of a document.
 #[utoipa::path(
     get, path = "/documents/{ref}/content", operation_id = "getDocumentContent", tag = "documents",
-    summary = "Read a document's file · 下载文件内容",
-    description = "The bytes of the document's file, as they were attached, with their own media type; always as a download. 下载文件。",
-    params(("ref" = Ref, Path, description = "The document's code, or its id.")),
+    summary = "Download the file of a document · 下载文件内容",
+    description = "Returns the bytes of the file with the media type of the upload, always as an attachment. 以附件形式下载文件。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the document.")),
     responses((status = 200, description = "The file's bytes.", body = String, content_type = "application/octet-stream"))
 )]
 #[get("/documents/{ref}/content")]

@@ -9,9 +9,10 @@ use validator::{Validate, ValidationError};
 
 use super::{Direction, Exchanges, Profession, Stage, Status};
 use crate::db::reference::Reference;
-use crate::http::list::AsOf;
+use crate::http::routes::Routes;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
 
 /// A secondment, or a group of them.
@@ -216,12 +217,6 @@ pub struct ExchangeFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(ExchangeList of Exchange);
-
-crate::crud! {
-    Exchanges, tag "exchanges", one "exchange", zh "人才交流",
-    paths "/exchanges", "/exchanges/{ref}", "/exchanges/{ref}/history", "/exchanges/{ref}/restore",
-    ids "listExchanges", "createExchange", "getExchange", "updateExchange", "deleteExchange", "listExchangeHistory",
-        "restoreExchange",
-    schemas Exchange, NewExchange, ExchangePatch, ExchangeList, ExchangeFilter, AsOf
+impl ApiResource for Exchanges {
+    const ROUTES: Routes = Routes { label: "人才交流", takes_as_of: true, ..Routes::OF_PAIRING };
 }

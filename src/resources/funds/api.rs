@@ -8,9 +8,11 @@ use validator::{Validate, ValidationError};
 use super::{Funds, Source};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::rules;
 
 /// A pot of money with a purpose.
@@ -108,12 +110,6 @@ pub struct FundFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(FundList of Fund);
-
-crate::crud! {
-    Funds, tag "funds", one "fund", zh "资金",
-    paths "/funds", "/funds/{ref}", "/funds/{ref}/history", "/funds/{ref}/restore",
-    ids "listFunds", "createFund", "getFund", "updateFund", "deleteFund", "listFundHistory",
-        "restoreFund",
-    schemas Fund, NewFund, FundPatch, FundList, FundFilter
+impl ApiResource for Funds {
+    const ROUTES: Routes = Routes { label: "资金", ..Routes::SHARED };
 }

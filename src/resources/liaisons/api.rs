@@ -7,8 +7,10 @@ use validator::{Validate, ValidationError};
 
 use super::{Body, Liaisons};
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
 
 /// A leader or a department assigned to a pairing.
@@ -151,12 +153,6 @@ pub struct LiaisonFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(LiaisonList of Liaison);
-
-crate::crud! {
-    Liaisons, tag "liaisons", one "liaison", zh "挂钩联系",
-    paths "/liaisons", "/liaisons/{ref}", "/liaisons/{ref}/history", "/liaisons/{ref}/restore",
-    ids "listLiaisons", "createLiaison", "getLiaison", "updateLiaison", "deleteLiaison", "listLiaisonHistory",
-        "restoreLiaison",
-    schemas Liaison, NewLiaison, LiaisonPatch, LiaisonList, LiaisonFilter
+impl ApiResource for Liaisons {
+    const ROUTES: Routes = Routes { label: "挂钩联系", ..Routes::OF_PAIRING };
 }

@@ -8,11 +8,13 @@ use validator::{Validate, ValidationError};
 use super::moves::api::{confirm, list_confirmations, list_revisions};
 use super::{Milestones, Status};
 use crate::db::reference::Reference;
-use crate::http::list::AsOf;
+use crate::http::routes::{self, Routes};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 /// A dated, checkable point of an agreement or of a project.
 #[derive(Debug, Serialize, ToSchema)]
@@ -242,12 +244,11 @@ pub struct MilestoneFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(MilestoneList of Milestone);
+impl ApiResource for Milestones {
+    const ROUTES: Routes = Routes { label: "里程碑", takes_as_of: true, ..Routes::OF_PAIRING };
 
-crate::crud! {
-    Milestones, tag "milestones", one "milestone", zh "里程碑",
-    paths "/milestones", "/milestones/{ref}", "/milestones/{ref}/history", "/milestones/{ref}/restore",
-    ids "listMilestones", "createMilestone", "getMilestone", "updateMilestone", "deleteMilestone", "listMilestoneHistory",
-        "restoreMilestone",
-    schemas Milestone, NewMilestone, MilestonePatch, MilestoneList, MilestoneFilter, AsOf; also list_revisions, list_confirmations, confirm
+    fn mount(config: &mut ServiceConfig<'_>) {
+        routes::mount::<Self>(config, &Self::ROUTES);
+        config.service(list_revisions).service(list_confirmations).service(confirm);
+    }
 }

@@ -8,8 +8,10 @@ use validator::Validate;
 use super::{Kind, Organizations};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 
 use crate::model::text::Text;
 
@@ -82,12 +84,6 @@ pub struct OrganizationFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(OrganizationList of Organization);
-
-crate::crud! {
-    Organizations, tag "organizations", one "organization", zh "单位",
-    paths "/organizations", "/organizations/{ref}", "/organizations/{ref}/history", "/organizations/{ref}/restore",
-    ids "listOrganizations", "createOrganization", "getOrganization", "updateOrganization", "deleteOrganization", "listOrganizationHistory",
-        "restoreOrganization",
-    schemas Organization, NewOrganization, OrganizationPatch, OrganizationList, OrganizationFilter
+impl ApiResource for Organizations {
+    const ROUTES: Routes = Routes { label: "单位", ..Routes::SHARED };
 }

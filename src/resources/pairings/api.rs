@@ -6,13 +6,15 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
 use super::{Pairings, Role};
+use crate::access::policy::{Access, Reach};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::figures::tally::StatusCounts;
-use crate::http::list::AsOf;
+use crate::http::routes::Routes;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules};
 
 /// The tie between supporters and recipients.
@@ -191,12 +193,11 @@ pub struct PairingFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(PairingList of Pairing);
-
-crate::crud! {
-    Pairings, tag "pairings", one "pairing", zh "结对关系",
-    paths "/pairings", "/pairings/{ref}", "/pairings/{ref}/history", "/pairings/{ref}/restore",
-    ids "listPairings", "createPairing", "getPairing", "updatePairing", "deletePairing", "listPairingHistory",
-        "restorePairing",
-    schemas Pairing, NewPairing, PairingPatch, PairingList, PairingFilter, AsOf
+impl ApiResource for Pairings {
+    const ROUTES: Routes = Routes {
+        label: "结对关系",
+        takes_as_of: true,
+        exceptions: &[("createPairing", Access::Editors(Reach::AllPairings))],
+        ..Routes::OF_PAIRING
+    };
 }

@@ -7,9 +7,11 @@ use validator::{Validate, ValidationError};
 
 use super::Programmes;
 use crate::db::page::RecordSort;
+use crate::http::routes::Routes;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::rules;
 
 /// A policy that pairs regions, with a period and a lead body.
@@ -94,12 +96,6 @@ pub struct ProgrammeFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(ProgrammeList of Programme);
-
-crate::crud! {
-    Programmes, tag "programmes", one "programme", zh "计划",
-    paths "/programmes", "/programmes/{ref}", "/programmes/{ref}/history", "/programmes/{ref}/restore",
-    ids "listProgrammes", "createProgramme", "getProgramme", "updateProgramme", "deleteProgramme", "listProgrammeHistory",
-        "restoreProgramme",
-    schemas Programme, NewProgramme, ProgrammePatch, ProgrammeList, ProgrammeFilter
+impl ApiResource for Programmes {
+    const ROUTES: Routes = Routes { label: "计划", ..Routes::SHARED };
 }

@@ -1,7 +1,7 @@
 //! What clients see of progress reports.
 
-use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
+use actix_web::{HttpResponse, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,12 +12,15 @@ use crate::db::reference::Reference;
 use crate::error::{Faults, Result};
 use crate::http::Call;
 use crate::http::idempotency::Posted;
+use crate::http::routes::{self, Routes};
 use crate::model::decimal::Quantity;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::resources::commitments;
 use crate::{msg, rules, text_enum};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 /// What is reported on a commitment for a period.
 #[derive(Debug, Serialize, ToSchema)]
@@ -195,32 +198,24 @@ pub struct ProgressReportFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(ProgressReportList of ProgressReport);
+impl ApiResource for ProgressReports {
+    const ROUTES: Routes = Routes { label: "进展报告", ..Routes::OF_PAIRING };
 
-crate::crud! {
-    ProgressReports, tag "progress-reports", one "progress report", zh "进展报告",
-    paths "/progress-reports", "/progress-reports/{ref}", "/progress-reports/{ref}/history", "/progress-reports/{ref}/restore",
-    ids "listProgressReports", "createProgressReport", "getProgressReport", "updateProgressReport", "deleteProgressReport", "listProgressReportHistory",
-        "restoreProgressReport",
-    schemas ProgressReport, NewProgressReport, ProgressReportPatch, ProgressReportList, ProgressReportFilter;
-    also list_nested, create_nested, submit, approve, send_back
-}
-
-crate::nested! {
-    ProgressReports, tag "progress-reports", below commitments::KIND as "commitment", zh "进展报告",
-    path "/commitments/{ref}/progress-reports",
-    ids "listCommitmentProgressReports", "createCommitmentProgressReport",
-    schemas ProgressReport, NewProgressReport, NewCommitmentProgressReport as "NewCommitmentProgressReport", ProgressReportList
+    fn mount(config: &mut ServiceConfig<'_>) {
+        routes::mount::<Self>(config, &Self::ROUTES);
+        routes::mount_nested::<Self>(config, &Self::ROUTES, &commitments::KIND);
+        config.service(submit).service(approve).service(send_back);
+    }
 }
 
 /// Submits a report.
 #[utoipa::path(
     post, path = "/progress-reports/{ref}/submit", operation_id = "submitProgressReport", tag = "progress-reports",
     summary = "Submit a progress report · 上报进展报告",
-    description = "A draft or a returned report waits for a decision from now on; its content stays as it is. Submitting again changes \
-        nothing. 上报草稿或被退回的报告。",
-    params(("ref" = Ref, Path, description = "The report's code, or its id.")),
-    responses((status = 200, description = "The report as it is now.", body = ProgressReport))
+    description = "Submits a draft or a returned report for a decision; its content does not change. Submitting a submitted report has \
+        no effect. 上报草稿或被退回的报告。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the progress report.")),
+    responses((status = 200, description = "The updated progress report.", body = ProgressReport))
 )]
 #[post("/progress-reports/{ref}/submit")]
 async fn submit(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
@@ -232,9 +227,10 @@ async fn submit(call: Call, payload: Payload, reference: Path<String>) -> Result
 #[utoipa::path(
     post, path = "/progress-reports/{ref}/approve", operation_id = "approveProgressReport", tag = "progress-reports",
     summary = "Approve a progress report · 审定进展报告",
-    description = "A submitted report counts from now on, and locks its period. Approving again changes nothing. 审定已上报的报告，锁定其期间。",
-    params(("ref" = Ref, Path, description = "The report's code, or its id.")),
-    responses((status = 200, description = "The report as it is now.", body = ProgressReport))
+    description = "Approves a submitted report: its figures are counted, and its period is locked. Approving an approved report has no \
+        effect. 审定已上报的报告，计入进度并锁定其期间。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the progress report.")),
+    responses((status = 200, description = "The updated progress report.", body = ProgressReport))
 )]
 #[post("/progress-reports/{ref}/approve")]
 async fn approve(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
@@ -246,10 +242,10 @@ async fn approve(call: Call, payload: Payload, reference: Path<String>) -> Resul
 #[utoipa::path(
     post, path = "/progress-reports/{ref}/return", operation_id = "returnProgressReport", tag = "progress-reports",
     summary = "Return a progress report · 退回进展报告",
-    description = "A submitted report goes back to be mended, with a note that says why. 退回已上报的报告并说明原因。",
-    params(("ref" = Ref, Path, description = "The report's code, or its id.")),
-    request_body(content = NewReturn, description = "Why it is returned."),
-    responses((status = 200, description = "The report as it is now.", body = ProgressReport))
+    description = "Returns a submitted report for correction, with a note on the reason. 退回已上报的报告并说明原因。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the progress report.")),
+    request_body(content = NewReturn, description = "The reason."),
+    responses((status = 200, description = "The updated progress report.", body = ProgressReport))
 )]
 #[post("/progress-reports/{ref}/return")]
 async fn send_back(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {

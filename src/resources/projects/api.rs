@@ -8,11 +8,12 @@ use validator::{Validate, ValidationError};
 use super::{Projects, Role, Status};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
-use crate::http::list::AsOf;
+use crate::http::routes::Routes;
 use crate::model::decimal::Fen;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules};
 
 /// Work under a pairing.
@@ -276,12 +277,6 @@ pub struct ProjectFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(ProjectList of Project);
-
-crate::crud! {
-    Projects, tag "projects", one "project", zh "项目",
-    paths "/projects", "/projects/{ref}", "/projects/{ref}/history", "/projects/{ref}/restore",
-    ids "listProjects", "createProject", "getProject", "updateProject", "deleteProject", "listProjectHistory",
-        "restoreProject",
-    schemas Project, NewProject, ProjectPatch, ProjectList, ProjectFilter, AsOf
+impl ApiResource for Projects {
+    const ROUTES: Routes = Routes { label: "项目", takes_as_of: true, ..Routes::OF_PAIRING };
 }

@@ -10,7 +10,7 @@ use super::store;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::error::Result;
-use crate::http::list::{Page, PageParams};
+use crate::http::list::{ListPage, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::types::Instant;
 use crate::text_enum;
@@ -93,7 +93,8 @@ pub struct RefusalFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(RefusalList of Refusal);
+/// A page of a list.
+pub type RefusalList = ListPage<Refusal>;
 
 /// Lists refused requests.
 #[utoipa::path(

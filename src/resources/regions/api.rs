@@ -8,9 +8,11 @@ use validator::{Validate, ValidationError};
 use super::{Level, Regions};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::rules;
 
 /// An administrative division or a functional zone.
@@ -114,12 +116,6 @@ pub struct RegionFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(RegionList of Region);
-
-crate::crud! {
-    Regions, tag "regions", one "region", zh "行政区",
-    paths "/regions", "/regions/{ref}", "/regions/{ref}/history", "/regions/{ref}/restore",
-    ids "listRegions", "createRegion", "getRegion", "updateRegion", "deleteRegion", "listRegionHistory",
-        "restoreRegion",
-    schemas Region, NewRegion, RegionPatch, RegionList, RegionFilter
+impl ApiResource for Regions {
+    const ROUTES: Routes = Routes { label: "行政区", ..Routes::SHARED };
 }

@@ -8,12 +8,14 @@ use validator::{Validate, ValidationError};
 use super::{Resolutions, State, Status};
 use crate::db::reference::Reference;
 use crate::figures::pace::Pace;
-use crate::http::list::AsOf;
+use crate::http::routes::{self, Routes};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::resources::{conferences, milestones};
 use crate::{msg, rules, text_enum};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 /// What a conference decided.
 #[derive(Debug, Serialize, ToSchema)]
@@ -200,19 +202,11 @@ pub struct ResolutionFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(ResolutionList of Resolution);
+impl ApiResource for Resolutions {
+    const ROUTES: Routes = Routes { label: "议定事项", takes_as_of: true, ..Routes::OF_PAIRING };
 
-crate::crud! {
-    Resolutions, tag "resolutions", one "resolution", zh "议定事项",
-    paths "/resolutions", "/resolutions/{ref}", "/resolutions/{ref}/history", "/resolutions/{ref}/restore",
-    ids "listResolutions", "createResolution", "getResolution", "updateResolution", "deleteResolution", "listResolutionHistory",
-        "restoreResolution",
-    schemas Resolution, NewResolution, ResolutionPatch, ResolutionList, ResolutionFilter, AsOf; also list_nested, create_nested
-}
-
-crate::nested! {
-    Resolutions, tag "resolutions", below conferences::KIND as "conference", zh "议定事项",
-    path "/conferences/{ref}/resolutions",
-    ids "listConferenceResolutions", "createConferenceResolution",
-    schemas Resolution, NewResolution, NewConferenceResolution as "NewConferenceResolution", ResolutionList
+    fn mount(config: &mut ServiceConfig<'_>) {
+        routes::mount::<Self>(config, &Self::ROUTES);
+        routes::mount_nested::<Self>(config, &Self::ROUTES, &conferences::KIND);
+    }
 }

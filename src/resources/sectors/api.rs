@@ -8,8 +8,10 @@ use validator::Validate;
 use super::Sectors;
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 
 use crate::model::text::Text;
 
@@ -84,12 +86,6 @@ pub struct SectorFilter {
     pub sort: Option<RecordSort>,
 }
 
-crate::page_type!(SectorList of Sector);
-
-crate::crud! {
-    Sectors, tag "sectors", one "sector", zh "合作领域",
-    paths "/sectors", "/sectors/{ref}", "/sectors/{ref}/history", "/sectors/{ref}/restore",
-    ids "listSectors", "createSector", "getSector", "updateSector", "deleteSector", "listSectorHistory",
-        "restoreSector",
-    schemas Sector, NewSector, SectorPatch, SectorList, SectorFilter
+impl ApiResource for Sectors {
+    const ROUTES: Routes = Routes { label: "合作领域", ..Routes::SHARED };
 }

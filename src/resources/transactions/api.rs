@@ -7,10 +7,11 @@ use validator::{Validate, ValidationError};
 
 use super::{Kind, Transactions};
 use crate::db::reference::Reference;
-use crate::http::list::AsOf;
+use crate::http::routes::Routes;
 use crate::model::decimal::Fen;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
 
 /// A ledger entry.
@@ -188,11 +189,7 @@ pub struct TransactionFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(TransactionList of Transaction);
-
-crate::crud! {
-    append only Transactions, tag "transactions", one "transaction", zh "资金流水",
-    paths "/transactions", "/transactions/{ref}", "/transactions/{ref}/history",
-    ids "listTransactions", "createTransaction", "getTransaction", "listTransactionHistory",
-    schemas Transaction, NewTransaction, TransactionList, TransactionFilter, AsOf
+impl ApiResource for Transactions {
+    const ROUTES: Routes =
+        Routes { label: "资金流水", takes_as_of: true, is_append_only: true, ..Routes::OF_PAIRING };
 }

@@ -7,8 +7,10 @@ use validator::{Validate, ValidationError};
 
 use super::Twinnings;
 use crate::db::reference::Reference;
+use crate::http::routes::Routes;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
+use crate::resources::ApiResource;
 use crate::{rules, text_enum};
 
 /// Two organizations tied under a pairing.
@@ -125,12 +127,6 @@ pub struct TwinningFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(TwinningList of Twinning);
-
-crate::crud! {
-    Twinnings, tag "twinnings", one "twinning", zh "单位结对",
-    paths "/twinnings", "/twinnings/{ref}", "/twinnings/{ref}/history", "/twinnings/{ref}/restore",
-    ids "listTwinnings", "createTwinning", "getTwinning", "updateTwinning", "deleteTwinning", "listTwinningHistory",
-        "restoreTwinning",
-    schemas Twinning, NewTwinning, TwinningPatch, TwinningList, TwinningFilter
+impl ApiResource for Twinnings {
+    const ROUTES: Routes = Routes { label: "单位结对", ..Routes::OF_PAIRING };
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::db::reference::Kind;
-use crate::resources::KINDS;
+use crate::resources::kinds;
 
 fn column(shape: Shape, is_nullable: bool) -> Column {
     Column {
@@ -20,7 +20,7 @@ fn column(shape: Shape, is_nullable: bool) -> Column {
 }
 
 fn kind() -> &'static Kind {
-    KINDS[1]
+    kinds()[1]
 }
 
 fn choices() -> std::sync::Arc<[Choice]> {

@@ -113,7 +113,7 @@ impl Bundle<'_> {
     ) -> Result<()> {
         let hidden = if self.format == Format::Xlsx { Hidden::Marked(self.language) } else { Hidden::Absent };
         for chunk in ids.chunks(PAGE) {
-            let mut records = resources::load(conn, form.kind.path, chunk, self.view)?;
+            let mut records = resources::by_path(form.kind.path)?.load(conn, chunk, self.view)?;
             name_references(conn, form, &mut records)?;
             for record in &mut records {
                 stand_in::name(form.kind, record);
@@ -130,7 +130,7 @@ pub fn all_of(conn: &mut Conn, kind: &Kind, filter: &Value, view: View) -> Resul
     let (mut ids, mut after) = (Vec::new(), None);
     loop {
         let request = PageRequest { limit: 10_000, after, count: false, list: String::new() };
-        let page = resources::page(conn, kind.path, filter, &request, view)?;
+        let page = resources::by_path(kind.path)?.page(conn, filter, &request, view)?;
         ids.extend(page.ids);
         after = page.next;
         if after.is_none() {
@@ -158,7 +158,7 @@ pub fn name_references(conn: &mut Conn, form: &Form, records: &mut [Value]) -> R
     let mut nameless: HashMap<&'static str, (&'static Kind, Vec<i64>)> = HashMap::new();
     let is_nameless = |value: &Value| if value["code"].is_null() { value["id"].as_i64() } else { None };
     for record in &mut *records {
-        references::each(resources::KINDS, form.sheet, record, &mut |kind, value| {
+        references::each(resources::kinds(), form.sheet, record, &mut |kind, value| {
             nameless.entry(kind.name).or_insert_with(|| (kind, Vec::new())).1.extend(is_nameless(value));
             Ok(())
         })?;
@@ -170,7 +170,7 @@ pub fn name_references(conn: &mut Conn, form: &Form, records: &mut [Value]) -> R
         }
     }
     for record in records {
-        references::each(resources::KINDS, form.sheet, record, &mut |kind, value| {
+        references::each(resources::kinds(), form.sheet, record, &mut |kind, value| {
             if let Some(code) = is_nameless(value).and_then(|id| codes.get(&(kind.name, id))) {
                 value["code"] = Value::String(code.clone());
             }

@@ -73,7 +73,7 @@ impl Closure {
     fn members(&self, conn: &mut Conn, view: View) -> Result<BTreeSet<i64>> {
         let mut regions = BTreeSet::new();
         for ids in self.ids(&pairings::KIND).chunks(PAGE) {
-            for pairing in resources::load(conn, pairings::KIND.path, ids, view)? {
+            for pairing in resources::by_path(pairings::KIND.path)?.load(conn, ids, view)? {
                 let members = pairing["members"].as_array().into_iter().flatten();
                 regions.extend(members.filter_map(|member| member["region"]["id"].as_i64()));
             }
@@ -87,8 +87,8 @@ impl Closure {
             let Some(form) = forms.iter().find(|form| form.kind.name == name) else { continue };
             let ids: Vec<i64> = ids.into_iter().collect();
             for chunk in ids.chunks(PAGE) {
-                for mut record in resources::load(conn, form.kind.path, chunk, view)? {
-                    references::each(resources::KINDS, form.sheet, &mut record, &mut |kind, value| {
+                for mut record in resources::by_path(form.kind.path)?.load(conn, chunk, view)? {
+                    references::each(resources::kinds(), form.sheet, &mut record, &mut |kind, value| {
                         if let Some(id) = value["id"].as_i64() {
                             self.add(kind, id);
                         }

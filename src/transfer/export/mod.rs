@@ -13,3 +13,17 @@ pub mod bundle;
 mod closure;
 pub mod rows;
 mod text;
+
+use crate::access::policy::{Access, PersonalData, Tag};
+use crate::db::Class;
+
+/// Who may use the operations of this module.
+pub const TAG: Tag = Tag {
+    name: "exports",
+    about: "Data in files that can be imported again. 数据导出。",
+    read: Access::Readers,
+    write: Access::Denied,
+    exceptions: &[],
+    reads: Class::LongRead,
+    personal_data: PersonalData::In(&["getBundle"]),
+};

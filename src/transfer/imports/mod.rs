@@ -26,7 +26,23 @@ pub mod types;
 mod upload;
 pub mod workbooks;
 
+use crate::access::policy::{Access, PersonalData, Reach, Tag};
+use crate::db::Class;
 use crate::text_enum;
+
+/// Who may use the operations of this module.
+pub const TAG: Tag = Tag {
+    name: "imports",
+    about: "Files of records, planned and then applied. 导入。",
+    read: Access::Editors(Reach::OwnRecords),
+    write: Access::Editors(Reach::OwnRecords),
+    exceptions: &[
+        ("createImport", Access::Editors(Reach::AllRecords)),
+        ("listImports", Access::Editors(Reach::AllRecords)),
+    ],
+    reads: Class::ShortRead,
+    personal_data: PersonalData::None,
+};
 
 text_enum! {
     /// Status of an import.

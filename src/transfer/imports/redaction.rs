@@ -68,7 +68,7 @@ pub fn redact<T: Changes>(conn: &mut Conn, sight: &Sight, lines: &mut [T]) -> Re
 }
 
 fn kind_of(path: &str) -> Option<&'static Kind> {
-    resources::KINDS.iter().copied().find(|kind| kind.path == path)
+    resources::kinds().iter().copied().find(|kind| kind.path == path)
 }
 
 /// The parts of a line, if it changes personal data.
@@ -91,7 +91,7 @@ fn visible_codes(conn: &mut Conn, sight: &Sight, kind: &'static Kind, codes: BTr
     let view = View { as_of: chrono::NaiveDate::default() };
     let mut visible = Vec::new();
     for chunk in ids.chunks(BATCH) {
-        for record in resources::load(conn, kind.path, chunk, view)? {
+        for record in resources::by_path(kind.path)?.load(conn, chunk, view)? {
             let is_visible = record.as_object().is_some_and(|fields| sight.covers(fields));
             if let (true, Some(code)) = (is_visible, record["id"].as_i64().and_then(|id| by_id.remove(&id))) {
                 visible.push(code);

@@ -1,10 +1,12 @@
 //! Request and response types of imports.
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::Status;
 use crate::db::reference::Reference;
+use crate::http::list::ListPage;
 use crate::model::text::Text;
 use crate::model::types::{Instant, Ref};
 use crate::record::bulk::Mode;
@@ -148,6 +150,22 @@ pub struct ImportFaultFilter {
     pub severity: Vec<Severity>,
 }
 
-crate::page_type!(ImportList of Import);
-crate::page_type!(ImportLineList of ImportLine);
-crate::page_type!(ImportFaultList of ImportFault);
+/// A page of imports. The component has this name, not one after the component of [`Import`].
+pub struct ImportList;
+
+impl PartialSchema for ImportList {
+    fn schema() -> RefOr<Schema> {
+        ListPage::<Import>::schema()
+    }
+}
+
+impl ToSchema for ImportList {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ListPage::<Import>::schemas(schemas);
+    }
+}
+
+/// A page of a list.
+pub type ImportLineList = ListPage<ImportLine>;
+/// A page of a list.
+pub type ImportFaultList = ListPage<ImportFault>;

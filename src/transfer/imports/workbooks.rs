@@ -103,7 +103,8 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
                         sight.redact(form.kind, &mut record, Hidden::Marked(language));
                         visit(&record)
                     };
-                    resources::each_of_pairing(&mut conn.borrow_mut(), &catalog.contract, path, pairing, view, visit)?;
+                    let resource = resources::by_path(path)?;
+                    resource.each_of_pairing(&mut conn.borrow_mut(), &catalog.contract, pairing, view, visit)?;
                 }
                 Ok(())
             },

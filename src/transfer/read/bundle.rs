@@ -11,7 +11,7 @@ use super::yaml::{Events, Node, Stop, name, unsupported};
 use crate::error::Result;
 use crate::model::text::Msg;
 use crate::msg;
-use crate::resources::KINDS;
+use crate::resources::kinds;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
 use crate::validation::normalize_numbers;
@@ -61,10 +61,10 @@ fn resources<F: Read + Seek>(events: &mut Events<'_, F>, sink: &mut dyn Sink) ->
         events.skip(&key)?;
         let name = name(&key);
         let Some((value, _)) = events.next()? else { return Ok(()) };
-        let Some(kind) = KINDS.iter().find(|kind| kind.path == name) else {
+        let Some(kind) = kinds().iter().find(|kind| kind.path == name) else {
             let shown = faults::shown(&name).unwrap_or_default();
             let message = msg!("没有资源 {shown}。", "there is no resource \"{shown}\"");
-            let suggestion = super::nearest(&name, KINDS.iter().map(|kind| kind.path));
+            let suggestion = super::nearest(&name, kinds().iter().map(|kind| kind.path));
             let fault = ImportFault { suggestion, ..at(line, "unknown_field", &message) };
             sink.fault(fault).map_err(Stop::Failed)?;
             events.skip(&value)?;

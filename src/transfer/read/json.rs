@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::faults;
 use crate::error::{Error, Result};
 use crate::msg;
-use crate::resources::KINDS;
+use crate::resources::kinds;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
 use crate::validation::normalize_numbers;
@@ -89,13 +89,13 @@ impl<'de> Visitor<'de> for Bundle<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut resources: A) -> Result<(), A::Error> {
         while let Some(name) = resources.next_key::<String>()? {
-            let known = KINDS.iter().find(|kind| kind.path == name);
+            let known = kinds().iter().find(|kind| kind.path == name);
             let path = known.map(|kind| kind.path);
             if path.is_none() {
                 let shown = faults::shown(&name).unwrap_or_default();
                 let message = msg!("没有资源 {shown}。", "there is no resource \"{shown}\"");
                 let spot = Spot { row: self.place.line.get(), ..Spot::default() };
-                let suggestion = super::nearest(&name, KINDS.iter().map(|kind| kind.path));
+                let suggestion = super::nearest(&name, kinds().iter().map(|kind| kind.path));
                 let fault = ImportFault { suggestion, ..faults::at(&spot, "unknown_field", &message) };
                 if let Err(error) = self.sink.fault(fault) {
                     *self.failed = Some(error);

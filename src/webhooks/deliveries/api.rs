@@ -14,7 +14,7 @@ use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::error::Result;
 use crate::http::idempotency::Posted;
-use crate::http::list::{Page, PageParams};
+use crate::http::list::{ListPage, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::types::{Instant, Ref};
 use crate::webhooks::send::Failure;
@@ -129,7 +129,8 @@ pub struct WebhookReplay {
     pub events: i64,
 }
 
-crate::page_type!(WebhookDeliveryList of WebhookDelivery);
+/// A page of a list.
+pub type WebhookDeliveryList = ListPage<WebhookDelivery>;
 
 /// Lists the deliveries of a webhook.
 #[utoipa::path(
@@ -137,7 +138,7 @@ crate::page_type!(WebhookDeliveryList of WebhookDelivery);
     summary = "List the deliveries of a webhook · 投递记录",
     description = "What one webhook was told or is to be told, newest first unless `sort` says otherwise, and what came of it. One that \
         ended more than 30 days ago is no longer kept. For administrators. 一个推送的投递记录，结束后保留 30 天。",
-    params(("ref" = Ref, Path, description = "The webhook's code, or its id."), WebhookDeliveryFilter, PageParams),
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook."), WebhookDeliveryFilter, PageParams),
     responses((status = 200, description = "A page of deliveries.", body = WebhookDeliveryList))
 )]
 #[get("/webhooks/{ref}/deliveries")]
@@ -160,7 +161,7 @@ async fn list(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     description = "Sends again what happened since an instant, some events, or what was given up; as far as the webhook asks for it, in \
         the order of the history, and each with the `webhook-id` that it had. With `since` alone the webhook goes back: what happens \
         meanwhile is told after it. For administrators. 重新投递某时刻以来的、指定的或已放弃的事件。",
-    params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook.")),
     request_body(content = NewWebhookReplay, description = "What is to be sent again."),
     responses((status = 200, description = "What will be sent again.", body = WebhookReplay))
 )]
@@ -183,7 +184,7 @@ async fn replay(call: Call, payload: Payload, reference: Path<String>) -> Result
     summary = "Send a test · 发送测试消息",
     description = "Sends a message of the type `webhook.test` on the same way as any other; the list of deliveries says what came of it. \
         A paused webhook is sent none. For administrators. 发送一条 webhook.test 测试消息。",
-    params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook.")),
     responses((status = 200, description = "The delivery of the test.", body = WebhookDelivery))
 )]
 #[post("/webhooks/{ref}/test")]

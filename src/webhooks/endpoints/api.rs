@@ -1,7 +1,7 @@
 //! What administrators see of webhooks.
 
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, delete, get, patch, post, rt};
+use actix_web::{HttpResponse, post, rt};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,15 +12,15 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use validator::Validate;
 
 use super::{Status, Webhooks, store};
-use crate::audit::types::{HistoryParams, RecordHistory};
 use crate::db::reference::Reference;
 use crate::error::{Error, Faults, Result};
+use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::list::PageParams;
-use crate::http::{Call, crud};
+use crate::http::routes::{self, Routes, handlers};
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
 use crate::resources;
+use crate::resources::ApiResource;
 use crate::text_enum;
 use crate::webhooks::event::Change;
 use crate::webhooks::target::Targets;
@@ -35,7 +35,7 @@ impl PartialSchema for Entity {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .description(Some("A kind of record, as the history names it."))
-            .enum_values(Some(resources::KINDS.iter().map(|kind| kind.name)))
+            .enum_values(Some(resources::kinds().iter().map(|kind| kind.name)))
             .into()
     }
 }
@@ -173,32 +173,16 @@ pub struct WebhookFilter {
     pub sort: Option<Sort>,
 }
 
-crate::page_type!(WebhookList of Webhook);
-crate::merge_patch!(WebhookPatch of NewWebhook);
-
-/// Lists webhooks.
-#[utoipa::path(
-    get, path = "/webhooks", operation_id = "listWebhooks", tag = "webhooks",
-    summary = "List webhooks · 推送列表",
-    description = "A page of the webhooks that fit the filter, without their secrets. For administrators. 分页列出推送，不含密钥。",
-    params(WebhookFilter, PageParams),
-    responses((status = 200, description = "A page of webhooks.", body = WebhookList))
-)]
-#[get("/webhooks")]
-async fn list(call: Call) -> Result<HttpResponse> {
-    crud::list::<Webhooks>(call, "listWebhooks").await
-}
-
-/// Makes a webhook.
+/// Creates a webhook.
 #[utoipa::path(
     post, path = "/webhooks", operation_id = "createWebhook", tag = "webhooks",
-    summary = "Make a webhook · 新建推送",
-    description = "Makes a webhook and shows its secret, once. It is told of what is written from now on. A retry with the same \
-        `Idempotency-Key` gets the same answer without the secret, which can be replaced. A URL that leads to an address that is not \
-        public is refused, here and whenever a message is sent, unless the operator allows its network. For administrators. \
-        新建推送；密钥仅显示一次，只推送此后的变更。",
-    request_body(content = NewWebhook, description = "The webhook to make."),
-    responses((status = 201, description = "The webhook was made.", body = IssuedWebhook))
+    summary = "Create a webhook · 新建推送",
+    description = "Creates a webhook for events that follow. The response is the only one with its secret; a retry with the same \
+        `Idempotency-Key` returns the response without it, and `rotate-secret` replaces it. A URL whose host resolves to an address \
+        that is not public is rejected, here and at each delivery, unless the operator allows its network. Requires the role `admin`. \
+        新建推送，只推送此后的变更；密钥仅显示一次；需要管理员密钥。",
+    request_body(content = NewWebhook, description = "The webhook to create."),
+    responses((status = 201, description = "The created webhook.", body = IssuedWebhook))
 )]
 #[post("/webhooks")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
@@ -218,63 +202,22 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     .await
 }
 
-/// Reads a webhook.
-#[utoipa::path(
-    get, path = "/webhooks/{ref}", operation_id = "getWebhook", tag = "webhooks",
-    summary = "Read one webhook · 读取推送",
-    description = "One webhook by its code or id, without its secret. For administrators. 读取一个推送，不含密钥。",
-    params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
-    responses((status = 200, description = "The webhook.", body = Webhook))
-)]
-#[get("/webhooks/{ref}")]
-async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    crud::get::<Webhooks>(call, reference.into_inner(), "getWebhook").await
-}
-
-/// Changes a webhook.
-#[utoipa::path(
-    patch, path = "/webhooks/{ref}", operation_id = "updateWebhook", tag = "webhooks",
-    summary = "Change one webhook · 修改推送",
-    description = "Applies a JSON Merge Patch: where messages go, what they tell of, whether any are sent. What is still to be \
-        delivered goes to the new place; what is told of changes with the events that are looked at next. For administrators. \
-        以合并补丁修改推送；需要 If-Match。",
-    params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
-    request_body(
-        content = WebhookPatch,
-        content_type = "application/merge-patch+json",
-        description = "The fields to change; `application/json` is accepted as well.",
-    ),
-    responses((status = 200, description = "The webhook as it is now.", body = Webhook))
-)]
-#[patch("/webhooks/{ref}")]
+/// Updates a webhook. The URL is validated before the transaction.
 async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
-    crud::update_judged::<Webhooks, _>(call, payload, reference.into_inner(), async |call, patch| {
+    handlers::update_judged::<Webhooks, _>(call, payload, reference.into_inner(), async |call, patch| {
         judge_target(call, patch["url"].as_str()).await
     })
     .await
 }
 
-/// Deletes a webhook.
-#[utoipa::path(
-    delete, path = "/webhooks/{ref}", operation_id = "deleteWebhook", tag = "webhooks",
-    summary = "Delete one webhook · 删除推送",
-    description = "Deletes a webhook with its deliveries: nothing more is sent to it. Its history stays. For administrators. 删除推送及其投递记录。",
-    params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
-    responses((status = 204, description = "The webhook was deleted."))
-)]
-#[delete("/webhooks/{ref}")]
-async fn remove(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    crud::delete::<Webhooks>(call, reference.into_inner()).await
-}
-
 /// Replaces a webhook's secret.
 #[utoipa::path(
     post, path = "/webhooks/{ref}/rotate-secret", operation_id = "rotateWebhookSecret", tag = "webhooks",
-    summary = "Replace a webhook's secret · 更换推送密钥",
-    description = "Makes a new secret and shows it, once. For 24 hours messages are signed with both, the new one first, so that no \
-        message is missed meanwhile; a second rotation within that time drops the oldest. A retry with the same `Idempotency-Key` gets \
-        the same answer without the secret. For administrators. 更换密钥；24 小时内新旧密钥同时签名。",
-    params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
+    summary = "Replace the secret of a webhook · 更换推送密钥",
+    description = "Replaces the secret. The response is the only one with the new secret; a retry with the same `Idempotency-Key` \
+        returns the response without it. For 24 hours messages are signed with the new and the previous secret; another rotation \
+        within that time drops the oldest. Requires the role `admin`. 更换密钥；24 小时内新旧密钥同时签名；需要管理员密钥。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook.")),
     responses((status = 200, description = "The webhook and its new secret.", body = IssuedWebhook))
 )]
 #[post("/webhooks/{ref}/rotate-secret")]
@@ -292,20 +235,7 @@ async fn rotate(call: Call, payload: Payload, reference: Path<String>) -> Result
     .await
 }
 
-/// Lists what was written to a webhook.
-#[utoipa::path(
-    get, path = "/webhooks/{ref}/history", operation_id = "listWebhookHistory", tag = "webhooks",
-    summary = "List the history of a webhook · 推送的变更历史",
-    description = "Every write to one webhook, oldest first: who, when, what stood before and after; never its secret. For administrators. 一个推送的全部写入记录。",
-    params(("ref" = Ref, Path, description = "The webhook's code, or its id."), HistoryParams, PageParams),
-    responses((status = 200, description = "A page of the history.", body = RecordHistory))
-)]
-#[get("/webhooks/{ref}/history")]
-async fn history(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    crud::history::<Webhooks>(call, reference.into_inner(), "listWebhookHistory").await
-}
-
-/// Refuses a URL for where it leads. Not in the transaction: a name may take long to be found.
+/// Validates the address of a URL. Runs outside the transaction, because resolving a host name may take long.
 async fn judge_target(call: &Call, url: Option<&str>) -> Result<()> {
     let Some(url) = url.map(str::to_owned) else { return Ok(()) };
     let targets = call.state.parts.get::<Targets>()?;
@@ -317,7 +247,28 @@ async fn judge_target(call: &Call, url: Option<&str>) -> Result<()> {
     faults.refuse()
 }
 
-/// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(list).service(create).service(get).service(update).service(remove).service(rotate).service(history);
+impl ApiResource for Webhooks {
+    const ROUTES: Routes = Routes { label: "推送", ..Routes::OF_ADMINISTRATORS };
+
+    fn mount(config: &mut ServiceConfig<'_>) {
+        let list = routes::list::<Self>(&Self::ROUTES).description(
+            "Returns a page of the webhooks that match the filter parameters, without their secrets. Requires the role `admin`. \
+             分页列出推送，不含密钥；需要管理员密钥。",
+        );
+        let get = routes::get::<Self>(&Self::ROUTES).description(
+            "Returns one webhook by its code or identifier, without its secret. Requires the role `admin`. \
+             按代码或编号读取一个推送，不含密钥；需要管理员密钥。",
+        );
+        let update = routes::update::<Self>(&Self::ROUTES).handler(update).description(
+            "Applies a JSON Merge Patch (RFC 7396) to the URL, filters or status of a webhook. Deliveries that are pending go to \
+             the new URL; new filters apply to events that are not yet queued. Requires the role `admin`. \
+             以 JSON 合并补丁修改推送，须提供 If-Match；需要管理员密钥。",
+        );
+        let delete = routes::delete::<Self>(&Self::ROUTES).description(
+            "Deletes a webhook with its deliveries; nothing more is sent to it. Its history is kept. Requires the role `admin`. \
+             删除推送及其投递记录，变更历史保留；需要管理员密钥。",
+        );
+        config.service(list).service(create).service(get).service(update).service(delete).service(rotate);
+        config.service(routes::history::<Self>(&Self::ROUTES));
+    }
 }

@@ -12,7 +12,7 @@ use crate::db::page::PageRequest;
 use crate::error::Result;
 use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::list::{Page, PageParams};
+use crate::http::list::{ListPage, Page, PageParams};
 use crate::model::text::Text;
 use crate::model::types::{Instant, Ref};
 
@@ -56,14 +56,15 @@ pub struct NewAmendment {
     pub summary: Option<Text>,
 }
 
-crate::page_type!(AmendmentList of Amendment);
+/// A page of a list.
+pub type AmendmentList = ListPage<Amendment>;
 
 /// Lists an agreement's amendments.
 #[utoipa::path(
     get, path = "/agreements/{ref}/amendments", operation_id = "listAgreementAmendments", tag = "agreements",
-    summary = "List an agreement's amendments · 协议变更列表",
-    description = "The amendments of one agreement in the order of their numbers. 按编号列出协议的变更。",
-    params(("ref" = Ref, Path, description = "The agreement's code, or its id."), PageParams),
+    summary = "List the amendments of an agreement · 协议变更列表",
+    description = "Returns a page of the amendments of one agreement, in the order of their numbers. 按编号分页列出协议的变更。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the agreement."), PageParams),
     responses((status = 200, description = "A page of amendments.", body = AmendmentList))
 )]
 #[get("/agreements/{ref}/amendments")]
@@ -82,10 +83,10 @@ pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<Http
 #[utoipa::path(
     post, path = "/agreements/{ref}/amendments", operation_id = "createAgreementAmendment", tag = "agreements",
     summary = "Add an amendment to an agreement · 新增协议变更",
-    description = "Adds the next amendment; the service numbers it. Only a signed agreement is amended. 新增一条变更，由服务编号。",
-    params(("ref" = Ref, Path, description = "The agreement's code, or its id.")),
+    description = "Adds an amendment to a signed agreement; the service assigns its number. 为已签署的协议新增一条变更，由服务编号。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the agreement.")),
     request_body(content = NewAmendment, description = "The amendment to add."),
-    responses((status = 201, description = "The amendment was added.", body = Amendment))
+    responses((status = 201, description = "The added amendment.", body = Amendment))
 )]
 #[post("/agreements/{ref}/amendments")]
 pub async fn create_amendment(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {

@@ -12,7 +12,7 @@ use crate::db::page::PageRequest;
 use crate::error::Result;
 use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::list::{Page, PageParams};
+use crate::http::list::{ListPage, Page, PageParams};
 use crate::model::types::{Instant, Ref};
 use crate::record::Resource;
 use crate::resources::milestones::Milestones;
@@ -55,16 +55,19 @@ pub struct NewConfirmation {
     pub side: Role,
 }
 
-crate::page_type!(RevisionList of Revision);
-crate::page_type!(ConfirmationList of Confirmation);
+/// A page of a list.
+pub type RevisionList = ListPage<Revision>;
+/// A page of a list.
+pub type ConfirmationList = ListPage<Confirmation>;
 
 /// Lists the moves of a milestone's due date.
 #[utoipa::path(
     get, path = "/milestones/{ref}/revisions", operation_id = "listMilestoneRevisions", tag = "milestones",
-    summary = "List the moves of a due date · 到期日调整记录",
-    description = "Every move of one milestone's due date, oldest first: from when to when, why, and by whom. 里程碑到期日的全部调整。",
-    params(("ref" = Ref, Path, description = "The milestone's code, or its id."), PageParams),
-    responses((status = 200, description = "A page of moves.", body = RevisionList))
+    summary = "List the revisions of a due date · 到期日调整记录",
+    description = "Returns a page of the revisions of a milestone's due date, oldest first: the previous and the new date, the reason, and the actor. \
+        分页列出里程碑到期日的全部调整。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the milestone."), PageParams),
+    responses((status = 200, description = "A page of revisions.", body = RevisionList))
 )]
 #[get("/milestones/{ref}/revisions")]
 pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpResponse> {
@@ -81,9 +84,9 @@ pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpR
 /// Lists the confirmations of a milestone.
 #[utoipa::path(
     get, path = "/milestones/{ref}/confirmations", operation_id = "listMilestoneConfirmations", tag = "milestones",
-    summary = "List a milestone's confirmations · 双方确认记录",
-    description = "The sides that confirmed that the milestone is met; two at most. 已确认完成的一方或双方。",
-    params(("ref" = Ref, Path, description = "The milestone's code, or its id."), PageParams),
+    summary = "List the confirmations of a milestone · 双方确认记录",
+    description = "Returns the sides that confirmed that the milestone is met, at most two. 列出已确认完成的一方或双方。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the milestone."), PageParams),
     responses((status = 200, description = "The confirmations.", body = ConfirmationList))
 )]
 #[get("/milestones/{ref}/confirmations")]
@@ -102,9 +105,9 @@ pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<H
 #[utoipa::path(
     post, path = "/milestones/{ref}/confirmations", operation_id = "confirmMilestone", tag = "milestones",
     summary = "Confirm that a milestone is met · 确认里程碑完成",
-    description = "One side confirms a met milestone. A second confirmation by the same side changes nothing; a milestone that \
-        is no longer met is no longer confirmed. 支援方或受援方确认完成。",
-    params(("ref" = Ref, Path, description = "The milestone's code, or its id.")),
+    description = "Confirms a met milestone for one side. A second confirmation by the same side has no effect. Confirmations are dropped \
+        when the milestone is no longer met. 由支援方或受援方确认里程碑完成；里程碑不再处于完成状态时，确认随之失效。",
+    params(("ref" = Ref, Path, description = "Code or numeric identifier of the milestone.")),
     request_body(content = NewConfirmation, description = "The side that confirms."),
     responses((status = 200, description = "The milestone with its confirmations.", body = Milestone))
 )]

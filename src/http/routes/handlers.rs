@@ -1,15 +1,10 @@
-//! The operations that every resource has: list, create, read, change, delete, and its history.
-//!
-//! [`crud!`](crate::crud) writes the handlers of one resource; the work is in the functions here.
+//! What the operations of a resource do: list, create, get, update, delete, restore, and list the history of a record.
 
 use actix_web::HttpResponse;
 use actix_web::web::Payload;
 use serde_json::{Value, json};
 
-use super::idempotency::Posted;
-use super::list::Page;
-use super::response::{self, ReadResponse};
-use super::{Call, typed};
+use super::nested;
 use crate::access::redaction::{Hidden, Redaction};
 use crate::audit::types::HistoryParams;
 use crate::audit::{log, records};
@@ -17,14 +12,18 @@ use crate::db::Conn;
 use crate::db::page::{KeyValue, PageRequest};
 use crate::db::reference::Kind;
 use crate::error::{Problem, Result};
+use crate::http::idempotency::Posted;
+use crate::http::list::Page;
+use crate::http::response::{self, ReadResponse};
+use crate::http::{Call, patch, typed};
 use crate::model::types::{Instant, Ref};
 use crate::record::deleted;
 use crate::record::{self, Resource, Tx, View};
 
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
-pub async fn list<R: Resource>(call: Call, operation: &'static str) -> Result<HttpResponse> {
-    call.list(operation, |call, query, redaction| {
+pub async fn list<R: Resource>(call: Call) -> Result<HttpResponse> {
+    call.list(&call.operation, |call, query, redaction| {
         let filter: R::Filter = typed(query)?;
         let view = call.view(query);
         Ok(move |conn: &mut Conn, page: &PageRequest| page_of::<R>(conn, &filter, page, view, &redaction))
@@ -32,20 +31,14 @@ pub async fn list<R: Resource>(call: Call, operation: &'static str) -> Result<Ht
     .await
 }
 
-/// The records of one kind that belong to one of another: `parent` is the other kind, `field` the filter that names it.
-pub async fn list_under<R: Resource>(
-    call: Call,
-    parent: &'static Kind,
-    field: &'static str,
-    reference: String,
-    operation: &'static str,
-) -> Result<HttpResponse> {
-    call.list(operation, |call, query, redaction| {
+/// Lists the records that belong to a record of the `parent` kind. The filter parameter of that name selects them.
+pub async fn list_under<R: Resource>(call: Call, parent: &'static Kind, reference: String) -> Result<HttpResponse> {
+    call.list(&call.operation, |call, query, redaction| {
         let view = call.view(query);
         let reference = Ref(reference);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let id = parent.find(conn, &reference)?.ok_or_else(|| Problem::not_found(parent.name, &reference.0))?;
-            let filter: R::Filter = typed(&json!({ field: id.to_string() }))?;
+            let filter: R::Filter = typed(&json!({ parent.name: id.to_string() }))?;
             page_of::<R>(conn, &filter, page, view, &redaction)
         })
     })
@@ -78,24 +71,23 @@ pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpRes
     call.post(actor, &body, |tx| created::<R>(tx, new)).await
 }
 
-/// Creates a record that belongs to the one of another kind that the path names.
+/// Creates a record that belongs to the record of the `parent` kind that the path names.
 pub async fn create_under<R: Resource>(
     call: Call,
     payload: Payload,
     parent: &'static Kind,
-    field: &'static str,
     reference: String,
-    component: &'static str,
 ) -> Result<HttpResponse> {
+    let component = nested::component::<R>(parent);
     let actor = call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
-    call.state.catalog.contract.normalize(component, &mut body);
-    call.state.catalog.contract.validate(component, &body)?;
+    call.state.catalog.contract.normalize(&component, &mut body);
+    call.state.catalog.contract.validate(&component, &body)?;
     let mut whole = body.clone();
     call.post(actor, &body, move |tx| {
         let reference = Ref(reference);
         let id = parent.find(tx.conn, &reference)?.ok_or_else(|| Problem::not_found(parent.name, &reference.0))?;
-        whole[field] = json!(id.to_string());
+        whole[parent.name] = json!(id.to_string());
         created::<R>(tx, serde_json::from_value(whole)?)
     })
     .await
@@ -107,9 +99,9 @@ fn created<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<Posted> {
     Posted::created(format!("/api/v1/{}/{id}", R::KIND.path), version, &read)
 }
 
-pub async fn get<R: Resource>(call: Call, reference: String, operation: &'static str) -> Result<HttpResponse> {
+pub async fn get<R: Resource>(call: Call, reference: String) -> Result<HttpResponse> {
     call.respond(|call, sight| {
-        let query = call.query(operation)?;
+        let query = call.query(&call.operation)?;
         let view = call.view(&query);
         Ok(move |conn: &mut Conn| {
             let read = find::<R>(conn, &Ref(reference), view)?;
@@ -129,7 +121,7 @@ pub async fn update<R: Resource>(call: Call, payload: Payload, reference: String
     update_judged::<R, _>(call, payload, reference, async |_, _| Ok(())).await
 }
 
-/// [`update`] of what is judged by more than the document and the database, too: the patch, before the transaction.
+/// [`update`] with a further validation of the patch, which runs before the transaction.
 pub async fn update_judged<R: Resource, J>(
     call: Call,
     payload: Payload,
@@ -142,7 +134,7 @@ where
     let actor = call.writer()?;
     let mut patch = call.json(payload, MERGE_PATCH).await?;
     let precondition = call.precondition()?;
-    let component = super::patch::component(R::NEW);
+    let component = patch::component(R::NEW);
     call.state.catalog.contract.normalize(&component, &mut patch);
     call.state.catalog.contract.validate(&component, &patch)?;
     judge(&call, &patch).await?;
@@ -170,11 +162,11 @@ pub async fn restore<R: Resource>(call: Call, payload: Payload, reference: Strin
     .await
 }
 
-/// What was written to one record, oldest first; a deleted record has its history still. With `at`: up to an instant, and
-/// the record as it stood then.
-pub async fn history<R: Resource>(call: Call, reference: String, operation: &'static str) -> Result<HttpResponse> {
+/// Lists the audit events of one record, deleted or not, oldest first. With `at`: those up to an instant, and the record as
+/// of that instant.
+pub async fn history<R: Resource>(call: Call, reference: String) -> Result<HttpResponse> {
     let kinds = call.state.catalog.kinds;
-    call.list(operation, |_, query, redaction| {
+    call.list(&call.operation, |_, query, redaction| {
         let HistoryParams { at } = typed(query)?;
         let at = at.map(Instant::from);
         let reference = Ref(reference);
