@@ -1,4 +1,5 @@
-//! Deliveries of webhooks (投递): what each was told or is to be told, and what came of it. [`crate::webhooks`] writes them.
+//! Webhook deliveries (投递): the messages sent or due to each webhook, and their outcomes. [`crate::webhooks`] creates
+//! them.
 
 pub mod api;
 pub mod store;
@@ -6,13 +7,13 @@ pub mod store;
 use crate::text_enum;
 
 text_enum! {
-    /// How a delivery stands.
+    /// The status of a delivery.
     Status as "WebhookDeliveryStatus" {
-        /// It is under way, or will be tried again. 待投递.
+        /// In progress, or scheduled for a retry. 待投递.
         Pending => "pending",
-        /// The receiver took it. 已送达.
+        /// Accepted by the receiver with a 2xx status. 已送达.
         Delivered => "delivered",
-        /// It was given up after the last attempt. 已放弃.
+        /// Given up after the last attempt. 已放弃.
         Failed => "failed",
     }
 }

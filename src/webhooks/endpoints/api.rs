@@ -1,4 +1,4 @@
-//! What administrators see of webhooks.
+//! Endpoints for administrators: create, change, rotate and delete webhooks.
 
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, delete, get, patch, post, rt};
@@ -26,7 +26,7 @@ use crate::webhooks::deliveries;
 use crate::webhooks::event::Change;
 use crate::webhooks::target::Targets;
 
-/// A kind of record that a webhook can be told of, as the history names it.
+/// A kind of record that a webhook can subscribe to, by its name in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Entity(pub String);
@@ -35,7 +35,7 @@ impl PartialSchema for Entity {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .description(Some("A kind of record, as the history names it."))
+            .description(Some("A kind of record, by its name in the history."))
             .enum_values(Some(resources::KINDS.iter().map(|kind| kind.name)))
             .into()
     }
@@ -50,54 +50,55 @@ impl ToSchema for Entity {
 /// A webhook, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Webhook {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation, never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug; null where nobody gave one.
+    /// Optional unique slug; null if none was given.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the webhook was made.
+    /// When the webhook was created.
     pub created_at: Instant,
     /// When the webhook was last changed.
     pub updated_at: Instant,
-    /// Where messages are sent to.
+    /// URL that messages are sent to.
     #[schema(max_length = 2000, example = "https://oa.example.org/hooks/pairing-tracker")]
     pub url: String,
-    /// What it is for.
+    /// Free-text description of its purpose.
     #[schema(max_length = 1000, example = "办公系统：里程碑提醒")]
     pub description: Option<String>,
-    /// Whether it is sent anything.
+    /// Whether messages are sent.
     pub status: Status,
-    /// The kinds of record that it is told of; none: all.
+    /// The kinds of record to report; empty for all kinds.
     pub entities: Vec<Entity>,
-    /// The changes that it is told of; none: all.
+    /// The changes to report; empty for all changes.
     pub actions: Vec<Change>,
-    /// The pairings whose records it is told of; none: all records, those of no pairing too.
+    /// The pairings whose records to report; empty for all records, including those of no pairing.
     pub pairings: Vec<Reference>,
-    /// Until when messages are signed with the secret before the last rotation, too; null: with one secret alone.
+    /// Until when messages are also signed with the secret before the last rotation; null if the secret was never
+    /// rotated.
     pub previous_secret_expires_at: Option<Instant>,
-    /// The number of the last event of the history that was looked at for it.
+    /// Id of the last audit event processed for this webhook; 0 if there is none.
     #[schema(minimum = 0, example = 1204)]
     pub event_cursor: i64,
-    /// How many messages are still to be delivered, those under way included.
+    /// Number of messages that are still to be delivered, including those in progress.
     #[schema(minimum = 0, example = 0)]
     pub pending: i64,
-    /// How many messages were given up, within the time that deliveries are kept.
+    /// Number of messages given up within the 30 days that deliveries are kept.
     #[schema(minimum = 0, example = 0)]
     pub failed: i64,
 }
 
-/// A webhook to make.
+/// A webhook to create.
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
-    /// The record's slug.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
-    /// Where messages are sent to: https, and an address that is public; http and other addresses are for the networks
-    /// that the operator allows. Without user, password or fragment.
+    /// URL that messages are sent to: https and a public address. Plain http and private addresses are accepted only in
+    /// the networks that the operator allows. No user, password or fragment.
     #[schema(
         min_length = 1,
         max_length = 2000,
@@ -105,46 +106,45 @@ pub struct NewWebhook {
         example = "https://oa.example.org/hooks/pairing-tracker"
     )]
     pub url: String,
-    /// What it is for.
+    /// Free-text description of its purpose.
     #[serde(default)]
     #[schema(max_length = 1000, example = "办公系统：里程碑提醒")]
     pub description: Option<String>,
-    /// Whether it is sent anything.
+    /// Whether messages are sent.
     #[serde(default)]
     pub status: Status,
-    /// The kinds of record that it is told of; none: all.
+    /// The kinds of record to report; empty for all kinds.
     #[serde(default)]
     #[schema(max_items = 50)]
     pub entities: Vec<Entity>,
-    /// The changes that it is told of; none: all.
+    /// The changes to report; empty for all changes.
     #[serde(default)]
     #[schema(max_items = 10)]
     pub actions: Vec<Change>,
-    /// The pairings whose records it is told of; none: all records, those of no pairing too.
+    /// The pairings whose records to report; empty for all records, including those of no pairing.
     #[serde(default)]
     #[schema(max_items = 100)]
     pub pairings: Vec<Ref>,
-    /// The secret, which the service makes; no client gives it.
+    /// The secret, generated by the service and never read from a request.
     #[serde(skip)]
     #[schema(ignore)]
     pub secret: Option<String>,
 }
 
-/// A webhook whose secret was just made.
+/// A webhook with its newly generated secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IssuedWebhook {
-    /// The webhook as it will be read from now on.
+    /// The webhook, as later reads return it.
     pub webhook: Webhook,
-    /// What messages are signed with: `whsec_` and 32 bytes in base64. It is shown once: null when this is the answer to a
-    /// retry.
+    /// Signing secret: `whsec_` and 32 bytes in base64. Returned once; null in the response to a retry.
     #[schema(max_length = 100, example = "whsec_…")]
     pub secret: Option<String>,
 }
 
 text_enum! {
-    /// The orders of a list of webhooks; ties are ordered by id.
+    /// Sort orders of webhooks; ties are ordered by id.
     Sort as "WebhookSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -155,21 +155,21 @@ text_enum! {
     }
 }
 
-/// What a list of webhooks can be narrowed by.
+/// Filter parameters of the list of webhooks.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WebhookFilter {
-    /// Words in the description.
+    /// Full-text search in the description.
     #[param(max_length = 200, example = "办公")]
     pub q: Option<String>,
-    /// With these statuses; several repeat the parameter.
+    /// Only webhooks with one of these statuses; repeat the parameter for several.
     #[serde(default)]
     pub status: Vec<Status>,
-    /// That name this pairing.
+    /// Only webhooks subscribed to this pairing by name.
     pub pairing: Option<Ref>,
-    /// Changed at this instant or later.
+    /// Only webhooks changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<Sort>,
 }
@@ -181,7 +181,8 @@ crate::merge_patch!(WebhookPatch of NewWebhook);
 #[utoipa::path(
     get, path = "/webhooks", operation_id = "listWebhooks", tag = "webhooks",
     summary = "List webhooks · 推送列表",
-    description = "A page of the webhooks that fit the filter, without their secrets. For administrators. 分页列出推送，不含密钥。",
+    description = "Returns a page of the webhooks that match the filter, without their secrets. For administrators. \
+        分页列出推送，不含密钥。",
     params(WebhookFilter, PageParams),
     responses((status = 200, description = "A page of webhooks.", body = WebhookList))
 )]
@@ -190,16 +191,16 @@ async fn list(call: Call) -> Result<HttpResponse> {
     crud::list::<Webhooks>(call, "listWebhooks").await
 }
 
-/// Makes a webhook.
+/// Creates a webhook.
 #[utoipa::path(
     post, path = "/webhooks", operation_id = "createWebhook", tag = "webhooks",
-    summary = "Make a webhook · 新建推送",
-    description = "Makes a webhook and shows its secret, once. It is told of what is written from now on. A retry with the same \
-        `Idempotency-Key` gets the same answer without the secret, which can be replaced. A URL that leads to an address that is not \
-        public is refused, here and whenever a message is sent, unless the operator allows its network. For administrators. \
-        新建推送；密钥仅显示一次，只推送此后的变更。",
-    request_body(content = NewWebhook, description = "The webhook to make."),
-    responses((status = 201, description = "The webhook was made.", body = IssuedWebhook))
+    summary = "Create a webhook · 新建推送",
+    description = "Creates a webhook and returns its secret, once. The webhook receives changes made from now on. A \
+        retry with the same `Idempotency-Key` returns the same response without the secret, which can be rotated. A \
+        URL that resolves to an address that is not public is rejected, here and before every attempt, unless the \
+        operator allows its network. For administrators. 新建推送；密钥仅显示一次，只推送此后的变更。",
+    request_body(content = NewWebhook, description = "The webhook to create."),
+    responses((status = 201, description = "The webhook was created.", body = IssuedWebhook))
 )]
 #[post("/webhooks")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
@@ -207,7 +208,7 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let body = call.json(payload, &["application/json"]).await?;
     call.state.catalog.contract.judge(Webhooks::NEW, &body)?;
     let new: NewWebhook = serde_json::from_value(body.clone())?;
-    judge_target(&call, Some(&new.url)).await?;
+    validate_target(&call, Some(&new.url)).await?;
     call.post(actor, &body, |tx| {
         let (webhook, secret) = store::issue(tx, new)?;
         let (id, version) = Webhooks::id_and_version(&webhook);
@@ -223,7 +224,7 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
 #[utoipa::path(
     get, path = "/webhooks/{ref}", operation_id = "getWebhook", tag = "webhooks",
     summary = "Read one webhook · 读取推送",
-    description = "One webhook by its code or id, without its secret. For administrators. 读取一个推送，不含密钥。",
+    description = "Returns one webhook by its code or id, without its secret. For administrators. 读取一个推送，不含密钥。",
     params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
     responses((status = 200, description = "The webhook.", body = Webhook))
 )]
@@ -236,8 +237,8 @@ async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
 #[utoipa::path(
     patch, path = "/webhooks/{ref}", operation_id = "updateWebhook", tag = "webhooks",
     summary = "Change one webhook · 修改推送",
-    description = "Applies a JSON Merge Patch: where messages go, what they tell of, whether any are sent. What is still to be \
-        delivered goes to the new place; what is told of changes with the events that are looked at next. For administrators. \
+    description = "Applies a JSON Merge Patch to the URL, the subscription or the status. Pending messages are sent \
+        to the new URL; a new subscription applies to events that are not processed yet. For administrators. \
         以合并补丁修改推送；需要 If-Match。",
     params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
     request_body(
@@ -250,7 +251,7 @@ async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
 #[patch("/webhooks/{ref}")]
 async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     crud::update_judged::<Webhooks, _>(call, payload, reference.into_inner(), async |call, patch| {
-        judge_target(call, patch["url"].as_str()).await
+        validate_target(call, patch["url"].as_str()).await
     })
     .await
 }
@@ -259,7 +260,8 @@ async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result
 #[utoipa::path(
     delete, path = "/webhooks/{ref}", operation_id = "deleteWebhook", tag = "webhooks",
     summary = "Delete one webhook · 删除推送",
-    description = "Deletes a webhook with its deliveries: nothing more is sent to it. Its history stays. For administrators. 删除推送及其投递记录。",
+    description = "Deletes a webhook and its deliveries; no further messages are sent. Its history is kept. For \
+        administrators. 删除推送及其投递记录。",
     params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
     responses((status = 204, description = "The webhook was deleted."))
 )]
@@ -272,9 +274,10 @@ async fn remove(call: Call, reference: Path<String>) -> Result<HttpResponse> {
 #[utoipa::path(
     post, path = "/webhooks/{ref}/rotate-secret", operation_id = "rotateWebhookSecret", tag = "webhooks",
     summary = "Replace a webhook's secret · 更换推送密钥",
-    description = "Makes a new secret and shows it, once. For 24 hours messages are signed with both, the new one first, so that no \
-        message is missed meanwhile; a second rotation within that time drops the oldest. A retry with the same `Idempotency-Key` gets \
-        the same answer without the secret. For administrators. 更换密钥；24 小时内新旧密钥同时签名。",
+    description = "Generates a new secret and returns it, once. For 24 hours messages are signed with both secrets, \
+        the new one first, so that receivers can switch without missing a message; a second rotation within that time \
+        drops the oldest. A retry with the same `Idempotency-Key` returns the same response without the secret. For \
+        administrators. 更换密钥；24 小时内新旧密钥同时签名。",
     params(("ref" = Ref, Path, description = "The webhook's code, or its id.")),
     responses((status = 200, description = "The webhook and its new secret.", body = IssuedWebhook))
 )]
@@ -293,11 +296,12 @@ async fn rotate(call: Call, payload: Payload, reference: Path<String>) -> Result
     .await
 }
 
-/// Lists what was written to a webhook.
+/// Lists the history of a webhook.
 #[utoipa::path(
     get, path = "/webhooks/{ref}/history", operation_id = "listWebhookHistory", tag = "webhooks",
     summary = "List the history of a webhook · 推送的变更历史",
-    description = "Every write to one webhook, oldest first: who, when, what stood before and after; never its secret. For administrators. 一个推送的全部写入记录。",
+    description = "Lists every change of one webhook, oldest first: actor, time, and the values before and after, \
+        without the secret. For administrators. 一个推送的全部写入记录。",
     params(("ref" = Ref, Path, description = "The webhook's code, or its id."), HistoryParams, PageParams),
     responses((status = 200, description = "A page of the history.", body = RecordHistory))
 )]
@@ -306,19 +310,19 @@ async fn history(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     crud::history::<Webhooks>(call, reference.into_inner(), "listWebhookHistory").await
 }
 
-/// Refuses a URL for where it leads. Not in the transaction: a name may take long to be found.
-async fn judge_target(call: &Call, url: Option<&str>) -> Result<()> {
+/// Rejects a URL whose address is not allowed. Runs outside the transaction because DNS lookups may be slow.
+async fn validate_target(call: &Call, url: Option<&str>) -> Result<()> {
     let Some(url) = url.map(str::to_owned) else { return Ok(()) };
     let targets = call.state.parts.get::<Targets>()?;
-    let judged = rt::task::spawn_blocking(move || targets.judge(&url)).await.map_err(Error::unexpected)?;
+    let result = rt::task::spawn_blocking(move || targets.validate(&url)).await.map_err(Error::unexpected)?;
     let mut faults = Faults::default();
-    if let Err(refusal) = judged {
+    if let Err(refusal) = result {
         faults.push("/url", refusal.code(), refusal.message());
     }
     faults.refuse()
 }
 
-/// Mounts the operations.
+/// Registers the routes.
 pub fn mount(config: &mut ServiceConfig<'_>) {
     config.service(list).service(create).service(get).service(update).service(remove).service(rotate).service(history);
     deliveries::api::mount(config);
