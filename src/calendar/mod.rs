@@ -6,7 +6,7 @@
 //! follows the record's version, `DTSTAMP` and `LAST-MODIFIED` the instant of its last change, so that a feed changes where a
 //! record does.
 //!
-//! What is cancelled stays in the feed as `STATUS:CANCELLED`. So does what is no longer in it, for [`TOLD_FOR_DAYS`], because
+//! What is cancelled stays in the feed as `STATUS:CANCELLED`. So does what is no longer in it, for [`CANCELLED_FOR_DAYS`], because
 //! many programs keep an event that is merely missing ([`departures`]): a record that was deleted, that moved to another
 //! pairing, by itself or with its agreement or project, and a conference without a date. To a key that was revoked or has
 //! expired, all events are cancelled for as long, without their content ([`closed`]).
@@ -28,7 +28,7 @@ mod store;
 use chrono::NaiveDate;
 use icalendar::EventStatus;
 
-use crate::access::feeds::TOLD_FOR_DAYS;
+use crate::access::feeds::CANCELLED_FOR_DAYS;
 use crate::model::types::Instant;
 
 /// One day of a calendar.

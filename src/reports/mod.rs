@@ -1,4 +1,4 @@
-//! Reports: one read-only question each. Their figures are those of [`crate::figures`], rolled up.
+//! Read-only reports, which aggregate the figures of [`crate::figures`].
 
 pub mod funds;
 pub mod overdue;
@@ -8,7 +8,7 @@ pub mod timeline;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// Mounts the reports.
+/// Registers the routes of the reports.
 pub fn mount(config: &mut ServiceConfig<'_>) {
     config
         .service(scorecard::get_scorecard)
