@@ -1,11 +1,11 @@
-//! Keys of calendars: each opens one feed of one pairing, and nothing else.
+//! Calendar keys, each valid for one feed of one pairing.
 //!
-//! A calendar program keeps a URL and sends no headers, so that its key stands in the URL, where it is easily told on: in a
-//! bookmark, in a shared calendar. Such a key is therefore none that anybody could call with. Its form is that of other keys
-//! ([`super::keys`]) with a beginning of its own, and it is found in a table of its own; as a bearer, at another feed, at
-//! another pairing and at any other path it is a wrong key. It names no actor: who reads by it sees what anybody sees of a
-//! public service. A key that was revoked or has expired reads, for some time, only cancellations of what the feed
-//! had ([`Opening`]). The log and the history of refusals keep no query, and every answer says `Referrer-Policy: no-referrer`.
+//! Calendar programs store a URL and send no headers, so the key is part of the URL, where it can leak through
+//! bookmarks and shared calendars. It is therefore not an API key: it has the same form ([`super::keys`]) with another
+//! prefix and a table of its own, and it is rejected as a bearer token and on any other feed, pairing or path. It has
+//! no actor: its holder reads what anonymous readers of a public service read. After its revocation or expiry, a key
+//! still returns cancellations of the feed's events for some time ([`Opening`]). The log and the list of refusals omit
+//! the query, and every response has `Referrer-Policy: no-referrer`.
 
 use std::borrow::Cow;
 
@@ -21,39 +21,39 @@ use crate::error::Result;
 use crate::model::types::{Instant, Ref};
 use crate::text_enum;
 
-/// What a key of a calendar begins with.
+/// Prefix of calendar keys.
 pub const PREFIX: &str = "ptf_";
-/// The parameter that it is shown in.
+/// Query parameter of the key.
 pub const PARAMETER: &str = "key";
 
-/// The paths of feeds are `/api/v1/pairings/{ref}/<feed>.ics`.
+/// Parts of a feed's path, `/api/v1/pairings/{ref}/<feed>.ics`.
 const BEFORE: &str = "/api/v1/pairings/";
 const AFTER: &str = ".ics";
 
 text_enum! {
     /// A feed of a pairing.
     Feed as "CalendarFeed" {
-        /// 里程碑: its milestones, by due date.
+        /// Milestones by due date. 里程碑.
         Milestones => "milestones",
-        /// 会议: its conferences that have a date.
+        /// Conferences that have a date. 会议.
         Conferences => "conferences",
     }
 }
 
 impl Feed {
-    /// The path of this feed of a pairing.
+    /// Returns the path of this feed of a pairing.
     pub fn path(self, pairing: &str) -> String {
         format!("{BEFORE}{pairing}/{self}{AFTER}")
     }
 }
 
-/// The name of who reads by a key, where one must be told from others.
+/// Returns the identity of a key's holder, for rate limits and the log.
 pub fn identity(id: i64) -> String {
     format!("feed:{id}")
 }
 
-/// The key of a calendar that a query holds. At a feed whatever stands in the parameter is one that is meant; elsewhere only
-/// what begins as one. Several at once are none that could be good.
+/// Returns the calendar key in a query. On a feed, any value of the parameter counts as a key; elsewhere only one with
+/// the prefix. Returns an empty, invalid key if there are several.
 pub fn key_in(query: &str, is_feed: bool) -> Option<String> {
     let mut shown = url::form_urlencoded::parse(query.as_bytes())
         .filter(|(name, value)| name == PARAMETER && (is_feed || value.starts_with(PREFIX)))
@@ -62,20 +62,20 @@ pub fn key_in(query: &str, is_feed: bool) -> Option<String> {
     Some(if shown.next().is_some() { String::new() } else { Cow::into_owned(first) })
 }
 
-/// How long a feed lists what is no longer in it as cancelled, in days: programs that were offline drop it then.
-pub const TOLD_FOR_DAYS: i64 = 90;
+/// Number of days for which a feed lists removed events as cancelled, so that programs that were offline remove them.
+pub const CANCELLED_FOR_DAYS: i64 = 90;
 
-/// A key that was shown for its feed.
+/// A calendar key that is accepted for its feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening {
     /// The key's id.
     pub key: i64,
-    /// When the key was revoked or expired; `None` for a good one. The feed is then nothing but cancellations, without a
-    /// word of what they were, so that a calendar program drops what it has.
+    /// When the key was revoked or expired; `None` for a valid one. The feed then contains only cancellations without
+    /// details, so that calendar programs remove the events.
     pub ended_at: Option<Instant>,
 }
 
-/// The feed that a path asks for.
+/// The feed and pairing of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     pub feed: Feed,
@@ -83,15 +83,15 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Reads a path; `None` where it is none of a feed.
+    /// Parses a path; `None` if it is not the path of a feed.
     pub fn read(path: &str) -> Option<Asked> {
         let (pairing, file) = path.strip_prefix(BEFORE)?.split_once('/')?;
         let feed = file.strip_suffix(AFTER)?.parse().ok()?;
         Some(Asked { feed, pairing: Ref(pairing.to_owned()) })
     }
 
-    /// The key that is shown, where it is one of this very feed and is good today in the service's time zone, or ended
-    /// less than [`TOLD_FOR_DAYS`] before. Read from the database every time, so that a revocation holds at once.
+    /// Looks up a key and accepts it if it belongs to this feed and is valid today in the service's time zone, or ended
+    /// less than [`CANCELLED_FOR_DAYS`] ago. Always read from the database, so a revocation takes effect immediately.
     pub fn opened_by(
         &self,
         conn: &mut Conn,
@@ -117,7 +117,7 @@ impl Asked {
         let expired = expires_on.filter(|last| *last < today).and_then(|last| last.succ_opt());
         let expired = expired.map(|day| Instant::from(settings.start_of(day)));
         let ended_at = revoked_at.into_iter().chain(expired).min();
-        let since = settings.start_of(today) - TimeDelta::days(TOLD_FOR_DAYS);
+        let since = settings.start_of(today) - TimeDelta::days(CANCELLED_FOR_DAYS);
         let is_forgotten = ended_at.is_some_and(|at| at.utc() < since);
         if !shown.is(&sha256) || is_forgotten || feed != self.feed {
             return Ok(None);

@@ -1,16 +1,16 @@
-//! The keys that people and programs call with: their form, and who holds one.
+//! API keys: their format and the look-up of their holder.
 //!
-//! | part | what it is |
+//! | part | meaning |
 //! |---|---|
-//! | `ptk_` | what secret scanners know a key by |
-//! | 8 lower-case letters and digits | the key's code: public, and what its row is found by |
+//! | `ptk_` | prefix, recognized by secret scanners |
+//! | 8 lower-case letters and digits | the public code, used to look up the row |
 //! | `_` | |
-//! | 43 letters and digits | the secret: 62^43 of them, a little more than 2^256 |
-//! | 6 hexadecimal digits | the beginning of a SHA-256 of all before, so that a mistyped key is refused before any look-up |
+//! | 43 letters and digits | the secret: 62^43 combinations, slightly more than 2^256 |
+//! | 6 hexadecimal digits | checksum: the first digits of the SHA-256 of the preceding text, so that a mistyped key is rejected without a look-up |
 //!
-//! A key of a calendar ([`super::feeds`]) has the same form and another beginning.
+//! Calendar keys ([`super::feeds`]) have the same format with another prefix.
 //!
-//! Only the SHA-256 of the whole is kept: 256 random bits need no slow hash.
+//! Only the SHA-256 of the key is stored; 256 random bits need no slow hash.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -26,34 +26,34 @@ use crate::model::hex;
 use crate::model::types::{Code, Instant};
 use crate::msg;
 
-/// What a key begins with.
+/// Prefix of API keys.
 pub const PREFIX: &str = "ptk_";
 const CODE_LENGTH: usize = 8;
 const SECRET_LENGTH: usize = 43;
 const CHECKSUM_LENGTH: usize = 6;
 const CODE_LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// A new key's parts.
+/// The parts of a new key.
 #[derive(Debug)]
 pub struct Issued {
-    /// The public part.
+    /// The public code.
     pub code: Code,
-    /// The whole key, which is shown once.
+    /// The whole key, returned once.
     pub secret: String,
-    /// What is kept of it.
+    /// The stored hash.
     pub sha256: String,
 }
 
 impl Issued {
-    /// A key that never was before.
+    /// Generates a random key.
     pub fn random() -> Issued {
         Issued::random_with(PREFIX)
     }
 
-    /// [`Issued::random`] for keys of another kind, by what they begin with.
+    /// [`Issued::random`] with another prefix.
     pub fn random_with(prefix: &str) -> Issued {
         let mut random = rand::rng();
-        // A letter first, so that a code is never taken for an id.
+        // A code starts with a letter because a text of digits is an id.
         let code: String = (0..CODE_LENGTH)
             .map(|place| {
                 let letters = if place == 0 { &CODE_LETTERS[..26] } else { CODE_LETTERS };
@@ -67,7 +67,7 @@ impl Issued {
     }
 }
 
-/// A text of the right form, not yet known to be a key.
+/// A well-formed key that has not been looked up yet.
 #[derive(Clone, Debug)]
 pub struct Shown {
     pub code: String,
@@ -75,12 +75,12 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Reads a text; `None` where it cannot be a key.
+    /// Parses a text; `None` if it is malformed.
     pub fn read(text: &str) -> Option<Shown> {
         Shown::read_with(PREFIX, text)
     }
 
-    /// [`Shown::read`] for keys of another kind, by what they begin with.
+    /// [`Shown::read`] with another prefix.
     pub fn read_with(prefix: &str, text: &str) -> Option<Shown> {
         let (code, body) = text.strip_prefix(prefix)?.split_once('_')?;
         let shaped = code.len() == CODE_LENGTH
@@ -91,13 +91,13 @@ impl Shown {
         (shaped && checksum(unchecked) == sum).then(|| Shown { code: code.to_owned(), sha256: hash(text) })
     }
 
-    /// Whether this is the key whose hash is stored; takes the same time whatever the answer.
+    /// Compares the key with a stored hash in constant time.
     pub fn is(&self, stored_sha256: &str) -> bool {
         stored_sha256.as_bytes().ct_eq(self.sha256.as_bytes()).into()
     }
 
-    /// Who holds the key on a day of the service's time zone; `None` where it is unknown, revoked or expired. Asked of the
-    /// database every time, so that a revocation holds at once, whichever replica made it.
+    /// Returns the holder of the key on a day of the service's time zone; `None` if it is unknown, revoked or expired.
+    /// Always read from the database, so a revocation on any replica takes effect immediately.
     pub fn holder(&self, conn: &mut Conn, today: NaiveDate) -> Result<Option<Actor>> {
         type Row = (i64, String, Role, String, Option<NaiveDate>, Option<Instant>);
         let row: Option<Row> = api_keys::table
@@ -129,7 +129,8 @@ impl Shown {
     }
 }
 
-/// The refusal of a key that is malformed, unknown, expired or revoked: one answer for all.
+/// Returns the 401 error of a malformed, unknown, expired or revoked key; the same for all, so that it does not
+/// disclose which.
 pub fn not_good() -> Error {
     Problem::unauthorized(msg!("密钥无效、已过期或已吊销。", "The key is not valid: unknown, expired or revoked."))
         .into()

@@ -1,14 +1,14 @@
-//! Who calls, what he may do, and whose personal data he sees.
+//! Authentication and authorization: who calls, what they may do, and which personal data they can read.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`keys`] | the keys that callers show |
-//! | [`names`] | the names of actors, of which each origin has its own |
-//! | [`feeds`] | the keys that calendar programs show in the URL of the one feed that each opens |
-//! | [`oidc`] | the tokens that callers show instead, of an OpenID Connect issuer |
-//! | [`policy`] | who may do what: the table, and the decision |
+//! | [`keys`] | API keys |
+//! | [`names`] | names of actors, kept apart by origin |
+//! | [`feeds`] | calendar keys, each valid for one feed and passed in its URL |
+//! | [`oidc`] | tokens of an OpenID Connect issuer, accepted instead of keys |
+//! | [`policy`] | the authorization policy: a table of roles, and the decision |
 //!
-//! The pairings that a key names bound what its holder writes ([`Scope`]) and whose personal data he sees ([`Sight`]).
+//! The pairings of a key limit what its holder may write ([`Scope`]) and which personal data they can read ([`Sight`]).
 
 pub mod feeds;
 pub mod keys;
@@ -30,35 +30,34 @@ pub use uses::Uses;
 pub const PAIRING: &str = "pairing";
 
 text_enum! {
-    /// What a key may do.
+    /// The permissions of a key.
     Role as "KeyRole" {
-        /// Everything, keys included.
+        /// Reads and writes everything, including keys.
         Admin => "admin",
-        /// Writes; only in the pairings that its key names, where it names any.
+        /// Reads and writes; limited to the pairings of the key if it has any.
         Editor => "editor",
-        /// Reads; personal data only in the pairings that its key names.
+        /// Reads; personal data only in the pairings of the key.
         Viewer => "viewer",
     }
 }
 
-/// Who makes a request.
+/// The caller of a request.
 #[derive(Clone, Debug)]
 pub struct Actor {
-    /// The name that the audit log and the records show. Names may be shared within one origin ([`names`]), identities are
-    /// not.
+    /// The name shown in the audit log and in records. Not unique within one origin ([`names`]); `identity` is.
     pub name: String,
     pub identity: Identity,
     pub role: Role,
-    /// The ids of the pairings that the key or token names, an empty list being none; `None`: an editor may write in all.
+    /// The ids of the pairings of the key or token; empty for none, `None` for all.
     pub pairings: Option<Vec<i64>>,
 }
 
-/// What tells one caller from another; as text `operator`, `service`, `key:7`, `subject:abc`.
+/// The unique identity of a caller. Text form: `operator`, `service`, `key:7`, `subject:abc`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Identity {
-    /// Whoever runs the command line holds the database itself.
+    /// The user of the command line, who has direct access to the database.
     Operator,
-    /// The service, where it acts by itself.
+    /// The service itself.
     Service,
     /// The holder of the key with this id.
     Key(i64),
@@ -77,32 +76,32 @@ impl fmt::Display for Identity {
     }
 }
 
-/// Whose personal data a reader sees.
+/// Which personal data a reader can see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// Nobody's: a reader without a key, or with a viewer's key that names no pairing.
+    /// None: a reader without a key, or with a viewer key without pairings.
     Nothing,
-    /// That of these pairings.
+    /// The personal data of these pairings.
     Pairings(Vec<i64>),
-    /// That of all pairings: an editor whose key names none.
+    /// The personal data of all pairings: an editor whose key has no pairings.
     AllPairings,
-    /// That of all pairings, and what is for administrators alone: who was refused, what became of keys, and which key
-    /// wrote.
+    /// The personal data of all pairings, plus what only administrators can read: refused requests, events about keys,
+    /// and the identities of actors.
     Everything,
 }
 
 impl Sight {
-    /// Whether this is an administrator's, who sees what became of keys and who was refused.
+    /// Whether the reader is an administrator.
     pub fn is_administrators(&self) -> bool {
         *self == Sight::Everything
     }
 
-    /// Whether this covers the personal data of all pairings.
+    /// Whether the personal data of all pairings is visible.
     pub fn is_of_all(&self) -> bool {
         matches!(self, Sight::AllPairings | Sight::Everything)
     }
 
-    /// Refuses who may not see what is for a pairing's editors alone; asked of editors and administrators.
+    /// Returns 403 unless the personal data of this pairing is visible. Called for editors and administrators only.
     pub fn require_pairing(&self, id: i64) -> Result<()> {
         let sees = match self {
             Sight::Everything | Sight::AllPairings => true,
@@ -112,22 +111,22 @@ impl Sight {
         if sees {
             return Ok(());
         }
-        Err(Problem::forbidden(msg!("此密钥不属于该结对关系。", "This key is not one of this pairing.")).into())
+        Err(Problem::forbidden(msg!("此密钥不属于该结对关系。", "This key does not belong to this pairing.")).into())
     }
 }
 
 impl Actor {
-    /// The operator at the command line, who holds the database itself.
+    /// Returns the actor of the command line.
     pub fn operator() -> Actor {
         Actor { name: "operator".to_owned(), identity: Identity::Operator, role: Role::Admin, pairings: None }
     }
 
-    /// The service itself, where it changes a record without being asked.
+    /// Returns the actor of changes that the service makes on its own.
     pub fn service() -> Actor {
         Actor { name: "service".to_owned(), identity: Identity::Service, role: Role::Admin, pairings: None }
     }
 
-    /// Whose personal data the holder sees.
+    /// Returns which personal data the actor can see.
     pub fn sight(&self) -> Sight {
         match (&self.pairings, self.role) {
             (Some(pairings), _) if pairings.is_empty() => Sight::Nothing,
@@ -138,29 +137,29 @@ impl Actor {
         }
     }
 
-    /// Refuses who may not write at all.
+    /// Returns 403 if the role does not permit writing.
     pub fn require_writer(&self) -> Result<()> {
         match self.role {
             Role::Admin | Role::Editor => Ok(()),
             Role::Viewer => Err(Problem::forbidden(msg!(
                 "此密钥只能读取；写入需要 editor 或 admin 角色。",
-                "This key only reads; writing needs the role editor or admin."
+                "This key is read-only; writing requires the role editor or admin."
             ))
             .into()),
         }
     }
 
-    /// Whether the records of every pairing, and those that all share, may be written.
+    /// Whether the actor may write the records of every pairing and shared records.
     pub fn writes_everywhere(&self) -> bool {
         self.require_writer().is_ok() && self.pairings.is_none()
     }
 
-    /// Refuses a write outside the pairings that the key names.
+    /// Returns 403 for a write outside the pairings of the key.
     pub fn require_scope(&self, scope: &Scope) -> Result<()> {
         let allowed = match (scope, &self.pairings) {
             (Scope::Administration, _) => self.role == Role::Admin,
             (_, None) => true,
-            // A token may name none.
+            // A token may have no pairings.
             (_, Some(named)) if named.is_empty() => false,
             (Scope::Anyone, Some(_)) => true,
             (Scope::Pairing(id), Some(named)) => named.contains(id),
@@ -176,25 +175,25 @@ impl Actor {
             }
             Scope::Shared => msg!(
                 "此密钥只能写入其结对关系内的记录；此记录为各结对共用。",
-                "This key writes in its pairings alone; this record is shared by all."
+                "This key may write only in its pairings; this record is shared by all pairings."
             ),
-            Scope::Administration => msg!("此操作需要 admin 角色。", "This needs the role admin."),
+            Scope::Administration => msg!("此操作需要 admin 角色。", "This requires the role admin."),
         })
         .into())
     }
 }
 
-/// What a record belongs to, for an editor whose key names pairings.
+/// The pairings that a record belongs to, which decide whether an editor limited to pairings may write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// One pairing's own.
+    /// Belongs to one pairing.
     Pairing(i64),
-    /// Of these pairings together: whoever writes it may write in all of them.
+    /// Belongs to several pairings; writing requires permission in all of them.
     Pairings(Vec<i64>),
     /// Shared by all pairings.
     Shared,
-    /// Whoever may write may write it: a document that is not there yet.
+    /// Writable by every writer: a document that does not exist yet.
     Anyone,
-    /// The service's own: for administrators.
+    /// Writable by administrators only.
     Administration,
 }

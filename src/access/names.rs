@@ -1,21 +1,22 @@
-//! Names of actors as the audit log and the records show them. Each origin has names of its own, so that no name of one can
-//! pass for another's: holders of tokens are `oidc:NAME`, the service's own actors have the reserved words, keys have the
-//! rest.
+//! Names of actors in the audit log and in records. Each origin has a namespace of its own, so that no actor can
+//! impersonate another: holders of tokens are `oidc:NAME`, the service's own actors use reserved words, and keys use
+//! all other names.
 
-/// What the name of a token's holder begins with.
+/// Prefix of the names of token holders.
 const OF_TOKENS: &str = "oidc:";
-/// The service's own actors, and what stands for callers without a name: see [`super::Actor`] and the audit log's refusals.
+/// Names of the service's own actors and placeholders for callers without a name; see [`super::Actor`] and the audit
+/// log's refusals.
 const RESERVED: [&str; 4] = ["anonymous", "operator", "other", "service"];
-/// The most characters of a name.
+/// Maximum length of a name in characters.
 pub const NAME_MAX: usize = 200;
 
-/// The name of the holder of a token whom the issuer calls `name`, cut to [`NAME_MAX`] characters.
+/// Returns the name of a token holder, truncated to [`NAME_MAX`] characters.
 pub fn of_token(name: &str) -> String {
     OF_TOKENS.chars().chain(name.chars()).take(NAME_MAX).collect()
 }
 
-/// Whether a key may not have this name because it reads like that of another origin: in any case, in full-width letters,
-/// and with characters in it that take no room.
+/// Whether a name looks like one of another origin, so that a key may not have it. Ignores case, full-width forms and
+/// invisible characters.
 pub fn is_reserved(name: &str) -> bool {
     let is_seen = |letter: &char| {
         !letter.is_whitespace()
@@ -23,7 +24,7 @@ pub fn is_reserved(name: &str) -> bool {
             && !matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
     };
     let narrow = |letter: char| match letter {
-        // Each full-width form stands this far after its ASCII letter.
+        // Offset between full-width forms and ASCII.
         '！'..='～' => char::from_u32(u32::from(letter) - 0xFEE0).unwrap_or(letter),
         other => other,
     };

@@ -1,4 +1,4 @@
-//! Redaction: the one place that hides personal data from readers that may not see it, in answers and in files alike.
+//! Redaction of personal data, for responses and exported files alike.
 
 use std::ops::Deref;
 
@@ -8,21 +8,21 @@ use super::Sight;
 use crate::db::reference::Kind;
 use crate::model::text::Language;
 
-/// What stands for personal data that a reader may not see.
+/// The replacement for hidden personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hidden {
-    /// Null, in JSON answers and in lists as NDJSON, whose lines are such answers' items.
+    /// Null, in JSON responses and NDJSON lists.
     Null,
-    /// Nothing: the field is absent. In bundles, where null would clear the field.
+    /// The field is omitted, in bundles, where null would clear the field on import.
     Absent,
-    /// A marker that an import ignores. In tables, where an empty cell would clear the field.
+    /// A marker that imports ignore, in tables, where an empty cell would clear the field.
     Marked(Language),
 }
 
 /// The markers in Chinese and English.
 const MARKERS: [&str; 2] = ["（不可见）", "(not visible)"];
 
-/// A reader, and what stands for personal data that the reader may not see.
+/// Redacts records for a reader with a given replacement.
 #[derive(Clone, Debug)]
 pub struct Redaction {
     sight: Sight,
@@ -34,7 +34,7 @@ impl Redaction {
         Redaction { sight, hidden }
     }
 
-    /// Redacts a record, or a list of records, of a kind.
+    /// Redacts a record or a list of records of a kind.
     pub fn apply(&self, kind: &Kind, value: &mut Value) {
         self.sight.redact(kind, value, self.hidden);
     }
@@ -49,12 +49,12 @@ impl Deref for Redaction {
 }
 
 impl Sight {
-    /// Whether the reader sees the personal data of any pairing.
+    /// Whether the reader can see the personal data of any pairing.
     pub fn sees_any(&self) -> bool {
         *self != Sight::Nothing
     }
 
-    /// Whether the reader sees the personal data of a record, as it is read.
+    /// Whether the reader can see the personal data of a record, given its JSON fields.
     pub fn covers(&self, fields: &Map<String, Value>) -> bool {
         let pairing = fields.get("pairing").and_then(|pairing| pairing["id"].as_i64());
         match (self, pairing) {
@@ -63,8 +63,7 @@ impl Sight {
         }
     }
 
-    /// Hides personal data that the reader may not see: in a record, in a list of records, or in the state of a record that
-    /// an audit event holds.
+    /// Redacts a record, a list of records or the record state in an audit event.
     pub fn redact(&self, kind: &Kind, value: &mut Value, hidden: Hidden) {
         if kind.private.is_empty() || self.is_of_all() {
             return;
@@ -81,7 +80,7 @@ impl Sight {
     }
 }
 
-/// Whatever the field holds: whether it holds something is personal data, too.
+/// Replaces personal fields, including empty ones, because whether a field has a value is personal data, too.
 fn replace(kind: &Kind, fields: &mut Map<String, Value>, by: &Value) {
     for name in kind.private {
         if let Some(field) = fields.get_mut(*name) {
@@ -97,12 +96,11 @@ fn marker(language: Language) -> &'static str {
     }
 }
 
-/// Removes the fields of a document whose cells hold the marker of [`Hidden::Marked`], so that an import leaves them as they
-/// are.
+/// Removes fields that contain the marker of [`Hidden::Marked`], so that an import leaves them unchanged.
 pub fn remove_marked(kind: &Kind, document: &mut Value) {
     let is_marker = |value: &Value| value.as_str().is_some_and(|text| MARKERS.contains(&text.trim()));
     let is_marked = |value: &Value| match value {
-        // The cell of a list is read as a list.
+        // List cells are parsed into arrays.
         Value::Array(items) => matches!(items.as_slice(), [only] if is_marker(only)),
         one => is_marker(one),
     };
@@ -111,8 +109,7 @@ pub fn remove_marked(kind: &Kind, document: &mut Value) {
     }
 }
 
-/// Removes the personal fields of a record, as it is read, that are null: they may be hidden, so an import leaves them as they
-/// are.
+/// Removes personal fields that are null: they may be redacted, so an import must leave them unchanged.
 pub fn remove_null(kind: &Kind, read: &mut Value) {
     if let Value::Object(fields) = read {
         fields.retain(|name, value| !(kind.private.contains(&name.as_str()) && value.is_null()));
@@ -141,7 +138,7 @@ mod tests {
             let mut seen = all.clone();
             of.redact(&liaisons::KIND, &mut seen, hidden);
             assert_eq!(seen[0], all[0]);
-            // What holds nothing looks like what is hidden.
+            // An empty field is indistinguishable from a hidden one.
             assert_eq!((seen[1].get("contact"), seen[2].get("contact")), (second.as_ref(), second.as_ref()));
         }
         for (sight, is_whole) in [(Sight::Nothing, false), (Sight::AllPairings, true), (Sight::Everything, true)] {

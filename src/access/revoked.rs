@@ -1,5 +1,5 @@
-//! Keys that are being revoked: refused from the moment on at which that is asked for, though SQLite's one writer may be busy with an
-//! import meanwhile.
+//! Keys whose revocation is in progress. They are rejected as soon as the revocation is requested, even while SQLite's
+//! single writer is busy with an import.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,18 +12,18 @@ use crate::db::schema::api_keys;
 use crate::error::{Error, Problem, Result};
 use crate::msg;
 
-/// The keys whose revocation is under way in this process, by id, and how often. Clones share them.
+/// Number of revocations in progress in this process, by key id. Clones share the map.
 #[derive(Clone, Default)]
 pub struct Revoked(Arc<Mutex<HashMap<i64, usize>>>);
 
-/// Keeps a key refused until it is dropped: by then the database has the revocation, or it has failed.
+/// Guard that keeps a key rejected until the revocation is committed or has failed.
 pub struct Refused {
     all: Revoked,
     id: i64,
 }
 
 impl Revoked {
-    /// Refuses a key from now on.
+    /// Rejects a key until the guard is dropped.
     pub fn refuse(&self, id: i64) -> Refused {
         *self.lock().entry(id).or_default() += 1;
         Refused { all: self.clone(), id }
@@ -51,7 +51,7 @@ impl Drop for Refused {
     }
 }
 
-/// An error where an actor's key is revoked, as the database has it now.
+/// Returns an error if the actor's key is revoked in the database.
 pub fn require_unrevoked(conn: &mut Conn, actor: &Actor) -> Result<()> {
     let Identity::Key(id) = actor.identity else { return Ok(()) };
     let unrevoked: Option<i64> =
@@ -59,8 +59,8 @@ pub fn require_unrevoked(conn: &mut Conn, actor: &Actor) -> Result<()> {
     if unrevoked.is_some() { Ok(()) } else { Err(revoked()) }
 }
 
-/// The refusal of work that a key began which was revoked meanwhile.
+/// Returns the 401 error for work whose key was revoked in the meantime.
 pub fn revoked() -> Error {
-    Problem::unauthorized(msg!("密钥已被吊销，未写入任何内容。", "The key was revoked meanwhile; nothing was written."))
+    Problem::unauthorized(msg!("密钥已被吊销，未写入任何内容。", "The key has been revoked; nothing was written."))
         .into()
 }

@@ -1,4 +1,4 @@
-//! When keys were last used. Not a write of the request: noted in memory, and brought into the database now and then.
+//! Last use of keys. Collected in memory and stored periodically, so that reads do not cause writes.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,12 +11,12 @@ use crate::db::schema::api_keys;
 use crate::error::Result;
 use crate::model::types::Instant;
 
-/// How finely the last use of a key is kept: a later use within this time is not written down.
+/// Precision of the last use of a key; later uses within this time are not stored.
 fn grain() -> TimeDelta {
     TimeDelta::minutes(1)
 }
 
-/// The uses of keys that are not in the database yet.
+/// Uses of keys that are not stored yet.
 #[derive(Default)]
 pub struct Uses(Mutex<Known>);
 
@@ -24,12 +24,12 @@ pub struct Uses(Mutex<Known>);
 struct Known {
     written: HashMap<i64, Instant>,
     pending: HashMap<i64, Instant>,
-    /// When uses were last written.
+    /// When uses were last stored.
     flushed_at: Option<Instant>,
 }
 
 impl Uses {
-    /// Notes that a key was used.
+    /// Records the use of a key.
     pub fn note(&self, key: i64, at: Instant) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.written.get(&key).is_none_or(|last| at.utc() - last.utc() >= grain()) {
@@ -37,8 +37,8 @@ impl Uses {
         }
     }
 
-    /// [`Uses::flush`] when it is time: at once for a key that was not used before, else once in a while, because every
-    /// write makes the answers that are kept worthless.
+    /// Calls [`Uses::flush`] if due: immediately for a key without an earlier use, else periodically, because every
+    /// write invalidates the response cache.
     pub async fn flush_in_time(&self, store: &Store) -> Result<()> {
         let now = Instant::now();
         let is_time = {
@@ -49,7 +49,7 @@ impl Uses {
         if is_time { self.flush(store).await } else { Ok(()) }
     }
 
-    /// Writes down what is pending; nothing of it is lost when that fails.
+    /// Stores pending uses; they stay pending if that fails.
     pub async fn flush(&self, store: &Store) -> Result<()> {
         let pending = std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).pending);
         if pending.is_empty() {

@@ -1,12 +1,12 @@
-//! The chain of events: each carries a hash of itself and of the hash before it, so that whoever changes, removes or
-//! inserts one must rewrite all that follow.
+//! The hash chain of audit events. Each event stores a hash over its columns and the previous hash, so changing,
+//! removing or inserting an event invalidates all later ones.
 //!
-//! An event's `hash` is the SHA-256, in lower-case hexadecimal digits, of a JSON array without white space, in UTF-8: the
-//! hash of the event before it (64 zeros for the first), then the event's columns in the order of the table: `id`, `at`,
-//! `actor`, `actor_id`, `action`, `entity`, `record_id`, `record_code`, `reason`, `before_json`, `after_json`,
-//! `request_id`. `at` is RFC 3339 in UTC with six digits of fraction and a `Z`; the two of JSON are strings that hold the
-//! stored text as it is; what is absent is null. JSON's quoting leaves no two lists of columns with one text. Events are
-//! numbered from 1 without a gap, so that a missing one is seen.
+//! `hash` is the SHA-256, in lower-case hexadecimal digits, of a JSON array in UTF-8 without white space: the hash of
+//! the previous event (64 zeros for the first), then the event's columns in table order: `id`, `at`, `actor`,
+//! `actor_id`, `action`, `entity`, `record_id`, `record_code`, `reason`, `before_json`, `after_json`, `request_id`.
+//! `at` is RFC 3339 in UTC with six fractional digits and a `Z`; `before_json` and `after_json` are strings with the
+//! stored text; absent values are null. JSON's quoting makes the encoding unambiguous. Ids start at 1 and have no gaps,
+//! so a missing event is detected.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,14 +23,15 @@ use crate::insert_all;
 use crate::model::hex;
 use crate::model::types::Instant;
 
-/// What stands for the hash before the first event.
+/// The previous hash of the first event.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// Events that are in memory at a time; each holds at most two records.
+/// Events inserted by one statement, which bounds memory; each holds at most two records.
 const WRITTEN_TOGETHER: usize = 500;
-/// Events that are read at a time.
+/// Events read by one query.
 const READ_TOGETHER: i64 = 100;
 
-/// A row of the chain. The action is text here: an unknown one is a change to be found, not a row that cannot be read.
+/// A row of the chain. The action is text here so that an unknown one is reported as tampering instead of failing to
+/// decode.
 #[derive(Insertable, Queryable, Selectable)]
 #[diesel(table_name = audit_events, treat_none_as_default_value = false)]
 struct Link {
@@ -50,7 +51,7 @@ struct Link {
 }
 
 impl Link {
-    /// What its hash must be after the event that has this one.
+    /// Computes the hash that the event must have after the event with the hash `previous`.
     fn expected(&self, previous: &str) -> Result<String> {
         let Link {
             id,
@@ -87,10 +88,10 @@ impl Link {
     }
 }
 
-/// An event's number and hash: what a chain ends in, or ended in when somebody noted it. `ID:HASH` as text.
+/// The id and hash of the last event of a chain, now or when it was noted. Text form: `ID:HASH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The number of the last event, which is how many there are; 0 before the first.
+    /// The id of the last event, which equals the number of events; 0 if there are none.
     pub id: i64,
     pub hash: String,
 }
@@ -105,7 +106,7 @@ impl FromStr for Head {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Head, String> {
-        let wanted = || "ID:HASH is meant, as `audit verify` prints it".to_owned();
+        let wanted = || "expected ID:HASH, as `audit verify` prints it".to_owned();
         let (id, hash) = text.split_once(':').ok_or_else(wanted)?;
         let id = id.parse().ok().filter(|id| *id >= 0).ok_or_else(wanted)?;
         let is_hash = hash.len() == NOTHING.len() && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -113,11 +114,10 @@ impl FromStr for Head {
     }
 }
 
-/// Appends events in their order, in the present transaction, whose last work this is.
+/// Appends events in order. Must be the last operation of the current transaction.
 ///
-/// On PostgreSQL the writers take turns from here to their commit. Who waits here holds the rows that it wrote, and who has
-/// the turn waits for no row any more, so that no two can wait for each other; a turn taken before other locks could
-/// close such a circle. (Telling other processes of a change makes commits take turns there anyway.)
+/// On PostgreSQL an advisory lock serializes writers from here to their commit. Since the lock is taken last, its
+/// holder waits for no row lock, which rules out deadlocks. (NOTIFY serializes commits anyway.)
 pub fn append(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) -> Result<()> {
     let mut events = events.into_iter().peekable();
     if events.peek().is_none() {
@@ -130,14 +130,14 @@ pub fn append(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) 
     extend(conn, events)
 }
 
-/// Waits until this transaction alone may append, until its end.
+/// Locks the chain for this transaction.
 pub fn take_turn(conn: &mut Conn) -> Result<()> {
     Ok(backend::lock_kind(conn, "audit_events")?)
 }
 
-/// Appends events in their order, once it is this transaction's turn.
+/// Appends events in order. The caller must have locked the chain with [`take_turn`].
 pub fn extend(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) -> Result<()> {
-    // A statement of its own: it must see what was committed while this one waited for its turn.
+    // A separate statement, so that it sees what was committed while this transaction waited for the lock.
     let Head { mut id, mut hash } = head(conn)?;
     let mut links = Vec::new();
     for event in events {
@@ -156,7 +156,7 @@ pub fn extend(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) 
 
 fn insert(conn: &mut Conn, links: &[Link]) -> Result<()> {
     match links {
-        // The usual one: a statement that is prepared once.
+        // The usual case, with a statement that is prepared once.
         [link] => {
             diesel::insert_into(audit_events::table).values(link).execute(conn)?;
         }
@@ -167,7 +167,7 @@ fn insert(conn: &mut Conn, links: &[Link]) -> Result<()> {
     Ok(())
 }
 
-/// What the chain ends in.
+/// Returns the head of the chain.
 pub fn head(conn: &mut Conn) -> Result<Head> {
     let last = audit_events::table.order(audit_events::id.desc()).select((audit_events::id, audit_events::hash));
     let last: Option<(i64, String)> = last.first(conn).optional()?;
@@ -197,34 +197,34 @@ impl From<(i64, Event)> for Link {
     }
 }
 
-/// Why a chain is not whole.
+/// Why a chain is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Break {
     #[error("event {0} is missing")]
     Missing(i64),
-    #[error("event {0} was inserted: events are numbered from 1")]
+    #[error("event {0} was inserted: ids start at 1")]
     Inserted(i64),
-    #[error("event {0} is not what was written after the event before it: it, or the hash before it, was changed")]
+    #[error("event {0} does not match its hash: it, or the previous hash, was changed")]
     Changed(i64),
-    #[error("event {0} cannot be read: it was changed")]
+    #[error("event {0} cannot be decoded: it was changed")]
     Unreadable(i64),
-    #[error("event {id} is gone, which the noted head names: the end was cut off", id = .0.id)]
+    #[error("event {id} of the noted head is missing: the chain was truncated", id = .0.id)]
     CutOff(Head),
-    #[error("event {id} has another hash than the noted head: the chain was written anew", id = .0.id)]
+    #[error("event {id} does not have the hash of the noted head: the chain was rewritten", id = .0.id)]
     Rewritten(Head),
 }
 
-/// Walks the chain from its beginning and gives what it ends in, or the first break. With a head that was noted before,
-/// the chain must go through it too: an end that was cut off, or a chain computed anew as a whole, is whole in itself.
+/// Verifies the chain from its beginning and returns its head, or the first break. With a head noted earlier, the chain
+/// must also contain it, which detects truncation and a complete rewrite.
 ///
-/// Reads a few events at a time. What others append meanwhile may be walked too.
+/// Reads in batches. Events appended meanwhile may be verified, too.
 pub fn verify(conn: &mut Conn, noted: Option<&Head>) -> Result<Result<Head, Break>> {
     use diesel::result::Error::DeserializationError as Unreadable;
     let mut head = Head { id: 0, hash: NOTHING.to_owned() };
     let mut from = i64::MIN;
     loop {
         let links = match read(conn, from, READ_TOGETHER) {
-            // Some value is none of its column's type: read one by one, to name the event.
+            // A value does not fit its column's type; the events are read one by one to find which.
             Err(Unreadable(_)) => match read(conn, from, 1) {
                 Err(Unreadable(_)) => return Ok(Err(Break::Unreadable(head.id + 1))),
                 link => link?,

@@ -1,4 +1,4 @@
-//! The rows of the history, for reading.
+//! Queries on the audit log.
 
 use diesel::prelude::*;
 use serde::de::DeserializeOwned;
@@ -34,9 +34,9 @@ struct Row {
     request_id: String,
 }
 
-type Narrowed<'a> = audit_events::BoxedQuery<'a, MultiBackend>;
+type FilteredEvents<'a> = audit_events::BoxedQuery<'a, MultiBackend>;
 
-/// A page of the whole history, for who sees this much.
+/// Returns the ids of a page of the audit log, limited to the events visible to the reader.
 pub fn page(
     conn: &mut Conn,
     kinds: Kinds,
@@ -48,28 +48,28 @@ pub fn page(
         return Ok(PageIds::cut(Vec::new(), page.limit, page.count.then_some(0)));
     }
     let record_id = record_of(conn, kinds, filter)?;
-    let filtered = |_: &mut Conn| -> Result<_> { Ok(narrowed(filter, record_id, sight)) };
+    let filtered = |_: &mut Conn| -> Result<_> { Ok(filtered_events(filter, record_id, sight)) };
     keyset!(conn, page, filter.sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
         Sort::At => asc at: Instant,
         Sort::AtDesc => desc at: Instant,
     })
 }
 
-/// The number of the newest event; 0 where there is none.
+/// Returns the id of the newest event; 0 if there is none.
 pub fn newest(conn: &mut Conn) -> Result<i64> {
     Ok(audit_events::table.select(diesel::dsl::max(audit_events::id)).get_result::<Option<i64>>(conn)?.unwrap_or(0))
 }
 
-/// Events that follow one, oldest first.
+/// Events after a given one, oldest first.
 pub struct Following {
     pub events: Vec<AuditEvent>,
-    /// The last event that was looked at: the next ones follow it.
+    /// The id of the last event examined; continue after it.
     pub looked_at: i64,
-    /// Whether more may follow.
+    /// Whether there may be more events.
     pub is_more: bool,
 }
 
-/// The first events after one, up to another, in the order in which they were written.
+/// Returns the first matching events after one id, up to another, in order.
 pub fn between(
     conn: &mut Conn,
     kinds: Kinds,
@@ -83,7 +83,7 @@ pub fn between(
         return Ok(Following { events: Vec::new(), looked_at: up_to, is_more: false });
     }
     let record_id = record_of(conn, kinds, filter)?;
-    let ids: Vec<i64> = narrowed(filter, record_id, sight)
+    let ids: Vec<i64> = filtered_events(filter, record_id, sight)
         .filter(audit_events::id.gt(after).and(audit_events::id.le(up_to)))
         .order(audit_events::id)
         .limit(limit)
@@ -94,22 +94,22 @@ pub fn between(
         events.push(event);
         Ok(())
     })?;
-    // An event that cannot be decoded was looked at as well.
+    // Events that cannot be decoded also count as examined.
     let is_more = ids.len() as i64 == limit || looked_at < ids.len();
     let last = looked_at.checked_sub(1).and_then(|index| ids.get(index)).filter(|_| is_more);
     Ok(Following { events, looked_at: last.copied().unwrap_or(up_to), is_more })
 }
 
-/// Whether all that a filter asks for is for administrators alone, and the caller is none.
+/// Whether a filter matches only events that the caller may not read.
 fn is_hidden(filter: &AuditEventFilter, sight: &Sight) -> bool {
     !sight.is_administrators() && matches!(filter.entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY | WEBHOOK))
 }
 
-fn narrowed<'a>(filter: &'a AuditEventFilter, record_id: Option<i64>, sight: &Sight) -> Narrowed<'a> {
+fn filtered_events<'a>(filter: &'a AuditEventFilter, record_id: Option<i64>, sight: &Sight) -> FilteredEvents<'a> {
     let AuditEventFilter { entity, record: _, actor, action, request_id, at_from, at_before, sort: _ } = filter;
     let mut query = audit_events::table.into_boxed::<MultiBackend>();
     if !sight.is_administrators() {
-        // Refused requests alone are about no record; an index leaves them out by that.
+        // Only refused requests have no record; an index excludes them by this condition.
         let is_hidden = audit_events::entity.eq(API_KEY).or(audit_events::entity.eq(CALENDAR_KEY));
         let is_hidden = is_hidden.or(audit_events::entity.eq(WEBHOOK));
         query = query.filter(audit_events::record_id.is_not_null()).filter(diesel::dsl::not(is_hidden));
@@ -138,11 +138,11 @@ fn narrowed<'a>(filter: &'a AuditEventFilter, record_id: Option<i64>, sight: &Si
     query
 }
 
-/// The record that a filter names, if any, among those of the kind that it names.
+/// Resolves the record of a filter.
 fn record_of(conn: &mut Conn, kinds: Kinds, filter: &AuditEventFilter) -> Result<Option<i64>> {
     let Some(record) = &filter.record else { return Ok(None) };
     let Some(entity) = &filter.entity else {
-        let message = msg!("须与 record 一同给出。", "is needed beside `record`");
+        let message = msg!("须与 record 一同给出。", "is required together with `record`");
         let fault = Fault { pointer: "/query/entity".to_owned(), code: "required", message };
         return Err(Problem::malformed(vec![fault]).into());
     };
@@ -151,14 +151,14 @@ fn record_of(conn: &mut Conn, kinds: Kinds, filter: &AuditEventFilter) -> Result
         None => None,
     };
     if found.is_none() {
-        let message = msg!("没有 {entity} “{record}”。", "names no {entity}: \"{record}\"");
+        let message = msg!("没有 {entity} “{record}”。", "unknown {entity}: \"{record}\"");
         let fault = Fault { pointer: "/query/record".to_owned(), code: "unknown_reference", message };
         return Err(Problem::invalid(vec![fault]).into());
     }
     Ok(found)
 }
 
-/// A page of one record's history, oldest first; up to an instant, where one is given.
+/// Returns the ids of a page of one record's events, oldest first, optionally up to an instant.
 pub fn history(
     conn: &mut Conn,
     kind: &'static Kind,
@@ -177,12 +177,12 @@ pub fn history(
     keyset!(conn, page, (), filtered, audit_events, { () => asc id: i64 })
 }
 
-/// A record as it stood at an instant; `None` where it did not exist, or where what is stored of it cannot be decoded.
+/// Returns a record as of an instant; `None` if it did not exist or its state cannot be decoded.
 pub fn as_it_stood(conn: &mut Conn, kind: &'static Kind, id: i64, at: Instant) -> Result<Option<Value>> {
     let state: Option<(i64, Option<String>)> = audit_events::table
         .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id)))
         .filter(audit_events::at.le(at))
-        // What an amendment leaves in the history is the amendment.
+        // An amendment's event stores the amendment instead of the record.
         .filter(audit_events::action.ne(Action::Amend))
         .order(audit_events::id.desc())
         .select((audit_events::id, audit_events::after_json))
@@ -191,12 +191,12 @@ pub fn as_it_stood(conn: &mut Conn, kind: &'static Kind, id: i64, at: Instant) -
     Ok(state.and_then(|(event, text)| decoded(event, &text?)))
 }
 
-/// The records of a kind that were written up to an instant, each with its last event; `$narrow` is applied to the query.
+/// Query for the last event of each record of a kind up to an instant; `$filtered` is applied to it.
 ///
-/// Only agreements have amendments, whose events hold the amendment instead of the record. For every other kind an index has
-/// all that the conditions look at.
+/// Only agreements have amendments, whose events store the amendment instead of the record. For all other kinds an
+/// index covers the conditions.
 macro_rules! last_events {
-    ($conn:expr, $kind:expr, $at:expr, |$written:ident| $narrowed:expr) => {{
+    ($conn:expr, $kind:expr, $at:expr, |$written:ident| $filtered:expr) => {{
         let $written = audit_events::table
             .group_by(audit_events::record_id)
             .select((audit_events::record_id, diesel::dsl::max(audit_events::id)))
@@ -204,15 +204,15 @@ macro_rules! last_events {
             .filter(audit_events::at.le($at));
         if $kind.name == super::AGREEMENT {
             let $written = $written.filter(audit_events::action.ne(Action::Amend));
-            $narrowed.load($conn)?
+            $filtered.load($conn)?
         } else {
-            $narrowed.load($conn)?
+            $filtered.load($conn)?
         }
     }};
 }
 
-/// Visits every record of a kind as it stood at an instant, in the order of ids. Some hundred are in memory at a time, each
-/// as no more than what `T` takes of it.
+/// Visits every record of a kind as of an instant, in the order of ids. Decodes a few hundred at a time into `T`, which
+/// bounds memory.
 pub fn each_as_it_stood<T: DeserializeOwned>(
     conn: &mut Conn,
     kind: &'static Kind,
@@ -235,7 +235,7 @@ pub fn each_as_it_stood<T: DeserializeOwned>(
     }
 }
 
-/// Visits those of some records of a kind that existed at an instant, as they stood then.
+/// Visits some records of a kind as of an instant; skips those that did not exist.
 pub fn each_of_as_it_stood<T: DeserializeOwned>(
     conn: &mut Conn,
     kind: &'static Kind,
@@ -250,17 +250,17 @@ pub fn each_of_as_it_stood<T: DeserializeOwned>(
     Ok(())
 }
 
-/// The events after which some records of a kind, few enough for one statement, stood as they did at an instant.
+/// Returns the last events of some records of a kind up to an instant. The ids must fit one statement.
 pub fn last_events_of(conn: &mut Conn, kind: &'static Kind, records: &[i64], at: Instant) -> Result<Vec<i64>> {
     let last: Vec<(Option<i64>, Option<i64>)> =
         last_events!(conn, kind, at, |written| written.filter(audit_events::record_id.eq_any(records)));
     Ok(last.into_iter().filter_map(|(_, event)| event).collect())
 }
 
-/// States of records that are in memory at a time.
+/// Record states read by one query.
 const STATES_TOGETHER: usize = 500;
 
-/// Visits what events left of their records, in the order of the records' ids; a deletion left nothing.
+/// Visits the records' states after events, in the order of record ids; skips deletions.
 fn visit_states<T: DeserializeOwned>(conn: &mut Conn, events: &[i64], visit: &mut impl FnMut(i64, T)) -> Result<()> {
     type State = (i64, Option<i64>, Option<String>);
     let mut states: Vec<State> = undecodable::skip(conn, events, |conn, events| {
@@ -278,14 +278,14 @@ fn visit_states<T: DeserializeOwned>(conn: &mut Conn, events: &[i64], visit: &mu
     Ok(())
 }
 
-/// Bytes of stored JSON that one page of events holds at most, besides its last events: a page of many large records ends
-/// before its limit. Decoded, they take several times as much.
+/// Maximum stored JSON of one page of events in bytes, not counting its last events: a page of large records is shorter
+/// than its limit. The decoded values take several times as much memory.
 const PAGE_BYTES: usize = 512 * 1024;
-/// Events that are read at a time.
+/// Events read by one query.
 const EVENTS_TOGETHER: usize = 50;
 
-/// The events of a page as JSON, and the page, which ends earlier where the events are large; `key` gives an event's position
-/// in the list's order.
+/// Loads the events of a page as JSON and returns the page, shortened if the events are large. `key` returns an event's
+/// position in the list.
 pub fn load_page(
     conn: &mut Conn,
     kinds: Kinds,
@@ -297,7 +297,7 @@ pub fn load_page(
     let (mut items, mut last) = (Vec::with_capacity(ids.len()), None);
     let looked_at = each_bounded(conn, kinds, &ids, sight, |event| {
         last = Some(Key { value: key(&event), id: event.id });
-        // An event and its JSON are in memory at the same time one by one alone.
+        // Events are serialized one by one, so that only one is in memory in both forms.
         items.push(serde_json::to_value(event)?);
         Ok(())
     })?;
@@ -308,7 +308,7 @@ pub fn load_page(
     Ok((items, PageIds { ids, next, total }))
 }
 
-/// Visits events by id, in order, until they hold [`PAGE_BYTES`]; gives how many of the ids were looked at.
+/// Visits events in the order of `ids` until they exceed [`PAGE_BYTES`]; returns the number of ids examined.
 fn each_bounded(
     conn: &mut Conn,
     kinds: Kinds,
@@ -324,7 +324,7 @@ fn each_bounded(
             visit(event(kinds, row, sight))?;
         }
         looked_at += chunk.len();
-        // A page without an event would have no position to continue from.
+        // A page needs at least one event, whose position becomes the cursor.
         if bytes >= PAGE_BYTES && visited > 0 {
             break;
         }
@@ -332,7 +332,7 @@ fn each_bounded(
     Ok(looked_at)
 }
 
-/// Events by id, in order, as a caller with these rights may see them.
+/// Loads events in the order of `ids`, redacted for the reader.
 pub fn load(conn: &mut Conn, kinds: Kinds, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEvent>> {
     Ok(load_rows(conn, ids)?.into_iter().map(|row| event(kinds, row, sight)).collect())
 }
@@ -344,7 +344,7 @@ fn load_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Row>> {
     Ok(page::in_order(ids, rows, |row| row.id).collect())
 }
 
-/// An event as it is read. A state that cannot be decoded is null.
+/// Converts a row. States that cannot be decoded become null.
 fn event(kinds: Kinds, row: Row, sight: &Sight) -> AuditEvent {
     let Row {
         id,

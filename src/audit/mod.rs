@@ -1,5 +1,5 @@
-//! The history: who wrote what, when, and what stood there before and after. Written in the write's own
-//! transaction, kept when the record is gone, and never changed: each event is tied to the one before it ([`chain`]).
+//! The audit log: who changed what and when, with the values before and after. Events are inserted in the transaction
+//! of the change, kept after the record is deleted, and never changed: a hash chain ([`chain`]) links them.
 
 pub mod chain;
 pub mod log;
@@ -17,19 +17,19 @@ use crate::access::Actor;
 use crate::model::types::Instant;
 use crate::text_enum;
 
-/// The kind of record that events of refused requests name. Versions before 0.2.0 recorded them; events are never deleted.
+/// `entity` of events about refused requests. Only versions before 0.2.0 recorded them, but events are never deleted.
 pub const REQUEST: &str = "request";
-/// The one kind of record with amendments, whose events hold the amendment instead of the record.
+/// The only kind of record with amendments, whose events store the amendment instead of the record.
 pub const AGREEMENT: &str = "agreement";
-/// The kind of record whose events are for administrators alone, as those of [`REQUEST`] are: keys.
+/// API keys; only administrators may read their events.
 pub const API_KEY: &str = "api_key";
-/// The kind of record whose events are for administrators alone, too: keys of calendars.
+/// Calendar keys; only administrators may read their events.
 pub const CALENDAR_KEY: &str = "calendar_key";
-/// The kind of record whose events are for administrators alone, too: webhooks.
+/// Webhooks; only administrators may read their events.
 pub const WEBHOOK: &str = "webhook";
 
 text_enum! {
-    /// What was done to a record.
+    /// The operation that an audit event records.
     Action as "HistoryAction" {
         /// The record was created.
         Create => "create",
@@ -37,7 +37,7 @@ text_enum! {
         Update => "update",
         /// The record was deleted.
         Delete => "delete",
-        /// The record was deleted and is there again.
+        /// The deleted record was restored.
         Restore => "restore",
         /// A signed change was added to an agreement.
         Amend => "amend",
@@ -49,12 +49,12 @@ text_enum! {
         Revoke => "revoke",
         /// The secret of a webhook was replaced.
         Rotate => "rotate",
-        /// Requests were refused for want of a key, or of what a key allows; recorded by versions before 0.2.0 alone.
+        /// Requests were refused because of a missing key or permission; recorded only by versions before 0.2.0.
         Refuse => "refuse",
     }
 }
 
-/// One event, as it is told to the history; its number and hash come with its place in the chain.
+/// An event to record; the chain assigns its id and hash.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     pub at: Instant,
@@ -75,7 +75,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event of an actor's request that says nothing yet of what stood before and after.
+    /// Creates an event without the states before and after.
     pub fn new(actor: &Actor, request_id: &str, at: Instant, action: Action, entity: &'static str) -> Event {
         Event {
             at,

@@ -1,8 +1,8 @@
-//! Audit events that are committed with their write and take their place in the chain a moment later.
+//! Audit events that are committed with their write and appended to the chain afterwards.
 //!
-//! On PostgreSQL the writers take turns at the end of the chain, from appending to their commit. A write of many records would keep
-//! all others waiting meanwhile: it leaves its events here, and [`seal`] appends them afterwards, a few in a transaction. Until then
-//! whoever writes adds to what is pending instead of overtaking it, so that the events of a record stay in the order of its changes.
+//! On PostgreSQL appending locks the chain until the commit, so a write of many records would block all others. It
+//! inserts its events here instead, and [`seal`] appends them in small transactions. While events are pending, all
+//! writers add to them instead of appending, so that the events of a record keep the order of its changes.
 
 use diesel::prelude::*;
 
@@ -12,12 +12,12 @@ use crate::db::{Conn, Store};
 use crate::error::Result;
 use crate::insert_all;
 
-/// Events that are inserted by one statement.
+/// Events inserted by one statement.
 const WRITTEN_TOGETHER: usize = 1_000;
-/// Events that one transaction of [`seal`] appends: some ten milliseconds.
+/// Events appended by one transaction of [`seal`], which takes about ten milliseconds.
 const SEALED_TOGETHER: i64 = 200;
 
-/// Leaves events for [`seal`], in the present transaction.
+/// Inserts events for [`seal`] in the current transaction.
 pub fn defer(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) -> Result<()> {
     let mut rows = Vec::with_capacity(WRITTEN_TOGETHER);
     for event in events {
@@ -37,12 +37,12 @@ pub fn are_any(conn: &mut Conn) -> QueryResult<bool> {
     Ok(!first.is_empty())
 }
 
-/// How many events are pending.
+/// Returns the number of pending events.
 pub fn count(conn: &mut Conn) -> QueryResult<i64> {
     pending_audit_events::table.count().get_result(conn)
 }
 
-/// Appends the oldest pending events to the chain, in the present transaction; true where more are left.
+/// Appends the oldest pending events to the chain in the current transaction; returns whether more are left.
 pub fn seal(conn: &mut Conn) -> Result<bool> {
     chain::take_turn(conn)?;
     let rows: Vec<(i64, String)> = pending_audit_events::table
@@ -57,7 +57,7 @@ pub fn seal(conn: &mut Conn) -> Result<bool> {
     Ok(is_full)
 }
 
-/// Seals all that is pending, whichever process left it.
+/// Seals all pending events, including those of other processes.
 pub async fn seal_all(store: &Store) -> Result<()> {
     if !store.read(|conn| Ok(are_any(conn)?)).await? {
         return Ok(());

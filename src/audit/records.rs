@@ -1,4 +1,4 @@
-//! Records as audit events name and hold them.
+//! Decoding of record states in audit events, and look-up of records that may be deleted.
 
 use diesel::prelude::*;
 use serde::de::DeserializeOwned;
@@ -10,12 +10,12 @@ use crate::db::schema::{audit_events, record_codes};
 use crate::error::Result;
 use crate::model::types::Ref;
 
-/// What an event stores as JSON; `None`, and reported, where it is none.
+/// Decodes the stored JSON of an event; reports it and returns `None` if that fails.
 pub fn decoded<T: DeserializeOwned>(event: i64, text: &str) -> Option<T> {
     serde_json::from_str(text).map_err(|error| undecodable::report(event, &error)).ok()
 }
 
-/// The id of a record that is there or was: by its id, its code, or a code that it had.
+/// Finds the id of a record, including a deleted one, by its id, its code or a former code.
 pub fn id_of(conn: &mut Conn, kind: &'static Kind, reference: &Ref) -> Result<Option<i64>> {
     let Some(id) = reference.id() else {
         let code = &reference.0;

@@ -1,8 +1,8 @@
-//! Requests that were refused for want of a key or of a right: counted by operation, caller, network and hour.
+//! Requests refused because of a missing key or permission, counted by operation, caller, network and hour.
 //!
-//! Whoever is refused must not be able to fill the database. Equal refusals of an hour share a row, an hour has a bounded
-//! number of rows, what exceeds it is summed in one row, and rows are deleted after a time. They are not events of the audit
-//! log: its chain lets none be deleted.
+//! Refused clients must not be able to fill the database: equal refusals of an hour share a row, the number of rows per
+//! hour is bounded, the excess is summed in one row, and old rows are deleted. Refusals are not audit events, because
+//! these can never be deleted.
 
 mod rows;
 
@@ -19,38 +19,38 @@ use crate::error::{Error, Result};
 use crate::model::types::Instant;
 use rows::{ROWS_OF_ANONYMOUS, ROWS_OF_KEYS, SWEPT_TOGETHER};
 
-/// Refusals that are counted apart in memory between two writes; the rest are counted together.
+/// Maximum number of distinct refusals in memory between two writes; further ones are counted together.
 const APART_MAX: usize = 1_000;
-/// How much of a path is stored, in characters.
+/// Maximum length of a stored path in characters.
 const PATH_MAX: usize = 200;
-/// How long counts of rows that are there already wait to be written: each write invalidates the response cache.
+/// Interval between updates of existing rows, because each write invalidates the response cache.
 const WRITE_INTERVAL: Duration = Duration::from_secs(60);
-/// How often rows that are too old are looked for.
+/// Interval between deletions of old rows.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(3600);
-/// The actor of a request without a good key.
+/// The actor of a request without a valid key.
 pub const ANONYMOUS: &str = "anonymous";
-/// The actor and the code of the row that sums what exceeds the others.
+/// The actor and the code of the row that sums the excess.
 pub const OTHER: &str = "other";
 
-/// A request that was refused.
+/// A refused request.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// The network that it came from, as text; `None` in process.
+    /// The client's network as text; `None` for in-process requests.
     pub network: Option<String>,
-    /// The name and the identity of the caller; `None` without a good key.
+    /// The name and identity of the caller; `None` without a valid key.
     pub actor: Option<(String, String)>,
-    /// The id of the operation; `None` outside the document.
+    /// The operation id; `None` for undocumented paths.
     pub operation: Option<String>,
     pub method: String,
-    /// Without the query, which may hold personal data.
+    /// The path without the query, which may contain personal data.
     pub path: String,
     pub status: u16,
-    /// The problem's.
+    /// The error code.
     pub code: &'static str,
     pub request_id: String,
 }
 
-/// What makes refusals equal; the unique key of a row.
+/// The unique key of a row: refusals with equal keys are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Alike {
     hour: Instant,
@@ -60,7 +60,7 @@ struct Alike {
     code: &'static str,
 }
 
-/// Equal refusals: what they share, what is known of the first, and how many there were.
+/// Equal refusals: details of the first one, and their number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Counted {
     actor: String,
@@ -73,7 +73,7 @@ struct Counted {
     last_at: Instant,
 }
 
-/// The refusals that are not written yet. Clones share them.
+/// Refusals that are not stored yet. Clones share them.
 #[derive(Clone, Default)]
 pub struct Refusals(Arc<Shared>);
 
@@ -81,25 +81,25 @@ pub struct Refusals(Arc<Shared>);
 struct Shared {
     tally: Mutex<Tally>,
     written: Mutex<Written>,
-    /// Held while refusals are written, so that a caller that waits for it finds them in the database.
+    /// Held while refusals are stored, so that a caller that waits for it finds them in the database.
     writing: tokio::sync::Mutex<()>,
 }
 
-/// What is not written yet.
+/// Counts that are not stored yet.
 #[derive(Default)]
 struct Tally(HashMap<Alike, Counted>);
 
-/// What is known of the rows that are there.
+/// State of the stored rows.
 #[derive(Default)]
 struct Written {
-    /// Keys of the present hour that have a row or are summed in another.
+    /// Keys of the current hour that have a row or are summed in the excess row.
     keys: HashSet<Alike>,
     written_at: Option<Moment>,
     swept_at: Option<Moment>,
 }
 
 impl Refusals {
-    /// Counts a refusal. Never waits for the database.
+    /// Counts a refusal, without accessing the database.
     pub fn note(&self, refusal: Refusal) {
         let now = Instant::now();
         let Refusal { network, actor, operation, method, mut path, status, code, request_id } = refusal;
@@ -119,13 +119,13 @@ impl Refusals {
         self.tally().add(alike, counted);
     }
 
-    /// [`Refusals::flush`] when it is time: at once for what has no row yet, else once a minute.
+    /// Calls [`Refusals::flush`] if due: immediately for keys without a row, else once a minute.
     pub async fn flush_in_time(&self, store: &Store) -> Result<()> {
         let is_time = {
             let (tally, mut written) = (self.tally(), self.written());
             let hour = hour_of(Instant::now());
             written.keys.retain(|alike| alike.hour == hour);
-            // Once the rows of an hour are used up, new keys are summed and can wait.
+            // Once the limit of rows is reached, new keys are summed and can wait.
             let has_room = i64::try_from(written.keys.len()).is_ok_and(|rows| rows < ROWS_OF_ANONYMOUS + ROWS_OF_KEYS);
             (has_room && tally.0.keys().any(|alike| !written.keys.contains(alike)))
                 || written.written_at.is_none_or(|at| at.elapsed() >= WRITE_INTERVAL)
@@ -133,11 +133,11 @@ impl Refusals {
         if is_time { self.flush(store).await } else { Ok(()) }
     }
 
-    /// Writes what was counted; what cannot be written stays for the next time. When this returns, whatever was noted before
-    /// it began is written, or it returns an error.
+    /// Stores the counts; on failure they stay pending and an error is returned. On success, all refusals noted before
+    /// the call are stored.
     pub async fn flush(&self, store: &Store) -> Result<()> {
         let (this, store) = (self.clone(), store.clone());
-        // In a task of its own: the caller may go away meanwhile, and the counts with it.
+        // Runs in its own task, because cancelling the caller would lose the counts.
         tokio::spawn(async move { this.write(&store).await }).await.map_err(Error::unexpected)?
     }
 
@@ -161,13 +161,13 @@ impl Refusals {
         outcome
     }
 
-    /// Deletes rows that are older than so many days, now and then and some at a time.
+    /// Deletes rows older than `keep_days`, periodically and in batches.
     pub async fn sweep(&self, store: &Store, keep_days: u32) -> Result<()> {
         if self.written().swept_at.is_some_and(|at| at.elapsed() < SWEEP_INTERVAL) {
             return Ok(());
         }
         let before = Instant::from(Utc::now() - TimeDelta::days(i64::from(keep_days)));
-        // A look first: a write invalidates the response cache.
+        // Reads first, because a write invalidates the response cache.
         let is_any = store.read(move |conn| Ok(!rows::too_old(conn, before, 1)?.is_empty())).await?;
         let mut deleted = 0;
         if is_any {
@@ -189,7 +189,7 @@ impl Refusals {
 }
 
 impl Alike {
-    /// The row that sums what exceeds the others of an hour.
+    /// Returns the key of the row that sums the excess of an hour.
     fn other(hour: Instant) -> Alike {
         Alike { hour, network: String::new(), actor_id: OTHER.to_owned(), operation: String::new(), code: OTHER }
     }
@@ -200,7 +200,7 @@ impl Alike {
 }
 
 impl Counted {
-    /// Of what they have in common nothing is known but their number.
+    /// Drops the details, which do not apply to all refusals of the excess row.
     fn into_other(self) -> Counted {
         let nothing = String::new;
         Counted { actor: OTHER.to_owned(), method: nothing(), path: nothing(), status: None, ..self }
@@ -226,13 +226,13 @@ impl Tally {
         }
     }
 
-    /// Takes in what was counted before this tally began.
+    /// Merges earlier counts that could not be stored.
     fn put_back(&mut self, earlier: Tally) {
         let later = std::mem::replace(self, earlier);
         later.in_order().into_iter().for_each(|(alike, counted)| self.add(alike, counted));
     }
 
-    /// In the order of what came first.
+    /// Returns the counts in the order of their first refusal.
     fn in_order(&self) -> Vec<(Alike, Counted)> {
         let mut all: Vec<(Alike, Counted)> =
             self.0.iter().map(|(alike, counted)| (alike.clone(), counted.clone())).collect();

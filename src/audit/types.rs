@@ -1,4 +1,4 @@
-//! Audit events as clients read them.
+//! API types of the audit log.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,48 +9,49 @@ use super::Action;
 use crate::model::types::{Instant, Ref};
 use crate::text_enum;
 
-/// One write: who, when, what stood before and after.
+/// One change: actor, time, and the values before and after.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditEvent {
-    /// The event's number; later ones are greater.
+    /// Numeric identifier; later events have greater ids.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// When it was written.
+    /// When the change was made.
     pub at: Instant,
-    /// The name of the key that wrote it, or that was refused; `oidc:` and the issuer's name for the holder of a token;
-    /// `anonymous` without a key or token that is good.
+    /// Name of the API key; for tokens, `oidc:` and the holder's name; `anonymous` for refused requests without a valid
+    /// key or token.
     #[schema(example = "operator")]
     pub actor: String,
-    /// Which key that is, whatever its name: `key:` and its id, `operator`, or `service`; null for all but administrators.
+    /// Unique identity of the actor: `key:` and its id, `operator` or `service`; null unless the reader is an
+    /// administrator.
     #[schema(max_length = 300, example = "operator")]
     pub actor_id: Option<String>,
-    /// What was done.
+    /// The operation.
     pub action: Action,
-    /// The kind of record; `request` where requests were refused.
+    /// The kind of record; `request` for refused requests.
     #[schema(max_length = 100, example = "milestone")]
     pub entity: String,
-    /// The record's id; null where requests were refused.
+    /// The record's id; null for refused requests.
     #[schema(minimum = 1, example = 1)]
     pub record_id: Option<i64>,
-    /// The record's code at that time.
+    /// The record's code at that time; null if it had none.
     #[schema(max_length = 100, example = "xinhui-taishan")]
     pub record_code: Option<String>,
-    /// The reason that was given; the problem's code where requests were refused.
+    /// The reason given for the change, or null; for refused requests, the error code.
     pub reason: Option<String>,
-    /// The record before the write; null when it was created, and where the stored text cannot be decoded.
+    /// The record before the change; null if it was created or the stored text cannot be decoded.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub before: Option<Value>,
-    /// The record after the write; null when it was deleted, and where the stored text cannot be decoded. Where requests were
-    /// refused: the request, its address, and how often it was repeated.
+    /// The record after the change; null if it was deleted or the stored text cannot be decoded. For refused requests:
+    /// the request, its address and the number of repetitions.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub after: Option<Value>,
-    /// Names the request in the service's log.
+    /// Identifier of the request in the service's log.
     #[schema(max_length = 100, example = "b8c1f0d2a94e4f7c")]
     pub request_id: String,
 }
 
 text_enum! {
-    /// The orders of the history.
+    /// Sort orders of audit events.
     Sort as "AuditEventSort" {
         /// Oldest first.
         At => "at",
@@ -59,56 +60,56 @@ text_enum! {
     }
 }
 
-/// What the history can be narrowed by.
+/// Filter parameters of the list of audit events.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AuditEventFilter {
-    /// Of this kind of record.
+    /// Only events of this kind of record.
     #[param(max_length = 100, example = "agreement")]
     pub entity: Option<String>,
-    /// Of the record with this id or code, also one that it had or that is deleted; needs `entity`.
+    /// Only events of the record with this id or code; former codes and deleted records are found, too. Requires
+    /// `entity`.
     #[param(example = "xinhui-taishan-framework-2022")]
     pub record: Option<Ref>,
-    /// Written by the key of this name.
+    /// Only changes made by the actor of this name.
     #[param(max_length = 200, example = "operator")]
     pub actor: Option<String>,
-    /// Of these actions; several repeat the parameter.
+    /// Only events with one of these actions; repeat the parameter for several.
     #[serde(default)]
     pub action: Vec<Action>,
-    /// Written by the request with this id.
+    /// Only changes made by the request with this id.
     #[param(max_length = 100, example = "b8c1f0d2a94e4f7c")]
     pub request_id: Option<String>,
-    /// Written at this instant or later.
+    /// Only events at this instant or later.
     pub at_from: Option<DateTime<Utc>>,
-    /// Written before this instant.
+    /// Only events before this instant.
     pub at_before: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round. Newest first unless given.
+    /// Sort order; a leading `-` sorts descending. Default: `-at`.
     #[param(inline)]
     pub sort: Option<Sort>,
 }
 
-/// Up to when a record's history is asked for.
+/// Parameters of a record's history.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct HistoryParams {
-    /// Only what was written at this instant or earlier; the answer's `record` is the record as it stood then.
+    /// Only changes made at this instant or earlier; `record` in the response is the record as of then.
     #[param(example = "2022-04-11T01:30:00Z")]
     pub at: Option<DateTime<Utc>>,
 }
 
-/// A page of one record's history, and the record as it stood.
+/// A page of one record's history, and the record as of an instant.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecordHistory {
     /// The events of this page.
     #[schema(max_items = 1000)]
     pub items: Vec<AuditEvent>,
-    /// The record as it stood at `at`, without what is computed; null where `at` was not asked for, and where the record
-    /// was not there yet or not there any more.
+    /// The record as of `at`, without computed fields; null if `at` is not given or the record did not exist then.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub record: Option<Value>,
-    /// Pass it as `cursor` for the next page; null on the last one.
+    /// Pass as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// How many events there are; only with `count=true`.
+    /// Number of events; present only with `count=true`.
     #[schema(minimum = 0)]
     pub total: Option<i64>,
 }

@@ -1,8 +1,7 @@
-//! Audit events whose stored row cannot be decoded, as after damage to the file or a change by hand.
+//! Audit events whose stored row cannot be decoded, for example after file damage or a manual change.
 //!
-//! Readers skip such an event, or show what of it can be decoded, so that one row stops neither lists nor reports nor
-//! webhooks. Each event is logged once and counted once a process. What is wrong with the row, and which row it is, is
-//! found by `audit verify`.
+//! Readers skip such an event or return its decodable part, so that one row does not break lists, reports and webhooks.
+//! Each event is logged and counted once per process. `audit verify` finds the row and the cause.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -13,29 +12,29 @@ use diesel::result::Error::DeserializationError;
 
 use crate::db::Conn;
 
-/// The most events that are remembered. Beyond them none is logged or counted, so that a log of rows that are all damaged
-/// fills neither the memory nor the service's log.
-const REMEMBERED_MAX: usize = 10_000;
+/// Maximum number of reported events; further ones are neither logged nor counted, so that a fully damaged table does
+/// not fill memory or the service's log.
+const REPORTED_MAX: usize = 10_000;
 
 static REPORTED: Mutex<Option<HashSet<i64>>> = Mutex::new(None);
 
-/// Logs and counts an event that could not be decoded, the first time that this process meets it.
+/// Logs and counts an event that cannot be decoded, once per process.
 pub fn report(event: i64, error: &dyn Display) {
     let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
     let reported = reported.get_or_insert_default();
-    if reported.len() < REMEMBERED_MAX && reported.insert(event) {
+    if reported.len() < REPORTED_MAX && reported.insert(event) {
         tracing::error!(event, %error, "an audit event cannot be decoded and is skipped; `audit verify` checks the log");
     }
 }
 
-/// How many events this process could not decode.
+/// Returns the number of events that this process could not decode.
 pub fn count() -> usize {
     let reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
     reported.as_ref().map_or(0, HashSet::len)
 }
 
-/// Loads rows of events by their ids, without those whose columns cannot be decoded. One such row fails the whole
-/// statement, which is then run event by event.
+/// Loads rows of events by id, skipping those that cannot be decoded. One such row fails the whole statement, which is
+/// then repeated for each event.
 pub fn skip<T>(
     conn: &mut Conn,
     events: &[i64],

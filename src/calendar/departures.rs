@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::states::{Change, Changes, State, each_change, each_state_at, each_state_before};
-use super::{Entry, TOLD_FOR_DAYS};
+use super::{CANCELLED_FOR_DAYS, Entry};
 use crate::access::feeds::Feed;
 use crate::db::Conn;
 use crate::db::reference::Kind;
@@ -266,5 +266,5 @@ pub fn kind_of(feed: Feed) -> &'static Kind {
 }
 
 fn since(today: NaiveDate) -> Instant {
-    Instant::from((today - TimeDelta::days(TOLD_FOR_DAYS)).and_time(NaiveTime::MIN).and_utc())
+    Instant::from((today - TimeDelta::days(CANCELLED_FOR_DAYS)).and_time(NaiveTime::MIN).and_utc())
 }

@@ -6,7 +6,7 @@
 //! record's version; `DTSTAMP` and `LAST-MODIFIED` are the time of its last change, so that a feed changes only with its records.
 //!
 //! Cancelled records stay in the feed with `STATUS:CANCELLED`. Records that left the feed are listed as cancelled for
-//! [`TOLD_FOR_DAYS`], because many programs keep an event that is merely missing ([`departures`]): deleted records, records
+//! [`CANCELLED_FOR_DAYS`], because many programs keep an event that is merely missing ([`departures`]): deleted records, records
 //! that moved to another pairing, by themselves or with their agreement or project, and conferences without a date. Read with a
 //! key that was revoked or has expired, the feed cancels all events for as long, without their content ([`closed`]).
 //!
@@ -27,7 +27,7 @@ mod store;
 use chrono::NaiveDate;
 use icalendar::EventStatus;
 
-use crate::access::feeds::TOLD_FOR_DAYS;
+use crate::access::feeds::CANCELLED_FOR_DAYS;
 use crate::access::policy::{Access, PersonalData, Tag};
 use crate::db::Class;
 use crate::model::types::Instant;

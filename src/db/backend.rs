@@ -1,7 +1,7 @@
-//! The only place that knows which database is behind a connection: this file, and the parts of it below `backend/`.
+//! The abstraction over SQLite and PostgreSQL. Only this module and its submodules match on the backend.
 //!
-//! Everything else speaks to [`Conn`] in Diesel's portable DSL. What differs is here, each as a function that matches
-//! on the backend: opening, migrating, locking, full-text search, and the version of the data.
+//! All other modules use [`Conn`] with Diesel's portable DSL. The functions here cover what differs: opening,
+//! migrations, locks, full-text search and the version of the data.
 
 mod connect;
 mod graph;
@@ -26,10 +26,10 @@ pub use search::{
     search_sql, search_texts,
 };
 
-/// The channel on which PostgreSQL tells every replica that data changed.
+/// NOTIFY channel on which PostgreSQL announces changes to every replica.
 const CHANGED_CHANNEL: &str = "pairing_tracker_changed";
 
-/// One connection to either backend.
+/// A connection to either backend.
 #[derive(diesel::MultiConnection)]
 pub enum Conn {
     Sqlite(SqliteConnection),
@@ -37,19 +37,19 @@ pub enum Conn {
 }
 
 impl Conn {
-    /// Whether this is SQLite, whose writes go through one queue.
+    /// Whether this is SQLite, which serializes all writes.
     pub fn is_sqlite(&self) -> bool {
         matches!(self, Conn::Sqlite(_))
     }
 }
 
-/// What begins a transaction that writes on PostgreSQL.
+/// SQL that begins a write transaction on PostgreSQL.
 pub const BEGIN: &str = "BEGIN";
-/// What begins a transaction on PostgreSQL that only reads, and sees all the while the data that it sees first.
+/// SQL that begins a read transaction with a stable snapshot on PostgreSQL.
 pub const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Begins a transaction that writes; `begin` is for PostgreSQL. SQLite takes its write lock at once: a transaction that reads
-/// first and writes later would fail as busy.
+/// Begins a write transaction; `begin` is used on PostgreSQL. SQLite takes its write lock immediately, because a
+/// transaction that upgrades from reading to writing can fail with SQLITE_BUSY.
 pub fn begin_write(conn: &mut Conn, begin: &str) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE"),
@@ -57,7 +57,7 @@ pub fn begin_write(conn: &mut Conn, begin: &str) -> QueryResult<()> {
     }
 }
 
-/// Begins a transaction that only reads; `begin` is for PostgreSQL.
+/// Begins a read transaction; `begin` is used on PostgreSQL.
 pub fn begin_read(conn: &mut Conn, begin: &str) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction(conn),
@@ -65,7 +65,7 @@ pub fn begin_read(conn: &mut Conn, begin: &str) -> QueryResult<()> {
     }
 }
 
-/// Commits the transaction, or releases the savepoint, that was begun last.
+/// Commits the innermost transaction or releases the innermost savepoint.
 pub fn commit(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => sqlite::allow_commit(|| AnsiTransactionManager::commit_transaction(conn)),
@@ -73,7 +73,7 @@ pub fn commit(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// Rolls the transaction, or the savepoint, back that was begun last.
+/// Rolls back the innermost transaction or savepoint.
 pub fn roll_back(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::rollback_transaction(conn),
@@ -81,7 +81,7 @@ pub fn roll_back(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// How long SQLite waits for a lock that another connection holds.
+/// Sets how long SQLite waits for a lock of another connection.
 pub fn set_lock_wait(conn: &mut Conn, longest: Duration) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => conn.batch_execute(&format!("PRAGMA busy_timeout = {}", longest.as_millis())),
@@ -89,7 +89,7 @@ pub fn set_lock_wait(conn: &mut Conn, longest: Duration) -> QueryResult<()> {
     }
 }
 
-/// How many transactions and savepoints are open, one within the other, as Diesel counts them.
+/// Returns the nesting depth of transactions and savepoints by Diesel's count.
 pub fn depth(conn: &mut Conn) -> QueryResult<u32> {
     let status = match conn {
         Conn::Sqlite(conn) => AnsiTransactionManager::transaction_manager_status_mut(conn),
@@ -98,12 +98,12 @@ pub fn depth(conn: &mut Conn) -> QueryResult<u32> {
     Ok(status.transaction_depth()?.map_or(0, std::num::NonZeroU32::get))
 }
 
-/// Whether a transaction is under way.
+/// Whether a transaction is open.
 pub fn in_transaction(conn: &mut Conn) -> QueryResult<bool> {
     depth(conn).map(|depth| depth > 0)
 }
 
-/// A round trip to the server; nothing on SQLite.
+/// Makes a round trip to the server; does nothing on SQLite.
 pub fn ping(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
@@ -117,7 +117,7 @@ struct Recovery {
     is_standby: bool,
 }
 
-/// Whether the server behind a connection answers, and is one that can be written to: after a failover it may be a standby.
+/// Whether the server responds and accepts writes; after a failover it may be a standby.
 pub fn is_alive(conn: &mut Conn) -> bool {
     match conn {
         Conn::Sqlite(_) => true,
@@ -127,8 +127,9 @@ pub fn is_alive(conn: &mut Conn) -> bool {
     }
 }
 
-/// The row's version, with the row locked until the transaction ends. SQLite has one writer and needs no lock;
-/// A lock that leaves others free to refer to the row has no place in the DSL that both backends share.
+/// Returns the row's version and locks the row until the transaction ends. SQLite has a single writer and needs no
+/// lock. On PostgreSQL the lock permits references to the row (`FOR NO KEY UPDATE`), which the shared DSL cannot
+/// express.
 #[macro_export]
 macro_rules! lock_version {
     ($conn:expr, $table:ident, $id:expr) => {{
@@ -143,12 +144,12 @@ macro_rules! lock_version {
     }};
 }
 
-/// Rows that one statement of [`insert_all!`] inserts on SQLite, which holds every page that a statement of several rows
-/// changed in memory until its end; a row of a table with many indexes changes as many pages.
+/// Rows inserted by one statement of [`insert_all!`] on SQLite. SQLite keeps every page that a multi-row statement
+/// changed in memory until its end, and each index of the table adds pages.
 pub const INSERTED_TOGETHER: usize = 50;
 
-/// Inserts many rows, which the enum's own DSL has no way to: on PostgreSQL by `COPY`, which takes no part of a statement
-/// apart for each of them, and wants a value or null in every column that is named.
+/// Inserts many rows, which Diesel's DSL for multiple backends does not support. On PostgreSQL it uses `COPY`, which
+/// avoids parsing values in SQL and requires a value or null for every named column.
 #[macro_export]
 macro_rules! insert_all {
     ($conn:expr, $table:expr, $rows:expr) => {
@@ -164,7 +165,7 @@ macro_rules! insert_all {
     };
 }
 
-/// Serialises decisions that depend on many rows of one kind (a tree without cycles), until the transaction ends.
+/// Serializes checks that depend on many rows of one kind, such as for cycles in a tree, until the transaction ends.
 pub fn lock_kind(conn: &mut Conn, kind: &str) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
@@ -181,8 +182,8 @@ struct Locked {
     locked: bool,
 }
 
-/// Takes an idempotency key for this transaction; false when another request with the same key is under way. On
-/// SQLite the queue of writes answers that: the other is either done or has not begun.
+/// Locks an idempotency key for this transaction; returns false if another request with the same key is in progress. On
+/// SQLite writes are serialized, so the other request has either ended or not begun.
 pub fn try_lock_key(conn: &mut Conn, key: &str) -> QueryResult<bool> {
     match conn {
         Conn::Sqlite(_) => Ok(true),
@@ -201,11 +202,11 @@ struct Reserved {
     id: i64,
 }
 
-/// As many ids for new rows of a table, which no other row gets.
+/// Reserves `count` ids for new rows of a table.
 pub fn reserve_ids(conn: &mut Conn, table: &str, count: usize) -> QueryResult<Vec<i64>> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     match conn {
-        // The one writer has the table to itself; rows with ids of their own move what AUTOINCREMENT counts on.
+        // SQLite has a single writer, and inserting explicit ids advances the AUTOINCREMENT counter.
         Conn::Sqlite(conn) => {
             let last = diesel::sql_query("SELECT coalesce(max(seq), 0) AS id FROM sqlite_sequence WHERE name = ?")
                 .bind::<Text, _>(table)
@@ -224,18 +225,18 @@ pub fn reserve_ids(conn: &mut Conn, table: &str, count: usize) -> QueryResult<Ve
     }
 }
 
-/// Has the statements of this connection planned anew. PostgreSQL keeps a plan that was made while a table was small, which
-/// reads all of it, however much the transaction adds: statistics, which would end it, come after the commit.
+/// Discards the cached plans of this connection. PostgreSQL would otherwise keep sequential scans planned while a table
+/// was small, even after the transaction added many rows, because statistics are updated only after the commit.
 pub fn forget_plans(conn: &mut Conn) -> QueryResult<()> {
     match conn {
-        // What SQLite plans with is the schema, and statistics that are made on demand.
+        // SQLite plans by the schema and by statistics that are created only on request.
         Conn::Sqlite(_) => Ok(()),
         Conn::Postgres(conn) => conn.batch_execute("DISCARD PLANS"),
     }
 }
 
-/// The condition of the index `audit_events_departures`, word for word: SQLite uses an index with a condition only for a
-/// query that has the same one.
+/// The condition of the partial index `audit_events_departures`, verbatim: SQLite uses a partial index only if the
+/// query contains its condition.
 pub fn departures(conn: &Conn) -> SqlLiteral<Bool> {
     sql(match conn {
         Conn::Sqlite(_) => {
@@ -251,10 +252,10 @@ pub fn departures(conn: &Conn) -> SqlLiteral<Bool> {
     })
 }
 
-/// Announces to other processes, when the transaction commits, that `sender` changed data.
+/// Notifies other processes at commit that `sender` changed data.
 pub fn announce_change(conn: &mut Conn, sender: &str) -> QueryResult<()> {
     match conn {
-        // Other processes on the same file see SQLite's own data version move.
+        // Other processes on the same file detect the change by SQLite's data version.
         Conn::Sqlite(_) => Ok(()),
         Conn::Postgres(conn) => diesel::sql_query("SELECT pg_notify($1, $2)")
             .bind::<Text, _>(CHANGED_CHANNEL)
@@ -264,7 +265,7 @@ pub fn announce_change(conn: &mut Conn, sender: &str) -> QueryResult<()> {
     }
 }
 
-/// Begins to listen for the changes of other processes.
+/// Subscribes to the changes of other processes.
 pub fn listen_for_changes(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
@@ -272,7 +273,8 @@ pub fn listen_for_changes(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// Whether any but `own` has announced a change since the last call. Reads what has arrived, without a round trip.
+/// Whether a process other than `own` announced a change since the last call. Reads received notifications without a
+/// round trip.
 pub fn foreign_notifications(conn: &mut Conn, own: &str) -> QueryResult<bool> {
     let mut has_changed = false;
     if let Conn::Postgres(conn) = conn {
@@ -289,8 +291,8 @@ struct Snapshot {
     snapshot: String,
 }
 
-/// What PostgreSQL's transactions see now, as text: it differs as soon as any transaction that wrote was committed. For where
-/// notifications do not arrive; `begin` begins the transaction of the look.
+/// Returns PostgreSQL's current snapshot as text, which changes with every committed write. Used where notifications
+/// are not delivered; `begin` begins the transaction of the query.
 pub fn snapshot_of_all(conn: &mut Conn, begin: &str) -> QueryResult<String> {
     begin_read(conn, begin)?;
     let found = diesel::sql_query("SELECT pg_current_snapshot()::text AS snapshot").get_result::<Snapshot>(conn);
@@ -304,7 +306,7 @@ struct SqliteVersion {
     data_version: i64,
 }
 
-/// A number that another process's change of a SQLite database moves, and this connection's own does not; 0 on PostgreSQL.
+/// Returns SQLite's `data_version`, which changes with every commit of another connection; 0 on PostgreSQL.
 pub fn foreign_version(conn: &mut Conn) -> QueryResult<i64> {
     match conn {
         Conn::Sqlite(conn) => {

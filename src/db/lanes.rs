@@ -1,7 +1,7 @@
-//! Classes of work, each in a lane of its own: with permits, connections, a deadline, and a share that one client may have of it.
+//! Classes of work. Each class has a lane: permits, connections, a deadline and a maximum share for one client.
 //!
-//! A client that asks for more than its share waits behind itself: its requests queue for the share first, and only then, with
-//! the others', for the lane's permits.
+//! Requests of one client first queue for its share and then, together with those of other clients, for the lane's
+//! permits, so a client with many requests delays mainly itself.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,25 +15,26 @@ use tokio::time::{Instant, timeout_at};
 use super::pool::Pool;
 use crate::error::{Error, Result};
 
-/// Requests that may wait for each permit; one more is refused at once.
+/// Maximum number of waiting requests per permit; further ones are rejected immediately.
 const WAITING_PER_PERMIT: usize = 64;
-/// Key look-ups that may wait: each takes a fraction of a millisecond, and the requests in flight are bounded already.
+/// Maximum number of waiting key look-ups. Each takes a fraction of a millisecond, and the number of concurrent
+/// requests is bounded elsewhere.
 const WAITING_LOOK_UPS: usize = 4_096;
 
-/// What a piece of work costs.
+/// The cost class of a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Whether the database answers. Never waits behind anything else.
+    /// Health check of the database; never waits behind other work.
     Probe,
-    /// Who holds a key. Waits behind other look-ups alone.
+    /// Look-up of a key's holder; waits only behind other look-ups.
     KeyLookup,
     /// A record, or a page of a list.
     ShortRead,
-    /// What reads far more than it returns: reports, exports, plans, searches that are counted.
+    /// Reads far more than it returns: reports, exports, plans, counted searches.
     LongRead,
-    /// A write of its own. SQLite's writes go through one queue instead.
+    /// A single write. SQLite's writes go through one queue instead.
     Write,
-    /// A write of many records, which takes as long as it takes.
+    /// A write of many records, without a fixed deadline.
     Bulk,
 }
 
@@ -41,7 +42,7 @@ impl Class {
     pub const ALL: [Class; 6] =
         [Class::Probe, Class::KeyLookup, Class::ShortRead, Class::LongRead, Class::Write, Class::Bulk];
 
-    /// Its name in metrics and logs.
+    /// Returns the name used in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Class::Probe => "probe",
@@ -53,7 +54,7 @@ impl Class {
         }
     }
 
-    /// How many may run at one time, where `connections` are set for reading.
+    /// Returns the number of permits for the configured number of read connections.
     fn permits(self, connections: usize) -> usize {
         match self {
             Class::Probe => 1,
@@ -64,12 +65,12 @@ impl Class {
         }
     }
 
-    /// How many may wait for these permits.
+    /// Returns the maximum number of waiting requests.
     fn waiting_max(self, permits: usize) -> usize {
         if self == Class::KeyLookup { WAITING_LOOK_UPS } else { WAITING_PER_PERMIT * permits }
     }
 
-    /// How many of the permits one client may have.
+    /// Returns the maximum number of permits of one client.
     fn share(self, permits: usize) -> usize {
         match self {
             Class::Probe | Class::Bulk => permits,
@@ -78,7 +79,7 @@ impl Class {
         }
     }
 
-    /// How long a request waits for its permit.
+    /// Returns how long a request waits for its permit.
     fn patience(self) -> Duration {
         match self {
             Class::Probe | Class::LongRead => Duration::from_secs(1),
@@ -88,7 +89,7 @@ impl Class {
         }
     }
 
-    /// How long the work may take once it runs; `None` where it bounds itself.
+    /// Returns the time limit of running work; `None` if the work limits itself.
     pub fn deadline(self) -> Option<Duration> {
         match self {
             Class::Probe => Some(Duration::from_secs(1)),
@@ -101,18 +102,18 @@ impl Class {
     }
 }
 
-/// On whose behalf work is done.
+/// The client on whose behalf work is done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Client {
-    /// The service's own work, which has no share.
+    /// The service itself, without a limit by share.
     Service,
-    /// A client without a key, by the network that its address is counted as.
+    /// A client without a key, identified by its network.
     Address(IpAddr),
-    /// A client with a key or token, by its identity.
+    /// A client with a key or token, identified by its identity.
     Identity(String),
 }
 
-/// One class's lane.
+/// The lane of one class.
 pub struct Lane {
     pub class: Class,
     pub pool: Pool,
@@ -124,9 +125,9 @@ pub struct Lane {
     refused: AtomicU64,
 }
 
-/// The right to run, until it is dropped.
+/// A permit to run, released on drop.
 pub struct Permit {
-    // In this order: the share is free once the lane's permit is.
+    // Field order matters: the lane's permit is released before the client's share.
     _of_lane: OwnedSemaphorePermit,
     _of_client: Option<ClientPermit>,
 }
@@ -137,19 +138,19 @@ struct ClientPermit {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// How full a lane is.
+/// The load of a lane.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     pub class: Class,
     pub permits: usize,
     pub in_use: usize,
     pub waiting: usize,
-    /// Requests that got no permit in time, since the service began.
+    /// Requests rejected for lack of a permit since the service started.
     pub refused: u64,
 }
 
 impl Lane {
-    /// A lane whose permits follow from the number of connections for reading.
+    /// Creates a lane with permits for the number of read connections.
     pub fn new(class: Class, connections: usize, pool: Pool) -> Arc<Lane> {
         let permits = class.permits(connections);
         Arc::new(Lane {
@@ -164,7 +165,7 @@ impl Lane {
         })
     }
 
-    /// Waits for a permit; an error where none comes free in time, or too many wait already.
+    /// Waits for a permit; fails if none becomes free in time or too many requests are waiting.
     pub async fn enter(self: &Arc<Self>, client: &Client) -> Result<Permit> {
         let entered = self.try_enter(client).await;
         if entered.is_err() {
@@ -177,9 +178,9 @@ impl Lane {
         let until = Instant::now() + self.class.patience();
         let waiting = Waiting::begin(&self.waiting);
         if waiting.0 >= self.class.waiting_max(self.permits_max) {
-            return Err(Error::Unavailable(format!("too many requests wait for a {}", self.class.as_str())));
+            return Err(Error::Unavailable(format!("too many requests are waiting for a {}", self.class.as_str())));
         }
-        let busy = |_| Error::Unavailable(format!("no {} could begin in time", self.class.as_str()));
+        let busy = |_| Error::Unavailable(format!("no {} could start in time", self.class.as_str()));
         let of_client = match client {
             Client::Service => None,
             client => {
@@ -194,7 +195,7 @@ impl Lane {
         Ok(Permit { _of_lane: permit.map_err(Error::unexpected)?, _of_client: of_client })
     }
 
-    /// How full it is.
+    /// Returns the current load.
     pub fn load(&self) -> Load {
         Load {
             class: self.class,
@@ -217,7 +218,7 @@ impl Lane {
 
 impl Drop for ClientPermit {
     fn drop(&mut self) {
-        // A permit and a waiter each hold the semaphore: with the map's alone left, nobody uses it.
+        // Permits and waiters hold a reference, so a semaphore referenced only by the map is unused.
         self.permit = None;
         let mut clients = self.lane.clients();
         if clients.get(&self.client).is_some_and(|share| Arc::strong_count(share) == 1) {
@@ -226,7 +227,7 @@ impl Drop for ClientPermit {
     }
 }
 
-/// One that waits; no longer when it is dropped, also where the request is given up meanwhile.
+/// Counts a waiting request until it is dropped, including by cancellation.
 struct Waiting<'a>(usize, &'a AtomicUsize);
 
 impl Waiting<'_> {
@@ -262,7 +263,7 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
     }
 
-    /// A permit that is there at once.
+    /// Returns a permit if one is available immediately.
     fn at_once(lane: &Arc<Lane>, client: &Client) -> Option<Permit> {
         let mut context = Context::from_waker(Waker::noop());
         match pin!(lane.enter(client)).poll(&mut context) {
@@ -284,7 +285,7 @@ mod tests {
             drop(at_once(&lane, &one).expect("its own again"));
             drop(second);
         });
-        assert!(lane.clients().is_empty(), "clients that left are forgotten");
+        assert!(lane.clients().is_empty(), "unused clients are removed");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Writes of commands on a database that a service is writing to.
+//! Writes by commands to a database that a running service also writes to.
 //!
-//! A busy service commits batches back to back, and SQLite's own busy handler sleeps up to 100 ms between two attempts, so
-//! that it misses every gap. A command therefore polls the write lock every millisecond. Its wait is bounded and reported.
+//! A busy service commits batches back to back, and SQLite's busy handler sleeps up to 100 ms between attempts and
+//! misses the gaps. Commands therefore poll the write lock every millisecond. The wait is bounded and reported.
 
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -11,13 +11,14 @@ use super::transaction::finish_transaction;
 use super::{Conn, Verdict, backend};
 use crate::error::{Error, Result};
 
-/// How long a command waits for a lock.
+/// Maximum wait of a command for a lock.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// The pause between two attempts: shorter than a service's commit, so that a gap between two is met soon.
+/// Interval between attempts; shorter than a commit of the service, so that a gap is hit soon.
 const POLL: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Makes attempts until one gives a value. Reports each second of the wait on the standard error, and fails after `limit`.
+/// Repeats `attempt` until it returns a value. Reports every second of waiting on standard error and fails after
+/// `limit`.
 pub fn wait_for<T>(what: &str, limit: Duration, mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let started = Instant::now();
     let mut reported = 0;
@@ -46,8 +47,8 @@ fn held_too_long(what: &str, limit: Duration) -> Error {
     Error::Unavailable(format!("{what} was held by another process for {seconds} s; nothing was written; try again"))
 }
 
-/// Runs a write of a command in a transaction of its own, and ends it as the work says; an error undoes it. Waits for the
-/// locks that it needs at most as long as `limit`.
+/// Runs a command's write in a transaction, which ends by the work's verdict; an error rolls it back. Waits for locks
+/// at most `limit`.
 pub fn transaction<T, E: From<Error>>(
     conn: &mut Conn,
     limit: Duration,
@@ -57,12 +58,12 @@ pub fn transaction<T, E: From<Error>>(
     finish_transaction(conn, work)
 }
 
-/// Begins such a transaction.
+/// Begins a transaction for [`transaction`].
 pub fn begin(conn: &mut Conn, limit: Duration) -> Result<()> {
     wait_for("the database's write lock", limit, || Ok(backend::upkeep::try_begin_write(conn, limit)?.then_some(())))
 }
 
-/// [`transaction`] for a short write: what takes longer than a second is a wait for locks, which is reported.
+/// [`transaction`] for a short write; taking longer than a second means a wait for locks, which is reported.
 pub fn short_transaction<T>(conn: &mut Conn, limit: Duration, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     const LOCKS: &str = "the database's locks";
     begin(conn, limit)?;

@@ -1,11 +1,12 @@
-//! The store: one way to read and one way to write, over either backend.
+//! The store: reads and writes on either backend.
 //!
-//! Work runs off the server's own threads, in the lane of its class ([`lanes`]): with a permit, a connection and a deadline. Writes
-//! run in one transaction each: on SQLite through one queue that commits concurrent ones together ([`writer`]), on PostgreSQL on
-//! connections of their own.
+//! Work runs outside the server's threads, in the lane of its class ([`lanes`]), with a permit, a connection and a
+//! deadline. Each write is one transaction: on SQLite through a queue that commits concurrent writes together
+//! ([`writer`]), on PostgreSQL on a connection of the lane.
 //!
-//! A deadline holds on both backends: SQLite interrupts the statement, PostgreSQL cancels it, and where neither happens (a network
-//! that falls silent) the connection is given up, its permit is free again and the others of its kind are replaced ([`pool`]).
+//! Deadlines apply on both backends: SQLite interrupts the statement, PostgreSQL cancels it. If neither happens, for
+//! example because the network fails silently, the connection is abandoned, its permit is released and the other
+//! connections of its generation are replaced ([`pool`]).
 
 pub mod backend;
 pub mod lanes;
@@ -39,10 +40,10 @@ use transaction::{Ending, Phase, in_read, in_transaction_by};
 use watcher::DataVersion;
 use writer::Writer;
 
-/// How long after its deadline a work that has neither ended nor failed is given up.
+/// Time after the deadline until work that has not ended is abandoned.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A database, open for reading and writing.
+/// An open database.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
@@ -55,7 +56,7 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens a database whose schema is up to date, with `connections` for short reads.
+    /// Opens a database with an up-to-date schema and `connections` connections for short reads.
     pub fn open(url: &DatabaseUrl, connections: u32) -> Result<Store> {
         let manager = Manager::new(url.clone());
         let version = Arc::new(DataVersion::default());
@@ -78,43 +79,44 @@ impl Store {
         Ok(Store(Arc::new(Inner { manager, lanes, writer, version })))
     }
 
-    /// The version of the data as it is now; `None` while changes of other processes may go unseen. Read it before the query whose
-    /// response is to be cached.
+    /// Returns the current version of the data; `None` while changes of other processes may be missed. Read it before
+    /// the query whose response is to be cached.
     pub fn data_version(&self) -> Option<i64> {
         self.0.version.current()
     }
 
-    /// How long ago it was proved that changes of other processes are seen; `None` before the first time.
+    /// Time since the watcher last confirmed that it receives changes of other processes; `None` before the first
+    /// confirmation.
     pub fn watched_ago(&self) -> Option<Duration> {
         self.0.version.age()
     }
 
-    /// A signal for each change of the data, of this process or of others, soon after it is committed.
+    /// Returns a receiver that is notified soon after each commit of this or another process.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.0.version.changes()
     }
 
-    /// Whether all writes go through one queue, as on SQLite: while a long one runs, no other is written.
+    /// Whether writes are serialized, as on SQLite, where a long write blocks all others.
     pub fn has_one_writer(&self) -> bool {
         self.0.writer.is_some()
     }
 
-    /// Whether the one writer is busy with a write that may take long.
+    /// Whether the single writer runs a write that may take long.
     pub fn is_writing_in_bulk(&self) -> bool {
         self.0.writer.as_ref().is_some_and(Writer::is_busy_alone)
     }
 
-    /// How full each lane is.
+    /// Returns the load of each lane.
     pub fn loads(&self) -> impl Iterator<Item = Load> {
         self.0.lanes.iter().map(|lane| lane.load())
     }
 
-    /// What SQLite's writer does; `None` on PostgreSQL.
+    /// Returns the load of SQLite's writer; `None` on PostgreSQL.
     pub fn writer_load(&self) -> Option<WriterLoad> {
         self.0.writer.as_ref().map(Writer::load)
     }
 
-    /// Runs a short read for the service itself.
+    /// Runs a short read of the service itself.
     pub async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
@@ -139,7 +141,7 @@ impl Store {
         .await
     }
 
-    /// Runs a long read that sees the data as it is at one moment.
+    /// Runs a long read on a consistent snapshot.
     pub async fn snapshot<T: Send + 'static>(
         &self,
         client: &Client,
@@ -148,7 +150,7 @@ impl Store {
         self.run(Class::LongRead, client, move |conn, lane| in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work)).await
     }
 
-    /// Runs a write in a transaction of its own; when this returns, it is durable, or nothing of it is there, unless the error is
+    /// Runs a write in its own transaction. On return it is either durable or rolled back, unless the error is
     /// [`Error::OutcomeUnknown`].
     pub async fn write<T: Send + 'static>(
         &self,
@@ -169,7 +171,7 @@ impl Store {
         }
     }
 
-    /// Whether the database can be written to: a small quiet write that waits behind no other on PostgreSQL.
+    /// Checks whether the database accepts writes, with a small write that does not wait behind others on PostgreSQL.
     pub async fn probe_write(&self, work: impl FnOnce(&mut Conn) -> Result<()> + Send + 'static) -> Result<()> {
         match &self.0.writer {
             Some(writer) => writer.write(true, work).await,
@@ -180,7 +182,7 @@ impl Store {
         }
     }
 
-    /// [`Store::write`] of what no cached response shows: the version of the data stays as it is.
+    /// [`Store::write`] of data that no cached response contains; the version of the data does not change.
     pub async fn write_quietly<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
@@ -194,8 +196,8 @@ impl Store {
         }
     }
 
-    /// Runs a work that writes, and undoes what it wrote. On SQLite it does so in a copy of the database, which others go on
-    /// writing to meanwhile; on PostgreSQL it holds the locks of the rows that it touches, and no others.
+    /// Runs a write and rolls it back. On SQLite it runs on a copy of the database, so that other writes continue; on
+    /// PostgreSQL it only locks the rows that it touches.
     pub async fn rehearse<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
@@ -212,7 +214,7 @@ impl Store {
         self.run(Class::Bulk, &Client::Service, in_copy).await
     }
 
-    /// Runs a write that may be large in a transaction that it shares with none, and ends it as the work says.
+    /// Runs a possibly large write in a transaction of its own, which ends by the work's verdict.
     pub async fn write_alone<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<Verdict<T>> + Send + 'static,
@@ -245,7 +247,7 @@ impl Store {
             Ok(value)
         });
         match done.await {
-            // Given up while it committed: a thread that is stuck cannot say what became of it.
+            // Abandoned during the commit; the blocked thread cannot report the outcome.
             Err(Error::Unavailable(cause)) if phase.gives_up() == Phase::COMMITTING => {
                 Err(Error::OutcomeUnknown(cause))
             }
@@ -253,7 +255,7 @@ impl Store {
         }
     }
 
-    /// Runs a work on a connection of a lane, once there is a permit, and gives it up when its deadline is long over.
+    /// Runs work on a connection of a lane after acquiring a permit, and abandons it after its deadline and [`GRACE`].
     async fn run<T: Send + 'static>(
         &self,
         class: Class,
@@ -263,9 +265,9 @@ impl Store {
         let lane = self.lane(class);
         let permit = lane.enter(client).await?;
         let (sender, value) = oneshot::channel();
-        // One type for every work: the tasks and threads that run it are compiled once.
+        // Boxed, so that the code that runs work is compiled once.
         let work: Work = Box::new(move |conn, lane| work(conn, lane).map(|value| drop(sender.send(value))));
-        // In a task of its own: a request that is given up leaves its work running, and the permit with it.
+        // Runs in its own task, so that a cancelled request does not release the permit of work that is still running.
         tokio::spawn(on_lane(lane, permit, work)).await.map_err(Error::unexpected)??;
         value.await.map_err(Error::unexpected)
     }
@@ -275,7 +277,7 @@ impl Store {
     }
 }
 
-/// What a connection of a lane is used for; it keeps what it came to.
+/// Work on a connection of a lane; it stores its result itself.
 type Work = Box<dyn FnOnce(&mut Conn, &Lane) -> Result<()> + Send>;
 
 async fn on_lane(lane: Arc<Lane>, permit: Permit, work: Work) -> Result<()> {
@@ -294,7 +296,7 @@ async fn on_lane(lane: Arc<Lane>, permit: Permit, work: Work) -> Result<()> {
             Ok(done) => done,
             Err(_) => {
                 lane.pool.give_up(generation);
-                return Err(Error::Unavailable("the database does not answer".to_owned()));
+                return Err(Error::Unavailable("the database does not respond".to_owned()));
             }
         },
     };

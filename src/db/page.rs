@@ -1,5 +1,5 @@
-//! Keyset paging: a page is what follows a key, so that page 1,000 costs what page 1 costs and nothing is lost or
-//! doubled while others write.
+//! Keyset pagination: a page starts after a key, so its cost does not depend on its number, and concurrent writes cause
+//! no gaps or duplicates.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,20 +10,20 @@ use crate::error::{Error, Fault, Problem, Result};
 use crate::model::text::Msg;
 use crate::msg;
 
-/// Which page of a list is wanted.
+/// A request for a page of a list.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
-    /// 1 to 1,000.
+    /// Maximum number of items, 1 to 1,000.
     pub limit: i64,
-    /// The key of the last item before this page.
+    /// Key of the last item before this page.
     pub after: Option<Key>,
-    /// Whether the list is to be counted as a whole.
+    /// Whether to count all items.
     pub count: bool,
-    /// What the cursor is good for: this list, with this filter and order.
+    /// Digest of the list, its filter and its order, for which cursors are valid.
     pub list: String,
 }
 
-/// The position of an item in an order: the value that the list is sorted by, as text, and the id.
+/// The position of an item in a sort order: the sort value as text, and the id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
     pub value: String,
@@ -36,7 +36,7 @@ struct Cursor {
     key: Key,
 }
 
-/// The ids of one page, in order, and what is needed to go on.
+/// The ids of a page in order, and the key of the next page.
 #[derive(Debug)]
 pub struct PageIds {
     pub ids: Vec<i64>,
@@ -45,7 +45,7 @@ pub struct PageIds {
 }
 
 impl PageIds {
-    /// Takes at most `limit` rows of the `limit + 1` that were asked for; the one too many says that there is more.
+    /// Cuts `limit + 1` requested rows to `limit`; the extra row indicates a next page.
     pub fn cut(mut rows: Vec<(i64, String)>, limit: i64, total: Option<i64>) -> PageIds {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
@@ -58,8 +58,8 @@ impl PageIds {
     }
 }
 
-/// One page of rows that were computed as a whole and stand in the order of their keys: the rows, the next page's key, and
-/// the count of all where it is asked for.
+/// Cuts a page from sorted rows that were all computed. Returns its rows, the next page's key and, if requested, the
+/// count of all rows.
 pub fn cut_computed<T>(rows: Vec<(Key, T)>, page: &PageRequest) -> (Vec<T>, Option<Key>, Option<i64>) {
     let total = page.count.then(|| i64::try_from(rows.len()).unwrap_or(i64::MAX));
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
@@ -69,25 +69,25 @@ pub fn cut_computed<T>(rows: Vec<(Key, T)>, page: &PageRequest) -> (Vec<T>, Opti
     (taken.into_iter().map(|(_, row)| row).collect(), next, total)
 }
 
-/// Rows in the order of a page's ids; ids whose rows are gone are left out.
+/// Returns rows in the order of `ids`; missing rows are skipped.
 pub fn in_order<R>(ids: &[i64], rows: Vec<R>, id: impl Fn(&R) -> i64) -> impl Iterator<Item = R> {
     let mut rows: std::collections::HashMap<i64, R> = rows.into_iter().map(|row| (id(&row), row)).collect();
     ids.iter().filter_map(move |id| rows.remove(id)).collect::<Vec<_>>().into_iter()
 }
 
-/// Names a list by everything that makes it another list; short, for the cursor.
+/// Returns a short digest of a list and its filter, for cursors.
 pub fn list_digest(operation: &str, filter: &str) -> String {
     let digest = Sha256::digest(format!("{operation}\n{filter}"));
     URL_SAFE_NO_PAD.encode(&digest[..9])
 }
 
-/// The opaque text of a position.
+/// Encodes a position as an opaque cursor.
 pub fn encode_cursor(list: &str, key: &Key) -> Result<String> {
     let cursor = Cursor { list: list.to_owned(), key: key.clone() };
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor)?))
 }
 
-/// The position that a cursor stands for; 400 when it was not made by this list.
+/// Decodes a cursor; returns 400 if it belongs to another list.
 pub fn decode_cursor(list: &str, cursor: &str) -> Result<Key> {
     let cursor: Cursor = URL_SAFE_NO_PAD
         .decode(cursor)
@@ -103,20 +103,20 @@ pub fn decode_cursor(list: &str, cursor: &str) -> Result<Key> {
     Ok(cursor.key)
 }
 
-/// A key's value as the type of its column.
+/// Parses a key's value as the type of its column.
 pub fn key_value<T: KeyValue>(key: &Key) -> Result<T> {
     T::from_key(&key.value).ok_or_else(unknown_cursor)
 }
 
 fn unknown_cursor() -> Error {
-    invalid_cursor(msg!("不是本服务给出的游标。", "is not a cursor of this service"))
+    invalid_cursor(msg!("游标无效。", "is not a valid cursor"))
 }
 
 fn invalid_cursor(message: Msg) -> Error {
     Problem::malformed(vec![Fault { pointer: "/query/cursor".to_owned(), code: "invalid_cursor", message }]).into()
 }
 
-/// A value that a list can be sorted by, as text in a cursor and back without loss.
+/// A sortable value with a lossless text form for cursors.
 pub trait KeyValue: Sized {
     fn to_key(&self) -> String;
     fn from_key(text: &str) -> Option<Self>;
@@ -136,7 +136,7 @@ impl KeyValue for String {
         self.clone()
     }
     fn from_key(text: &str) -> Option<Self> {
-        // No text of ours holds NUL, and PostgreSQL takes none that does.
+        // Stored texts contain no NUL, and PostgreSQL rejects it.
         (!text.contains('\0')).then(|| text.to_owned())
     }
 }
@@ -146,7 +146,7 @@ impl KeyValue for chrono::NaiveDate {
         self.to_string()
     }
     fn from_key(text: &str) -> Option<Self> {
-        // Not every date that there could be is one to each backend.
+        // The backends support different ranges of dates.
         text.parse().ok().filter(|date: &Self| (0..=9999).contains(&chrono::Datelike::year(date)))
     }
 }
@@ -161,15 +161,15 @@ impl KeyValue for crate::model::types::Instant {
 }
 
 crate::text_enum! {
-    /// The orders that every list has; ties are ordered by id.
+    /// Sort orders of every list; ties are ordered by id.
     RecordSort as "RecordSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
         /// By code.
         Code => "code",
-        /// By code, backwards.
+        /// By code, descending.
         CodeDesc => "-code",
         /// Least recently changed first.
         UpdatedAt => "updated_at",

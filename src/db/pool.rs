@@ -1,10 +1,11 @@
-//! Idle connections of one class of work.
+//! Pool of idle connections of one class of work.
 //!
-//! How many are in use is bounded by the class's permits, so that nobody waits here: a connection is taken from the idle ones or
-//! opened. A pool library would add a second queue, and hands out connections that a restarted server has closed.
+//! The class's permits bound the connections in use, so taking a connection never waits: it is idle or newly opened. A
+//! pool library would add a second queue and would hand out connections that a restarted server has closed.
 //!
-//! One connection that is lost makes all of its generation suspect: those that are idle are closed unused, and those in use when
-//! they come back. A server that restarted, failed over or went silent is thereby left behind at the first error.
+//! When a connection is lost, all connections of its generation are replaced: idle ones are closed immediately, those
+//! in use when they are returned. After a restart, failover or network failure, stale connections thus cause only one
+//! error.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,10 +14,10 @@ use std::time::{Duration, Instant};
 use super::backend::{self, Conn, Manager};
 use crate::error::{Error, Result};
 
-/// A connection that was idle for longer is closed, not used: a firewall may have dropped it meanwhile.
+/// Maximum idle time of a connection, because a firewall may drop it meanwhile.
 const IDLE_MAX: Duration = Duration::from_secs(60);
 
-/// Counts how often connections turned out to be lost; shared by all pools on one database.
+/// Generation counter, incremented when a connection is lost; shared by all pools of a database.
 #[derive(Clone, Default)]
 pub struct Generation(Arc<AtomicU64>);
 
@@ -25,16 +26,16 @@ impl Generation {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Makes the connections of a generation, and of those before it, suspect.
+    /// Invalidates the connections of a generation and of earlier ones.
     fn end(&self, generation: u64) {
         let moved = self.0.compare_exchange(generation, generation + 1, Ordering::SeqCst, Ordering::SeqCst);
         if moved.is_ok() {
-            tracing::warn!("a connection to the database was lost; the others are replaced");
+            tracing::warn!("a database connection was lost; all connections are replaced");
         }
     }
 }
 
-/// The connections of one class.
+/// The connections of one class of work.
 pub struct Pool {
     manager: Manager,
     generation: Generation,
@@ -47,34 +48,34 @@ struct Idle {
     since: Instant,
 }
 
-/// A connection in use. Unless it is returned it is closed.
+/// A connection in use; closed unless it is returned.
 pub struct Lent {
     pub conn: Conn,
     generation: u64,
 }
 
 impl Pool {
-    /// A pool that opens its connections when they are needed.
+    /// Creates a pool that opens connections on demand.
     pub fn new(manager: Manager, generation: Generation) -> Pool {
         Pool { manager, generation, idle: Mutex::default() }
     }
 
-    /// What begins a transaction on its connections.
+    /// Returns the SQL that begins a transaction on its connections.
     pub fn begin(&self, begin: &str) -> String {
         self.manager.begin(begin)
     }
 
-    /// Whether reads need a transaction of their own for their statements to reach one session of the server.
+    /// Whether reads need a transaction so that all their statements run in one server session (PgBouncer).
     pub fn needs_transactions(&self) -> bool {
         self.manager.is_pooled()
     }
 
-    /// The generation whose connections are lent now.
+    /// Returns the current generation.
     pub fn generation(&self) -> u64 {
         self.generation.current()
     }
 
-    /// A connection, idle or new; an error where none can be opened.
+    /// Takes an idle connection or opens a new one.
     pub fn take(&self) -> Result<Lent> {
         let generation = self.generation.current();
         let unusable;
@@ -84,10 +85,10 @@ impl Pool {
                 idle.drain(..).partition(|one| one.generation == generation && one.since.elapsed() < IDLE_MAX);
             *idle = good;
             unusable = bad;
-            // The last one returned has the warmest caches, and the others may grow old.
+            // The last one returned has the warmest caches, and unused ones can expire.
             idle.pop()
         };
-        // Closing takes a round trip: outside of the lock.
+        // Closing takes a round trip, so it happens outside the lock.
         drop(unusable);
         match found {
             Some(Idle { conn, generation, .. }) => Ok(Lent { conn, generation }),
@@ -95,9 +96,9 @@ impl Pool {
         }
     }
 
-    /// Takes a connection back after its work. One whose work failed by more than the client's mistake is closed: a statement may
-    /// be half done, or prepared where the server no longer knows it. Where the server does not answer on it any more, or answers
-    /// as a standby, the others of its generation are suspect as well.
+    /// Returns a connection after its work. It is closed if the work failed by other than a client error, because its
+    /// state is uncertain. If the server does not respond on it or has become a standby, its whole generation is
+    /// invalidated.
     pub fn give_back<T>(&self, mut lent: Lent, outcome: &Result<T>) {
         match outcome {
             Ok(_) | Err(Error::Problem(_)) => {}
@@ -114,7 +115,7 @@ impl Pool {
         }
     }
 
-    /// Makes the connections of a generation suspect: one of them does not come back.
+    /// Invalidates a generation because one of its connections was abandoned.
     pub fn give_up(&self, generation: u64) {
         self.generation.end(generation);
     }

@@ -1,8 +1,7 @@
-//! Search in names and texts, Chinese two-character words included.
+//! Full-text search in names and texts, including Chinese words of one or two characters.
 //!
-//! A text is indexed with a space around every CJK character, and asked for as a phrase. That finds words of one,
-//! two or many characters without false hits on either backend; the last word of a phrase may be a beginning, so that
-//! `tour` finds `tourism`.
+//! Texts are indexed with a space around every CJK character and queried as phrases, which finds words of any length
+//! without false positives on both backends. The last word of a phrase matches as a prefix, so `tour` finds `tourism`.
 
 use diesel::dsl::sql;
 use diesel::expression::BoxableExpression;
@@ -12,11 +11,11 @@ use unicode_normalization::UnicodeNormalization;
 use super::backend::{self, Conn, MultiBackend};
 use crate::normalize::is_invisible;
 
-/// Stands between texts. Long enough that nobody writes it, and a word to both backends.
+/// Separator between texts: a word to both backends that does not occur in practice.
 const BETWEEN: &str = "endoftextendoftext";
 
-/// The text as it is indexed: words in lower case and half width, every CJK character a word of its own, without
-/// characters that cannot be seen.
+/// Normalizes a text for the index: lower case, half width, every CJK character a word of its own, no invisible
+/// characters.
 pub fn spaced(text: &str) -> String {
     let mut words = String::with_capacity(text.len() * 2);
     for c in text.nfkc().filter(|c| !is_invisible(*c)) {
@@ -33,12 +32,12 @@ pub fn spaced(text: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Several texts as they are indexed, with a word between them that no query holds: a phrase is found within one text.
+/// Normalizes several texts, joined by a separator so that phrases do not match across texts.
 pub fn spaced_apart(texts: &[&str]) -> String {
     texts.iter().map(|text| spaced(text)).collect::<Vec<_>>().join(&format!(" {BETWEEN} "))
 }
 
-/// The phrases of a query: what stands between spaces belongs together. None when nothing can be searched for.
+/// Returns the phrases of a query, which are separated by spaces; empty if it contains no searchable character.
 pub fn phrases(query: &str) -> Vec<String> {
     query.split_whitespace().map(spaced).filter(|phrase| !phrase.is_empty()).collect()
 }
@@ -48,7 +47,7 @@ fn is_cjk(c: char) -> bool {
         | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
-/// The condition on `id_column` ("agreements.id") that the record holds every phrase of `query`.
+/// Returns a condition on `id_column` (such as "agreements.id"): the record contains every phrase of `query`.
 pub fn matches<QS: 'static>(
     conn: &Conn,
     id_column: &'static str,

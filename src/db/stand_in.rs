@@ -1,9 +1,9 @@
-//! Stand-in codes: how files name a record that has no code.
+//! Surrogate codes, which identify records without a code in files.
 //!
-//! A bundle tells by code which record is meant, and some kinds need none. So a record without one goes by a code that
-//! is made of what never changes: its kind, its id, and eight hexadecimal digits of the SHA-256 of these and of the
-//! instant of its creation. In the database that it came from it leads back to that very record, which stays without a
-//! code; no other database has a record with that id and that instant, so that there it becomes the record's code.
+//! Bundles identify records by code, but codes are optional for some kinds. The surrogate code of a record consists of
+//! its kind, its id and eight hexadecimal digits of the SHA-256 of both and the instant of creation, none of which
+//! change. An import into the original database resolves it to the same record, which stays without a code. In any
+//! other database no record matches, so the surrogate code becomes the code of the new record.
 
 use diesel::QueryResult;
 use sha2::{Digest, Sha256};
@@ -13,17 +13,17 @@ use super::reference::{Kind, Made};
 use crate::model::hex;
 use crate::model::types::Instant;
 
-/// The bytes of the digest that a stand-in code shows.
+/// Number of digest bytes in a surrogate code.
 const SHOWN: usize = 4;
 
-/// The code that stands in for a record's own.
+/// Returns the surrogate code of a record.
 pub fn code(kind: &Kind, id: i64, created_at: Instant) -> String {
     let microseconds = created_at.utc().timestamp_micros();
     let digest = hex(&Sha256::digest(format!("{}\n{id}\n{microseconds}", kind.name))[..SHOWN]);
     format!("{}-{id}-{digest}", kind.name.replace('_', "-"))
 }
 
-/// The record that a stand-in code was made for, while it still has no code of its own.
+/// Finds the record of a surrogate code, if it still has no code of its own.
 pub fn find(conn: &mut Conn, kind: &Kind, code: &str) -> QueryResult<Option<i64>> {
     let Some(id) = id_in(kind, code) else { return Ok(None) };
     let made = (kind.made)(conn, &[id])?;
@@ -31,7 +31,7 @@ pub fn find(conn: &mut Conn, kind: &Kind, code: &str) -> QueryResult<Option<i64>
     Ok(made.into_iter().find(is_meant).map(|(id, ..)| id))
 }
 
-/// Gives a record as it is read the code that stands in for its own, where it has none.
+/// Sets the surrogate code in a record's JSON if it has no code.
 pub fn name(kind: &Kind, record: &mut serde_json::Value) {
     let created_at = record["created_at"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
     if let (serde_json::Value::Null, Some(id), Some(at)) = (&record["code"], record["id"].as_i64(), created_at) {
@@ -39,12 +39,12 @@ pub fn name(kind: &Kind, record: &mut serde_json::Value) {
     }
 }
 
-/// Whether a text could be a stand-in code of this kind.
+/// Whether a text has the form of a surrogate code of this kind.
 pub fn has_shape(kind: &Kind, code: &str) -> bool {
     id_in(kind, code).is_some()
 }
 
-/// The id in a text that has the shape of a stand-in code of this kind.
+/// Parses the id in a surrogate code of this kind.
 fn id_in(kind: &Kind, code: &str) -> Option<i64> {
     let rest = code.strip_prefix(kind.name.replace('_', "-").as_str())?.strip_prefix('-')?;
     let (id, digest) = rest.split_once('-')?;
@@ -59,7 +59,7 @@ mod tests {
     use crate::resources::{milestones, progress_reports};
 
     #[test]
-    fn a_stand_in_names_kind_id_and_moment() {
+    fn a_surrogate_code_depends_on_kind_id_and_creation() {
         let at = |text: &str| Instant::from(text.parse::<chrono::DateTime<chrono::Utc>>().unwrap());
         let moment = at("2022-04-11T01:30:00.000001Z");
         let one = code(&milestones::KIND, 12, moment);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_shape_is_none() {
+    fn malformed_codes_are_not_surrogate_codes() {
         for code in [
             "milestone-12",
             "milestone-12-abc",

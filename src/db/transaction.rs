@@ -1,4 +1,4 @@
-//! Transactions: how they begin, and what their end means for who waits for it.
+//! Transactions and the outcome of their commit.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -6,17 +6,17 @@ use super::Conn;
 use super::backend::{self, BEGIN, BEGIN_SNAPSHOT};
 use crate::error::{Error, Result};
 
-/// Whom commands announce their changes as.
+/// Sender of the change notifications of commands.
 const COMMAND: &str = "command";
 
-/// What is to become of what a work wrote.
+/// Whether to commit or roll back a write.
 pub enum Verdict<T> {
     Keep(T),
     Undo(T),
 }
 
 impl<T> Verdict<T> {
-    /// What the work gave, whatever is to become of what it wrote.
+    /// Returns the value regardless of the verdict.
     pub fn into_value(self) -> T {
         match self {
             Verdict::Keep(value) | Verdict::Undo(value) => value,
@@ -24,7 +24,8 @@ impl<T> Verdict<T> {
     }
 }
 
-/// How far a write on PostgreSQL is, so that it is given up either before its commit, or with an unknown outcome.
+/// The phase of a write on PostgreSQL: if it is abandoned before its commit nothing is written, afterwards the outcome
+/// is unknown.
 #[derive(Default)]
 pub struct Phase(AtomicU8);
 
@@ -33,17 +34,17 @@ impl Phase {
     pub const COMMITTING: u8 = 1;
     const GIVEN_UP: u8 = 2;
 
-    /// Whether the commit may begin: not once the write was given up.
+    /// Enters the commit phase; returns false if the write was abandoned.
     fn commits(&self) -> bool {
         self.0.compare_exchange(Phase::WORKING, Phase::COMMITTING, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    /// Notes that the commit failed, which leaves nothing open.
+    /// Records that the commit failed, so the outcome is known.
     fn failed(&self) {
         self.0.store(Phase::GIVEN_UP, Ordering::SeqCst);
     }
 
-    /// Gives the write up; returns how far it was.
+    /// Abandons the write and returns its previous phase.
     pub fn gives_up(&self) -> u8 {
         match self.0.compare_exchange(Phase::WORKING, Phase::GIVEN_UP, Ordering::SeqCst, Ordering::SeqCst) {
             Ok(before) | Err(before) => before,
@@ -51,14 +52,14 @@ impl Phase {
     }
 }
 
-/// How a transaction is committed.
+/// Parameters of the commit.
 pub struct Ending<'a> {
-    /// Whom the change is announced as; `None`: it is not announced.
+    /// Sender of the change notification; `None` for no notification.
     pub sender: Option<&'a str>,
     pub phase: Option<&'a Phase>,
 }
 
-/// Runs a work in a transaction that may write from its beginning on, and ends it as the work says; an error undoes it.
+/// Runs `work` in a write transaction, which ends by its verdict; an error rolls it back.
 pub fn in_transaction<T, E: From<Error>>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
@@ -66,7 +67,7 @@ pub fn in_transaction<T, E: From<Error>>(
     in_transaction_by(conn, BEGIN, &Ending { sender: Some(COMMAND), phase: None }, work)
 }
 
-/// [`in_transaction`] with what begins the transaction on PostgreSQL, and how it ends.
+/// [`in_transaction`] with the SQL that begins the transaction on PostgreSQL, and the parameters of the commit.
 pub fn in_transaction_by<T, E: From<Error>>(
     conn: &mut Conn,
     begin: &str,
@@ -77,7 +78,7 @@ pub fn in_transaction_by<T, E: From<Error>>(
     finish(conn, ending, work)
 }
 
-/// Runs a work in the transaction that was begun for it, and ends that; changes are announced as those of a command.
+/// Runs `work` in the open transaction and ends it; changes are announced as those of a command.
 pub fn finish_transaction<T, E: From<Error>>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
@@ -95,9 +96,9 @@ fn finish<T, E: From<Error>>(
         Verdict::Undo(value) => backend::roll_back(conn).map(|()| value).map_err(|error| Error::from(error).into()),
     });
     if done.is_err() && backend::in_transaction(conn).unwrap_or(true) {
-        // The work's own error says more than that of a roll-back, which fails where the connection is lost.
+        // The rollback fails if the connection is lost; the error of the work is more informative.
         if let Err(error) = backend::roll_back(conn) {
-            tracing::debug!(%error, "a roll-back failed");
+            tracing::debug!(%error, "rollback failed");
         }
     }
     done
@@ -108,7 +109,7 @@ fn commit(conn: &mut Conn, ending: &Ending<'_>) -> Result<()> {
         backend::announce_change(conn, sender)?;
     }
     if ending.phase.is_some_and(|phase| !phase.commits()) {
-        return Err(Error::Unavailable("the write was given up before its commit".to_owned()));
+        return Err(Error::Unavailable("the write was abandoned before its commit".to_owned()));
     }
     backend::commit(conn).map_err(|error| {
         let error = Error::of_commit(error);
@@ -119,20 +120,20 @@ fn commit(conn: &mut Conn, ending: &Ending<'_>) -> Result<()> {
     })
 }
 
-/// Runs a read that sees the data as it is at one moment.
+/// Runs a read on a consistent snapshot.
 pub fn in_snapshot<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     in_read(conn, BEGIN_SNAPSHOT, work)
 }
 
-/// Runs a read in a transaction; `begin` begins it on PostgreSQL.
+/// Runs a read in a transaction; `begin` is the SQL that begins it on PostgreSQL.
 pub fn in_read<T>(conn: &mut Conn, begin: &str, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    // Behind PgBouncer every read is in one already.
+    // Behind PgBouncer every read already runs in a transaction.
     if backend::in_transaction(conn)? {
         return work(conn);
     }
     backend::begin_read(conn, begin)?;
     let done = work(conn);
-    // Nothing was written, so that there is nothing to keep.
+    // A read has nothing to commit.
     let ended = backend::roll_back(conn);
     let value = done?;
     ended?;

@@ -1,11 +1,11 @@
-//! The version of the data, as this process knows it, and the watcher that learns of the changes of other processes.
+//! The version of the data in this process, and the watcher for changes of other processes.
 //!
-//! What was computed at a version holds at that version. A watcher that hears nothing may have nothing to hear, or a connection
-//! that is dead: it therefore proves itself by a round trip at least every second, and without a proof of the last two seconds
-//! there is no version ([`DataVersion::current`]), so that nothing is answered from a cache.
+//! Cached values are valid for the version at which they were computed. Silence can mean that nothing changed or that
+//! the connection is dead, so the watcher makes a round trip at least every second. Without one in the last two seconds
+//! there is no version ([`DataVersion::current`]), which disables the caches.
 //!
-//! On SQLite the writer watches between its batches ([`super::writer`]): `PRAGMA data_version` of its own connection changes
-//! only by other processes, and while it holds the write lock there are no changes but its own.
+//! On SQLite the writer watches between its batches ([`super::writer`]): `PRAGMA data_version` on its connection
+//! changes only by commits of other connections, and while it holds the write lock there are none.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -17,33 +17,33 @@ use tokio::sync::watch;
 use super::backend::{self, Manager};
 use crate::error::{Error, Result};
 
-/// How late the changes of other processes may be noticed while the connection is good.
+/// Polling interval for received notifications.
 pub const INTERVAL: Duration = Duration::from_millis(10);
-/// The same behind PgBouncer, where each look is a transaction.
+/// Polling interval behind PgBouncer, where each poll is a transaction.
 const POLLING: Duration = Duration::from_millis(100);
-/// How often a connection that only listens proves itself.
+/// Interval between round trips of a listening connection.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// How long a proof holds.
+/// Validity of a round trip.
 const TRUSTED: Duration = Duration::from_secs(2);
-/// After so long without a proof another watcher takes over: a connection that neither answers nor ends may block its thread
-/// for as long as it likes.
+/// Time without a round trip after which another watcher takes over, because a dead connection can block its thread
+/// indefinitely.
 const REPLACED_AFTER: Duration = Duration::from_secs(4);
-/// The pause after a failure.
+/// Delay after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Counts the changes of the data, of this process and of others.
+/// Counter of changes by this and other processes.
 pub struct DataVersion {
     count: AtomicI64,
     began: Instant,
-    /// When the watcher proved itself last, in milliseconds since `began`; 0: not yet.
+    /// Last round trip of the watcher in milliseconds since `began`; 0 if there was none.
     proved: AtomicU64,
-    /// Whether this process holds SQLite's write lock, so that no other can change anything.
+    /// Whether this process holds SQLite's write lock, so that no other process can commit.
     is_locked: AtomicBool,
-    /// Carries a signal for each growth of the count.
+    /// Notifies of each increment.
     changed: watch::Sender<()>,
-    /// The number of the watcher whose word counts.
+    /// Number of the active watcher.
     watcher: AtomicU64,
-    /// What this process announces its own changes as.
+    /// Sender id of this process's notifications.
     pub sender: String,
 }
 
@@ -62,15 +62,15 @@ impl Default for DataVersion {
 }
 
 impl DataVersion {
-    /// The version as it is now; `None` while the changes of other processes may go unseen.
+    /// Returns the current version; `None` while changes of other processes may be missed.
     pub fn current(&self) -> Option<i64> {
-        // Read before the proof is judged: a version that is older than it need be does no harm.
+        // The version is read before the round trip is checked, because an outdated version is harmless.
         let count = self.count.load(Ordering::SeqCst);
         let is_trusted = self.is_locked.load(Ordering::SeqCst) || self.age().is_some_and(|age| age < TRUSTED);
         is_trusted.then_some(count)
     }
 
-    /// How long ago the watcher proved itself; `None` before the first time.
+    /// Returns the time since the watcher's last round trip; `None` before the first one.
     pub fn age(&self) -> Option<Duration> {
         match self.proved.load(Ordering::SeqCst) {
             0 => None,
@@ -78,7 +78,7 @@ impl DataVersion {
         }
     }
 
-    /// A signal for each change.
+    /// Returns a receiver that is notified of each change.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
@@ -89,19 +89,19 @@ impl DataVersion {
         self.changed.send_replace(());
     }
 
-    /// Notes that every change until this moment was seen.
+    /// Records that all changes up to `at` were received.
     pub fn prove(&self, at: Instant) {
         let since = at.saturating_duration_since(self.began).as_millis().max(1);
         self.proved.fetch_max(u64::try_from(since).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 
-    /// Notes whether this process holds the write lock of a SQLite database.
+    /// Records whether this process holds SQLite's write lock.
     pub fn set_locked(&self, is_locked: bool) {
         self.is_locked.store(is_locked, Ordering::SeqCst);
     }
 }
 
-/// Watches a PostgreSQL database for the changes of other processes, until the version is dropped.
+/// Starts watching a PostgreSQL database for changes of other processes, until the version is dropped.
 pub fn watch(manager: Manager, version: Weak<DataVersion>) -> Result<()> {
     start(&manager, &version, 0)?;
     let overseer = move || {
@@ -116,7 +116,7 @@ pub fn watch(manager: Manager, version: Weak<DataVersion>) -> Result<()> {
                 replaced = Instant::now();
                 current.watcher.store(number, Ordering::SeqCst);
                 if let Err(error) = start(&manager, &version, number) {
-                    tracing::error!(%error, "cannot start another watcher");
+                    tracing::error!(%error, "cannot start a replacement watcher");
                 }
             }
         }
@@ -130,7 +130,7 @@ fn start(manager: &Manager, version: &Weak<DataVersion>, number: u64) -> Result<
         loop {
             match watch_once(&manager, &version, number) {
                 Ok(()) => return,
-                Err(error) => tracing::warn!(%error, "cannot watch for changes of other processes; trying again"),
+                Err(error) => tracing::warn!(%error, "cannot watch for changes of other processes; retrying"),
             }
             thread::sleep(PAUSE);
         }
@@ -138,12 +138,12 @@ fn start(manager: &Manager, version: &Weak<DataVersion>, number: u64) -> Result<
     thread::Builder::new().name("watcher".to_owned()).spawn(work).map(drop).map_err(Error::unexpected)
 }
 
-/// The version, as long as this watcher's word counts.
+/// Returns the version while this watcher is the active one.
 fn mine(version: &Weak<DataVersion>, number: u64) -> Option<Arc<DataVersion>> {
     version.upgrade().filter(|version| version.watcher.load(Ordering::SeqCst) == number)
 }
 
-/// Watches with one connection until it fails, or until this watcher is not needed any more.
+/// Watches with one connection until it fails or another watcher has taken over.
 fn watch_once(manager: &Manager, version: &Weak<DataVersion>, number: u64) -> Result<()> {
     if mine(version, number).is_none() {
         return Ok(());
@@ -158,7 +158,7 @@ fn watch_once(manager: &Manager, version: &Weak<DataVersion>, number: u64) -> Re
     let mut proved = Instant::now();
     let Some(current) = mine(version, number) else { return Ok(()) };
     let own = current.sender.clone();
-    // What changed before nobody saw.
+    // Changes before the subscription were not received, so the version is incremented.
     current.bump();
     current.prove(proved);
     drop(current);
@@ -197,8 +197,8 @@ mod tests {
         assert_eq!(version.current(), Some(1));
         let old = DataVersion { began: Instant::now() - Duration::from_secs(10), ..DataVersion::default() };
         old.prove(Instant::now() - Duration::from_secs(3));
-        assert_eq!(old.current(), None, "the proof is too old");
+        assert_eq!(old.current(), None, "the round trip is too old");
         old.set_locked(true);
-        assert_eq!(old.current(), Some(0), "nobody else can write");
+        assert_eq!(old.current(), Some(0), "no other process can write");
     }
 }

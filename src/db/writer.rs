@@ -1,19 +1,16 @@
-//! SQLite's one writer: a queue that commits concurrent writes together.
+//! SQLite's single writer: a queue that commits concurrent writes together (group commit).
 //!
-//! A commit costs a sync of the disk, whatever is in it. So the writer takes what waits in the queue, runs each write in its own
-//! savepoint, commits all of them at once, and only then answers each. What it answers is true:
+//! Every commit costs a disk sync, regardless of its size. The writer therefore runs all queued writes in one
+//! transaction, each in its own savepoint, commits, and only then reports the results. The reported results are
+//! reliable:
 //!
 //! - A write that fails, or panics, rolls back its own savepoint and leaves the others alone.
-//! - After each write the outer transaction is checked. A full disk or an I/O error makes SQLite roll it back by itself: the writes
-//!   so far are lost and refused, and those behind them run in a new transaction. Statements that a lost write still executes
-//!   cannot commit by themselves ([`sqlite::Handle::veto_stray_commits`]).
-//! - A commit that fails refuses all of its writes; where an I/O error leaves open whether it reached the disk, they are answered
-//!   with an unknown outcome.
-//! - A write that has not begun by its deadline never begins. When another process holds the lock, one bounded wait refuses all that
-//!   wait behind it.
+//! - The outer transaction is checked after each write. SQLite rolls it back on its own after a full disk or an I/O error; the writes so far then fail, and the following ones run in a new transaction. Further statements of a failed write cannot be committed separately ([`sqlite::Handle::veto_stray_commits`]).
+//! - If the commit fails, all of its writes fail. If an I/O error leaves open whether it reached the disk, they report an unknown outcome.
+//! - A write that has not begun by its deadline never begins. If another process holds the lock for too long, all queued writes fail after one bounded wait.
 //!
-//! A large write goes alone: below a savepoint, SQLite keeps a copy of whatever a statement touches in memory until the savepoint's
-//! end.
+//! A large write runs in a transaction of its own, because inside a savepoint SQLite keeps copies of all modified pages
+//! in memory until the savepoint ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -29,29 +26,30 @@ use super::backend::{self, BEGIN, Conn, Manager, sqlite};
 use super::watcher::{DataVersion, INTERVAL};
 use crate::error::{Error, Result};
 
-/// Writes that may wait; one more is refused.
+/// Capacity of the queue; further writes are rejected.
 const QUEUE: usize = 1024;
-/// Writes that share one commit at most, so that the first of them does not wait for long.
+/// Maximum number of writes in one commit, which bounds the wait of the first one.
 const BATCH: usize = 128;
-/// How long a write may wait for its turn.
+/// Maximum wait of a write in the queue.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// The same for a write that shares its transaction with none.
+/// Maximum wait of a write with its own transaction.
 const ALONE_DEADLINE: Duration = Duration::from_secs(60);
-/// How long the writer waits for a lock that another process holds.
+/// Maximum wait for a lock of another process.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
-/// How long the statements of one write may take.
+/// Time limit of the statements of one write.
 const RUN_MAX: Duration = Duration::from_secs(10);
 
-/// Runs a write (or takes the reason why it cannot run), keeps its outcome, and hands back what answers the waiting request once
-/// the commit is decided.
+/// Runs a write, or receives the reason why it cannot run. Returns a closure that reports the result to the waiting
+/// request after the commit.
 type Together = Box<dyn FnOnce(Result<&mut Conn>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<()>) + Send>;
-/// Runs a write that makes its own transaction (or takes the reason why it cannot run), and hands back what answers its request.
+/// Runs a write with its own transaction, or receives the reason why it cannot run. Returns a closure that reports the
+/// result.
 type Alone = Box<dyn FnOnce(Result<&mut Conn>) -> Box<dyn FnOnce() + Send> + Send>;
 
 struct Job {
     ticket: Arc<Ticket>,
-    /// Whether its commit changes what reads return.
+    /// Whether the commit leaves the version of the data unchanged.
     is_quiet: bool,
     work: Work,
 }
@@ -61,7 +59,7 @@ enum Work {
     Alone(Alone),
 }
 
-/// Decides whether a write begins or is given up: never both.
+/// Atomically decides whether a write begins or is cancelled.
 #[derive(Default)]
 struct Ticket(AtomicU8);
 
@@ -75,7 +73,7 @@ impl Ticket {
     }
 }
 
-/// What the writer does, for those who operate the service.
+/// Counters of the writer, for metrics.
 #[derive(Default)]
 pub struct Counts {
     waiting: AtomicUsize,
@@ -85,7 +83,7 @@ pub struct Counts {
     is_alone: AtomicBool,
 }
 
-/// A reading of [`Counts`]; the last three count from the service's start.
+/// Snapshot of [`Counts`]; the last three fields count from the start of the service.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterLoad {
     pub waiting: usize,
@@ -94,7 +92,7 @@ pub struct WriterLoad {
     pub commit_time: Duration,
 }
 
-/// The handle of the writer's thread; the thread ends when the last handle is gone.
+/// Handle to the writer's thread, which ends when the last handle is dropped.
 #[derive(Clone)]
 pub struct Writer {
     queue: SyncSender<Job>,
@@ -102,7 +100,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Opens the writer's connection and starts its thread, which also watches for the changes of other processes.
+    /// Opens the writer's connection and starts its thread, which also watches for changes of other processes.
     pub fn start(manager: &Manager, version: Arc<DataVersion>) -> Result<Writer> {
         let conn = manager.open()?;
         let handle = sqlite::Handle::opened().ok_or_else(|| Error::unexpected("SQLite opened no connection"))?;
@@ -120,7 +118,7 @@ impl Writer {
         Ok(Writer { queue, counts })
     }
 
-    /// Queues one write and waits until it is durable or refused.
+    /// Queues a write and waits until it is durable or has failed.
     pub async fn write<T: Send + 'static>(
         &self,
         is_quiet: bool,
@@ -130,14 +128,14 @@ impl Writer {
         let together: Together = Box::new(move |conn| {
             let result = conn.and_then(|conn| caught(conn, |conn| conn.transaction(work)));
             Box::new(move |commit| {
-                // The request may have gone away meanwhile; its write stands all the same.
+                // Sending fails if the request was cancelled; its write remains committed.
                 drop(reply.send(result.and_then(|value| commit.map(|()| value))));
             })
         });
         self.queue(is_quiet, Work::Together(together), DEADLINE, outcome).await
     }
 
-    /// Queues a write that makes its own transaction, and waits for its end; no other write shares it.
+    /// Queues a write with its own transaction and waits for its end.
     pub async fn write_alone<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
@@ -150,7 +148,7 @@ impl Writer {
         self.queue(false, Work::Alone(alone), ALONE_DEADLINE, outcome).await
     }
 
-    /// What the writer does.
+    /// Returns the load of the writer.
     pub fn load(&self) -> WriterLoad {
         let Counts { waiting, commits, writes, commit_micros, .. } = &*self.counts;
         WriterLoad {
@@ -161,7 +159,7 @@ impl Writer {
         }
     }
 
-    /// Whether a write is running that shares its transaction with none, and may take long.
+    /// Whether a write with its own transaction, which may take long, is running.
     pub fn is_busy_alone(&self) -> bool {
         self.counts.is_alone.load(Ordering::SeqCst)
     }
@@ -179,16 +177,16 @@ impl Writer {
         self.queue.try_send(job).map_err(|e| {
             self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
             match e {
-                TrySendError::Full(_) => Error::Unavailable("the queue of writes is full".to_owned()),
+                TrySendError::Full(_) => Error::Unavailable("the write queue is full".to_owned()),
                 TrySendError::Disconnected(_) => stopped(),
             }
         })?;
         match tokio::time::timeout(deadline, &mut outcome).await {
             Ok(outcome) => outcome.map_err(|_| stopped())?,
             Err(_) if ticket.becomes(Ticket::GIVEN_UP) => {
-                Err(Error::Unavailable("the write could not begin in time".to_owned()))
+                Err(Error::Unavailable("the write could not start in time".to_owned()))
             }
-            // It has begun: its end is not far, and says what became of it.
+            // The write has begun, so it ends soon and reports its result.
             Err(_) => outcome.await.map_err(|_| stopped())?,
         }
     }
@@ -198,7 +196,7 @@ fn stopped() -> Error {
     Error::Unavailable("the writer has stopped".to_owned())
 }
 
-/// Runs a work; one that panics is an error, and the savepoints that it left open are rolled back.
+/// Runs `work`, converts a panic to an error and rolls back savepoints that were left open.
 fn caught<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     let before = backend::depth(conn)?;
     catch_unwind(AssertUnwindSafe(|| work(conn))).unwrap_or_else(|_| {
@@ -209,7 +207,7 @@ fn caught<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Resu
     })
 }
 
-/// What the writer's thread works with.
+/// State of the writer's thread.
 struct Writing {
     conn: Conn,
     handle: sqlite::Handle,
@@ -242,13 +240,13 @@ impl Writing {
         }
     }
 
-    /// A job that is to run now; `None` where its request has given it up.
+    /// Marks a job as begun; `None` if its request cancelled it.
     fn begun(&self, job: Job) -> Option<(bool, Work)> {
         self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
         job.ticket.becomes(Ticket::BEGUN).then_some((job.is_quiet, job.work))
     }
 
-    /// Looks for changes of other processes.
+    /// Checks for changes of other processes.
     fn watch(&mut self, seen: &mut i64) -> Result<()> {
         let looked = Instant::now();
         let now = backend::foreign_version(&mut self.conn)?;
@@ -259,15 +257,15 @@ impl Writing {
         Ok(())
     }
 
-    /// Begins a transaction, with the lock: from here on nothing changes but by this thread.
+    /// Begins a transaction with the write lock; from here on only this thread changes data.
     fn begin(&mut self, seen: &mut i64) -> Result<()> {
         backend::begin_write(&mut self.conn, BEGIN)?;
         self.version.set_locked(true);
-        // What others committed before counts as a change of its own.
+        // Earlier commits of other processes count as a separate change.
         self.watch(seen)
     }
 
-    /// Runs a write and what waits behind it in one transaction; gives back a write that must not be part of it.
+    /// Runs a write and those queued behind it in one transaction; returns a write that needs its own transaction.
     fn together(&mut self, is_quiet: bool, first: Together, seen: &mut i64, jobs: &Receiver<Job>) -> Option<Job> {
         if let Err(error) = self.begin(seen) {
             self.end_transaction();
@@ -281,7 +279,7 @@ impl Writing {
             replies.push(sqlite::with_deadline(deadline, || work(Ok(&mut self.conn))));
             if !self.is_whole() {
                 self.end_transaction();
-                tracing::error!(writes = replies.len(), "SQLite rolled a transaction back; its writes are refused");
+                tracing::error!(writes = replies.len(), "SQLite rolled back a transaction; its writes have failed");
                 return self.refuse(replies, "SQLite rolled the transaction back");
             }
             while job.is_none() && next.is_none() && replies.len() < BATCH {
@@ -311,7 +309,7 @@ impl Writing {
         match committed {
             Ok(()) => {
                 self.counts.writes.fetch_add(replies.len() as u64, Ordering::Relaxed);
-                // Before the lock is given up for the caches, and before anyone is answered.
+                // Increments the version before the lock is reported as released and before results are reported.
                 if changes {
                     self.version.bump();
                 }
@@ -320,7 +318,7 @@ impl Writing {
             }
             Err(error) => {
                 let error = Error::of_commit(error);
-                tracing::error!(%error, writes = replies.len(), "a commit failed");
+                tracing::error!(%error, writes = replies.len(), "commit failed");
                 self.end_transaction();
                 for reply in replies {
                     reply(Err(match &error {
@@ -341,18 +339,18 @@ impl Writing {
         reply();
     }
 
-    /// Whether the outer transaction, and it alone, is open.
+    /// Whether exactly the outer transaction is open.
     fn is_whole(&mut self) -> bool {
         self.handle.is_in_transaction() && backend::depth(&mut self.conn) == Ok(1)
     }
 
-    /// Leaves no transaction behind, neither SQLite's nor in Diesel's count.
+    /// Ends any open transaction in SQLite and in Diesel's count.
     fn end_transaction(&mut self) {
         while backend::depth(&mut self.conn).unwrap_or(1) > 0 || self.handle.is_in_transaction() {
             if let Err(error) = backend::roll_back(&mut self.conn)
                 && (self.handle.is_in_transaction() || backend::depth(&mut self.conn) != Ok(0))
             {
-                tracing::error!(%error, "a roll-back failed");
+                tracing::error!(%error, "rollback failed");
                 break;
             }
         }
@@ -364,7 +362,7 @@ impl Writing {
         None
     }
 
-    /// Refuses a write that could not begin, and all that wait behind it: each would wait as long.
+    /// Fails a write that could not begin and all queued ones, because each would wait as long.
     fn refuse_all(&self, first: Option<Work>, why: &str, jobs: &Receiver<Job>) {
         let waiting =
             std::iter::from_fn(|| jobs.try_recv().ok()).filter_map(|job| self.begun(job)).map(|(_, work)| work);

@@ -1,5 +1,4 @@
-//! People seconded, by profession and direction, on a date. A headcount that no source gives is counted as unknown, never
-//! as nobody.
+//! People seconded, by profession and direction, on a date. A missing headcount counts as unknown, not as zero.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;

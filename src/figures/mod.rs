@@ -1,4 +1,4 @@
-//! The figures that the office above asks for, each in one place.
+//! The figures of the reports, each computed in one place.
 //!
 //! [`lateness`] holds what follows from one milestone and a date, [`tally`] what follows from many; [`pace`] what follows
 //! from a commitment and its reports, [`money`] from the ledger, [`exchanges`] from secondments, [`resolutions`] from what

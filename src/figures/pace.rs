@@ -8,8 +8,9 @@
 //! | without a baseline, falling | the value of the last period; of a cumulative one unknown | 100 once the target is reached, else unknown |
 //! | without a target, or without an approved value | as above, or unknown | unknown |
 //!
-//! The pace compares completion with the share of the commitment's period that has passed. A reporting period that is
-//! still running is held against nobody: until it is over, the share is that of the last period's end.
+//! The pace compares completion with the share of the commitment's period that has passed. While a reporting period is
+//! running, completion is compared with the share at the end of the last period, so that a missing report of the
+//! running period does not count as a delay.
 
 use std::ops::AddAssign;
 

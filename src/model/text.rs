@@ -10,14 +10,14 @@ pub struct Text {
     /// Chinese (简体中文).
     #[schema(min_length = 1, max_length = 4000, example = "新会区—台山市")]
     pub zh: String,
-    /// English; null where nobody gave a translation.
+    /// English; null if there is no translation.
     #[serde(default)]
     #[schema(max_length = 4000, example = "Xinhui – Taishan")]
     pub en: Option<String>,
 }
 
 impl Text {
-    /// The text in a language; in Chinese where nobody gave a translation.
+    /// Returns the text in a language, or in Chinese if there is no translation.
     pub fn get(&self, language: Language) -> &str {
         match (language, &self.en) {
             (Language::En, Some(en)) => en,
@@ -47,7 +47,7 @@ impl Text {
 /// The pattern of free text: anything but NUL, which PostgreSQL cannot store.
 pub const NO_NUL: &str = "^[^\\u0000]*$";
 
-/// A text as it may be told: the contract promises that none holds NUL.
+/// Removes NUL, which texts in responses never contain.
 pub fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

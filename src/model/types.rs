@@ -161,7 +161,7 @@ pub struct Ref(pub String);
 
 /// What a reference or a code may look like: lower-case letters, digits and hyphens.
 pub const REF_PATTERN: &str = "^[a-z0-9]+(-[a-z0-9]+)*$";
-/// A code is told from an id by its first letter or hyphen.
+/// Pattern of codes; a letter or hyphen distinguishes them from ids.
 pub const CODE_PATTERN: &str = "^([a-z0-9]+(-[a-z0-9]+)+|[0-9]*[a-z][a-z0-9]*)$";
 
 impl Ref {

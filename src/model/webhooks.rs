@@ -3,13 +3,13 @@
 use crate::text_enum;
 
 text_enum! {
-    /// How a delivery stands.
+    /// The status of a delivery.
     DeliveryStatus as "WebhookDeliveryStatus" {
-        /// It is under way, or will be tried again. 待投递.
+        /// In progress, or scheduled for a retry. 待投递.
         Pending => "pending",
-        /// The receiver took it. 已送达.
+        /// Accepted by the receiver with a 2xx status. 已送达.
         Delivered => "delivered",
-        /// It was given up after the last attempt. 已放弃.
+        /// Given up after the last attempt. 已放弃.
         Failed => "failed",
     }
 }

@@ -1,7 +1,7 @@
 //! The funds report: what was pledged, committed, disbursed and spent up to a date, by fund, pairing, sector or year.
 //!
-//! An entry counts for the sectors of its project by their shares, split to the fen; a filter by sector leaves that
-//! sector's parts alone. In `overall` every entry counts once.
+//! An entry is split among the sectors of its project by their shares, exact to the fen; a sector filter keeps only the
+//! parts of that sector. In `overall` every entry counts once.
 
 use std::collections::BTreeMap;
 
@@ -24,59 +24,59 @@ use crate::resources::transactions::booked::{self, Shares};
 use crate::resources::{funds, pairings, programmes, projects, sectors};
 use crate::text_enum;
 
-/// Comes after every id: the subject of what has none.
+/// Subject of entries without one; sorts after every id.
 const NOTHING: i64 = i64::MAX;
 
 text_enum! {
-    /// What a funds report has rows for.
+    /// Grouping of the rows of a funds report.
     GroupBy as "FundsGroup" {
-        /// Rows a fund.
+        /// One row per fund and currency.
         Fund => "fund",
-        /// Rows a pairing.
+        /// One row per pairing and currency.
         Pairing => "pairing",
-        /// Rows a sector.
+        /// One row per sector and currency.
         Sector => "sector",
-        /// Rows a year, by value date.
+        /// One row per year of the value date and currency.
         Year => "year",
     }
 }
 
-/// What a funds report covers.
+/// Filter parameters of the funds report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FundsFilter {
-    /// Of the pairings or of the funds of this programme.
+    /// Only entries of the pairings or funds of this programme.
     pub programme: Option<Ref>,
-    /// For this pairing.
+    /// Only entries for this pairing.
     pub pairing: Option<Ref>,
-    /// Of this fund.
+    /// Only entries of this fund.
     pub fund: Option<Ref>,
-    /// The parts that are for this field of cooperation.
+    /// Only the parts for this sector.
     pub sector: Option<Ref>,
-    /// For this project.
+    /// Only entries for this project.
     pub project: Option<Ref>,
-    /// What the rows are; `fund` unless given.
+    /// Grouping of the rows. Default: `fund`.
     #[param(inline)]
     pub group_by: Option<GroupBy>,
 }
 
-/// The money that moved, up to a date.
+/// Funds up to a date.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FundsReport {
-    /// The date that the report holds for: later entries do not count.
+    /// The date of the report; later entries are excluded.
     pub as_of: NaiveDate,
-    /// All that the filter covers, each entry once; one a currency.
+    /// Totals over all matching entries, each counted once; one item per currency.
     pub overall: Vec<MoneyFigures>,
-    /// One a subject and currency: in the order of ids or years, what has no subject last.
+    /// One item per subject and currency, ordered by id or year; entries without a subject come last.
     pub items: Vec<FundsRow>,
-    /// Pass it as `cursor` for the next page; null on the last one.
+    /// Pass as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// How many rows there are; only with `count=true`.
+    /// Number of rows; present only with `count=true`.
     #[schema(minimum = 0, example = 3)]
     pub total: Option<i64>,
 }
 
-/// The money of one fund, pairing, sector or year in one currency; of none where all of them are null.
+/// The money of one fund, pairing, sector or year in one currency; all of these are null for entries without a subject.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct FundsRow {
     /// The fund; null in other rows.
@@ -109,7 +109,7 @@ pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
         let filter: FundsFilter = typed(query)?;
         let as_of = call.view(query).as_of;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            // What changes while it is read would be counted twice, or not at all.
+            // Without a snapshot, concurrent changes could be counted twice or not at all.
             let Computed { overall, rows } = db::in_snapshot(conn, |conn| compute(conn, &filter, as_of))?;
             let (items, next, total) = page::cut_computed(rows, page);
             Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": as_of, "overall": overall })))
@@ -186,7 +186,7 @@ fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Co
     })
 }
 
-/// The filter of the entries that a report covers, and the sector whose parts it is narrowed to.
+/// Returns the filter for entries and the sector to restrict their parts to.
 fn narrowed(conn: &mut Conn, filter: &FundsFilter) -> Result<(TransactionFilter, Option<i64>)> {
     let FundsFilter { programme, pairing, fund, sector, project, group_by: _ } = filter;
     let mut faults = Faults::default();

@@ -1,4 +1,4 @@
-//! Reports: one read-only question each. Their figures are those of [`crate::figures`], rolled up.
+//! Read-only reports, which aggregate the figures of [`crate::figures`].
 
 pub mod funds;
 pub mod overdue;

@@ -1,4 +1,4 @@
-//! What is overdue on a date: the milestones themselves, the longest overdue first, and who is responsible.
+//! The list of overdue milestones on a date, the longest overdue first, with the responsible organizations.
 
 use actix_web::{HttpResponse, get};
 use chrono::NaiveDate;
@@ -17,17 +17,17 @@ use crate::record::Resource;
 use crate::resources::milestones::api::{Milestone, MilestoneFilter, Sort};
 use crate::resources::milestones::{Milestones, Status};
 
-/// What the report covers.
+/// Filter parameters of the report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OverdueFilter {
-    /// Of this programme.
+    /// Only milestones of this programme.
     pub programme: Option<Ref>,
-    /// Of this pairing.
+    /// Only milestones of this pairing.
     pub pairing: Option<Ref>,
-    /// In this field of cooperation: one of its project's, or one of its agreement's where the project has none.
+    /// Only milestones in this sector: a sector of the project, or of the agreement if the project has none.
     pub sector: Option<Ref>,
-    /// With this organization among the responsible.
+    /// Only milestones for which this organization is responsible.
     pub responsible: Option<Ref>,
 }
 
@@ -36,43 +36,43 @@ pub struct OverdueFilter {
 pub struct OverdueRow {
     /// The milestone.
     pub milestone: Reference,
-    /// The agreement that it belongs to; null where it belongs to a project.
+    /// The agreement of the milestone; null if it belongs to a project.
     pub agreement: Option<Reference>,
-    /// The project that it belongs to; null where it belongs to an agreement.
+    /// The project of the milestone; null if it belongs to an agreement.
     pub project: Option<Reference>,
     /// The pairing of that agreement or project.
     pub pairing: Reference,
-    /// Who is responsible.
+    /// The responsible organizations.
     pub responsible: Vec<Reference>,
-    /// When it was due.
+    /// The due date.
     pub due_on: NaiveDate,
-    /// When it was due at first.
+    /// The baseline: the due date that was first set.
     pub baseline_due_on: NaiveDate,
-    /// When those who are responsible expect it.
+    /// The date on which the responsible organizations expect completion; null if unknown.
     pub forecast_on: Option<NaiveDate>,
-    /// How it stands.
+    /// The status of the milestone.
     pub status: Status,
-    /// How far it is, in percent.
+    /// Progress in percent.
     #[schema(minimum = 0, maximum = 100, example = 40)]
     pub progress: i32,
-    /// How many days overdue.
+    /// Number of days overdue.
     #[schema(minimum = 1, example = 12)]
     pub days_late: i64,
-    /// How many days the due date has moved.
+    /// Number of days between the baseline and the due date; negative if it was brought forward.
     #[schema(example = 30)]
     pub slippage_days: i64,
 }
 
-/// What is overdue on a date.
+/// The overdue milestones on a date.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OverdueList {
-    /// The date that the report holds for.
+    /// The date of the report.
     pub as_of: NaiveDate,
     /// The overdue milestones of this page, the longest overdue first.
     pub items: Vec<OverdueRow>,
-    /// Pass it as `cursor` for the next page; null on the last one.
+    /// Pass as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// How many are overdue; only with `count=true`.
+    /// Number of overdue milestones; present only with `count=true`.
     #[schema(minimum = 0, example = 2)]
     pub total: Option<i64>,
 }
@@ -96,13 +96,13 @@ impl From<Milestone> for OverdueRow {
     }
 }
 
-/// Lists what is overdue.
+/// Lists overdue milestones.
 #[utoipa::path(
     get, path = "/reports/overdue", operation_id = "listOverdueMilestones", tag = "reports",
-    summary = "List what is overdue · 逾期清单",
+    summary = "List overdue milestones · 逾期清单",
     description = "The milestones that are overdue on `as_of`, the longest overdue first, with who is responsible. 截至某日逾期的里程碑，逾期最久者在前。",
     params(OverdueFilter, PageParams, AsOf),
-    responses((status = 200, description = "What is overdue.", body = OverdueList))
+    responses((status = 200, description = "A page of overdue milestones.", body = OverdueList))
 )]
 #[get("/reports/overdue")]
 pub async fn list_overdue(call: Call) -> Result<HttpResponse> {

@@ -1,4 +1,4 @@
-//! How the commitments keep pace with their time on a date, pairing by pairing, those behind first.
+//! The pace report: progress of commitments against elapsed time on a date, by pairing, those behind first.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,23 +25,23 @@ use crate::resources::commitments::api::{Commitment, CommitmentFilter, Indicator
 use crate::resources::pairings::Role;
 use crate::resources::regions;
 
-/// What the report covers.
+/// Filter parameters of the report.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PaceFilter {
-    /// Of the pairings of this programme.
+    /// Only commitments of this programme.
     pub programme: Option<Ref>,
-    /// Of this pairing.
+    /// Only commitments of this pairing.
     pub pairing: Option<Ref>,
-    /// Of this agreement.
+    /// Only commitments of this agreement.
     pub agreement: Option<Ref>,
-    /// About this field of cooperation.
+    /// Only commitments in this sector.
     pub sector: Option<Ref>,
-    /// With this organization among the responsible.
+    /// Only commitments for which this organization is responsible.
     pub responsible: Option<Ref>,
-    /// Counting for this member of a pairing.
+    /// Only commitments that count for this member of a pairing.
     pub member: Option<Ref>,
-    /// Keeping one of these paces; several repeat the parameter.
+    /// Only commitments with one of these paces; repeat the parameter for several.
     #[serde(default)]
     pub pace: Vec<Pace>,
 }
@@ -51,51 +51,51 @@ pub struct PaceFilter {
 pub struct PaceRow {
     /// The commitment.
     pub commitment: Reference,
-    /// The agreement whose clause it is.
+    /// The agreement that contains it.
     pub agreement: Reference,
     /// The pairing of that agreement.
     pub pairing: Reference,
-    /// The recipients that it counts for.
+    /// The recipient members that it counts for.
     pub recipients: Vec<Reference>,
-    /// Who is responsible.
+    /// The responsible organizations.
     pub responsible: Vec<Reference>,
-    /// The field of cooperation that it is about.
+    /// The sector.
     pub sector: Option<Reference>,
-    /// The number that it is measured by; null for one that is judged by words.
+    /// The indicator; null if the commitment is assessed in words.
     pub indicator: Option<Indicator>,
-    /// Its last day: its own, or that of its agreement; null where neither has one.
+    /// Its last day, else that of its agreement; null if neither has one.
     pub due_on: Option<NaiveDate>,
-    /// Where the indicator stands; null where unknown.
+    /// Actual value of the indicator; null if unknown.
     pub actual: Option<QuantityTotal>,
-    /// How far it is, in percent; null where unknown.
+    /// Completion in percent; null if unknown.
     #[schema(example = 41.67)]
     pub completion: Option<f64>,
-    /// The share of its period that completion is held against, in percent.
+    /// Elapsed share of its period that completion is compared with, in percent; null if it has no period.
     #[schema(minimum = 0, maximum = 100, example = 49.59)]
     pub expected: Option<f64>,
-    /// How it keeps pace.
+    /// The pace.
     pub pace: Pace,
-    /// The end of the last approved period; null where there is none.
+    /// Last day of the last approved period; null if there is none.
     pub reported_to: Option<NaiveDate>,
 }
 
-/// How the commitments keep pace on a date.
+/// The pace report on a date.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PaceList {
-    /// The date that the report holds for.
+    /// The date of the report.
     pub as_of: NaiveDate,
-    /// How many of all that the filter covers keep which pace, whatever `pace` asks for.
+    /// Number of commitments by pace, over all that match the other filters, regardless of `pace`.
     pub counts: PaceCounts,
-    /// The commitments of this page: pairing by pairing, those behind first, the furthest behind before the others.
+    /// The commitments of this page, ordered by pairing, those furthest behind first.
     pub items: Vec<PaceRow>,
-    /// Pass it as `cursor` for the next page; null on the last one.
+    /// Pass as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// How many rows there are; only with `count=true`.
+    /// Number of rows; present only with `count=true`.
     #[schema(minimum = 0, example = 2)]
     pub total: Option<i64>,
 }
 
-/// Reads how the commitments keep pace.
+/// Reads the pace report.
 #[utoipa::path(
     get, path = "/reports/pace", operation_id = "getPaceReport", tag = "reports",
     summary = "Read how the commitments keep pace · 序时进度表",
@@ -111,7 +111,7 @@ pub async fn get_pace(call: Call) -> Result<HttpResponse> {
         let view = call.view(query);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let (counts, (items, next, total)) =
-                // What changes while it is read would be counted twice, or not at all.
+                // Without a snapshot, concurrent changes could be counted twice or not at all.
                 db::in_snapshot(conn, |conn| compute(conn, filter.clone(), view, page))?;
             Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": view.as_of, "counts": counts })))
         })
@@ -229,15 +229,15 @@ impl Concerned {
 
     /// All members that a commitment counts for: on its last day, or on `as_of` where it has none.
     fn of(&self, commitment: &Commitment, as_of: NaiveDate) -> BTreeSet<i64> {
-        let nobody = BTreeSet::new();
-        let named = self.named.get(&commitment.agreement.id).unwrap_or(&nobody);
+        let none = BTreeSet::new();
+        let named = self.named.get(&commitment.agreement.id).unwrap_or(&none);
         members::concerned(self.members(commitment), named, commitment.period_to_on.unwrap_or(as_of))
     }
 
     /// Those of them that are recipients, in the order of the pairing's members.
     fn recipients(&self, commitment: &Commitment, as_of: NaiveDate) -> Vec<i64> {
         let all = self.of(commitment, as_of);
-        // A region that left and came back is a member more than once.
+        // A region that left and rejoined has several memberships.
         let mut seen = BTreeSet::new();
         self.members(commitment)
             .iter()

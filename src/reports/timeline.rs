@@ -1,8 +1,8 @@
-//! Everything dated of a pairing on one axis: agreements, conferences and their resolutions, commitments, projects,
-//! milestones as planned and as met, exchanges.
+//! The timeline: all dated records of pairings in one list: agreements, conferences and their resolutions, commitments,
+//! projects, milestones as planned and as met, exchanges.
 //!
-//! Each column of dates is a source, read in the order of dates from where the page begins; a page is what comes first
-//! among all of them.
+//! Each date column is a source, read in order from the start of the page; the page contains the first dates over all
+//! sources.
 
 use actix_web::{HttpResponse, get};
 use chrono::NaiveDate;
@@ -53,36 +53,36 @@ text_enum! {
     }
 }
 
-/// What the timeline covers.
+/// Filter parameters of the timeline.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TimelineFilter {
-    /// Of the pairings of this programme.
+    /// Only records of this programme.
     pub programme: Option<Ref>,
-    /// Of this pairing.
+    /// Only records of this pairing.
     pub pairing: Option<Ref>,
-    /// In this field of cooperation: agreements, and the commitments, projects and milestones in it.
+    /// Only agreements, commitments, projects and milestones in this sector.
     pub sector: Option<Ref>,
-    /// Only what happens at these kinds of events; several repeat the parameter.
+    /// Only these kinds of events; repeat the parameter for several.
     #[serde(default)]
     pub event: Vec<TimelineEvent>,
-    /// On this date or later.
+    /// Only events on this date or later.
     pub from: Option<NaiveDate>,
-    /// On this date or earlier.
+    /// Only events on this date or earlier.
     pub to: Option<NaiveDate>,
-    /// The date that tells what is past; today in the service's time zone unless given.
+    /// The date up to which events are past. Default: today in the service's time zone.
     #[param(value_type = Option<String>, format = Date, example = "2022-12-31")]
     pub as_of: Option<NaiveDate>,
 }
 
-/// What happens on one day. One of the references is given: the record that it happens to.
+/// One event on one day. Exactly one of the record references is not null.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TimelineRow {
-    /// The day.
+    /// The date of the event.
     pub on: NaiveDate,
-    /// What happens.
+    /// The kind of event.
     pub event: TimelineEvent,
-    /// Whether the day is past on `as_of`, or that very day.
+    /// Whether the date is on or before `as_of`.
     pub is_past: bool,
     /// The pairing that it belongs to.
     pub pairing: Reference,
@@ -102,16 +102,16 @@ pub struct TimelineRow {
     pub exchange: Option<Reference>,
 }
 
-/// Everything dated, in the order of days.
+/// A page of the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TimelineList {
-    /// The date that tells what is past.
+    /// The date up to which events are past.
     pub as_of: NaiveDate,
-    /// What happens, in the order of days.
+    /// The events of this page, ordered by date.
     pub items: Vec<TimelineRow>,
-    /// Pass it as `cursor` for the next page; null on the last one.
+    /// Pass as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// How many events there are; only with `count=true`.
+    /// Number of events; present only with `count=true`.
     #[schema(minimum = 0, example = 12)]
     pub total: Option<i64>,
 }

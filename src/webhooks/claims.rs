@@ -1,8 +1,9 @@
-//! From deliveries to attempts: which are due, who sends them, and what is written of what came of it.
+//! Selects due deliveries, claims them for this process and stores the outcome of each attempt.
 //!
-//! A delivery is claimed for a time by whoever sends it, so that of several processes one does; when that time is over
-//! and nothing was written, the process is gone, and another sends it again. Of one webhook and record the earliest event
-//! alone is claimed: the later ones are marked as blocked until it has ended, and no query reads them before.
+//! A process claims a delivery for a limited time before it sends it, so only one of several processes does. If no
+//! outcome is stored before the claim expires, the process has crashed, and another one sends the delivery again. For
+//! one webhook and record only the earliest event can be claimed: later ones are marked as blocked until it has ended,
+//! and the query for due deliveries skips them.
 
 use std::time::Duration;
 
@@ -21,16 +22,16 @@ use crate::model::types::Instant;
 use crate::webhooks::deliveries::Status as DeliveryStatus;
 use crate::webhooks::endpoints::Status;
 
-/// Messages that one webhook is sent at one time by one process.
+/// Maximum number of concurrent attempts of one process for one webhook.
 pub const AT_A_TIME: usize = 4;
-/// How long a claim holds: well beyond the longest attempt and the writing of its outcome.
+/// Lifetime of a claim: well beyond the longest attempt plus the storing of its outcome.
 pub const CLAIMED_FOR: Duration = Duration::from_secs(90);
-/// How long a delivery is kept after its end.
+/// Retention of a delivery after it ended.
 pub const KEPT_FOR: Duration = Duration::from_hours(30 * 24);
-/// Deliveries that are dropped together.
+/// Deliveries deleted in one transaction.
 const DROPPED_TOGETHER: i64 = 1_000;
 
-/// A delivery that may be claimed, as it was seen.
+/// A due delivery, with the due time that was read; [`claim`] skips it if that time has changed.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     id: i64,
@@ -38,40 +39,40 @@ pub struct Candidate {
     seen: Instant,
 }
 
-/// A delivery that is this process's to send, for [`CLAIMED_FOR`].
+/// A delivery claimed by this process for [`CLAIMED_FOR`].
 #[derive(Clone, Debug)]
 pub struct Claimed {
     pub id: i64,
     pub webhook: i64,
-    /// Names the claim, so that one that is over writes nothing.
+    /// Random token of the claim; an expired claim no longer matches, so it stores no outcome.
     claim: String,
     pub message_id: String,
     pub event_id: Option<i64>,
     pub event_type: String,
     entity: String,
     record_id: i64,
-    /// How often it was tried before.
+    /// Number of earlier attempts.
     pub attempts: i32,
     pub created_at: Instant,
     pub url: String,
     pub code: Option<String>,
-    /// What it is signed with, the newest first.
+    /// Signing secrets, newest first.
     pub secrets: Vec<String>,
 }
 
-/// What was written of an attempt.
+/// What was stored for an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     Delivered,
-    /// It will be tried again.
+    /// A retry is scheduled.
     Retried,
-    /// It was given up.
+    /// That was the last attempt.
     Failed,
-    /// The claim was over: another has it, or it is gone.
+    /// Nothing was stored: the claim had expired, or the delivery was deleted.
     Nothing,
 }
 
-/// The deliveries that are due at an instant and may be sent; of each webhook at most as many as `room` gives it.
+/// Returns the unblocked deliveries due at `now`, at most `room(webhook)` of each active webhook.
 pub fn due(conn: &mut Conn, now: Instant, room: impl Fn(i64) -> usize) -> Result<Vec<Candidate>> {
     use webhook_deliveries::dsl as d;
     let active: Vec<i64> = webhooks::table
@@ -96,7 +97,7 @@ pub fn due(conn: &mut Conn, now: Instant, room: impl Fn(i64) -> usize) -> Result
     Ok(all)
 }
 
-/// Claims those candidates that nobody else has claimed meanwhile.
+/// Claims the candidates that no other process has claimed since they were read.
 pub fn claim(conn: &mut Conn, candidates: &[Candidate], now: Instant) -> Result<Vec<Claimed>> {
     use webhook_deliveries::dsl as d;
     let until = Instant::from(now.utc() + TimeDelta::from_std(CLAIMED_FOR).unwrap_or(TimeDelta::zero()));
@@ -131,7 +132,7 @@ fn load(conn: &mut Conn, id: i64, webhook: i64, claim: String, now: Instant) -> 
         ))
         .first(conn)
         .optional()?;
-    // Deleted or paused since: the claim runs out by itself.
+    // The webhook was deleted or paused meanwhile; the claim expires on its own.
     let Some((url, code, secret, previous, previous_until)) = receiver else { return Ok(None) };
     let previous = previous.filter(|_| previous_until.is_some_and(|until| until > now));
     type Sent = (String, Option<i64>, String, String, i64, i32, Instant);
@@ -157,7 +158,7 @@ fn load(conn: &mut Conn, id: i64, webhook: i64, claim: String, now: Instant) -> 
     }))
 }
 
-/// Writes what came of an attempt.
+/// Stores the outcome of an attempt.
 pub fn finish(conn: &mut Conn, claimed: &Claimed, outcome: &Outcome, now: Instant) -> Result<Written> {
     use webhook_deliveries::dsl as d;
     let attempts = claimed.attempts.saturating_add(1);
@@ -170,7 +171,8 @@ pub fn finish(conn: &mut Conn, claimed: &Claimed, outcome: &Outcome, now: Instan
         (Some(_), Some(pause)) => (DeliveryStatus::Pending, Written::Retried, Instant::from(now.utc() + pause), None),
         (Some(_), None) => (DeliveryStatus::Failed, Written::Failed, now, Some(now)),
     };
-    // Held until the end of the transaction: a delivery that is enqueued behind this one meanwhile would stay blocked.
+    // Locks the webhook until the end of the transaction: a delivery enqueued behind this one meanwhile would stay
+    // blocked.
     lock_version!(conn, webhooks, claimed.webhook)?;
     let mine = d::webhook_deliveries.find(claimed.id).filter(d::claim.eq(Some(&claimed.claim)));
     let changed = diesel::update(mine)
@@ -194,7 +196,7 @@ pub fn finish(conn: &mut Conn, claimed: &Claimed, outcome: &Outcome, now: Instan
     Ok(written)
 }
 
-/// The deliveries that ended too long ago to be kept, some of them.
+/// Returns up to [`DROPPED_TOGETHER`] deliveries whose retention has expired.
 pub fn outdated(conn: &mut Conn, now: Instant) -> Result<Vec<i64>> {
     use webhook_deliveries::dsl as d;
     let oldest = Instant::from(now.utc() - TimeDelta::from_std(KEPT_FOR).unwrap_or(TimeDelta::zero()));
@@ -202,7 +204,7 @@ pub fn outdated(conn: &mut Conn, now: Instant) -> Result<Vec<i64>> {
     Ok(ended.limit(DROPPED_TOGETHER).select(d::id).load(conn)?)
 }
 
-/// Drops deliveries; one that is to be sent again meanwhile stays.
+/// Deletes deliveries, except those that were replayed meanwhile and are pending again.
 pub fn discard(conn: &mut Conn, ids: &[i64]) -> Result<usize> {
     use webhook_deliveries::dsl as d;
     let ended = d::webhook_deliveries.filter(d::id.eq_any(ids)).filter(d::status.ne(DeliveryStatus::Pending));

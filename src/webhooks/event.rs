@@ -1,6 +1,7 @@
-//! What a message says: one event of the history, as anybody who may read sees it.
+//! The body of a webhook message: one audit event, redacted as for an anonymous reader.
 //!
-//! Personal data, keys, webhooks themselves and refused requests are never sent: a receiver is somebody else's machine.
+//! Personal data and events about keys, webhooks and refused requests are never sent, because receivers are third-party
+//! systems.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -18,21 +19,21 @@ use crate::model::types::Instant;
 use crate::resources;
 use crate::text_enum;
 
-/// The most bytes of a message's body; a larger one comes without the record.
+/// Maximum size of a body in bytes; a larger one is sent without `before` and `after`.
 pub const BODY_MAX: usize = 256 * 1024;
-/// The type of the message that a test sends.
+/// Message type of a test.
 pub const TEST: &str = "webhook.test";
 
 text_enum! {
-    /// What became of a record; the second part of a message's type.
+    /// The change of a record; the second part of a message type.
     Change as "WebhookChange" {
-        /// It was created. 新建.
+        /// The record was created. 新建.
         Created => "created",
-        /// Fields of it were changed. 修改.
+        /// Fields of the record were changed. 修改.
         Updated => "updated",
-        /// It was deleted. 删除.
+        /// The record was deleted. 删除.
         Deleted => "deleted",
-        /// It was deleted and is there again. 恢复.
+        /// The deleted record was restored. 恢复.
         Restored => "restored",
         /// A signed change was added to an agreement. 变更协议.
         Amended => "amended",
@@ -44,7 +45,7 @@ text_enum! {
 }
 
 impl Change {
-    /// What an action does to a record; `None` where it is none of a record that is told of.
+    /// Converts an audit action; `None` for actions that are never sent.
     pub fn of(action: Action) -> Option<Change> {
         match action {
             Action::Create => Some(Change::Created),
@@ -62,20 +63,21 @@ impl Change {
 /// A message to a webhook.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookEvent {
-    /// The kind of record and what became of it: `milestone.updated`; `webhook.test` for a test.
+    /// Message type: the kind of record and the change, joined by a dot; `webhook.test` for a test.
     #[serde(rename = "type")]
     #[schema(max_length = 100, pattern = "^[a-z_]+\\.[a-z_]+$", example = "milestone.updated")]
     pub event_type: String,
-    /// When it happened, which may be long before it is told.
+    /// When the change was made, which may be long before this message is sent.
     pub timestamp: Instant,
-    /// What happened.
+    /// The change.
     pub data: WebhookEventData,
 }
 
-/// What happened to a record.
+/// The change of a record that a webhook message reports.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookEventData {
-    /// The event's number in the history; later ones are greater, whatever the order in which they arrive. Null for a test.
+    /// Numeric identifier of the audit event; later events have greater ids, whatever the order of arrival. Null for a
+    /// test.
     #[schema(minimum = 1, example = 1204)]
     pub event_id: Option<i64>,
     /// The kind of record.
@@ -84,51 +86,51 @@ pub struct WebhookEventData {
     /// The record's id.
     #[schema(minimum = 1, example = 7)]
     pub record_id: i64,
-    /// The record's code at that time; null where it had none.
+    /// The record's code at the time of the change; null if it had none.
     #[schema(max_length = 100, example = "xinhui-road-2022")]
     pub record_code: Option<String>,
-    /// Where the record is read, while it is there.
+    /// API path of the record; returns 404 once the record is deleted.
     #[schema(max_length = 200, example = "/api/v1/milestones/7")]
     pub record_path: String,
-    /// What became of it; null for a test.
+    /// The kind of change; null for a test.
     pub change: Option<Change>,
-    /// The name of the key that wrote it.
+    /// Name of the API key or token holder that made the change.
     #[schema(max_length = 300, example = "新会区对口办")]
     pub actor: String,
-    /// The reason that was given.
+    /// The reason given for the change; null if none was given.
     pub reason: Option<String>,
-    /// The fields that are not what they were, by name; none unless the record was updated.
+    /// Names of the changed fields; empty unless the record was updated.
     #[schema(max_items = 1000)]
     pub changed: Vec<String>,
-    /// The record before, without personal data; null when it was created or restored.
+    /// The record before the change, without personal data; null if it was created or restored.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub before: Option<Value>,
-    /// The record after, without personal data; null when it was deleted. After an amendment: the amendment.
+    /// The record after the change, without personal data; null if it was deleted. For `amended`: the amendment.
     #[schema(value_type = Option<Object>, additional_properties = true)]
     pub after: Option<Value>,
-    /// Whether `before` and `after` were left out, because the message would be larger than 256 KiB, or because what is stored
-    /// of the event cannot be decoded.
+    /// Whether `before` and `after` are omitted because the message would exceed 256 KiB or the stored event cannot be
+    /// decoded.
     #[schema(example = false)]
     pub is_cut: bool,
-    /// Names the request in the service's log and history.
+    /// Identifier of the request in the service's log and in the history.
     #[schema(max_length = 100, example = "b8c1f0d2a94e4f7c")]
     pub request_id: String,
 }
 
-/// The kind of records that an event is told of by its `entity`; `None` for what is never sent.
+/// Looks up the record kind of an event's `entity`; `None` for kinds that are never sent.
 pub fn kind_of(entity: &str) -> Option<&'static Kind> {
-    // What a bundle may bring is what anybody may read.
+    // The kinds of bundles are exactly those that any reader may read.
     resources::kinds().iter().copied().find(|kind| kind.name == entity)
 }
 
-/// The body of the message of an event.
+/// Builds the body of an event's message.
 pub fn body(conn: &mut Conn, event: i64) -> Result<Vec<u8>> {
     let found = audit::load(conn, resources::kinds(), &[event], &Sight::Nothing)?.pop();
-    let event = found.ok_or_else(|| Error::unexpected("an event of the history is gone"))?;
+    let event = found.ok_or_else(|| Error::unexpected("an audit event is missing"))?;
     text(message(event)?)
 }
 
-/// The body of a test of a webhook.
+/// Builds the body of a test message.
 pub fn test_body(webhook: i64, code: Option<String>, message_id: &str, at: Instant) -> Result<Vec<u8>> {
     text(WebhookEvent {
         event_type: TEST.to_owned(),
@@ -171,7 +173,8 @@ fn message(event: AuditEvent) -> Result<WebhookEvent> {
         request_id,
     } = event;
     let parts = kind_of(&entity).zip(record_id).zip(Change::of(action));
-    let ((kind, record_id), change) = parts.ok_or_else(|| Error::unexpected("an event that is never sent"))?;
+    let ((kind, record_id), change) =
+        parts.ok_or_else(|| Error::unexpected("an audit event of a kind that is never sent"))?;
     let is_cut = match change {
         Change::Created | Change::Restored | Change::Amended => after.is_none(),
         Change::Deleted => before.is_none(),
@@ -202,7 +205,7 @@ fn message(event: AuditEvent) -> Result<WebhookEvent> {
     Ok(WebhookEvent { event_type, timestamp: at, data })
 }
 
-/// The fields that are not alike, besides those that every change moves.
+/// Returns the names of the fields that differ, except those that every change updates.
 fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<String> {
     let moved = |name: &&String| !matches!(name.as_str(), "version" | "updated_at");
     let changed = after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, _)| name);

@@ -1,19 +1,18 @@
-//! Events out: what the history has is sent to webhooks, by the Standard Webhooks convention 1.0.
+//! Outgoing webhooks: sends audit events to registered endpoints, following Standard Webhooks 1.0.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`queue`] | from the history to deliveries |
-//! | [`claims`] | from deliveries to attempts, in order, by one process at a time |
-//! | [`event`] | what a message says |
-//! | [`sign`] | how it is signed |
-//! | [`target`] | where it may go |
-//! | [`send`] | one attempt |
-//! | [`schedule`] | when the next one is |
+//! | [`queue`] | creates deliveries from audit events |
+//! | [`claims`] | claims due deliveries for one process at a time, in order |
+//! | [`event`] | the body of a message |
+//! | [`sign`] | the signature of a message |
+//! | [`target`] | the addresses that messages may be sent to |
+//! | [`send`] | one delivery attempt |
+//! | [`schedule`] | the delay before the next attempt |
 //!
-//! Nothing is lost: a delivery is written before its webhook's cursor moves past the event, and stays due until an
-//! outcome is written. So a message may come twice, under one id. The work is done beside the server's threads: reads and
-//! writes by the store's, attempts on the runtime's blocking threads, at most [`claims::AT_A_TIME`] for one webhook and
-//! [`IN_FLIGHT_MAX`] for all.
+//! Delivery is at least once: a delivery is inserted before the cursor of its webhook moves past the event, and it
+//! stays due until an outcome is stored. A message may therefore arrive twice, with the same id. Attempts run on the
+//! runtime's blocking threads: at most [`claims::AT_A_TIME`] for one webhook and [`IN_FLIGHT_MAX`] in total.
 
 pub mod claims;
 pub mod deliveries;
@@ -42,48 +41,48 @@ use claims::{Claimed, Written};
 use send::{Failure, Message, Outcome, Sender};
 use target::Targets;
 
-/// Attempts at one time of one process.
+/// Maximum number of concurrent attempts of one process.
 pub const IN_FLIGHT_MAX: usize = 32;
-/// How soon a change of the data is noticed.
+/// Interval between checks for a new data version.
 const TICK: Duration = Duration::from_millis(250);
-/// How long one waits to look again though nothing changed: what failed may be due.
+/// Interval between polls while the data does not change, because a retry may have become due.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often deliveries that ended long ago are looked for.
+/// Interval between deletions of expired deliveries.
 const TIDY: Duration = Duration::from_hours(1);
-/// How long attempts under way may take when the service stops: one attempt, and the writing of its outcome.
+/// Time allowed for attempts in progress at shutdown: one attempt and the storing of its outcome.
 const STOPS_WITHIN: Duration = Duration::from_secs(20);
-/// How often the writing of an outcome is tried, and the pause in between.
+/// Number of tries to store an outcome; `PAUSE` separates them.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
-/// The status by which a receiver says that it wants nothing more.
+/// Status (410 Gone) with which a receiver unsubscribes; it pauses the webhook.
 const GONE: u16 = 410;
 
-/// The work of a service on its webhooks, until it is stopped.
+/// The background task that delivers messages to webhooks.
 pub struct Outbox {
     stop: watch::Sender<bool>,
     work: JoinHandle<()>,
 }
 
 impl Outbox {
-    /// Begins to send, on the present runtime.
+    /// Spawns the task on the current runtime.
     pub fn start(state: Arc<AppState>) -> Result<Outbox> {
         let targets = state.parts.get::<Targets>()?;
         let (stop, stopping) = watch::channel(false);
         Ok(Outbox { stop, work: tokio::spawn(run(state, targets, stopping)) })
     }
 
-    /// Begins no further attempt, and waits for those under way. What they do not end in time is sent again, by whoever
-    /// serves next.
+    /// Stops new attempts and waits for those in progress. Attempts that do not finish in time are repeated after their
+    /// claim expires.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.work.await {
-            tracing::error!(%error, "the work on webhooks ended badly");
+            tracing::error!(%error, "the webhook task failed");
         }
     }
 }
 
 async fn run(state: Arc<AppState>, targets: Arc<Targets>, mut stopping: watch::Receiver<bool>) {
-    // The certificates of the system are many; they are read when the first message is sent.
+    // Loading the system's certificates is slow, so the sender is built for the first message.
     let mut sender: Option<Arc<Sender>> = None;
     let mut busy: HashMap<i64, usize> = HashMap::new();
     let mut attempts: JoinSet<i64> = JoinSet::new();
@@ -105,25 +104,26 @@ async fn run(state: Arc<AppState>, targets: Arc<Targets>, mut stopping: watch::R
                         });
                     }
                 }
-                Err(error) => tracing::warn!(%error, "cannot look for messages to webhooks; trying again"),
+                Err(error) => tracing::warn!(%error, "cannot read due webhook deliveries; retrying"),
             }
         }
         if tidied.is_none_or(|at| at.elapsed() >= TIDY) {
             tidied = Some(Moment::now());
             if let Err(error) = tidy(&state, Instant::now()).await {
-                tracing::warn!(%error, "cannot drop old deliveries of webhooks; trying again later");
+                tracing::warn!(%error, "cannot delete old webhook deliveries; retrying later");
             }
         }
         match tokio::time::timeout(TICK, attempts.join_next()).await {
             Ok(Some(Ok(webhook))) => drop(busy.entry(webhook).and_modify(|count| *count = count.saturating_sub(1))),
             Ok(Some(Err(error))) => {
-                tracing::error!(%error, "an attempt to send to a webhook ended badly");
-                // Whose it was is not known: nobody is held up by it.
+                tracing::error!(%error, "a webhook delivery attempt panicked");
+                // The webhook of the failed attempt is unknown, so all counts are reset; otherwise one webhook would
+                // lose a slot.
                 busy.clear();
             }
             Ok(None) => {
                 busy.clear();
-                // Either way the loop goes on, and looks whether it is to stop.
+                // The loop condition checks for shutdown, so the result is irrelevant.
                 let _ = tokio::time::timeout(TICK, stopping.changed()).await;
             }
             Err(_) => {}
@@ -131,11 +131,11 @@ async fn run(state: Arc<AppState>, targets: Arc<Targets>, mut stopping: watch::R
     }
     let all = async { while attempts.join_next().await.is_some() {} };
     if tokio::time::timeout(STOPS_WITHIN, all).await.is_err() {
-        tracing::warn!("messages to webhooks were under way when the service stopped; they are sent again");
+        tracing::warn!("webhook deliveries were in progress at shutdown; they will be sent again");
     }
 }
 
-/// Looks for what is to be sent at an instant, and claims it. `busy` says how many attempts are under way for a webhook.
+/// Enqueues new events, then claims the deliveries due at `now`. `busy` maps webhooks to their attempts in progress.
 pub async fn look(state: &AppState, now: Instant, busy: &HashMap<i64, usize>) -> Result<Vec<Claimed>> {
     loop {
         let (batches, pending) = state.store.read(queue::gather).await?;
@@ -151,18 +151,18 @@ pub async fn look(state: &AppState, now: Instant, busy: &HashMap<i64, usize>) ->
     let room = move |webhook: i64| claims::AT_A_TIME.saturating_sub(busy.get(&webhook).copied().unwrap_or(0));
     let mut candidates = state.store.read(move |conn| claims::due(conn, now, room)).await?;
     if candidates.len() > IN_FLIGHT_MAX.saturating_sub(under_way) {
-        // Whose turn it is follows no order, so that nobody is always the last.
+        // Candidates are shuffled so that no webhook is starved.
         rand::seq::SliceRandom::shuffle(candidates.as_mut_slice(), &mut rand::rng());
         candidates.truncate(IN_FLIGHT_MAX.saturating_sub(under_way));
     }
     if candidates.is_empty() {
-        // A write, even of nothing, would make every kept answer old.
+        // Even an empty write would invalidate the response cache.
         return Ok(Vec::new());
     }
     state.store.write(move |conn| claims::claim(conn, &candidates, now)).await
 }
 
-/// Sends a claimed message once, and writes what came of it.
+/// Sends a claimed message once and stores the outcome.
 pub async fn attempt(
     state: &AppState,
     sender: &Arc<Sender>,
@@ -172,33 +172,33 @@ pub async fn attempt(
     let outcome = match send_once(state, sender, claimed, clock()).await {
         Ok(outcome) => outcome,
         Err(error @ Error::Unavailable(_)) => {
-            tracing::warn!(%error, delivery = claimed.id, "a message to a webhook has to wait for the database");
+            tracing::warn!(%error, delivery = claimed.id, "the database is unavailable; a webhook delivery is postponed");
             return None;
         }
         Err(error) => {
-            tracing::error!(%error, delivery = claimed.id, "a message to a webhook cannot be made");
+            tracing::error!(%error, delivery = claimed.id, "cannot build a webhook message");
             Outcome::failed(Failure::Message)
         }
     };
     for number in 1..=TRIES {
         match write_down(state, claimed, &outcome, clock()).await {
             Ok(written) => {
-                tell(state, claimed, &outcome, written);
+                record_outcome(state, claimed, &outcome, written);
                 return Some(written);
             }
             Err(error) => {
-                tracing::warn!(%error, delivery = claimed.id, "cannot write what came of a message to a webhook");
+                tracing::warn!(%error, delivery = claimed.id, "cannot store the outcome of a webhook delivery");
                 if number < TRIES {
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
-    // It is sent again once the claim is over.
+    // The delivery is due again when its claim expires.
     None
 }
 
-/// Makes a message and sends it, without writing what came of it.
+/// Builds a message and sends it, without storing the outcome.
 pub async fn send_once(state: &AppState, sender: &Arc<Sender>, claimed: &Claimed, now: Instant) -> Result<Outcome> {
     let body = match claimed.event_id {
         Some(event) => state.store.read(move |conn| event::body(conn, event)).await?,
@@ -230,8 +230,8 @@ async fn write_down(state: &AppState, claimed: &Claimed, outcome: &Outcome, now:
     state.store.write(write).await
 }
 
-/// Counts and logs an attempt; neither the secret nor the URL, whose path may be one.
-fn tell(state: &AppState, claimed: &Claimed, outcome: &Outcome, written: Written) {
+/// Counts and logs an attempt. The secret is not logged, nor the URL, whose path may contain one.
+fn record_outcome(state: &AppState, claimed: &Claimed, outcome: &Outcome, written: Written) {
     let Claimed { id, webhook, attempts, event_type, .. } = claimed;
     let (attempt, status) = (attempts.saturating_add(1), outcome.status);
     let result = match written {
@@ -242,15 +242,15 @@ fn tell(state: &AppState, claimed: &Claimed, outcome: &Outcome, written: Written
     };
     state.metrics.count_webhook(result);
     match outcome.failure {
-        None => tracing::info!(webhook, delivery = id, event_type, attempt, status, "a message was delivered"),
+        None => tracing::info!(webhook, delivery = id, event_type, attempt, status, "webhook message delivered"),
         Some(failure) => {
             let failure = failure.as_str();
-            tracing::warn!(webhook, delivery = id, event_type, attempt, status, failure, "a message was {result}");
+            tracing::warn!(webhook, delivery = id, event_type, attempt, status, failure, "webhook message {result}");
         }
     }
 }
 
-/// Drops deliveries that ended long ago; gives how many.
+/// Deletes deliveries that ended more than [`claims::KEPT_FOR`] ago and returns their number.
 pub async fn tidy(state: &AppState, now: Instant) -> Result<usize> {
     let mut count = 0;
     loop {

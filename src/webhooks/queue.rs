@@ -1,6 +1,7 @@
-//! From the history to deliveries: the history is the outbox, as each event is written in the transaction of what it tells
-//! of, and events are numbered in the order of their commits ([`crate::audit::chain`]). A webhook's cursor says up to
-//! which number it has looked, and moves in the transaction that writes its deliveries, so that none is lost or made twice.
+//! Creates deliveries from audit events. The audit log is the outbox: an event is inserted in the transaction of the
+//! change it describes, and event ids follow commit order ([`crate::audit::chain`]). The cursor of a webhook is the id
+//! of the last event processed for it. It moves in the transaction that inserts the deliveries, so no delivery is lost
+//! or created twice.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -24,14 +25,14 @@ use crate::webhooks::deliveries::Status as DeliveryStatus;
 use crate::webhooks::endpoints::Status;
 use crate::webhooks::endpoints::api::Entity;
 
-/// Events that are looked at together for one webhook.
+/// Events processed in one batch for one webhook.
 const LOOKED_AT_TOGETHER: i64 = 500;
-/// Webhooks that are worked on together.
+/// Webhooks processed in one call of [`gather`].
 const WEBHOOKS_TOGETHER: usize = 10;
-/// A webhook with more messages to deliver looks at no further events: the history keeps them for it.
+/// Maximum number of pending deliveries of a webhook. Beyond it its cursor stops, and the events wait in the audit log.
 const PENDING_MAX: i64 = 10_000;
 
-/// An event, as far as it decides who is told of it.
+/// The columns of an audit event that decide which webhooks receive it.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit_events)]
 pub struct Found {
@@ -43,7 +44,7 @@ pub struct Found {
     hash: String,
 }
 
-/// What a webhook asks for.
+/// The subscription of a webhook: kinds, actions and pairings.
 pub struct Wanted {
     entities: HashSet<String>,
     actions: HashSet<Change>,
@@ -51,14 +52,14 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// From the columns of its row, and the pairings that it names.
+    /// Parses the JSON columns of a webhook's row.
     pub fn read(entities_json: &str, actions_json: &str, pairings: HashSet<i64>) -> Result<Wanted> {
         let entities: Vec<Entity> = serde_json::from_str(entities_json)?;
         let entities = entities.into_iter().map(|Entity(name)| name).collect();
         Ok(Wanted { entities, actions: serde_json::from_str(actions_json)?, pairings })
     }
 
-    /// Of a webhook; `None` where there is none with this id.
+    /// Loads the subscription of a webhook; `None` if the webhook does not exist.
     pub fn of(conn: &mut Conn, webhook: i64) -> Result<Option<Wanted>> {
         let row: Option<(String, String)> = webhooks::table
             .find(webhook)
@@ -72,7 +73,7 @@ impl Wanted {
         Wanted::read(&entities, &actions, named.load(conn)?.into_iter().collect()).map(Some)
     }
 
-    /// The delivery of an event; `None` where the webhook is not told of it.
+    /// Returns the delivery of an event, or `None` if the webhook is not subscribed to it.
     pub fn delivery(&self, conn: &mut Conn, event: &Found) -> Result<Option<Due>> {
         let Some(((kind, change), record_id)) =
             event::kind_of(&event.entity).zip(Change::of(event.action)).zip(event.record_id)
@@ -88,7 +89,7 @@ impl Wanted {
         Ok(Some(Due { event_id: event.id, hash: event.hash.clone(), event_type, entity, record_id }))
     }
 
-    /// Whether a record belongs to the pairings that the webhook names, or did so before the event.
+    /// Whether the record belongs to a subscribed pairing, or did so before the event.
     fn is_of_pairings(&self, conn: &mut Conn, event: &Found, record_id: i64) -> Result<bool> {
         if self.pairings.is_empty() {
             return Ok(true);
@@ -100,13 +101,13 @@ impl Wanted {
             .find(event.id)
             .select((audit_events::before_json, audit_events::after_json))
             .first(conn)?;
-        // A state that cannot be decoded names no pairing: the event goes by the other one.
+        // A state that cannot be decoded is skipped; the other state decides.
         let states = [states.0, states.1].into_iter().flatten();
         let mut pairings: Vec<i64> = states
             .filter_map(|state| records::decoded(event.id, &state))
             .flat_map(|state| pairings_of(&state))
             .collect();
-        // What an amendment leaves in the history is the amendment, which names no pairing.
+        // An amendment's event stores the amendment, which has no pairing, so the agreement is read as of the event.
         if event.action == Action::Amend
             && let Some(kind) = event::kind_of(&event.entity)
         {
@@ -117,13 +118,13 @@ impl Wanted {
     }
 }
 
-/// The pairings that a record belongs to, as it is read; a document may be of several.
+/// Returns the pairings in a record's JSON; a document may belong to several.
 fn pairings_of(record: &Value) -> Vec<i64> {
     let several = record["pairings"].as_array().into_iter().flatten();
     several.chain([&record["pairing"]]).filter_map(|pairing| pairing["id"].as_i64()).collect()
 }
 
-/// A delivery to write.
+/// A delivery to insert.
 pub struct Due {
     event_id: i64,
     hash: String,
@@ -133,15 +134,14 @@ pub struct Due {
 }
 
 impl Due {
-    /// The message's id: the same for this event and webhook whenever it is sent, and no other's on any service, as an
-    /// event's hash is its own.
+    /// Returns the message id: stable for this event and webhook, and unique across services because event hashes are.
     fn message_id(&self, webhook: i64) -> String {
         let digest = Sha256::digest(format!("{webhook}\n{}", self.hash));
         format!("msg_{}", hex(&digest[..16]))
     }
 }
 
-/// What a webhook has not looked at yet, up to a number.
+/// Unprocessed events of one webhook: the cursor before and after, and the deliveries that they cause.
 pub struct Batch {
     webhook: i64,
     from: i64,
@@ -149,7 +149,7 @@ pub struct Batch {
     due: Vec<Due>,
 }
 
-/// What webhooks have to look at, and how many messages are still to be delivered to all that are not paused.
+/// Returns the batches to process and the number of pending deliveries of all active webhooks.
 pub fn gather(conn: &mut Conn) -> Result<(Vec<Batch>, i64)> {
     type Row = (i64, i64, String, String);
     let active: Vec<Row> = webhooks::table
@@ -181,7 +181,7 @@ pub fn gather(conn: &mut Conn) -> Result<(Vec<Batch>, i64)> {
         }
         let pairings = named.iter().filter(|(id, _)| *id == webhook).map(|(_, pairing)| *pairing).collect();
         batches.push(batch(conn, webhook, from, &Wanted::read(&entities, &actions, pairings)?)?);
-        // Those that are left come with the next call.
+        // The caller repeats the call until no batch is left.
         if batches.len() == WEBHOOKS_TOGETHER {
             break;
         }
@@ -189,7 +189,7 @@ pub fn gather(conn: &mut Conn) -> Result<(Vec<Batch>, i64)> {
     Ok((batches, pending.values().sum()))
 }
 
-/// What a webhook has to look at next. An event that cannot be decoded is passed over.
+/// Returns the next batch of a webhook. Events that cannot be decoded are skipped.
 fn batch(conn: &mut Conn, webhook: i64, from: i64, wanted: &Wanted) -> Result<Batch> {
     let ids: Vec<i64> = audit_events::table
         .filter(audit_events::id.gt(from))
@@ -208,8 +208,8 @@ fn batch(conn: &mut Conn, webhook: i64, from: i64, wanted: &Wanted) -> Result<Ba
     Ok(Batch { webhook, from, to: ids.last().copied().unwrap_or(from), due })
 }
 
-/// Moves a webhook's cursor and writes what is due, in the transaction under way; nothing where another process was
-/// faster, or where the webhook is gone or went back meanwhile.
+/// Moves a webhook's cursor and inserts the batch's deliveries, in the current transaction. Does nothing if the cursor
+/// changed meanwhile (another process, a replay) or the webhook was deleted.
 pub fn put(conn: &mut Conn, batch: &Batch, now: Instant) -> Result<()> {
     let Batch { webhook, from, to, due } = batch;
     let moved = diesel::update(webhooks::table.find(webhook).filter(webhooks::event_cursor.eq(from)))
@@ -218,7 +218,7 @@ pub fn put(conn: &mut Conn, batch: &Batch, now: Instant) -> Result<()> {
     if moved == 1 { enqueue(conn, *webhook, due, now).map(drop) } else { Ok(()) }
 }
 
-/// Writes deliveries; those that were written before, and have ended, are due once more. Gives how many are due.
+/// Inserts deliveries; those that exist and have ended become due again. Returns the number of deliveries due.
 pub fn enqueue(conn: &mut Conn, webhook: i64, due: &[Due], now: Instant) -> Result<usize> {
     use webhook_deliveries::dsl as d;
     let ids: Vec<i64> = due.iter().map(|due| due.event_id).collect();
@@ -253,7 +253,7 @@ pub fn enqueue(conn: &mut Conn, webhook: i64, due: &[Due], now: Instant) -> Resu
     Ok(due.len())
 }
 
-/// Makes deliveries of a webhook that have ended due once more, as if they had never been tried.
+/// Resets ended deliveries of a webhook to pending, with no attempts.
 pub fn renew(conn: &mut Conn, webhook: i64, ids: &[i64], now: Instant) -> Result<usize> {
     use webhook_deliveries::dsl as d;
     let mut count = 0;
@@ -275,8 +275,9 @@ pub fn renew(conn: &mut Conn, webhook: i64, ids: &[i64], now: Instant) -> Result
     Ok(count)
 }
 
-/// Marks those of the pending deliveries of some records that have to wait for an earlier one, and no other. The webhook's
-/// row is locked by the caller's transaction, so that none of them ends meanwhile ([`super::claims::finish`]).
+/// Recomputes `is_blocked` of the pending deliveries of some records: a delivery is blocked while an earlier one of its
+/// record is pending. The caller's transaction holds the lock on the webhook's row, so no delivery ends meanwhile
+/// ([`super::claims::finish`]).
 fn mark_blocked<'a>(conn: &mut Conn, webhook: i64, records: impl Iterator<Item = (&'a str, i64)>) -> Result<()> {
     use webhook_deliveries::dsl as d;
     let mut by_entity: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
@@ -309,7 +310,7 @@ fn mark_blocked<'a>(conn: &mut Conn, webhook: i64, records: impl Iterator<Item =
     Ok(())
 }
 
-/// Lets the first of the pending deliveries of a record be sent, after the one before it has ended.
+/// Unblocks the first pending delivery of a record after the one before it has ended.
 pub fn unblock_next(conn: &mut Conn, webhook: i64, entity: &str, record: i64) -> Result<()> {
     use webhook_deliveries::dsl as d;
     let next: Option<i64> = d::webhook_deliveries

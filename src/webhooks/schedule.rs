@@ -1,11 +1,11 @@
-//! When a message is sent again that was not taken.
+//! The retry schedule of webhook messages.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// The pauses after the first attempt, the second, and so on: the schedule that Standard Webhooks 1.0 gives as its example
-/// ("Deliverability and reliability"). With the first, there are ten attempts within about 76 hours.
+/// Delays after the first attempt, the second, and so on: the example schedule of Standard Webhooks 1.0
+/// ("Deliverability and reliability"). Ten attempts within about 76 hours.
 const PAUSES: [Duration; 9] = [
     Duration::from_secs(5),
     Duration::from_mins(5),
@@ -18,28 +18,28 @@ const PAUSES: [Duration; 9] = [
     Duration::from_hours(24),
 ];
 
-/// How much longer than the schedule's a pause may be, as a share of it: so that what failed together is not sent again
+/// Maximum random extension of a delay, as a fraction of it, so that messages that failed together are not retried
 /// together.
 const JITTER: f64 = 0.1;
 
-/// The longest time that a receiver may ask to be left alone (`Retry-After`).
+/// Maximum delay that a receiver may request with `Retry-After`.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
-/// The pause after so many attempts; `None` when it was the last. `random` is from 0 to 1.
+/// Returns the delay after `attempts` attempts, or `None` after the last one. `random` is between 0 and 1.
 pub fn pause(attempts: i32, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
     let index = usize::try_from(attempts).ok()?.checked_sub(1)?;
     let scheduled = PAUSES.get(index)?.mul_f64(1.0 + JITTER * random.clamp(0.0, 1.0));
     Some(retry_after.map_or(scheduled, |asked| scheduled.max(asked.min(RETRY_AFTER_MAX))))
 }
 
-/// How long a `Retry-After` asks to wait: seconds, or a date (RFC 9110, 10.2.3). What is neither says nothing.
+/// Parses `Retry-After`: seconds or a date (RFC 9110, 10.2.3). Returns `None` for any other value.
 pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<Duration> {
     let header = header.trim();
     if let Ok(seconds) = header.parse() {
         return Some(Duration::from_secs(seconds));
     }
     let date = DateTime::parse_from_rfc2822(header).ok()?;
-    // A date that is past asks for no wait.
+    // A date in the past means no delay.
     Some((date.to_utc() - now).to_std().unwrap_or_default())
 }
 

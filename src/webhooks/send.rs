@@ -1,4 +1,4 @@
-//! One attempt to send a message, and what came of it.
+//! Sends a message once and classifies the outcome.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,34 +14,35 @@ use super::schedule;
 use super::target::{self, Refusal, Targets};
 use crate::{text_enum, tls};
 
-/// How long one attempt may take as a whole; the convention asks for 15 to 30 seconds.
+/// Total timeout of one attempt; the specification recommends 15 to 30 seconds.
 const ATTEMPT_MAX: Duration = Duration::from_secs(15);
-/// The most bytes of an answer's head. Its body is not read.
+/// Maximum size of a response head in bytes. The body is not read.
 const HEAD_MAX: usize = 16 * 1024;
 
 text_enum! {
     /// Why an attempt failed.
     Failure as "WebhookFailure" {
-        /// It was answered with another status than 2xx; a redirect is not followed. 返回非 2xx 状态码.
+        /// The response status was not 2xx; redirects are not followed. 返回非 2xx 状态码.
         Status => "status",
-        /// It was not answered within 15 seconds. 超时.
+        /// No response within 15 seconds. 超时.
         Timeout => "timeout",
-        /// The URL leads to an address that is not public and not allowed, or to such a one by plain http. 目标地址不允许.
+        /// The URL resolves to an address that is neither public nor allowed, or uses plain http outside the allowed
+        /// networks. 目标地址不允许.
         TargetRefused => "target_refused",
-        /// The host's name leads to no address. 主机名无法解析.
+        /// The host name could not be resolved. 主机名无法解析.
         NotResolved => "not_resolved",
-        /// Nobody answers at the address, or the connection broke. 无法连接.
+        /// The connection was refused or broken. 无法连接.
         NotConnected => "not_connected",
-        /// The receiver's certificate is not good, or TLS failed otherwise. TLS 失败.
+        /// The receiver's certificate is invalid, or TLS failed for another reason. TLS 失败.
         Tls => "tls",
-        /// The answer was no HTTP. 非 HTTP 响应.
+        /// The response was not valid HTTP. 非 HTTP 响应.
         Protocol => "protocol",
-        /// The message could not be made; the service's log has the rest. 消息无法生成.
+        /// The message could not be built; the service's log has the details. 消息无法生成.
         Message => "message",
     }
 }
 
-/// A message, ready to be sent.
+/// A signed message.
 #[derive(Debug)]
 pub struct Message {
     pub url: String,
@@ -55,55 +56,55 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
-/// What came of an attempt: delivered where nothing failed.
+/// The outcome of an attempt; delivered if `failure` is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// The status of the answer, where there was one.
+    /// HTTP status of the response, if there was one.
     pub status: Option<u16>,
     pub failure: Option<Failure>,
-    /// How long the receiver asks to be left alone.
+    /// Delay requested by the receiver with `Retry-After`.
     pub retry_after: Option<Duration>,
 }
 
 impl Outcome {
-    /// An attempt that had no answer.
+    /// Returns the outcome of an attempt without a response.
     pub fn failed(failure: Failure) -> Outcome {
         Outcome { failure: Some(failure), ..Outcome::default() }
     }
 }
 
-/// Sends messages: to checked addresses alone, without redirects, proxies or connections that are kept.
+/// HTTP client for messages. Connects to validated addresses only, without redirects, proxies or connection reuse.
 #[derive(Debug)]
 pub struct Sender {
     agent: Agent,
 }
 
 impl Sender {
-    /// A sender to these targets. Without an authority that the system trusts, no https can work; the log says so.
+    /// Creates a sender. Logs a warning if the system trusts no certificate authority, because https then fails.
     pub fn new(targets: Arc<Targets>) -> Sender {
         let (tls, trusts_any) = tls::config();
         if !trusts_any {
-            tracing::warn!("the system trusts no authority: webhooks cannot be sent to by https");
+            tracing::warn!("the system trusts no certificate authority: webhooks cannot be delivered over https");
         }
         let config = Agent::config_builder()
             .tls_config(tls)
             .timeout_global(Some(ATTEMPT_MAX))
             .http_status_as_error(false)
             .max_redirects(0)
-            // Each message is sent to an address that was judged for it.
+            // A reused connection would skip the validation of the address.
             .max_idle_connections(0)
-            // Whatever the environment says: a proxy would look up and connect for itself.
+            // Ignores proxies of the environment: a proxy would resolve the name itself, without the validation.
             .proxy(None)
             .max_response_header_size(HEAD_MAX)
             .user_agent(concat!("pairing-tracker/", env!("CARGO_PKG_VERSION")))
             .accept("*/*")
             .build();
-        Sender { agent: Agent::with_parts(config, DefaultConnector::default(), Judging(targets)) }
+        Sender { agent: Agent::with_parts(config, DefaultConnector::default(), ValidatingResolver(targets)) }
     }
 
-    /// Sends a message. Blocks, for 15 seconds at most.
+    /// Sends a message. Blocks for at most 15 seconds.
     pub fn send(&self, message: &Message) -> Outcome {
-        // As it was judged, with the host in its plain spelling.
+        // The parsed URL has the host in the normalized form that was validated.
         let Ok(url) = target::read(&message.url) else { return Outcome::failed(Failure::TargetRefused) };
         let sent = self
             .agent
@@ -114,9 +115,9 @@ impl Sender {
             .header("webhook-signature", &message.signature)
             .send(message.body.as_slice());
         match sent {
-            Ok(answer) => {
-                let status = answer.status();
-                let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+            Ok(response) => {
+                let status = response.status();
+                let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
                 Outcome {
                     status: Some(status.as_u16()),
                     failure: (!status.is_success()).then_some(Failure::Status),
@@ -128,7 +129,7 @@ impl Sender {
     }
 }
 
-/// What failed, without the words of the error, which may hold the URL.
+/// Classifies an error. Its text is not stored because it may contain the URL.
 fn failure_of(error: &Error) -> Failure {
     match error {
         Error::Timeout(_) => Failure::Timeout,
@@ -139,7 +140,7 @@ fn failure_of(error: &Error) -> Failure {
         },
         Error::HostNotFound => Failure::NotResolved,
         Error::Tls(_) | Error::Rustls(_) | Error::Pem(_) => Failure::Tls,
-        // What rustls finds wrong while it reads comes as an error of the connection.
+        // Errors that rustls detects while reading are wrapped in I/O errors.
         Error::Io(cause) if cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => Failure::Tls,
         Error::Io(cause) if cause.kind() == std::io::ErrorKind::TimedOut => Failure::Timeout,
         Error::Io(_) | Error::ConnectionFailed => Failure::NotConnected,
@@ -148,11 +149,12 @@ fn failure_of(error: &Error) -> Failure {
     }
 }
 
-/// Looks names up, and gives none but addresses that may be connected to; what it gives is what is connected to.
+/// Resolver that returns only allowed addresses. The agent connects to exactly these addresses, so DNS cannot change in
+/// between.
 #[derive(Debug)]
-struct Judging(Arc<Targets>);
+struct ValidatingResolver(Arc<Targets>);
 
-impl Resolver for Judging {
+impl Resolver for ValidatingResolver {
     fn resolve(&self, uri: &Uri, _: &ureq::config::Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let refused = |refusal: Refusal| Error::Other(Box::new(refusal));
         let host = uri.host().ok_or_else(|| refused(Refusal::Malformed))?;
@@ -161,7 +163,7 @@ impl Resolver for Judging {
         let mut addresses: ResolvedSocketAddrs = self.empty();
         let found: Vec<SocketAddr> = self.0.addresses_of(is_https, host, port).map_err(refused)?;
         for address in found {
-            // More than it holds are not tried.
+            // `ResolvedSocketAddrs` has a fixed capacity; further addresses are not tried.
             if addresses.try_push(address).is_err() {
                 break;
             }

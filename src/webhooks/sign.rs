@@ -1,5 +1,5 @@
-//! Signatures by the Standard Webhooks convention 1.0 ("Signature scheme"): HMAC-SHA256 with a secret that sender and
-//! receiver share, over the message's id, the time of the attempt and the body.
+//! Signatures of Standard Webhooks 1.0 ("Signature scheme"): HMAC-SHA256 with a shared secret over the message id, the
+//! timestamp of the attempt and the body.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -8,20 +8,20 @@ use ring::hmac;
 
 use crate::error::{Error, Result};
 
-/// What a secret begins with.
+/// Prefix of a secret.
 pub const PREFIX: &str = "whsec_";
-/// The bytes of a secret; the convention asks for 24 to 64.
+/// Length of a secret in bytes; the specification requires 24 to 64.
 const SECRET_BYTES: usize = 32;
 
-/// A secret that never was before.
+/// Generates a random secret.
 pub fn new_secret() -> String {
     let mut bytes = [0; SECRET_BYTES];
     rand::rng().fill_bytes(&mut bytes);
     format!("{PREFIX}{}", BASE64_STANDARD.encode(bytes))
 }
 
-/// The value of `webhook-signature`: a signature with each secret, the newest first, with spaces between. `timestamp` is in
-/// seconds since 1970. Fails where a secret is none of ours.
+/// Returns the value of `webhook-signature`: one signature for each secret, separated by spaces. `timestamp` is in
+/// seconds since 1970. Fails if a secret is malformed.
 pub fn signatures(secrets: &[String], id: &str, timestamp: i64, body: &[u8]) -> Result<String> {
     let each: Result<Vec<String>> = secrets.iter().map(|secret| signature(secret, id, timestamp, body)).collect();
     Ok(each?.join(" "))
@@ -29,8 +29,8 @@ pub fn signatures(secrets: &[String], id: &str, timestamp: i64, body: &[u8]) -> 
 
 fn signature(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> Result<String> {
     let key = secret.strip_prefix(PREFIX).and_then(|text| BASE64_STANDARD.decode(text).ok());
-    // The secret itself stays out of the words.
-    let key = key.ok_or_else(|| Error::unexpected("a webhook's secret is not as it was made"))?;
+    // The error must not contain the secret.
+    let key = key.ok_or_else(|| Error::unexpected("the stored secret of a webhook is malformed"))?;
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key));
     context.update(format!("{id}.{timestamp}.").as_bytes());
     context.update(body);
@@ -41,7 +41,7 @@ fn signature(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> Result<Stri
 mod tests {
     use super::*;
 
-    /// The example that the convention's own libraries are tested with; Python's `hmac` gives the same.
+    /// Test vector of the specification's reference libraries; Python's `hmac` computes the same signature.
     #[test]
     fn the_known_message_has_the_known_signature() {
         let secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()];
@@ -57,7 +57,7 @@ mod tests {
         let both = signatures(&secrets, "msg_1", 1, b"{}").unwrap();
         let parts: Vec<&str> = both.split(' ').collect();
         assert!(parts.len() == 2 && parts[0] != parts[1] && parts.iter().all(|part| part.starts_with("v1,")));
-        let told = signatures(&["whsec_%".to_owned()], "msg_1", 1, b"{}").unwrap_err().to_string();
-        assert!(!told.contains('%'), "{told}");
+        let message = signatures(&["whsec_%".to_owned()], "msg_1", 1, b"{}").unwrap_err().to_string();
+        assert!(!message.contains('%'), "{message}");
     }
 }

@@ -1,9 +1,9 @@
-//! Where a message may go. Whoever writes a webhook chooses what this machine connects to, so that private, link-local and
-//! other special addresses are refused: when a webhook is written, and again whenever a message is sent, for the very
-//! addresses that are then connected to. What a name leads to may change at any time in between.
+//! Validates the addresses that messages may be sent to. The author of a webhook chooses what this machine connects to,
+//! so private, link-local and other special addresses are rejected to prevent server-side request forgery. The check
+//! runs when a webhook is written and again before every attempt, on the exact addresses that are then connected to,
+//! because DNS records may change in between.
 //!
-//! The operator names the networks that are meant nonetheless (`webhook_networks`), as those of an intranet; there plain
-//! http is taken, too.
+//! The operator can allow networks such as an intranet with `webhook_networks`; plain http is accepted there, too.
 
 use std::fmt;
 use std::io;
@@ -19,26 +19,26 @@ use url::{Host, Url};
 use crate::model::text::Msg;
 use crate::msg;
 
-/// How long a name is looked for.
+/// Timeout of a DNS lookup.
 const LOOKUP_MAX: Duration = Duration::from_secs(5);
 
-/// Why nothing is sent to a place.
+/// Why a URL is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("no URL of a place that is sent to by http or https")]
+    #[error("not an http or https URL that can be sent to")]
     Malformed,
-    #[error("the URL has a user or a password")]
+    #[error("the URL contains a user or a password")]
     Credentials,
     #[error("plain http outside the allowed networks")]
     Plain,
-    #[error("an address that is not public, outside the allowed networks")]
+    #[error("not a public address, outside the allowed networks")]
     NotPublic,
-    #[error("the name leads to no address")]
+    #[error("the host name cannot be resolved")]
     NotResolved,
 }
 
 impl Refusal {
-    /// Stable and snake_case, as a fault's code.
+    /// Returns the stable snake_case error code.
     pub fn code(self) -> &'static str {
         match self {
             Refusal::Malformed => "invalid_url",
@@ -49,7 +49,7 @@ impl Refusal {
         }
     }
 
-    /// What whoever wrote the URL is told. Not which address it leads to: that is no business of a name's owner.
+    /// Returns the message for the client. It omits the resolved address, which must not be disclosed.
     pub fn message(self) -> Msg {
         match self {
             Refusal::Malformed => msg!(
@@ -57,30 +57,33 @@ impl Refusal {
                 "must be an http or https URL with a host and without a fragment"
             ),
             Refusal::Credentials => {
-                msg!("网址不能含用户名或密码。", "must not hold a user or a password; messages are signed")
+                msg!(
+                    "网址不能含用户名或密码。",
+                    "must not contain a user or a password; messages are authenticated by their signature"
+                )
             }
             Refusal::Plain => msg!(
                 "须为 https；只有 webhook_networks 中的网络可用 http。",
-                "must be https; http is for the networks of webhook_networks alone"
+                "must be https; http is accepted only in the networks of webhook_networks"
             ),
             Refusal::NotPublic => msg!(
-                "指向非公网地址；内网须由运维人员列入 webhook_networks。",
-                "leads to an address that is not public; the operator names networks that are meant in webhook_networks"
+                "解析到非公网地址；如需使用内网，请运维人员将其列入 webhook_networks。",
+                "resolves to an address that is not public; the operator can allow networks with webhook_networks"
             ),
-            Refusal::NotResolved => msg!("主机名无法解析。", "names a host that leads to no address"),
+            Refusal::NotResolved => msg!("主机名无法解析。", "has a host name that cannot be resolved"),
         }
     }
 }
 
-/// Finds the addresses of a name and a port.
+/// Resolves a host name and a port.
 pub type Lookup = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
 
-/// What may be sent to.
+/// The allowed targets.
 #[derive(Clone)]
 pub struct Targets {
-    /// Networks that the operator allows whatever they are.
+    /// Networks allowed by the operator in addition to public addresses.
     allowed: Vec<IpNet>,
-    /// The system's own, unless a test has another.
+    /// The system's resolver; tests replace it.
     pub lookup: Lookup,
 }
 
@@ -90,27 +93,28 @@ impl fmt::Debug for Targets {
     }
 }
 
-/// Reads a URL; refuses what could not be sent to wherever it leads.
+/// Parses a URL and rejects what cannot be sent to regardless of its address.
 pub fn read(url: &str) -> Result<Url, Refusal> {
     let url = Url::parse(url).map_err(|_| Refusal::Malformed)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Refusal::Credentials);
     }
-    let is_meant = matches!(url.scheme(), "http" | "https")
+    let is_valid = matches!(url.scheme(), "http" | "https")
         && url.host().is_some()
         && url.fragment().is_none()
         && url.port_or_known_default().is_some_and(|port| port > 0);
-    if is_meant { Ok(url) } else { Err(Refusal::Malformed) }
+    if is_valid { Ok(url) } else { Err(Refusal::Malformed) }
 }
 
 impl Targets {
-    /// What is public, and these networks.
+    /// Allows public addresses and these networks.
     pub fn new(allowed: Vec<IpNet>) -> Targets {
         Targets { allowed, lookup: Arc::new(|name, port| Ok((name, port).to_socket_addrs()?.collect())) }
     }
 
-    /// Judges a URL before it is kept. A name that leads nowhere now may do so later. Blocks while it looks for a name.
-    pub fn judge(&self, url: &str) -> Result<(), Refusal> {
+    /// Validates a URL before it is stored. An https URL whose name cannot be resolved is accepted, because it may
+    /// resolve later. Blocks during the DNS lookup.
+    pub fn validate(&self, url: &str) -> Result<(), Refusal> {
         let url = read(url)?;
         let is_https = url.scheme() == "https";
         let port = url.port_or_known_default().ok_or(Refusal::Malformed)?;
@@ -121,29 +125,30 @@ impl Targets {
         };
         match found {
             Err(Refusal::NotResolved) if is_https => Ok(()),
-            // Nothing says that it is in a network where plain http is taken.
+            // An unresolved name cannot be shown to be in an allowed network, and http is accepted only there.
             Err(Refusal::NotResolved) => Err(Refusal::Plain),
             found => found.map(drop),
         }
     }
 
-    /// The addresses of a host, all of which may be connected to. Blocks while it looks for a name.
+    /// Resolves a host and returns its addresses if all are allowed. Blocks during the DNS lookup.
     pub fn addresses_of(&self, is_https: bool, host: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
         if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             return self.permit(is_https, vec![SocketAddr::new(address, port)]);
         }
         let (sender, found) = sync_channel(1);
         let (lookup, host) = (self.lookup.clone(), host.to_owned());
-        // The system's look-up knows no limit of its own.
+        // The system's resolver has no timeout, so the lookup runs in its own thread.
         let looking = thread::Builder::new().name("lookup".to_owned());
-        // Nobody listens any more once the time is over.
+        // After the timeout the receiver is dropped and sending fails, which is ignored.
         let begun = looking.spawn(move || drop(sender.send(lookup(&host, port))));
         let found = begun.ok().and_then(|_| found.recv_timeout(LOOKUP_MAX).ok());
         let found = found.and_then(Result::ok).ok_or(Refusal::NotResolved)?;
         self.permit(is_https, found)
     }
 
-    /// One address that is refused refuses all: a name that leads to both is no mistake to go along with.
+    /// Checks all addresses; one forbidden address rejects the host, because a mix of public and private addresses
+    /// suggests an attack.
     fn permit(&self, is_https: bool, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refusal> {
         if addresses.is_empty() {
             return Err(Refusal::NotResolved);
@@ -164,9 +169,8 @@ impl Targets {
     }
 }
 
-/// Whether an address is one of the public internet, by the registries of special addresses (RFC 6890; IANA's "IPv4 and
-/// IPv6 Special-Purpose Address Registries"). Addresses of IPv6 that stand for one of IPv4 are none: they would be a way
-/// around.
+/// Whether an address is public, by the special-purpose registries (RFC 6890; IANA's "IPv4 and IPv6 Special-Purpose
+/// Address Registries"). IPv6 addresses that embed an IPv4 address are not public, because they would bypass the check.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !SPECIAL_V4.iter().any(|network| network.contains(&address)),
@@ -185,14 +189,14 @@ const fn v6(a: u16, b: u16, bits: u8) -> Ipv6Net {
 }
 
 const SPECIAL_V4: &[Ipv4Net] = &[
-    // This network; private use; shared by providers (CGNAT); this host; link-local.
+    // This network; private use; carrier-grade NAT; loopback; link-local.
     v4(0, 0, 0, 0, 8),
     v4(10, 0, 0, 0, 8),
     v4(100, 64, 0, 0, 10),
     v4(127, 0, 0, 0, 8),
     v4(169, 254, 0, 0, 16),
     v4(172, 16, 0, 0, 12),
-    // Protocols; documentation; relays of 6to4; private use; measurements; documentation.
+    // Protocol assignments; documentation; 6to4 relays; private use; benchmarking; documentation.
     v4(192, 0, 0, 0, 24),
     v4(192, 0, 2, 0, 24),
     v4(192, 88, 99, 0, 24),
@@ -200,17 +204,17 @@ const SPECIAL_V4: &[Ipv4Net] = &[
     v4(198, 18, 0, 0, 15),
     v4(198, 51, 100, 0, 24),
     v4(203, 0, 113, 0, 24),
-    // Multicast; reserved, with broadcast.
+    // Multicast; reserved, including broadcast.
     v4(224, 0, 0, 0, 4),
     v4(240, 0, 0, 0, 4),
 ];
 
-/// All that is given out for the public internet: not unspecified, loopback, mapped, NAT64, unique local, link-local or
-/// multicast.
+/// Global unicast; excludes unspecified, loopback, IPv4-mapped, NAT64, unique local, link-local and multicast
+/// addresses.
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
 
 const SPECIAL_V6: &[Ipv6Net] = &[
-    // Protocols, Teredo among them; documentation; 6to4, which leads to IPv4; documentation.
+    // Protocol assignments, including Teredo; documentation; 6to4, which embeds IPv4; documentation.
     v6(0x2001, 0, 23),
     v6(0x2001, 0x0db8, 32),
     v6(0x2002, 0, 16),
@@ -311,7 +315,7 @@ mod tests {
             ("https://private.test/", Some(NotPublic)),
             ("https://both.test/", Some(NotPublic)),
             ("https://127.0.0.1/", Some(NotPublic)),
-            // Other spellings of the same.
+            // Other notations of the same address.
             ("https://127.1/", Some(NotPublic)),
             ("https://2130706433/", Some(NotPublic)),
             ("https://0x7f.0.0.1/", Some(NotPublic)),
@@ -328,7 +332,7 @@ mod tests {
             ("https://", Some(Malformed)),
             ("", Some(Malformed)),
         ] {
-            assert_eq!(targets.judge(url).err(), refusal, "{url}");
+            assert_eq!(targets.validate(url).err(), refusal, "{url}");
         }
     }
 
@@ -344,7 +348,7 @@ mod tests {
             ("http://192.168.1.1/", Some(Refusal::NotPublic)),
             ("http://127.0.0.1/", Some(Refusal::NotPublic)),
         ] {
-            assert_eq!(targets.judge(url).err(), refusal, "{url}");
+            assert_eq!(targets.validate(url).err(), refusal, "{url}");
         }
         assert_eq!(targets.addresses_of(true, "nowhere.test", 443), Err(Refusal::NotResolved));
         assert_eq!(targets.addresses_of(true, "[::1]", 443), Err(Refusal::NotPublic));

@@ -1,4 +1,4 @@
-//! Who holds a token, by its claims.
+//! Maps the claims of a token to its holder.
 
 use diesel::prelude::*;
 use serde_json::{Map, Value};
@@ -11,30 +11,31 @@ use crate::error::{Problem, Result};
 use crate::model::types::Ref;
 use crate::msg;
 
-/// The most characters of `sub` (OpenID Connect Core 1.0, 2).
+/// Maximum length of `sub` in characters (OpenID Connect Core 1.0, 2).
 const SUBJECT_MAX: usize = 255;
 
-/// The holder of a good token.
+/// The holder of a valid token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The issuer's own name for the holder, which it gives to nobody else.
+    /// The `sub` claim, unique within the issuer.
     pub subject: String,
-    /// The issuer's name for the holder, which others may have as well.
+    /// The display name, not unique.
     pub name: String,
     pub role: Role,
     pub pairings: Pairings,
 }
 
-/// The pairings that a token names.
+/// The pairings of a token.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pairings {
     All,
-    /// These codes and ids, which may be of no pairing; none where the token names none.
+    /// Codes and ids, which may be unknown; empty if the token has none.
     These(Vec<Ref>),
 }
 
 impl Holder {
-    /// Reads the claims. `Err` says what is wrong with them; a token without a role that is known has `Ok(None)`.
+    /// Parses the claims. `Err` is the reason why they are invalid; `Ok(None)` means that the token grants no known
+    /// role.
     pub fn read(settings: &OidcSettings, claims: &Map<String, Value>) -> Result<Option<Holder>, &'static str> {
         let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
         if !(1..=SUBJECT_MAX).contains(&subject.chars().count()) || subject.contains(char::is_control) {
@@ -53,12 +54,12 @@ impl Holder {
         Ok(Some(Holder { subject: subject.to_owned(), name, role, pairings }))
     }
 
-    /// The holder as who makes a request. Codes and ids that are of no pairing grant nothing.
+    /// Converts the holder to an actor. Unknown pairing codes and ids grant nothing.
     pub fn into_actor(self, conn: &mut Conn) -> Result<Actor> {
         let Holder { subject, name, role, pairings } = self;
         let pairings = match (role, pairings) {
             (Role::Admin, _) | (Role::Editor, Pairings::All) => None,
-            // A viewer of no pairing in particular would see nobody's personal data.
+            // Without a list, a viewer would see no personal data, so all pairings are listed.
             (Role::Viewer, Pairings::All) => Some(pairings::table.order(pairings::id).select(pairings::id).load(conn)?),
             (_, Pairings::These(named)) => {
                 let (ids, codes): (Vec<Ref>, Vec<Ref>) = named.into_iter().partition(|named| named.id().is_some());
@@ -72,32 +73,32 @@ impl Holder {
     }
 }
 
-/// The refusal of a good token that grants nothing here.
+/// Returns the 403 error of a valid token without a role.
 pub fn no_role() -> Problem {
     Problem::forbidden(msg!(
         "此令牌未授予本服务的角色（admin、editor 或 viewer）。",
-        "The token grants no role of this service: admin, editor or viewer."
+        "The token grants none of this service's roles: admin, editor or viewer."
     ))
 }
 
-/// The claim of a whole name, else of a path: its parts are joined by dots, and may have some themselves.
+/// Finds a claim by its full name, else by a dotted path, whose parts may contain dots themselves.
 fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let below =
         || name.match_indices('.').find_map(|(dot, _)| claim(claims.get(&name[..dot])?.as_object()?, &name[dot + 1..]));
     claims.get(name).or_else(below).filter(|value| !value.is_null())
 }
 
-/// The highest role that a claim names: as a text, or among others in a list.
+/// Returns the highest role in a claim, which is a string or a list.
 fn highest_role(claim: &Value) -> Option<Role> {
     let names = |role: &str| match claim {
         Value::Array(all) => all.iter().any(|one| one == role),
         one => one == role,
     };
-    // They are defined from the highest to the lowest.
+    // `Role::ALL` is ordered from the highest to the lowest.
     Role::ALL.iter().copied().find(|role| names(role.as_str()))
 }
 
-/// Pairings as a list of codes and ids, or as one text with spaces; `*` alone stands for all.
+/// Parses pairings: a list of codes and ids, or a string separated by spaces; `*` alone means all.
 fn pairings_of(claim: Option<&Value>) -> Pairings {
     let named: Vec<String> = match claim {
         Some(Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
@@ -110,7 +111,7 @@ fn pairings_of(claim: Option<&Value>) -> Pairings {
     if named == ["*"] {
         return Pairings::All;
     }
-    // What cannot be a code or an id is not looked for.
+    // Malformed codes and ids are ignored.
     let shaped = |name: &String| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };

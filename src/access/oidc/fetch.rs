@@ -1,4 +1,4 @@
-//! What is asked of the issuer: where its keys are, and the keys.
+//! Fetches the discovery document and the keys of the issuer.
 
 use std::time::Duration;
 
@@ -12,70 +12,77 @@ use ureq::{Agent, Proxy};
 use crate::config::oidc::{OidcSettings, check_url, is_loopback};
 use crate::tls;
 
-/// The most bytes of an answer.
+/// Maximum size of a response in bytes.
 const ANSWER_MAX: u64 = 1024 * 1024;
 
-/// A public key of the issuer that tokens may be signed with.
+/// A public key of the issuer for verifying tokens.
 pub struct Key {
-    /// Its name, which tokens give as `kid`; a set of one key may leave it out.
+    /// The key id (`kid`); optional in a set of one key.
     pub kid: Option<String>,
     pub key: DecodingKey,
 }
 
-/// What the issuer says of itself (OpenID Connect Discovery 1.0, 3).
+/// The issuer's metadata (OpenID Connect Discovery 1.0, 3).
 #[derive(Deserialize)]
 struct Discovery {
     issuer: String,
     jwks_uri: String,
 }
 
-/// A set of keys (RFC 7517, 5).
+/// A JWK set (RFC 7517, 5).
 #[derive(Deserialize)]
 struct KeySet {
     keys: Vec<Value>,
 }
 
-/// Asks an issuer, with the system's trusted authorities and no redirects. Blocks; so call it off the server's threads.
-pub struct Asker {
+/// HTTP client for an issuer, with the system's trusted authorities and without redirects. Blocking, so call it outside
+/// the server's threads.
+pub struct IssuerClient {
     issuer: String,
     algorithm: Algorithm,
     agent: Agent,
 }
 
-impl Asker {
-    /// Fails where the issuer is asked by https and the system trusts no authority.
-    pub fn new(settings: &OidcSettings, timeout: Duration) -> Result<Asker, String> {
+impl IssuerClient {
+    /// Fails if the issuer uses https and the system trusts no certificate authority.
+    pub fn new(settings: &OidcSettings, timeout: Duration) -> Result<IssuerClient, String> {
         let url = check_url(&settings.issuer)?;
         let (tls, trusts_any) = tls::config();
         if !trusts_any && url.scheme() == "https" {
-            return Err("the system trusts no authority; SSL_CERT_FILE may name a file of some".to_owned());
+            return Err(
+                "the system trusts no certificate authority; set SSL_CERT_FILE to a file of certificates".to_owned()
+            );
         }
         let agent = Agent::config_builder()
             .tls_config(tls)
             .timeout_global(Some(timeout))
             .max_redirects(0)
             .max_idle_connections(0)
-            // A proxy is no way to this very machine.
+            // A proxy cannot reach this machine's loopback addresses.
             .proxy(if is_loopback(&url) { None } else { Proxy::try_from_env() })
             .user_agent(concat!("pairing-tracker/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Ok(Asker { issuer: settings.issuer.clone(), algorithm: settings.algorithm, agent })
+        Ok(IssuerClient { issuer: settings.issuer.clone(), algorithm: settings.algorithm, agent })
     }
 
-    /// The issuer's keys for tokens, and for how long it says that they hold; `None` where it says nothing.
-    pub fn ask(&self) -> Result<(Vec<Key>, Option<Duration>), String> {
+    /// Fetches the issuer's keys and their lifetime by `Cache-Control`; `None` if the header is missing.
+    pub fn fetch(&self) -> Result<(Vec<Key>, Option<Duration>), String> {
         let place = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let (discovery, _) = self.get::<Discovery>(&place)?;
         if discovery.issuer != self.issuer {
-            return Err(format!("{place} is of another issuer: {}", discovery.issuer));
+            return Err(format!("{place} belongs to another issuer: {}", discovery.issuer));
         }
         check_url(&discovery.jwks_uri).map_err(|fault| format!("the jwks_uri of {place}: {fault}"))?;
         let (set, age) = self.get::<KeySet>(&discovery.jwks_uri)?;
         let keys: Vec<Key> = set.keys.into_iter().filter_map(|key| usable(key, self.algorithm)).collect();
         if keys.is_empty() {
             let (place, algorithm) = (&discovery.jwks_uri, self.algorithm);
-            tracing::warn!(place, ?algorithm, "the issuer has no key of the algorithm; no token is good");
+            tracing::warn!(
+                place,
+                ?algorithm,
+                "the issuer has no key for the configured algorithm; all tokens are rejected"
+            );
         }
         Ok((keys, age))
     }
@@ -84,18 +91,18 @@ impl Asker {
         let failed = |error: ureq::Error| format!("{url}: {error}");
         let mut answer = self.agent.get(url).header("Accept", "application/json").call().map_err(failed)?;
         if answer.status() != 200 {
-            return Err(format!("{url}: answered {}", answer.status()));
+            return Err(format!("{url}: status {}", answer.status()));
         }
         let cache_control = answer.headers().get("cache-control").and_then(|value| value.to_str().ok());
         let age = cache_control.and_then(max_age);
         let body = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_vec().map_err(failed)?;
         let read = serde_json::from_slice(&body);
-        // What stands in the answer is not repeated: the words of serde may quote it.
-        read.map(|value| (value, age)).map_err(|error| format!("{url}: not as expected, at line {}", error.line()))
+        // serde's message may quote the response, so only the line is reported.
+        read.map(|value| (value, age)).map_err(|error| format!("{url}: unexpected content at line {}", error.line()))
     }
 }
 
-/// For how long an answer holds (RFC 9111, 5.2.2); what must not be kept holds no time.
+/// Parses the lifetime of a response (RFC 9111, 5.2.2); zero if it must not be cached.
 fn max_age(cache_control: &str) -> Option<Duration> {
     let directives = || cache_control.split(',').map(|directive| directive.trim().to_ascii_lowercase());
     if directives().any(|directive| matches!(directive.as_str(), "no-store" | "no-cache")) {
@@ -105,7 +112,7 @@ fn max_age(cache_control: &str) -> Option<Duration> {
     age.map(Duration::from_secs)
 }
 
-/// A key that tokens of the algorithm may be signed with: one that says nothing against it (RFC 7517, 4).
+/// Returns the key if its parameters permit verifying signatures of the algorithm (RFC 7517, 4).
 fn usable(key: Value, algorithm: Algorithm) -> Option<Key> {
     let jwk: Jwk = serde_json::from_value(key).ok()?;
     let right_kind = match (&jwk.algorithm, algorithm) {

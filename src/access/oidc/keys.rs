@@ -1,30 +1,31 @@
-//! The issuer's keys as they were last seen, and when it is asked for them again.
+//! Cache of the issuer's keys.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jsonwebtoken::DecodingKey;
 
-use super::fetch::{Asker, Key};
+use super::fetch::{IssuerClient, Key};
 use crate::error::{Error, Result};
 
-/// How long things take and hold; tests have a clock of their own.
+/// Timeouts and lifetimes; tests replace the clock.
 #[derive(Clone)]
 pub struct Times {
-    /// The most time of one question.
+    /// Timeout of one request to the issuer.
     pub question: Duration,
-    /// How long keys are fresh where the issuer says nothing of it,
+    /// Lifetime of keys if the issuer does not specify one.
     pub fresh: Duration,
-    /// and the least and the most that it may say: a key that it takes back must not hold for long.
+    /// Bounds of the lifetime that the issuer may specify, because a withdrawn key must not stay valid for long.
     pub fresh_least: Duration,
     pub fresh_most: Duration,
-    /// The time between two questions while there are keys: tokens that name keys which are none cost nothing more.
+    /// Minimum interval between requests while keys are known, so that tokens with unknown key ids do not flood the
+    /// issuer.
     pub between: Duration,
-    /// The time between two questions while there are none.
+    /// Minimum interval between requests while no keys are known.
     pub between_failures: Duration,
-    /// How long keys hold while the issuer cannot be reached.
+    /// How long keys stay valid while the issuer is unreachable.
     pub kept: Duration,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Fn() -> Instant + Send + Sync>,
 }
 
@@ -43,7 +44,7 @@ impl Default for Times {
     }
 }
 
-/// What the issuer answered.
+/// The issuer's last response.
 struct Seen {
     keys: Vec<Key>,
     at: Instant,
@@ -51,7 +52,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// The key of a name. A token that names none means the only key that there is.
+    /// Finds a key by `kid`. A token without one matches only a set of a single key.
     fn find(&self, kid: Option<&str>) -> Option<DecodingKey> {
         let found = match (kid, self.keys.as_slice()) {
             (Some(kid), keys) => keys.iter().find(|key| key.kid.as_deref() == Some(kid)),
@@ -65,71 +66,71 @@ impl Seen {
 #[derive(Default)]
 struct State {
     seen: Option<Arc<Seen>>,
-    /// When the issuer was last asked, whatever came of it.
+    /// When the issuer was last requested, successfully or not.
     asked: Option<Instant>,
 }
 
 /// The issuer's keys.
 pub struct Keys {
     inner: Arc<Inner>,
-    /// Held by who asks the issuer: one at a time.
-    asking: Arc<tokio::sync::Mutex<()>>,
+    /// Limits requests to the issuer to one at a time.
+    refresh_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct Inner {
-    asker: Asker,
+    client: IssuerClient,
     times: Times,
     state: Mutex<State>,
 }
 
 impl Keys {
-    /// No keys yet; the first token asks for them.
-    pub fn new(asker: Asker, times: Times) -> Keys {
-        let inner = Inner { asker, times, state: Mutex::default() };
-        Keys { inner: Arc::new(inner), asking: Arc::default() }
+    /// Creates an empty cache; the first token triggers the first request.
+    pub fn new(client: IssuerClient, times: Times) -> Keys {
+        let inner = Inner { client, times, state: Mutex::default() };
+        Keys { inner: Arc::new(inner), refresh_lock: Arc::default() }
     }
 
-    /// The key that a token names; `None` where the issuer has no such key. Fails with [`Error::Unavailable`] while the
-    /// issuer's keys are not known.
+    /// Finds the key of a token; `None` if the issuer has no such key. Fails with [`Error::Unavailable`] while the
+    /// issuer's keys are unknown.
     pub async fn find(&self, kid: Option<&str>) -> Result<Option<DecodingKey>> {
-        let (key, wants_asking) = self.inner.look(kid);
-        if !wants_asking {
-            return self.inner.settle(key);
+        let (key, needs_refresh) = self.inner.look(kid);
+        if !needs_refresh {
+            return self.inner.require_known(key);
         }
-        let turn = match (self.asking.clone().try_lock_owned(), key) {
-            (Ok(turn), _) => turn,
-            // Another asks already; what there is will do.
+        let permit = match (self.refresh_lock.clone().try_lock_owned(), key) {
+            (Ok(permit), _) => permit,
+            // Another request is in progress; the cached key is used meanwhile.
             (Err(_), Some(key)) => return Ok(Some(key)),
-            (Err(_), None) => self.asking.clone().lock_owned().await,
+            (Err(_), None) => self.refresh_lock.clone().lock_owned().await,
         };
-        // Who waited may find that the other has the answer.
+        // The request that this one waited for may have refreshed the keys.
         if self.inner.look(kid).1 {
             let inner = self.inner.clone();
-            let asked = tokio::task::spawn_blocking(move || {
-                // Held to the end, though whoever waits for the answer may be gone before.
-                let _turn = turn;
-                inner.ask();
+            let refreshed = tokio::task::spawn_blocking(move || {
+                // The permit is held until the request ends, even if the caller is cancelled.
+                let _permit = permit;
+                inner.refresh();
             });
-            asked.await.map_err(Error::unexpected)?;
+            refreshed.await.map_err(Error::unexpected)?;
         }
-        self.inner.settle(self.inner.look(kid).0)
+        self.inner.require_known(self.inner.look(kid).0)
     }
 }
 
 impl Inner {
-    /// The key of a name, as far as is known, and whether the issuer should be asked.
+    /// Returns the cached key, and whether the keys should be refreshed.
     fn look(&self, kid: Option<&str>) -> (Option<DecodingKey>, bool) {
         let now = (self.times.clock)();
         let (seen, asked) = self.state();
         let key = seen.as_ref().and_then(|seen| seen.find(kid));
         let is_fresh = seen.as_ref().is_some_and(|seen| now.duration_since(seen.at) < seen.fresh_for);
         let between = if seen.is_some() { self.times.between } else { self.times.between_failures };
-        let may_ask = asked.is_none_or(|asked| now.duration_since(asked) >= between);
-        let wants_asking = may_ask && !(is_fresh && key.is_some());
-        (key, wants_asking)
+        let may_refresh = asked.is_none_or(|asked| now.duration_since(asked) >= between);
+        let needs_refresh = may_refresh && !(is_fresh && key.is_some());
+        (key, needs_refresh)
     }
 
-    /// What was seen, unless it is too long ago, and when the issuer was asked.
+    /// Returns the last response unless it has expired, and the time of the last request.
     fn state(&self) -> (Option<Arc<Seen>>, Option<Instant>) {
         let now = (self.times.clock)();
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,16 +138,16 @@ impl Inner {
         (seen.cloned(), state.asked)
     }
 
-    /// An unknown key is the token's fault only where the keys are known.
-    fn settle(&self, key: Option<DecodingKey>) -> Result<Option<DecodingKey>> {
+    /// Returns an error instead of `None` while the issuer's keys are unknown.
+    fn require_known(&self, key: Option<DecodingKey>) -> Result<Option<DecodingKey>> {
         if key.is_none() && self.state().0.is_none() {
-            return Err(Error::Unavailable("the keys of the OpenID Connect issuer are not known".to_owned()));
+            return Err(Error::Unavailable("the keys of the OpenID Connect issuer are unavailable".to_owned()));
         }
         Ok(key)
     }
 
-    fn ask(&self) {
-        let answer = self.asker.ask();
+    fn refresh(&self) {
+        let answer = self.client.fetch();
         let times = &self.times;
         let at = (times.clock)();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,7 +157,7 @@ impl Inner {
                 let fresh_for = age.map_or(times.fresh, |age| age.clamp(times.fresh_least, times.fresh_most));
                 state.seen = Some(Arc::new(Seen { keys, at, fresh_for }));
             }
-            Err(cause) => tracing::warn!(cause, "cannot read the keys of the OpenID Connect issuer"),
+            Err(cause) => tracing::warn!(cause, "cannot fetch the keys of the OpenID Connect issuer"),
         }
     }
 }

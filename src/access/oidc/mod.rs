@@ -1,7 +1,7 @@
-//! Tokens of one OpenID Connect issuer, beside the service's own keys. The service is a resource server: it asks the
-//! issuer for nothing but its public keys, and believes what a token says that is signed with one of them.
+//! Bearer tokens of one OpenID Connect issuer, accepted in addition to API keys. The service is a resource server: it
+//! fetches only the issuer's public keys and trusts tokens signed with one of them.
 //!
-//! What is checked follows RFC 7519 (JWT), RFC 8725 (their best current practice) and RFC 9068 (as access tokens).
+//! Validation follows RFC 7519 (JWT), RFC 8725 (best current practice) and RFC 9068 (access tokens).
 
 mod claims;
 mod fetch;
@@ -19,12 +19,12 @@ use crate::error::{Error, Result};
 pub use claims::{Holder, Pairings};
 pub use keys::Times;
 
-/// The most bytes of a token.
+/// Maximum length of a token in bytes.
 const TOKEN_MAX: usize = 8 * 1024;
-/// How far the issuer's clock may be from ours, in seconds.
+/// Accepted clock difference to the issuer, in seconds.
 const LEEWAY: u64 = 60;
 
-/// The issuer whose tokens are taken.
+/// The trusted issuer.
 pub struct Issuer {
     settings: OidcSettings,
     validation: Validation,
@@ -32,12 +32,12 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// The issuer of the settings, which is not asked for anything yet. Fails where it could not be asked at all.
+    /// Creates the issuer from the settings, without a request. Fails if requests cannot succeed.
     pub fn new(settings: OidcSettings) -> Result<Issuer, String> {
         Issuer::with_times(settings, Times::default())
     }
 
-    /// [`Issuer::new`] with other times.
+    /// [`Issuer::new`] with other timeouts, for tests.
     pub fn with_times(settings: OidcSettings, times: Times) -> Result<Issuer, String> {
         signature::install();
         let mut validation = Validation::new(settings.algorithm);
@@ -46,66 +46,67 @@ impl Issuer {
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        let asker = fetch::Asker::new(&settings, times.question).map_err(|fault| format!("oidc_issuer: {fault}"))?;
-        Ok(Issuer { settings, validation, keys: keys::Keys::new(asker, times) })
+        let client =
+            fetch::IssuerClient::new(&settings, times.question).map_err(|fault| format!("oidc_issuer: {fault}"))?;
+        Ok(Issuer { settings, validation, keys: keys::Keys::new(client, times) })
     }
 
-    /// Who holds a token. Refuses a token that is no good as a wrong key is refused (401), and one that grants no role
-    /// (403); fails with [`Error::Unavailable`] while the issuer's keys are not known.
+    /// Validates a token and returns its holder. Returns 401 for an invalid token, as for an invalid key, 403 for one
+    /// without a role, and [`Error::Unavailable`] while the issuer's keys are unknown.
     pub async fn holder(&self, token: &str) -> Result<Holder> {
         let header = self.header(token).map_err(refused)?;
         let key = self.keys.find(header.kid.as_deref()).await?;
-        let key = key.ok_or_else(|| refused("the issuer has no key of its kid"))?;
+        let key = key.ok_or_else(|| refused("the issuer has no key with its kid"))?;
         let claims = self.claims(token, &key).map_err(refused)?;
         let holder = Holder::read(&self.settings, &claims).map_err(refused)?;
         holder.ok_or_else(|| claims::no_role().into())
     }
 
-    /// The header, which names the algorithm and the key; where else keys could be found (`jku`, `jwk`, `x5u`, `x5c`)
-    /// is never looked at.
+    /// Parses and checks the header. Key sources in the header (`jku`, `jwk`, `x5u`, `x5c`) are ignored, because an
+    /// attacker could choose them.
     fn header(&self, token: &str) -> Result<Header, &'static str> {
         if token.len() > TOKEN_MAX {
             return Err("it is longer than 8192 bytes");
         }
-        let header = decode_header(token).map_err(|_| "its header cannot be read")?;
+        let header = decode_header(token).map_err(|_| "its header is malformed")?;
         if header.alg != self.settings.algorithm {
-            return Err("its algorithm is not the one of the settings");
+            return Err("its algorithm is not the configured one");
         }
         if header.crit.is_some() {
-            return Err("its header names what must be understood (crit)");
+            return Err("its header has critical extensions (crit)");
         }
         let kind = header.typ.as_deref().map(|kind| kind.to_ascii_lowercase());
         let kind = kind.as_deref().map(|kind| kind.strip_prefix("application/").unwrap_or(kind));
         match kind {
             None | Some("jwt" | "at+jwt") => Ok(header),
-            Some(_) => Err("its type is another one than JWT or at+jwt"),
+            Some(_) => Err("its type is neither JWT nor at+jwt"),
         }
     }
 
-    /// The claims, once the signature and whom and when they are for is checked.
+    /// Returns the claims after validating the signature, issuer, audience and times.
     fn claims(&self, token: &str, key: &DecodingKey) -> Result<Map<String, Value>, &'static str> {
-        // None of the words repeats what stands in the token.
+        // The messages must not contain parts of the token.
         let decoded = decode::<Map<String, Value>>(token, key, &self.validation);
         let decoded = decoded.map_err(|error| match error.kind() {
-            ErrorKind::InvalidSignature => "its signature is wrong",
+            ErrorKind::InvalidSignature => "its signature is invalid",
             ErrorKind::ExpiredSignature => "it has expired",
             ErrorKind::ImmatureSignature => "it is not valid yet",
-            ErrorKind::InvalidIssuer => "it is of another issuer",
+            ErrorKind::InvalidIssuer => "it has another issuer",
             ErrorKind::InvalidAudience => "it is for another audience",
             ErrorKind::MissingRequiredClaim(_) => "it lacks one of exp, iss, aud and sub",
-            ErrorKind::InvalidClaimFormat(_) => "its times are none",
-            _ => "it cannot be read",
+            ErrorKind::InvalidClaimFormat(_) => "its times are malformed",
+            _ => "it is malformed",
         })?;
-        // The library takes a list of issuers, too.
+        // The library also accepts a list of issuers.
         match decoded.claims.get("iss").and_then(Value::as_str) {
             Some(issuer) if issuer == self.settings.issuer => Ok(decoded.claims),
-            _ => Err("it is of another issuer"),
+            _ => Err("it has another issuer"),
         }
     }
 }
 
-/// The refusal of a token that is no good; what is wrong with it is told to the log alone.
+/// Returns the 401 error of an invalid token; the reason is only logged.
 fn refused(reason: &'static str) -> Error {
-    tracing::debug!(reason, "a token is refused");
+    tracing::debug!(reason, "token rejected");
     not_good()
 }

@@ -1,4 +1,4 @@
-//! The rows of refusals, for writing.
+//! Statements that store refusals.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,18 +11,18 @@ use crate::db::{Conn, backend};
 use crate::error::{Error, Result};
 use crate::model::types::Instant;
 
-/// Rows of one hour: of requests without a good key, and of those with one. Separate, so that whoever has no key cannot crowd out
-/// what is recorded of keys.
+/// Maximum number of rows per hour for requests without and with a valid key. Separate limits, so that anonymous
+/// clients cannot displace the rows of keys.
 pub const ROWS_OF_ANONYMOUS: i64 = 150;
 pub const ROWS_OF_KEYS: i64 = 50;
-/// Rows that are deleted in one transaction.
+/// Rows deleted in one transaction.
 pub const SWEPT_TOGETHER: i64 = 5_000;
 
-/// Adds what was counted to the rows that are there, and inserts the others.
+/// Adds counts to existing rows and inserts the others.
 pub fn put_all(conn: &mut Conn, rows: Vec<(Alike, Counted)>) -> Result<()> {
-    // Two processes would insert the same row.
+    // Without the lock, two processes could insert the same row.
     backend::lock_kind(conn, "request_refusals")?;
-    // How many rows the hours have, of anonymous requests and of keys.
+    // Rows per hour, for anonymous requests and for keys.
     let mut counts: HashMap<(Instant, bool), i64> = HashMap::new();
     for (alike, counted) in rows {
         if add(conn, &alike, &counted)? {
@@ -59,7 +59,7 @@ fn count_rows(conn: &mut Conn, hour: Instant, is_anonymous: bool) -> Result<i64>
     })
 }
 
-/// Adds to a row; false where there is none.
+/// Adds to a row; returns false if it does not exist.
 fn add(conn: &mut Conn, alike: &Alike, counted: &Counted) -> Result<bool> {
     use request_refusals::dsl as r;
     let Alike { hour, network, actor_id, operation, code } = alike;
@@ -87,14 +87,14 @@ fn insert(conn: &mut Conn, alike: &Alike, counted: Counted) -> Result<()> {
     Ok(())
 }
 
-/// The rows that began before an instant, oldest first.
+/// Returns the rows that began before an instant, oldest first.
 pub fn too_old(conn: &mut Conn, before: Instant, limit: i64) -> Result<Vec<i64>> {
     use request_refusals::dsl as r;
     let old = r::request_refusals.filter(r::first_at.lt(before)).order((r::first_at, r::id)).limit(limit);
     Ok(old.select(r::id).load(conn)?)
 }
 
-/// Deletes some of the rows that began before an instant; gives how many.
+/// Deletes a batch of the rows that began before an instant; returns their number.
 pub fn delete_old(conn: &mut Conn, before: Instant) -> Result<i64> {
     let ids = too_old(conn, before, SWEPT_TOGETHER)?;
     diesel::delete(request_refusals::table.filter(request_refusals::id.eq_any(&ids))).execute(conn)?;

@@ -1,4 +1,4 @@
-//! Opening connections, with the settings that every connection of the service has.
+//! Opens connections with the service's settings.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use super::{Conn, sqlite};
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
 
-/// The longest statement where no class of work sets another bound.
+/// Default statement timeout, where no class of work sets another.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest wait for a lock of another transaction.
+/// Maximum wait for a lock of another transaction.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens connections to one database. The enum's own `establish` would try each backend and hide the real error.
@@ -22,22 +22,22 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// Connections to a database.
+    /// Creates a manager for a database.
     pub fn new(url: DatabaseUrl) -> Manager {
         Manager { url, statement_timeout: STATEMENT_TIMEOUT }
     }
 
-    /// The same with another bound for each statement; PostgreSQL enforces it.
+    /// Returns a copy with another statement timeout, which applies on PostgreSQL.
     pub fn with_statement_timeout(&self, statement_timeout: Duration) -> Manager {
         Manager { statement_timeout, ..self.clone() }
     }
 
-    /// Whether PgBouncer stands between, whose transaction mode keeps no state of a session.
+    /// Whether connections go through PgBouncer in transaction mode, where session state is not preserved.
     pub fn is_pooled(&self) -> bool {
         matches!(&self.url, DatabaseUrl::Postgres(url) if url.is_pooled())
     }
 
-    /// Opens one connection.
+    /// Opens a connection.
     pub fn open(&self) -> Result<Conn> {
         let unavailable =
             |error: &dyn std::fmt::Display| Error::Unavailable(format!("cannot open the database: {error}"));
@@ -46,7 +46,8 @@ impl Manager {
                 sqlite::install();
                 let path = path.to_string_lossy();
                 let mut conn = SqliteConnection::establish(&path).map_err(|e| unavailable(&e))?;
-                // Eight megabytes of pages a connection, and no mapped file: every connection would map it for itself.
+                // 8 MB of page cache per connection. No memory-mapped I/O, because every connection would map the file
+                // separately.
                 conn.batch_execute(
                     "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
                      PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;",
@@ -70,8 +71,8 @@ impl Manager {
         }
     }
 
-    /// What begins a transaction on PostgreSQL. Behind PgBouncer each brings its settings along, as the session before it may
-    /// have been another's.
+    /// Returns the SQL that begins a transaction on PostgreSQL. Behind PgBouncer it includes the settings, because the
+    /// server session may have been used by another client.
     pub fn begin(&self, begin: &str) -> String {
         if self.is_pooled() { format!("{begin}; {}", self.session_settings("SET LOCAL")) } else { begin.to_owned() }
     }
@@ -86,15 +87,15 @@ impl Manager {
     }
 }
 
-/// A private copy of a SQLite database, gone when it is dropped.
+/// A temporary copy of a SQLite database, deleted on drop.
 pub struct Copy {
-    // In this order: the connection is closed before its file is removed.
+    // Field order matters: the connection is closed before its file is removed.
     pub conn: Conn,
     _directory: tempfile::TempDir,
 }
 
 impl Copy {
-    /// Copies a database as it is now, into the directory for temporary files.
+    /// Copies the current state of a database into the directory for temporary files.
     pub fn of(manager: &Manager) -> Result<Copy> {
         let failed = |cause: &dyn std::fmt::Display| Error::Unavailable(format!("cannot copy the database: {cause}"));
         let directory = tempfile::tempdir().map_err(|e| failed(&e))?;
@@ -105,7 +106,7 @@ impl Copy {
         let to = sqlite::Handle::opened().ok_or_else(|| failed(&"SQLite opened no connection"))?;
         from.copy_to(&to).map_err(|e| failed(&e))?;
         drop(source);
-        // Nothing of it is ever committed.
+        // The copy needs no durability because it is never committed.
         target
             .batch_execute(
                 "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON; \

@@ -1,17 +1,18 @@
-//! Walks of references between records of one kind, which the shared DSL has no recursion for.
+//! Recursive queries over references between records of one kind, which the shared DSL does not support.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
 
 use super::Conn;
 
-/// Where the references of a kind stand: `parent_id` of `regions`, or `depends_on_id` of `milestone_dependencies`.
+/// The table and columns of the references, such as `parent_id` of `regions` or `depends_on_id` of
+/// `milestone_dependencies`.
 #[derive(Clone, Copy, Debug)]
 pub struct Edges {
     pub table: &'static str,
-    /// The column of the record that refers.
+    /// Column of the referring record.
     pub from: &'static str,
-    /// The column of the record that is referred to; it may be null.
+    /// Column of the referenced record; may be null.
     pub to: &'static str,
 }
 
@@ -21,9 +22,8 @@ struct Reached {
     id: i64,
 }
 
-/// The ids that can be reached from `starts`, these included, each once and in no order; at most `most` of them. One
-/// statement whatever the length of the chains: `UNION` drops what was reached before, so that a cycle ends, and `LIMIT`
-/// ends the recursion.
+/// Returns the ids reachable from `starts`, including these, without duplicates, unordered, at most `most`. `UNION`
+/// drops ids that were already reached, so cycles terminate, and `LIMIT` stops the recursion.
 pub fn reachable(conn: &mut Conn, edges: Edges, starts: &[i64], most: i64) -> QueryResult<Vec<i64>> {
     let Edges { table, from, to } = edges;
     let reached: Vec<Reached> = match conn {
@@ -36,8 +36,8 @@ pub fn reachable(conn: &mut Conn, edges: Edges, starts: &[i64], most: i64) -> Qu
         .bind::<Text, _>(serde_json::Value::from(starts).to_string())
         .bind::<BigInt, _>(most)
         .load(conn)?,
-        // As a join, PostgreSQL would read the whole table at each step of a chain; `OFFSET 0` keeps the look-up by index
-        // apart.
+        // With a plain join PostgreSQL would scan the whole table at each step; `OFFSET 0` keeps the subquery separate,
+        // which uses the index.
         Conn::Postgres(conn) => diesel::sql_query(format!(
             "WITH RECURSIVE reached(id) AS (SELECT unnest($1::bigint[]) UNION SELECT next.id FROM reached \
              CROSS JOIN LATERAL (SELECT edges.{to} AS id FROM {table} AS edges \

@@ -1,4 +1,4 @@
-//! Bringing a database's schema up to date.
+//! Schema migrations.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use crate::error::{Error, Result};
 const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Held by whoever migrates a PostgreSQL database, so that replicas that start together take turns. Any number that
-/// nothing else in that database uses.
+/// Advisory lock that serializes migrations when several replicas start together. The number must not be used otherwise
+/// in the database.
 const MIGRATION_LOCK: i64 = 0x7061_6972_696e_6773;
 
-/// How long migrating waits for another process that migrates, or for a table that others use.
+/// Maximum wait for another migrating process or for a table lock.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Brings the schema up to date; one process at a time. Refuses a database that a newer version has migrated.
+/// Applies pending migrations, in one process at a time. Fails if a newer version has migrated the database.
 pub fn migrate(conn: &mut Conn) -> Result<usize> {
     match conn {
-        // Looking needs no lock; a database that is up to date is not waited for.
+        // The check needs no lock, so an up-to-date database causes no wait.
         Conn::Sqlite(_) => match pending_migrations(conn)?.is_empty() {
             true => Ok(0),
             false => locked::transaction(conn, PATIENCE, |conn| run_pending(conn).map(Verdict::Keep)),
         },
         Conn::Postgres(pg) => {
             pg.batch_execute(&format!("SET statement_timeout = 0; SET lock_timeout = {}", PATIENCE.as_millis()))?;
-            // Held from the first look on: looking makes the table in which the migrations are kept.
+            // Locked before the first check, because it creates the table of migrations.
             locked::wait_for("the migration by another process", PATIENCE, || {
                 let locked = diesel::sql_query("SELECT pg_try_advisory_lock($1) AS locked")
                     .bind::<BigInt, _>(MIGRATION_LOCK)
@@ -54,21 +54,21 @@ fn run_pending(conn: &mut Conn) -> Result<usize> {
         Conn::Postgres(conn) => conn.run_pending_migrations(POSTGRES_MIGRATIONS).map(|done| done.len()),
     }
     .map_err(|e| Error::Unexpected(format!("migration failed: {e}")))?;
-    // Of a database that an older version filled: its texts are indexed as that version did.
+    // An older version may have indexed texts without folding full-width forms.
     if done > 0 {
         super::fold_search_texts(conn, crate::db::search::spaced)?;
     }
     Ok(done)
 }
 
-/// The migrations that the database lacks, by name.
+/// Returns the names of the migrations not applied yet.
 pub fn pending_migrations(conn: &mut Conn) -> Result<Vec<String>> {
     refuse_newer(conn)?;
     let applied = applied_migrations(conn)?;
     Ok(lacking_migrations(conn.is_sqlite(), &applied))
 }
 
-/// Undoes every migration: for the test that each `down.sql` works.
+/// Reverts all migrations; used by the test that runs every `down.sql`.
 pub fn revert_all(conn: &mut Conn) -> Result<()> {
     match conn {
         Conn::Sqlite(conn) => conn.revert_all_migrations(SQLITE_MIGRATIONS).map(drop),
@@ -86,19 +86,19 @@ fn applied_migrations(conn: &mut Conn) -> Result<Vec<String>> {
     .map_err(|e| Error::Unavailable(format!("cannot read the database: {e}")))
 }
 
-/// The names of this program's migrations that are not among these versions.
+/// Returns the names of this program's migrations that are missing from `versions`.
 pub fn lacking_migrations(is_sqlite: bool, versions: &[String]) -> Vec<String> {
     let all = embedded_migrations(is_sqlite).into_iter();
     all.filter(|(version, _)| !versions.contains(version)).map(|(_, name)| name).collect()
 }
 
-/// The first of these migrations that this program does not have; a newer one made it.
+/// Returns the first of these migrations that is unknown to this program, which means that a newer one applied it.
 pub fn unknown_migration(is_sqlite: bool, versions: &[String]) -> Option<String> {
     let known = embedded_migrations(is_sqlite);
     versions.iter().find(|version| known.iter().all(|(k, _)| k != *version)).cloned()
 }
 
-/// The versions and names of this program's migrations.
+/// Returns the versions and names of this program's migrations.
 fn embedded_migrations(is_sqlite: bool) -> Vec<(String, String)> {
     use diesel::migration::{Migration, MigrationSource};
     fn named<DB: diesel::backend::Backend>(found: Vec<Box<dyn Migration<DB>>>) -> Vec<(String, String)> {

@@ -1,4 +1,4 @@
-//! The index of texts, which neither backend's DSL knows.
+//! The full-text index, which Diesel's DSL does not cover.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt, Text};
 use super::Conn;
 
 diesel::table! {
-    /// SQLite's full-text table, for statements that are prepared once.
+    /// SQLite's full-text table; a DSL query is prepared once.
     search_texts (rowid) {
         rowid -> BigInt,
         entity -> Text,
@@ -15,8 +15,8 @@ diesel::table! {
     }
 }
 
-/// Replaces the searchable text of one record; `None` removes it. `number` tells apart the kinds within SQLite's one
-/// index, whose only fast way to a row is its rowid.
+/// Replaces the indexed text of a record; `None` removes it. `number` identifies the kind within SQLite's single index,
+/// where only access by rowid is fast.
 pub fn put_search_text(conn: &mut Conn, kind: &str, number: i64, id: i64, body: Option<&str>) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => {
@@ -45,7 +45,7 @@ pub fn put_search_text(conn: &mut Conn, kind: &str, number: i64, id: i64, body: 
     Ok(())
 }
 
-/// Replaces the searchable texts of records.
+/// Replaces the indexed texts of records.
 pub fn put_search_texts(conn: &mut Conn, kind: &str, number: i64, texts: &[(i64, String)]) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(conn) => {
@@ -63,7 +63,7 @@ pub fn put_search_texts(conn: &mut Conn, kind: &str, number: i64, texts: &[(i64,
     add_search_texts(conn, kind, number, texts)
 }
 
-/// Adds the searchable texts of records that have none, with one statement.
+/// Adds the texts of records that are not indexed yet, with one statement.
 pub fn add_search_texts(conn: &mut Conn, kind: &str, number: i64, texts: &[(i64, String)]) -> QueryResult<()> {
     if texts.is_empty() {
         return Ok(());
@@ -96,8 +96,8 @@ pub fn add_search_texts(conn: &mut Conn, kind: &str, number: i64, texts: &[(i64,
     }
 }
 
-/// Indexes texts again that were indexed before full-width letters and digits were folded; gives their number. The new
-/// form of an indexed text follows from the old one.
+/// Re-indexes texts that contain full-width letters and digits, which earlier versions did not fold; returns their
+/// number. The folded form is derived from the indexed text.
 pub fn fold_search_texts(conn: &mut Conn, fold: impl Fn(&str) -> String) -> QueryResult<usize> {
     #[derive(QueryableByName)]
     struct Indexed {
@@ -109,7 +109,7 @@ pub fn fold_search_texts(conn: &mut Conn, fold: impl Fn(&str) -> String) -> Quer
         body: String,
     }
     let find = match conn {
-        // A full-text table finds a row quickly by its rowid alone.
+        // In a full-text table only access by rowid is fast.
         Conn::Sqlite(_) => {
             "SELECT entity, rowid AS place, body FROM search_texts WHERE body GLOB '*[\u{ff01}-\u{ff5e}]*' LIMIT 1000"
         }
@@ -157,7 +157,7 @@ pub struct SearchRow {
 }
 
 impl SearchRow {
-    /// Whether the row is where [`put_search_text`] puts the text of this record.
+    /// Whether the row has the rowid that [`put_search_text`] assigns to this record.
     pub fn is_in_place(&self, conn: &Conn, number: i64) -> bool {
         !conn.is_sqlite() || self.rowid == search_rowid(number, self.record_id)
     }
@@ -184,7 +184,7 @@ struct FoundRow {
     record_id: i64,
 }
 
-/// The rows of the text index that follow one, in an order of their own.
+/// Returns the rows of the text index after a given one, in index order.
 pub fn search_rows_after(conn: &mut Conn, after: Option<&SearchRow>, limit: i64) -> QueryResult<Vec<SearchRow>> {
     let (rowid, entity, id) =
         after.map_or((i64::MIN, "", i64::MIN), |row| (row.rowid, row.entity.as_str(), row.record_id));
@@ -218,7 +218,7 @@ struct FoundText {
     body: String,
 }
 
-/// The texts that the index has of these records.
+/// Returns the indexed texts of records.
 pub fn search_texts(conn: &mut Conn, kind: &str, number: i64, ids: &[i64]) -> QueryResult<Vec<(i64, String)>> {
     let rows: Vec<FoundText> = match conn {
         Conn::Sqlite(conn) => {
@@ -241,15 +241,15 @@ pub fn search_texts(conn: &mut Conn, kind: &str, number: i64, ids: &[i64]) -> Qu
     Ok(rows.into_iter().map(|row| (row.record_id, row.body)).collect())
 }
 
-/// How a backend asks its full-text index: SQL with two binds, the query and the kind, between three pieces.
+/// A full-text condition: three pieces of SQL around two bind parameters, the query and the kind.
 pub struct SearchSql {
     pub pieces: [&'static str; 3],
     pub query: String,
 }
 
-/// The condition that a record's text holds every phrase, as `id IN (…)`.
+/// Returns the condition that a record's text contains every phrase, for `id IN (…)`.
 ///
-/// PostgreSQL plans the match apart from the rest (`MATERIALIZED`), so that it uses the text's index.
+/// `MATERIALIZED` makes PostgreSQL plan the match separately, so that it uses the text index.
 pub fn search_sql(conn: &Conn, kind: &str, phrases: &[String]) -> SearchSql {
     match conn {
         Conn::Sqlite(_) => {
@@ -274,7 +274,7 @@ pub fn search_sql(conn: &Conn, kind: &str, phrases: &[String]) -> SearchSql {
     }
 }
 
-/// Words that follow each other, the last of them a beginning: `文 旅` becomes `'文' <-> '旅':*`.
+/// Converts a phrase to a tsquery whose last word is a prefix: `文 旅` becomes `'文' <-> '旅':*`.
 fn prefix_query(phrase: &str) -> String {
     let words: Vec<String> = phrase.split(' ').map(|word| format!("'{word}'")).collect();
     format!("({}:*)", words.join(" <-> "))

@@ -1,8 +1,8 @@
-//! What SQLite offers through its C interface alone, and Diesel does not pass on: a deadline for the statements of a thread,
-//! the true state of a transaction, and a veto against commits.
+//! Features of SQLite's C interface that Diesel does not expose: deadlines for statements, the actual transaction
+//! state, and a commit hook.
 //!
-//! Diesel does not hand out the pointer to a connection. SQLite calls an automatic extension for each connection that it
-//! opens, with that pointer: [`install`] registers one, and [`Handle::opened`] returns what the last call on this thread saw.
+//! Diesel does not expose the connection pointer. SQLite passes it to automatic extensions when it opens a connection:
+//! [`install`] registers one, and [`Handle::opened`] returns the last pointer seen on this thread.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use libsqlite3_sys as ffi;
 
-/// Instructions of SQLite's virtual machine between two looks at the clock: some ten microseconds.
+/// Virtual machine instructions between two deadline checks: about ten microseconds.
 const INSTRUCTIONS: c_int = 1_000;
 
 thread_local! {
@@ -21,7 +21,7 @@ thread_local! {
     static MAY_COMMIT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Registers what every connection that is opened from now on gets: the deadline of [`with_deadline`].
+/// Registers the extension that enables [`with_deadline`] on every connection opened from now on.
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -41,29 +41,29 @@ unsafe extern "C" fn on_open(
     ffi::SQLITE_OK
 }
 
-/// Interrupts the statement that is running on this thread once its deadline is over.
+/// Progress handler that interrupts the running statement after the deadline.
 unsafe extern "C" fn is_late(_: *mut c_void) -> c_int {
     c_int::from(DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline))
 }
 
-/// Vetoes every commit outside of [`allow_commit`].
+/// Commit hook that rejects every commit outside of [`allow_commit`].
 unsafe extern "C" fn is_stray(_: *mut c_void) -> c_int {
     c_int::from(!MAY_COMMIT.get())
 }
 
-/// Runs a work whose statements on SQLite end with "interrupted" once the deadline is over, whichever connection they use.
+/// Runs `work` with a deadline, after which its SQLite statements fail with "interrupted", on any connection.
 pub fn with_deadline<T>(deadline: Option<Instant>, work: impl FnOnce() -> T) -> T {
     let _restored = Restored { cell: &DEADLINE, before: DEADLINE.replace(deadline) };
     work()
 }
 
-/// Runs a commit that [`Handle::veto_stray_commits`] lets through.
+/// Runs a commit that passes [`Handle::veto_stray_commits`].
 pub fn allow_commit<T>(commit: impl FnOnce() -> T) -> T {
     let _restored = Restored { cell: &MAY_COMMIT, before: MAY_COMMIT.replace(true) };
     commit()
 }
 
-/// Puts the value before back, when a panic ends the work as well.
+/// Guard that restores the previous value, also on panic.
 struct Restored<T: Copy + 'static> {
     cell: &'static std::thread::LocalKey<Cell<T>>,
     before: T,
@@ -75,26 +75,26 @@ impl<T: Copy + 'static> Drop for Restored<T> {
     }
 }
 
-/// A connection of SQLite's own. It must not outlive the Diesel connection that it belongs to.
+/// A raw SQLite connection. It must not outlive the Diesel connection that owns it.
 pub struct Handle(NonNull<ffi::sqlite3>);
 
 // SAFETY: the bundled SQLite is built in its serialized mode, which lets any thread use a connection.
 unsafe impl Send for Handle {}
 
 impl Handle {
-    /// The connection that was opened last on this thread.
+    /// Returns the connection opened last on this thread.
     pub fn opened() -> Option<Handle> {
         NonNull::new(OPENED.get()).map(Handle)
     }
 
-    /// Whether a transaction is open. Unlike Diesel's count it is true to what SQLite did: a full disk or an I/O error makes
-    /// SQLite roll a transaction back by itself.
+    /// Whether a transaction is open according to SQLite. Diesel's count can differ, because SQLite rolls back on its
+    /// own after a full disk or an I/O error.
     pub fn is_in_transaction(&self) -> bool {
         // SAFETY: the connection is open as long as its owner keeps the handle beside it.
         unsafe { ffi::sqlite3_get_autocommit(self.0.as_ptr()) == 0 }
     }
 
-    /// Copies the database into that of another connection, as it is at this moment. Others may write meanwhile.
+    /// Copies the current state of the database into that of another connection. Other connections may write meanwhile.
     pub fn copy_to(&self, target: &Handle) -> Result<(), String> {
         let main = c"main".as_ptr();
         // SAFETY: both connections are open, the names live as long as the process, and the backup is finished below.
@@ -102,8 +102,8 @@ impl Handle {
         if backup.is_null() {
             return Err("the copy cannot begin".to_owned());
         }
-        // In one step, so that it is of one moment and never begins anew.
-        // SAFETY: `backup` is what `sqlite3_backup_init` returned, and not used after it is finished.
+        // All pages in one step, so that the copy is consistent and never restarts. SAFETY: `backup` is what
+        // `sqlite3_backup_init` returned, and not used after it is finished.
         let (copied, finished) = unsafe { (ffi::sqlite3_backup_step(backup, -1), ffi::sqlite3_backup_finish(backup)) };
         match (copied, finished) {
             (ffi::SQLITE_DONE, ffi::SQLITE_OK) => Ok(()),
@@ -111,8 +111,8 @@ impl Handle {
         }
     }
 
-    /// Has SQLite refuse every commit that is not made by [`allow_commit`]. After SQLite rolled a transaction back, a work that
-    /// goes on would otherwise commit each of its further statements alone.
+    /// Rejects every commit outside of [`allow_commit`]. Otherwise, after SQLite rolled back a transaction on its own,
+    /// the remaining statements of the work would each be committed separately.
     pub fn veto_stray_commits(&self) {
         // SAFETY: as above; `is_stray` lives as long as the process.
         unsafe { ffi::sqlite3_commit_hook(self.0.as_ptr(), Some(is_stray), null_mut()) };

@@ -1,4 +1,4 @@
-//! What operating a database takes: checks of its integrity, its size and clock, and copies of it. Nothing here has a DSL.
+//! Operational queries in raw SQL: integrity checks, size, clock and copies of a database.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,7 +59,7 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Lifts the limits that fit requests, for a command that reads all of the database.
+/// Removes the time limits of requests, for commands that read the whole database.
 pub fn allow_long_statements(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
@@ -69,8 +69,8 @@ pub fn allow_long_statements(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// What is damaged in the storage itself, a line each; empty when nothing is. SQLite checks every page, index and the
-/// search index; PostgreSQL checks its pages as it reads them, so that only indexes that it does not use are left to find.
+/// Returns storage faults, one per line. SQLite checks every page and index, including the search index. PostgreSQL
+/// verifies pages when it reads them, so only invalid indexes and disabled triggers are reported.
 pub fn integrity_faults(conn: &mut Conn) -> QueryResult<Vec<String>> {
     match conn {
         Conn::Sqlite(_) => {
@@ -101,7 +101,7 @@ struct ForeignKey {
     equal: String,
 }
 
-/// Foreign keys that rows break, with how many; empty when every row's references are there.
+/// Returns violated foreign keys with the number of violating rows.
 pub fn foreign_key_faults(conn: &mut Conn) -> QueryResult<Vec<(String, i64)>> {
     let Conn::Postgres(pg) = conn else {
         let broken =
@@ -110,7 +110,7 @@ pub fn foreign_key_faults(conn: &mut Conn) -> QueryResult<Vec<(String, i64)>> {
         broken.into_iter().for_each(|line| *counts.entry(line).or_default() += 1);
         return Ok(counts.into_iter().collect());
     };
-    // The server holds them, except for what was written with triggers off or to damaged pages.
+    // The server enforces foreign keys, except for writes with triggers disabled and for damaged pages.
     let keys: Vec<ForeignKey> = diesel::sql_query(
         "SELECT k.conrelid::regclass::text AS child, k.confrelid::regclass::text AS parent, \
          string_agg(format('c.%I IS NOT NULL', a.attname), ' AND ') AS present, \
@@ -138,11 +138,11 @@ pub fn foreign_key_faults(conn: &mut Conn) -> QueryResult<Vec<(String, i64)>> {
     Ok(faults)
 }
 
-/// The tables of the schema, without those that the database makes for itself.
+/// Returns the tables of the schema, without internal tables of the database.
 pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
     let sql = match conn {
         Conn::Sqlite(_) => {
-            // The shadow tables of the search index follow from it.
+            // The shadow tables of the search index are derived from it.
             "SELECT name AS line FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
              AND name NOT LIKE 'search\\_texts\\_%' ESCAPE '\\' ORDER BY name"
         }
@@ -155,8 +155,8 @@ pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
     lines(conn, sql)
 }
 
-/// The versions of the migrations that the database has, oldest first; none where it was never migrated. Looking makes no
-/// table, which a transaction that only reads could not do.
+/// Returns the versions of the applied migrations, oldest first. Unlike Diesel's function it does not create the
+/// migrations table, so it works in read-only transactions.
 pub fn recorded_migrations(conn: &mut Conn) -> QueryResult<Vec<String>> {
     if !tables(conn)?.iter().any(|table| table == MIGRATIONS) {
         return Ok(Vec::new());
@@ -164,7 +164,7 @@ pub fn recorded_migrations(conn: &mut Conn) -> QueryResult<Vec<String>> {
     lines(conn, &format!("SELECT version AS line FROM {MIGRATIONS} ORDER BY version"))
 }
 
-/// The rows of each table.
+/// Counts the rows of each table.
 pub fn row_counts(conn: &mut Conn) -> QueryResult<BTreeMap<String, i64>> {
     let mut counts = BTreeMap::new();
     for table in tables(conn)? {
@@ -174,7 +174,7 @@ pub fn row_counts(conn: &mut Conn) -> QueryResult<BTreeMap<String, i64>> {
     Ok(counts)
 }
 
-/// Removes a table of migrations that has no row, which looking for migrations leaves in an empty database.
+/// Drops the migrations table if it is empty; listing migrations creates it in an empty database.
 pub fn drop_empty_migrations_table(conn: &mut Conn) -> QueryResult<()> {
     if tables(conn)? != [MIGRATIONS] || !recorded_migrations(conn)?.is_empty() {
         return Ok(());
@@ -186,7 +186,7 @@ pub fn drop_empty_migrations_table(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// The clock of the database's server; `None` where the database has none of its own.
+/// Returns the clock of the database server; `None` for SQLite.
 pub fn server_clock(conn: &mut Conn) -> QueryResult<Option<Instant>> {
     match conn {
         Conn::Sqlite(_) => Ok(None),
@@ -196,7 +196,7 @@ pub fn server_clock(conn: &mut Conn) -> QueryResult<Option<Instant>> {
     }
 }
 
-/// The bytes that the database takes, without a write-ahead log.
+/// Returns the size of the database in bytes, without the write-ahead log.
 pub fn database_bytes(conn: &mut Conn) -> QueryResult<i64> {
     let sql = match conn {
         Conn::Sqlite(_) => "SELECT page_count * page_size AS number FROM pragma_page_count, pragma_page_size",
@@ -205,21 +205,20 @@ pub fn database_bytes(conn: &mut Conn) -> QueryResult<i64> {
     number(conn, sql)
 }
 
-/// Copies a SQLite database, as it is at one moment, into a new file; others read and write meanwhile.
+/// Copies a consistent snapshot of a SQLite database into a new file, without blocking other connections.
 pub fn copy_into(conn: &mut SqliteConnection, file: &Path) -> QueryResult<()> {
     diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(file.to_string_lossy()).execute(conn).map(drop)
 }
 
-/// A transaction's view of a PostgreSQL database, which pg_dump can share.
+/// An exported PostgreSQL snapshot that pg_dump can use.
 pub struct SharedSnapshot {
-    /// What `pg_dump --snapshot` takes.
+    /// The argument of `pg_dump --snapshot`.
     pub id: String,
     /// The server's major version.
     pub server: i64,
 }
 
-/// Copies a SQLite database into a file; on PostgreSQL, begins a snapshot that pg_dump can share while the transaction is
-/// open.
+/// Copies a SQLite database into a file; on PostgreSQL, exports a snapshot that is valid while the transaction is open.
 pub fn copy_or_share(conn: &mut Conn, file: &Path) -> QueryResult<Option<SharedSnapshot>> {
     match conn {
         Conn::Sqlite(conn) => copy_into(conn, file).map(|()| None),
@@ -231,7 +230,7 @@ pub fn copy_or_share(conn: &mut Conn, file: &Path) -> QueryResult<Option<SharedS
     }
 }
 
-/// The major version of PostgreSQL's server; `None` for SQLite.
+/// Returns the major version of the PostgreSQL server; `None` for SQLite.
 pub fn server_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
     if conn.is_sqlite() {
         return Ok(None);
@@ -239,7 +238,7 @@ pub fn server_version(conn: &mut Conn) -> QueryResult<Option<i64>> {
     number(conn, "SELECT current_setting('server_version_num')::bigint / 10000 AS number").map(Some)
 }
 
-/// The schema in which PostgreSQL makes new tables; `None` for SQLite, and where there is none yet.
+/// Returns the schema in which PostgreSQL creates tables; `None` for SQLite or if there is none.
 pub fn current_schema(conn: &mut Conn) -> QueryResult<Option<String>> {
     match conn {
         Conn::Sqlite(_) => Ok(None),
@@ -249,7 +248,7 @@ pub fn current_schema(conn: &mut Conn) -> QueryResult<Option<String>> {
     }
 }
 
-/// Has PostgreSQL count what its plans rest on, which a restored database lacks.
+/// Updates PostgreSQL's planner statistics, which a restored database lacks.
 pub fn analyze(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
@@ -257,23 +256,22 @@ pub fn analyze(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// Tries to begin a transaction that holds SQLite's write lock, without waiting; false when another process has it.
+/// Tries to begin a transaction with SQLite's write lock, without waiting; returns false if another process holds it.
 ///
-/// PostgreSQL has no lock on the whole database: there, the transaction's own statements wait for the rows and locks that
-/// they need, at most so long.
+/// PostgreSQL has no lock on the whole database; there, each statement waits up to `patience` for its locks.
 pub fn try_begin_write(conn: &mut Conn, patience: Duration) -> QueryResult<bool> {
     match conn {
         Conn::Sqlite(conn) => {
             conn.batch_execute("PRAGMA busy_timeout = 0")?;
             match AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE") {
-                // What follows waits for nothing but a checkpoint, and for that as every connection does.
+                // Later statements can only wait for a checkpoint, with the usual timeout.
                 Ok(()) => conn.batch_execute("PRAGMA busy_timeout = 5000").map(|()| true),
                 Err(error) if error.to_string().contains("database is locked") => Ok(false),
                 Err(error) => Err(error),
             }
         }
         Conn::Postgres(conn) => {
-            // A wait for a lock counts as part of its statement's time.
+            // The statement timeout includes the wait for locks.
             let limit = patience.as_millis().max(1);
             conn.batch_execute(&format!(
                 "SET lock_timeout = {limit}; SET statement_timeout = {}",
@@ -284,7 +282,7 @@ pub fn try_begin_write(conn: &mut Conn, patience: Duration) -> QueryResult<bool>
     }
 }
 
-/// Whether a statement failed because it waited too long for a lock.
+/// Whether an error is a lock timeout.
 pub fn is_lock_timeout(error: &crate::error::Error) -> bool {
     let text = error.to_string();
     text.contains("canceling statement due to lock timeout") || text.contains("database is locked")

@@ -1,5 +1,5 @@
-//! The scorecard: how programmes, pairings, sectors, agreements, projects or members stand on a date, and all of them
-//! together; next to it, where that is asked for, the same report as it would have printed at an instant before.
+//! The scorecard: figures of programmes, pairings, sectors, agreements, projects or members on a date, with totals. On
+//! request it also contains the figures as recorded at an earlier instant.
 //!
 //! Everything is summed by what it belongs to and rolled up from there, so that every grouping follows the one rule. What
 //! is in several sectors counts in each of them, money in its project's shares; in `overall` everything counts once.
@@ -34,7 +34,7 @@ use crate::text_enum;
 use facts::{Facts, Sums};
 
 text_enum! {
-    /// What a scorecard has a row for.
+    /// Grouping of the rows of a scorecard.
     GroupBy as "ScorecardGroup" {
         /// A row a programme.
         Programme => "programme",
@@ -65,7 +65,7 @@ impl GroupBy {
     }
 }
 
-/// What a scorecard covers.
+/// Filter parameters of the scorecard.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ScorecardFilter {
@@ -75,7 +75,7 @@ pub struct ScorecardFilter {
     pub pairing: Option<Ref>,
     /// In this field of cooperation: of agreements and projects in it, commitments about it, and money by its share.
     pub sector: Option<Ref>,
-    /// What the rows are; `pairing` unless given.
+    /// Grouping of the rows. Default: `pairing`.
     #[param(inline)]
     pub group_by: Option<GroupBy>,
     /// Adds to every row the figures as they would have printed at this instant: by what was known then, for `as_of` or,
@@ -90,13 +90,13 @@ pub struct Figures {
     /// Σ(weight·progress)/Σ(weight) over the milestones that are not cancelled, in percent; null where Σ(weight) is 0.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
     pub progress: Option<f64>,
-    /// How many milestones the progress counts.
+    /// Number of milestones included in the progress.
     #[schema(minimum = 0, example = 10)]
     pub counted: i64,
-    /// How many it leaves out: the cancelled.
+    /// Number of cancelled milestones, which are excluded.
     #[schema(minimum = 0, example = 0)]
     pub left_out: i64,
-    /// How many milestones have each status.
+    /// Number of milestones by status.
     pub milestones: StatusCounts,
     /// How many milestones are overdue: `as_of` is after `due_on`, and the status is `scheduled`, `in_progress` or `not_met`.
     #[schema(minimum = 0, example = 2)]
@@ -116,35 +116,35 @@ pub struct Figures {
     /// next day on.
     #[schema(minimum = 0, maximum = 100, example = 50.0)]
     pub on_time_rate: Option<f64>,
-    /// How many commitments keep which pace.
+    /// Number of commitments by pace.
     pub commitments: PaceCounts,
-    /// How many resolutions are open, overdue, done and dropped.
+    /// Number of resolutions by state.
     pub resolutions: ResolutionCounts,
     /// People seconded.
     pub exchanges: ExchangeFigures,
-    /// Money, a row each currency.
+    /// Money, one item per currency.
     #[schema(max_items = 200)]
     pub funds: Vec<MoneyFigures>,
 }
 
-/// How things stand on a date.
+/// The scorecard on a date.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Scorecard {
-    /// The date that the figures hold for.
+    /// The date of the figures.
     pub as_of: NaiveDate,
     /// The instant of the recorded figures; null where none were asked for.
     pub recorded_at: Option<Instant>,
     /// The date that the recorded figures hold for.
     pub recorded_as_of: Option<NaiveDate>,
-    /// All that the filter covers, everything once.
+    /// Totals over all matching records, each counted once.
     pub overall: Figures,
     /// The same, as it would have printed at `recorded_at`.
     pub recorded_overall: Option<Figures>,
-    /// A row each, in the order of their ids.
+    /// The rows of this page, ordered by id.
     pub items: Vec<ScorecardRow>,
-    /// Pass it as `cursor` for the next page; null on the last one.
+    /// Pass as `cursor` to get the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// How many rows there are; only with `count=true`.
+    /// Number of rows; present only with `count=true`.
     #[schema(minimum = 0, example = 3)]
     pub total: Option<i64>,
 }
@@ -192,7 +192,7 @@ pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
         let as_of = as_of.unwrap_or(today);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let Computed { overall, recorded_overall, rows } =
-                // What changes while it is read would be counted twice, or not at all.
+                // Without a snapshot, concurrent changes could be counted twice or not at all.
                 db::in_snapshot(conn, |conn| compute(conn, &filter, as_of, recorded))?;
             let (items, next, total) = page::cut_computed(rows, page);
             let beside = json!({

@@ -1,4 +1,4 @@
-//! What administrators see of deliveries, and how they have messages sent again.
+//! Endpoints for administrators: list deliveries, replay messages and send a test.
 
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, get, post};
@@ -20,84 +20,84 @@ use crate::model::types::{Instant, Ref};
 use crate::webhooks::send::Failure;
 use crate::{msg, rules, text_enum};
 
-/// A message to a webhook, and what came of it.
+/// A message to a webhook and the outcome of its attempts.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookDelivery {
-    /// The delivery's number.
+    /// Numeric identifier of the delivery.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The header `webhook-id` of the message: the same at every attempt, and when the event is sent again.
+    /// Value of the header `webhook-id`, the same for every attempt and replay of the event.
     #[schema(max_length = 100, example = "msg_5f0c2a9be1d44f7c8e21b7a90c3d6f58")]
     pub message_id: String,
-    /// The number of the event in the history; null for a test.
+    /// Numeric identifier of the audit event; null for a test.
     #[schema(minimum = 1, example = 1204)]
     pub event_id: Option<i64>,
     /// The type of the message.
     #[schema(max_length = 100, example = "milestone.updated")]
     pub event_type: String,
-    /// The kind of record that it tells of.
+    /// The kind of the changed record.
     #[schema(max_length = 100, example = "milestone")]
     pub entity: String,
     /// The record's id.
     #[schema(minimum = 1, example = 7)]
     pub record_id: i64,
-    /// How it stands.
+    /// The status of the delivery.
     pub status: Status,
-    /// How often it was tried, since it was last asked for.
+    /// Number of attempts since the delivery was created or last replayed.
     #[schema(minimum = 0, example = 1)]
     pub attempts: i32,
-    /// When it was first due.
+    /// When the delivery was created.
     pub created_at: Instant,
-    /// When it was last tried; null: not yet.
+    /// When the last attempt was made; null before the first one.
     pub last_attempt_at: Option<Instant>,
-    /// When it is tried next, at the earliest: not before the earlier ones of the same record have ended. Null when it has
-    /// ended itself.
+    /// Earliest time of the next attempt, which also waits until earlier deliveries of the same record have ended. Null
+    /// once the delivery has ended.
     pub next_attempt_at: Option<Instant>,
-    /// The status of the last answer; null where there was none.
+    /// HTTP status of the last response; null if there was no response.
     #[schema(minimum = 100, maximum = 999, example = 204)]
     pub last_status_code: Option<i32>,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed; null if it succeeded or none was made.
     pub last_failure: Option<Failure>,
-    /// When it was delivered or given up.
+    /// When the message was delivered or given up; null while it is pending.
     pub ended_at: Option<Instant>,
 }
 
 text_enum! {
-    /// The orders of a list of deliveries.
+    /// Sort orders of deliveries.
     Sort as "WebhookDeliverySort" {
-        /// In the order in which they were first due.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
     }
 }
 
-/// What a list of deliveries can be narrowed by.
+/// Filter parameters of the list of deliveries.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WebhookDeliveryFilter {
-    /// Only those that stand so.
+    /// Only deliveries with this status.
     pub status: Option<Status>,
-    /// The order; a minus turns it round. Newest first unless given.
+    /// Sort order; a leading `-` sorts descending. Default: `-id`.
     #[param(inline)]
     pub sort: Option<Sort>,
 }
 
-/// What is to be sent again. At least one of the fields is given; `events` stands alone.
+/// The messages to send again. Give `since`, `failed` or both, or `events` alone.
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "says_what"))]
 pub struct NewWebhookReplay {
-    /// Every event that was written at this instant or later, whether it was delivered or not; with `failed`, those that
-    /// were given up alone.
+    /// Replay all events recorded at this instant or later, delivered or not; with `failed`, only those that were given
+    /// up.
     #[serde(default)]
     #[schema(example = "2022-04-11T01:30:00Z")]
     pub since: Option<DateTime<Utc>>,
-    /// The events with these numbers.
+    /// Ids of the audit events to replay.
     #[serde(default)]
     #[schema(max_items = 1000, example = json!([1204]))]
     pub events: Vec<i64>,
-    /// Whether only messages that were given up are sent again.
+    /// Whether to replay only messages that were given up.
     #[serde(default)]
     #[schema(example = true)]
     pub failed: bool,
@@ -110,21 +110,21 @@ fn says_what(new: &NewWebhookReplay) -> Result<(), ValidationError> {
         (false, true) => Err(rules::broken(
             "",
             "required",
-            msg!("须给出 since、events 或 failed。", "needs one of since, events and failed"),
+            msg!("须给出 since、events 或 failed。", "requires one of since, events and failed"),
         )),
         (true, false) => Err(rules::broken(
             "/events",
             "not_together",
-            msg!("不能与 since 或 failed 同时给出。", "stands alone, without since and failed"),
+            msg!("不能与 since 或 failed 同时给出。", "cannot be combined with since or failed"),
         )),
     }
 }
 
-/// What will be sent again.
+/// The result of a replay request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookReplay {
-    /// How many events are sent again; with `since` alone, how many are looked at again, those included that the webhook
-    /// does not ask for.
+    /// Number of messages to be sent again; with `since` alone, number of events to be processed again, including those
+    /// that the webhook is not subscribed to.
     #[schema(minimum = 0, example = 3)]
     pub events: i64,
 }
@@ -136,8 +136,8 @@ pub type WebhookDeliveryList = ListPage<WebhookDelivery>;
 #[utoipa::path(
     get, path = "/webhooks/{ref}/deliveries", operation_id = "listWebhookDeliveries", tag = "webhooks",
     summary = "List the deliveries of a webhook · 投递记录",
-    description = "What one webhook was told or is to be told, newest first unless `sort` says otherwise, and what came of it. One that \
-        ended more than 30 days ago is no longer kept. For administrators. 一个推送的投递记录，结束后保留 30 天。",
+    description = "Lists the messages sent or due to one webhook and their outcomes, newest first by default. \
+        Deliveries are deleted 30 days after they ended. For administrators. 一个推送的投递记录，结束后保留 30 天。",
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook."), WebhookDeliveryFilter, PageParams),
     responses((status = 200, description = "A page of deliveries.", body = WebhookDeliveryList))
 )]
@@ -158,12 +158,13 @@ async fn list(call: Call, reference: Path<String>) -> Result<HttpResponse> {
 #[utoipa::path(
     post, path = "/webhooks/{ref}/replays", operation_id = "replayWebhook", tag = "webhooks",
     summary = "Send messages again · 重新投递",
-    description = "Sends again what happened since an instant, some events, or what was given up; as far as the webhook asks for it, in \
-        the order of the history, and each with the `webhook-id` that it had. With `since` alone the webhook goes back: what happens \
-        meanwhile is told after it. For administrators. 重新投递某时刻以来的、指定的或已放弃的事件。",
+    description = "Sends messages again: those since an instant, those of some events, or those that were given up. \
+        Only events that the webhook is subscribed to are sent, in the order of the history, each with its original \
+        `webhook-id`. With `since` alone the webhook's cursor is set back, so newer events are sent after the \
+        replayed ones. For administrators. 重新投递某时刻以来的事件、指定的事件或已放弃的事件。",
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook.")),
-    request_body(content = NewWebhookReplay, description = "What is to be sent again."),
-    responses((status = 200, description = "What will be sent again.", body = WebhookReplay))
+    request_body(content = NewWebhookReplay, description = "The messages to send again."),
+    responses((status = 200, description = "The number of messages or events to be sent again.", body = WebhookReplay))
 )]
 #[post("/webhooks/{ref}/replays")]
 async fn replay(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
@@ -182,8 +183,8 @@ async fn replay(call: Call, payload: Payload, reference: Path<String>) -> Result
 #[utoipa::path(
     post, path = "/webhooks/{ref}/test", operation_id = "testWebhook", tag = "webhooks",
     summary = "Send a test · 发送测试消息",
-    description = "Sends a message of the type `webhook.test` on the same way as any other; the list of deliveries says what came of it. \
-        A paused webhook is sent none. For administrators. 发送一条 webhook.test 测试消息。",
+    description = "Sends a message of type `webhook.test` through the same queue as any other; the list of deliveries \
+        shows its outcome. A paused webhook responds with 409. For administrators. 发送一条 webhook.test 测试消息。",
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook.")),
     responses((status = 200, description = "The delivery of the test.", body = WebhookDelivery))
 )]
@@ -198,7 +199,7 @@ async fn test(call: Call, payload: Payload, reference: Path<String>) -> Result<H
     .await
 }
 
-/// Mounts the operations.
+/// Registers the routes.
 pub fn mount(config: &mut ServiceConfig<'_>) {
     config.service(list).service(replay).service(test);
 }

@@ -1,4 +1,5 @@
-//! Deliveries of webhooks (投递): what each was told or is to be told, and what came of it. [`crate::webhooks`] writes them.
+//! Webhook deliveries (投递): the messages sent or due to each webhook, and their outcomes. [`crate::webhooks`] creates
+//! them.
 
 pub mod api;
 pub mod store;

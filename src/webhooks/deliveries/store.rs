@@ -1,4 +1,4 @@
-//! The rows of deliveries, for reading and for sending again.
+//! Queries for reading and replaying deliveries.
 
 use diesel::dsl::min;
 use diesel::prelude::*;
@@ -77,7 +77,7 @@ impl From<Row> for WebhookDelivery {
     }
 }
 
-/// A page of a webhook's deliveries.
+/// Returns the ids of a page of a webhook's deliveries.
 pub fn page(conn: &mut Conn, reference: &Ref, filter: &WebhookDeliveryFilter, page: &PageRequest) -> Result<PageIds> {
     let webhook = KIND.find(conn, reference)?.ok_or_else(|| Problem::not_found(KIND.name, &reference.0))?;
     let filtered = |_: &mut Conn| -> Result<_> {
@@ -94,14 +94,14 @@ pub fn page(conn: &mut Conn, reference: &Ref, filter: &WebhookDeliveryFilter, pa
     })
 }
 
-/// Deliveries by id, in order.
+/// Loads deliveries in the order of `ids`.
 pub fn load(conn: &mut Conn, ids: &[i64]) -> Result<Vec<WebhookDelivery>> {
     let rows: Vec<Row> =
         webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
     Ok(page::in_order(ids, rows, |row| row.id).map(WebhookDelivery::from).collect())
 }
 
-/// Has messages sent again; gives the webhook's version, and how many events that is.
+/// Schedules messages to be sent again; returns the webhook's version and the number of events.
 pub fn replay(tx: &mut Tx<'_>, reference: &Ref, new: NewWebhookReplay) -> Result<(i64, i64)> {
     let (id, webhook) = record::lock::<Webhooks>(tx, reference, &Precondition::Any)?;
     let (_, version) = Webhooks::id_and_version(&webhook);
@@ -115,9 +115,9 @@ pub fn replay(tx: &mut Tx<'_>, reference: &Ref, new: NewWebhookReplay) -> Result
     Ok((version, count))
 }
 
-/// Sets a webhook's cursor back, to look at the same events again.
+/// Sets a webhook's cursor back so that events since an instant are processed again.
 fn go_back(tx: &mut Tx<'_>, webhook: i64, cursor: i64, since: Instant) -> Result<i64> {
-    // Numbers are in the order of commits, instants in that of beginnings.
+    // Ids follow the order of commits, while `at` is the start of the write, so `at` does not increase with the id.
     let first: Option<i64> =
         audit_events::table.filter(audit_events::at.ge(since)).select(min(audit_events::id)).first(tx.conn)?;
     let Some(before) = first.map(|first| first - 1).filter(|before| *before < cursor) else { return Ok(0) };
@@ -144,7 +144,7 @@ fn renew_failed(tx: &mut Tx<'_>, webhook: i64, since: Option<Instant>) -> Result
 }
 
 fn renew_events(tx: &mut Tx<'_>, webhook: i64, ids: &[i64]) -> Result<i64> {
-    let wanted = Wanted::of(tx.conn, webhook)?.ok_or_else(|| Error::unexpected("a locked webhook is gone"))?;
+    let wanted = Wanted::of(tx.conn, webhook)?.ok_or_else(|| Error::unexpected("a locked webhook is missing"))?;
     let mut faults = Faults::default();
     let mut due = Vec::with_capacity(ids.len());
     for (index, id) in ids.iter().enumerate() {
@@ -158,11 +158,12 @@ fn renew_events(tx: &mut Tx<'_>, webhook: i64, ids: &[i64]) -> Result<i64> {
         };
         let pointer = format!("/events/{index}");
         if ids[..index].contains(id) {
-            faults.push(pointer, "repeated", msg!("重复出现：{id}。", "names {id} a second time"));
+            faults.push(pointer, "repeated", msg!("重复出现：{id}。", "contains {id} more than once"));
         } else if let Some(delivery) = delivery {
             due.push(delivery);
         } else {
-            let message = msg!("没有此推送所订阅的事件 {id}。", "names no event that this webhook asks for: {id}");
+            let message =
+                msg!("没有此推送所订阅的事件 {id}。", "is not an event that this webhook is subscribed to: {id}");
             faults.push(pointer, "unknown_reference", message);
         }
     }
@@ -174,14 +175,14 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Has a test sent; gives the webhook's version, and the delivery.
+/// Enqueues a test message; returns the webhook's version and the delivery.
 pub fn test(tx: &mut Tx<'_>, reference: &Ref) -> Result<(i64, WebhookDelivery)> {
     use webhook_deliveries::dsl as d;
     let (id, webhook) = record::lock::<Webhooks>(tx, reference, &Precondition::Any)?;
     if webhook.status == resource::Status::Paused {
         return Err(Problem::conflict(
             "webhook_paused",
-            msg!("推送已暂停，不发送任何消息。", "The webhook is paused, and is sent nothing."),
+            msg!("推送已暂停，不发送任何消息。", "The webhook is paused; no messages are sent to it."),
         )
         .into());
     }
@@ -201,6 +202,6 @@ pub fn test(tx: &mut Tx<'_>, reference: &Ref) -> Result<(i64, WebhookDelivery)> 
         .returning(d::id)
         .get_result(tx.conn)?;
     let delivery = load(tx.conn, &[delivery])?.pop();
-    let delivery = delivery.ok_or_else(|| Error::unexpected("a delivery is not there that was just written"))?;
+    let delivery = delivery.ok_or_else(|| Error::unexpected("a delivery is missing right after its insertion"))?;
     Ok((webhook.version, delivery))
 }

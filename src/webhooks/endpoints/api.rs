@@ -1,4 +1,4 @@
-//! What administrators see of webhooks.
+//! Endpoints for administrators: create, change, rotate and delete webhooks.
 
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, post, rt};
@@ -25,7 +25,7 @@ use crate::text_enum;
 use crate::webhooks::event::Change;
 use crate::webhooks::target::Targets;
 
-/// A kind of record that a webhook can be told of, as the history names it.
+/// A kind of record that a webhook can subscribe to, by its name in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Entity(pub String);
@@ -34,7 +34,7 @@ impl PartialSchema for Entity {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .description(Some("A kind of record, as the history names it."))
+            .description(Some("A kind of record, by its name in the history."))
             .enum_values(Some(resources::kinds().iter().map(|kind| kind.name)))
             .into()
     }
@@ -49,54 +49,55 @@ impl ToSchema for Entity {
 /// A webhook, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Webhook {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation, never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug; null where nobody gave one.
+    /// Optional unique slug; null if none was given.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the webhook was made.
+    /// When the webhook was created.
     pub created_at: Instant,
     /// When the webhook was last changed.
     pub updated_at: Instant,
-    /// Where messages are sent to.
+    /// URL that messages are sent to.
     #[schema(max_length = 2000, example = "https://oa.example.org/hooks/pairing-tracker")]
     pub url: String,
-    /// What it is for.
+    /// Free-text description of its purpose.
     #[schema(max_length = 1000, example = "办公系统：里程碑提醒")]
     pub description: Option<String>,
-    /// Whether it is sent anything.
+    /// Whether messages are sent.
     pub status: Status,
-    /// The kinds of record that it is told of; none: all.
+    /// The kinds of record to report; empty for all kinds.
     pub entities: Vec<Entity>,
-    /// The changes that it is told of; none: all.
+    /// The changes to report; empty for all changes.
     pub actions: Vec<Change>,
-    /// The pairings whose records it is told of; none: all records, those of no pairing too.
+    /// The pairings whose records to report; empty for all records, including those of no pairing.
     pub pairings: Vec<Reference>,
-    /// Until when messages are signed with the secret before the last rotation, too; null: with one secret alone.
+    /// Until when messages are also signed with the secret before the last rotation; null if the secret was never
+    /// rotated.
     pub previous_secret_expires_at: Option<Instant>,
-    /// The number of the last event of the history that was looked at for it.
+    /// Id of the last audit event processed for this webhook; 0 if there is none.
     #[schema(minimum = 0, example = 1204)]
     pub event_cursor: i64,
-    /// How many messages are still to be delivered, those under way included.
+    /// Number of messages that are still to be delivered, including those in progress.
     #[schema(minimum = 0, example = 0)]
     pub pending: i64,
-    /// How many messages were given up, within the time that deliveries are kept.
+    /// Number of messages given up within the 30 days that deliveries are kept.
     #[schema(minimum = 0, example = 0)]
     pub failed: i64,
 }
 
-/// A webhook to make.
+/// A webhook to create.
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
-    /// The record's slug.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
-    /// Where messages are sent to: https, and an address that is public; http and other addresses are for the networks
-    /// that the operator allows. Without user, password or fragment.
+    /// URL that messages are sent to: https and a public address. Plain http and private addresses are accepted only in
+    /// the networks that the operator allows. No user, password or fragment.
     #[schema(
         min_length = 1,
         max_length = 2000,
@@ -104,46 +105,45 @@ pub struct NewWebhook {
         example = "https://oa.example.org/hooks/pairing-tracker"
     )]
     pub url: String,
-    /// What it is for.
+    /// Free-text description of its purpose.
     #[serde(default)]
     #[schema(max_length = 1000, example = "办公系统：里程碑提醒")]
     pub description: Option<String>,
-    /// Whether it is sent anything.
+    /// Whether messages are sent.
     #[serde(default)]
     pub status: Status,
-    /// The kinds of record that it is told of; none: all.
+    /// The kinds of record to report; empty for all kinds.
     #[serde(default)]
     #[schema(max_items = 50)]
     pub entities: Vec<Entity>,
-    /// The changes that it is told of; none: all.
+    /// The changes to report; empty for all changes.
     #[serde(default)]
     #[schema(max_items = 10)]
     pub actions: Vec<Change>,
-    /// The pairings whose records it is told of; none: all records, those of no pairing too.
+    /// The pairings whose records to report; empty for all records, including those of no pairing.
     #[serde(default)]
     #[schema(max_items = 100)]
     pub pairings: Vec<Ref>,
-    /// The secret, which the service makes; no client gives it.
+    /// The secret, generated by the service and never read from a request.
     #[serde(skip)]
     #[schema(ignore)]
     pub secret: Option<String>,
 }
 
-/// A webhook whose secret was just made.
+/// A webhook with its newly generated secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IssuedWebhook {
-    /// The webhook as it will be read from now on.
+    /// The webhook, as later reads return it.
     pub webhook: Webhook,
-    /// What messages are signed with: `whsec_` and 32 bytes in base64. It is shown once: null when this is the answer to a
-    /// retry.
+    /// Signing secret: `whsec_` and 32 bytes in base64. Returned once; null in the response to a retry.
     #[schema(max_length = 100, example = "whsec_…")]
     pub secret: Option<String>,
 }
 
 text_enum! {
-    /// The orders of a list of webhooks; ties are ordered by id.
+    /// Sort orders of webhooks; ties are ordered by id.
     Sort as "WebhookSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -154,21 +154,21 @@ text_enum! {
     }
 }
 
-/// What a list of webhooks can be narrowed by.
+/// Filter parameters of the list of webhooks.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct WebhookFilter {
-    /// Words in the description.
+    /// Full-text search in the description.
     #[param(max_length = 200, example = "办公")]
     pub q: Option<String>,
-    /// With these statuses; several repeat the parameter.
+    /// Only webhooks with one of these statuses; repeat the parameter for several.
     #[serde(default)]
     pub status: Vec<Status>,
-    /// That name this pairing.
+    /// Only webhooks subscribed to this pairing by name.
     pub pairing: Option<Ref>,
-    /// Changed at this instant or later.
+    /// Only webhooks changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<Sort>,
 }
@@ -190,7 +190,7 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let body = call.json(payload, &["application/json"]).await?;
     call.state.catalog.contract.validate(Webhooks::NEW, &body)?;
     let new: NewWebhook = serde_json::from_value(body.clone())?;
-    judge_target(&call, Some(&new.url)).await?;
+    validate_target(&call, Some(&new.url)).await?;
     call.post(actor, &body, |tx| {
         let (webhook, secret) = store::issue(tx, new)?;
         let (id, version) = Webhooks::id_and_version(&webhook);
@@ -205,7 +205,7 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
 /// Updates a webhook. The URL is validated before the transaction.
 async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     handlers::update_judged::<Webhooks, _>(call, payload, reference.into_inner(), async |call, patch| {
-        judge_target(call, patch["url"].as_str()).await
+        validate_target(call, patch["url"].as_str()).await
     })
     .await
 }
@@ -236,12 +236,12 @@ async fn rotate(call: Call, payload: Payload, reference: Path<String>) -> Result
 }
 
 /// Validates the address of a URL. Runs outside the transaction, because resolving a host name may take long.
-async fn judge_target(call: &Call, url: Option<&str>) -> Result<()> {
+async fn validate_target(call: &Call, url: Option<&str>) -> Result<()> {
     let Some(url) = url.map(str::to_owned) else { return Ok(()) };
     let targets = call.state.parts.get::<Targets>()?;
-    let judged = rt::task::spawn_blocking(move || targets.judge(&url)).await.map_err(Error::unexpected)?;
+    let result = rt::task::spawn_blocking(move || targets.validate(&url)).await.map_err(Error::unexpected)?;
     let mut faults = Faults::default();
-    if let Err(refusal) = judged {
+    if let Err(refusal) = result {
         faults.push("/url", refusal.code(), refusal.message());
     }
     faults.refuse()

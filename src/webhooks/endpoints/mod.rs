@@ -1,9 +1,9 @@
-//! Webhooks (事件推送): programs that the service tells of changes, by the Standard Webhooks convention 1.0.
+//! Webhook endpoints (事件推送): URLs to which the service sends changes, following Standard Webhooks 1.0.
 //!
-//! Only administrators see and write them. A webhook is told of every event of the history since it was made that it asks
-//! for, at least once, and of the events of one record in their order; how is [`crate::webhooks`]. Its secret is shown when it
-//! is made and when it is replaced, and never again; the history has none of it. A paused webhook is sent nothing, and goes
-//! on where it stopped.
+//! Only administrators read and write them. A webhook receives every event since its creation that it is subscribed to,
+//! at least once, and the events of one record in order; [`crate::webhooks`] implements the delivery. The secret is
+//! returned only when it is created or rotated, and the audit log does not contain it. A paused webhook receives
+//! nothing and continues where it stopped once it is active again.
 
 pub mod api;
 pub mod store;
@@ -15,23 +15,24 @@ pub struct Webhooks;
 
 kind!(
     "webhook", "webhooks", 31, webhooks, store::references,
-    "Programs that are told of changes; for administrators. 事件推送。",
+    "Endpoints that receive changes; for administrators. 事件推送。",
     refers to { "pairing" by webhook_pairings::pairing_id },
     restorable false, confidential true
 );
 
 text_enum! {
-    /// Whether a webhook is sent anything.
+    /// Whether messages are sent to a webhook.
     Status as "WebhookStatus" {
-        /// It is. 启用.
+        /// Messages are sent. 启用.
         Active => "active",
-        /// It is not, until it is active again; then it goes on where it stopped. A receiver that answers 410 pauses it. 暂停.
+        /// No messages are sent; delivery continues where it stopped once the webhook is active again. A 410 response
+        /// of the receiver pauses it. 暂停.
         Paused => "paused",
     }
 }
 
 impl Default for Status {
-    /// A new webhook is sent what happens from then on.
+    /// A new webhook is active.
     fn default() -> Status {
         Status::Active
     }

@@ -1,4 +1,4 @@
-//! The rows of webhooks.
+//! Queries on webhooks.
 
 use std::collections::HashMap;
 
@@ -26,10 +26,10 @@ use crate::resources::pairings;
 use crate::webhooks::sign;
 use crate::{keyset, links, msg, narrow, put_links, put_row};
 
-/// The most webhooks that there may be: each of them looks at every event.
+/// Maximum number of webhooks, because every event is matched against each of them.
 const WEBHOOKS_MAX: i64 = 100;
 
-/// How long a secret that was replaced still signs.
+/// How long messages are also signed with the previous secret after a rotation.
 fn overlap() -> TimeDelta {
     TimeDelta::hours(24)
 }
@@ -47,7 +47,7 @@ struct Row {
     values: Values,
 }
 
-/// What is written, besides the version, the times, the secrets and how far the webhook is.
+/// Columns that clients write.
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = webhooks, treat_none_as_null = true)]
 struct Values {
@@ -141,7 +141,7 @@ impl Resource for Webhooks {
             (Some((id, _)), _) => put_row!(tx, webhooks, Some(id), values),
             (None, Some(secret)) => {
                 refuse_too_many(tx.conn)?;
-                // What others commit between here and this event may be told, too; nothing after it is missed.
+                // Events committed by others before this transaction commits may be sent too; no later event is missed.
                 let seen = chain::head(tx.conn)?.id;
                 let own = (webhooks::secret.eq(secret), webhooks::event_cursor.eq(seen));
                 let stamp = (webhooks::version.eq(1), webhooks::created_at.eq(tx.now), webhooks::updated_at.eq(tx.now));
@@ -150,7 +150,7 @@ impl Resource for Webhooks {
                     .returning(webhooks::id)
                     .get_result(tx.conn)?
             }
-            (None, None) => return Err(Error::unexpected("a webhook without a secret")),
+            (None, None) => return Err(Error::unexpected("a new webhook has no secret")),
         };
         put_links!(tx, webhook_pairings, webhook_id = id, pairing_id in named);
         Ok(id)
@@ -181,7 +181,7 @@ impl Resource for Webhooks {
     }
 }
 
-/// How many deliveries of each status webhooks have.
+/// Counts the deliveries of webhooks by status, except delivered ones.
 fn counts(conn: &mut Conn, ids: &[i64]) -> Result<HashMap<(i64, DeliveryStatus), i64>> {
     use webhook_deliveries::dsl as d;
     let counted: Vec<(i64, DeliveryStatus, i64)> = d::webhook_deliveries
@@ -200,19 +200,19 @@ fn refuse_too_many(conn: &mut Conn) -> Result<()> {
     }
     Err(Problem::conflict(
         "too_many_webhooks",
-        msg!("最多 {WEBHOOKS_MAX} 个推送。", "There are {WEBHOOKS_MAX} webhooks, and no more may be made."),
+        msg!("最多 {WEBHOOKS_MAX} 个推送。", "The limit of {WEBHOOKS_MAX} webhooks is reached."),
     )
     .into())
 }
 
-/// Makes a webhook; gives its secret beside it.
+/// Creates a webhook and returns it with its secret.
 pub fn issue(tx: &mut Tx<'_>, mut new: NewWebhook) -> Result<(Webhook, String)> {
     let secret = sign::new_secret();
     new.secret = Some(secret.clone());
     Ok((record::create::<Webhooks>(tx, new)?, secret))
 }
 
-/// Replaces a webhook's secret; gives the new one beside it.
+/// Replaces a webhook's secret and returns the webhook with the new one.
 pub fn rotate(tx: &mut Tx<'_>, reference: &Ref) -> Result<(Webhook, String)> {
     let (id, before) = record::lock::<Webhooks>(tx, reference, &Precondition::Any)?;
     let secret = sign::new_secret();
@@ -228,7 +228,7 @@ pub fn rotate(tx: &mut Tx<'_>, reference: &Ref) -> Result<(Webhook, String)> {
     Ok((record::changed::<Webhooks>(tx, id, Action::Rotate, None, &before)?, secret))
 }
 
-/// Pauses a webhook whose receiver is gone; nothing where it is paused already, or deleted.
+/// Pauses a webhook whose receiver responded with 410; does nothing if it is already paused or deleted.
 pub fn pause(tx: &mut Tx<'_>, id: i64) -> Result<()> {
     let locked = record::lock::<Webhooks>(tx, &Ref(id.to_string()), &Precondition::Any);
     let (id, before) = match locked {
@@ -248,7 +248,7 @@ pub fn pause(tx: &mut Tx<'_>, id: i64) -> Result<()> {
     record::changed::<Webhooks>(tx, id, Action::Update, Some("410 Gone"), &before).map(drop)
 }
 
-/// Webhooks go by what they are for, else by their code or number.
+/// Loads references of webhooks: the name is the description, else the code, else the id.
 pub fn references(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Reference>> {
     let rows: Vec<(i64, Option<String>, Option<String>)> = webhooks::table
         .filter(webhooks::id.eq_any(ids))
