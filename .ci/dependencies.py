@@ -1,7 +1,7 @@
-"""Judges the dependencies by deny.toml where cargo-deny and cargo-audit are not installed.
+"""Checks the dependencies by deny.toml where cargo-deny and cargo-audit are not installed.
 
-`rules` reads what Cargo knows of every dependency, on every platform and with every feature: its licence, its source,
-and whether it is banned. `advisories DIRECTORY` compares the locked versions with a copy of the RustSec database.
+`rules` checks every dependency, on every platform and with every feature: its licence, its source, and whether it is
+banned. `advisories DIRECTORY` compares the locked versions with a copy of the RustSec database.
 `ignored` prints deny.toml's exceptions for cargo-audit.
 """
 
@@ -12,7 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-# The rules of deny.toml, and the advisories that it lets pass.
+# The rules of deny.toml, and the advisories that it ignores.
 RULES = tomllib.loads(Path("deny.toml").read_text("utf-8"))
 IGNORED = [entry if isinstance(entry, str) else entry["id"] for entry in RULES["advisories"]["ignore"]]
 
@@ -29,7 +29,7 @@ def rules():
         licence = package["license"]
         if not licence or not is_allowed(licence, allowed):
             yield f"{name}: licence {licence or 'not declared'}"
-        # The registry's index, whatever address it is reached at; not git, not a path outside this repository.
+        # Only the registry's index, at any address; neither git nor a path outside this repository.
         if not re.fullmatch(r"(registry|sparse)\+.*/crates\.io-index", package["source"] or "a path"):
             yield f"{name}: from {package['source'] or 'a path'}"
         if package["name"] in banned:
@@ -37,11 +37,11 @@ def rules():
     for package in metadata["packages"]:
         if package["id"] in members and any(dependency["req"] == "*" for dependency in package["dependencies"]):
             yield f"{package['name']}: depends on any version (*) of something"
-    print(f"{len(packages)} dependencies: licences, sources and bans read by .ci/dependencies.py")
+    print(f"{len(packages)} dependencies: licences, sources and bans checked by .ci/dependencies.py")
 
 
 def is_allowed(expression, allowed):
-    """Whether an SPDX expression can be met with allowed licences; a slash is an old way to say OR."""
+    """Whether an SPDX expression can be met with allowed licences; a slash is an old notation for OR."""
     expression = re.sub(r"\s*/\s*", " OR ", expression)
     tokens = re.findall(r"[()]|\bAND\b|\bOR\b|[^\s()]+(?: WITH [^\s()]+)?", expression)
     words = {"AND": "and", "OR": "or", "(": "(", ")": ")"}
@@ -60,18 +60,18 @@ def advisories(database):
                 continue
             if any(matches(package["version"], requirement) for requirement in safe):
                 continue
-            name, mended = f"{package['name']} {package['version']}", ", ".join(versions.get("patched", []))
-            line = f"{name}: {advisory['id']}, mended in: {mended or 'no version'}"
-            # As cargo-audit would: that nobody maintains a crate is worth a word, and no failure.
+            name, patched = f"{package['name']} {package['version']}", ", ".join(versions.get("patched", []))
+            line = f"{name}: {advisory['id']}, patched in: {patched or 'no version'}"
+            # Like cargo-audit: an unmaintained crate is a note, not a failure.
             if advisory.get("informational") in ("unmaintained", "notice"):
                 print(f"note: {line} ({advisory['informational']})")
             else:
                 yield line
-    print(f"{count} advisories read by .ci/dependencies.py")
+    print(f"{count} advisories checked by .ci/dependencies.py")
 
 
 def ignored():
-    """What cargo-audit is told, as it does not read deny.toml."""
+    """Prints the ignored advisories as options of cargo-audit, which does not read deny.toml."""
     print(*[f"--ignore={advisory}" for advisory in IGNORED])
     return []
 
@@ -101,7 +101,7 @@ def compares(version, comparator):
 
 
 def number(text):
-    """A version as something to compare: a pre-release comes before its release; build metadata says nothing."""
+    """A version as a sortable tuple: a pre-release comes before its release; build metadata is ignored."""
     text, _, prerelease = text.partition("+")[0].partition("-")
     parts = [int(part) for part in text.split(".")]
     identifiers = [(0, int(i), "") if i.isdigit() else (1, 0, i) for i in prerelease.split(".") if i]

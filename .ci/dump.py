@@ -1,4 +1,4 @@
-"""Prints every row of a SQLite database, to compare two states of it. Virtual tables show in their shadow tables."""
+"""Prints every row of an SQLite database, so that two states can be compared. Virtual tables appear as their shadow tables."""
 
 import sqlite3
 import sys

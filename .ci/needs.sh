@@ -1,4 +1,4 @@
-# What checks need and the machine lacks: PostgreSQL's server and a JDK from Debian (as root), the rest below a cache folder.
+# Installs missing tools of the checks: PostgreSQL's server and a JDK from Debian (as root), the others below a cache folder.
 # Sourced by .ci/run and tests/sdk/run, with the repository as the working directory.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/pairing-tracker-ci
@@ -16,7 +16,7 @@ need_postgres() {
     if command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
         return
     fi
-    # The tests start servers of their own; no cluster of the machine is wanted.
+    # The tests start their own servers, so the package must not create a cluster.
     if ((EUID == 0)); then
         mkdir -p /etc/postgresql-common/createcluster.d
         echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/no-main-cluster.conf
@@ -24,7 +24,7 @@ need_postgres() {
     need_debian postgresql
 }
 
-# need_packages FOLDER COMMAND PACKAGE…: runs COMMAND with the packages where the cache's folder has others, or none.
+# need_packages FOLDER COMMAND PACKAGE…: runs COMMAND with the packages unless the cached folder already has them.
 need_packages() {
     local folder=$cache/$1 install=$2
     shift 2
@@ -37,7 +37,7 @@ need_packages() {
     echo "$*" >"$folder/installed"
 }
 
-# need_python_packages FOLDER PACKAGE…: a virtual environment with these.
+# need_python_packages FOLDER PACKAGE…: a virtual environment with these packages.
 need_python_packages() {
     need_packages "$1" install_python_packages "${@:2}"
 }
@@ -48,7 +48,7 @@ install_python_packages() {
     "$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
 }
 
-# need_npm_packages FOLDER PACKAGE…: a folder node_modules with these.
+# need_npm_packages FOLDER PACKAGE…: a folder node_modules with these packages.
 need_npm_packages() {
     need_packages "$1" install_npm_packages "${@:2}"
 }

@@ -1,10 +1,9 @@
-"""No break goes out unsaid: compares the contract with the last one released, by `oasdiff`.
+"""Checks that changes which break clients are announced: compares the document with the last released one, by `oasdiff`.
 
     check.py OASDIFF            compares openapi/openapi.json with openapi/released/openapi.json
-    check.py OASDIFF --prove    shows that breaks are found and that only a word in the changelog lets them pass
+    check.py OASDIFF --prove    tests this check: breaks are found, and only an entry in the changelog lets them pass
 
-What breaks a client is an error unless CHANGELOG.md has a section of a later version than the one released, with a part
-"### Breaking". After a release, copy openapi/openapi.json to openapi/released/.
+A break is an error unless CHANGELOG.md has a section of a version after the released one, with a part "### Breaking". After a release, copy openapi/openapi.json to openapi/released/.
 """
 
 import copy
@@ -19,12 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 RELEASED = ROOT / "openapi/released/openapi.json"
 CURRENT = ROOT / "openapi/openapi.json"
 CHANGELOG = ROOT / "CHANGELOG.md"
-# What oasdiff takes for a warning or for nothing, and breaks generated clients all the same.
+# Changes that break generated clients, although oasdiff rates them as warnings or not at all.
 LEVELS = ROOT / ".ci/compatibility/levels.txt"
 
 
 def breaks(oasdiff, released, current):
-    """What a client of the released contract would trip over, a text each."""
+    """Describes each change that breaks a client of the released document."""
     command = [oasdiff, "breaking", str(released), str(current), "--format", "json", "--severity-levels", str(LEVELS)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -42,7 +41,7 @@ def version(text):
 
 
 def announces(changelog, released):
-    """Whether a version after the released one says that it breaks something."""
+    """Whether a version after the released one announces a break."""
     sections = re.split(r"^## \[", changelog, flags=re.MULTILINE)[1:]
     for section in sections:
         number = re.match(r"(\d+\.\d+\.\d+)\]", section)
@@ -59,7 +58,7 @@ def check(oasdiff):
     if not found:
         print(f"Nothing breaks the clients of {released}.")
     elif announces(CHANGELOG.read_text(encoding="utf-8"), released):
-        print(f"{len(found)} breaks since {released}, which the changelog announces.")
+        print(f"{len(found)} breaks since {released}, announced in the changelog.")
     else:
         sys.exit(
             f"{len(found)} breaks since {released}. Take them back, or announce them in CHANGELOG.md: a section of a later "
@@ -68,19 +67,19 @@ def check(oasdiff):
 
 
 def without(*path):
-    def spoil(document):
+    def change(document):
         for key in path[:-1]:
             document = document[key]
         del document[path[-1]]
 
-    return spoil
+    return change
 
 
 def renamed(document):
     document["paths"]["/api/v1/sectors"]["get"]["operationId"] = "sectorsList"
 
 
-def demanded(document):
+def required(document):
     document["components"]["schemas"]["NewSector"]["required"].append("vocabulary")
 
 
@@ -93,19 +92,19 @@ def prove(oasdiff):
     cases = [
         ("an operation is removed", without("paths", "/api/v1/sectors", "get"), True),
         ("an operation has another id", renamed, True),
-        ("a refusal is no longer told", without("paths", "/api/v1/sectors", "post", "responses", "409"), True),
-        ("a field is no longer answered", without("components", "schemas", "Milestone", "properties", "due_on"), True),
-        ("a field is demanded", demanded, True),
-        ("a field may be given besides", added, False),
+        ("a refusal is no longer documented", without("paths", "/api/v1/sectors", "post", "responses", "409"), True),
+        ("a field is no longer returned", without("components", "schemas", "Milestone", "properties", "due_on"), True),
+        ("a field becomes required", required, True),
+        ("an optional field is added", added, False),
     ]
     with tempfile.TemporaryDirectory() as directory:
-        for name, spoil, is_break in cases:
+        for name, change, is_break in cases:
             document = copy.deepcopy(current)
-            spoil(document)
-            spoiled = Path(directory) / "spoiled.json"
-            spoiled.write_text(json.dumps(document), encoding="utf-8")
-            if bool(breaks(oasdiff, CURRENT, spoiled)) != is_break:
-                sys.exit(f"{name}: {'not found' if is_break else 'taken for a break'}")
+            change(document)
+            changed = Path(directory) / "changed.json"
+            changed.write_text(json.dumps(document), encoding="utf-8")
+            if bool(breaks(oasdiff, CURRENT, changed)) != is_break:
+                sys.exit(f"{name}: {'not detected' if is_break else 'wrongly detected as a break'}")
     texts = [
         ("## [0.2.0] - 2030-01-01\n\n### Breaking\n\n- This.\n", True),
         ("## [0.2.0] - 2030-01-01\n\n### Added\n\n- This.\n", False),
@@ -114,8 +113,8 @@ def prove(oasdiff):
     ]
     for text, is_announced in texts:
         if announces("# Changelog\n\n" + text, "0.1.0") != is_announced:
-            sys.exit(f"{'not taken' if is_announced else 'taken'} for a word of a break: {text}")
-    print(f"{len(cases)} changes and {len(texts)} changelogs are judged as they should be.")
+            sys.exit(f"{'not recognized' if is_announced else 'wrongly recognized'} as an announcement: {text}")
+    print(f"{len(cases)} changes and {len(texts)} changelogs are assessed correctly.")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ use super::{Outcome, dataset};
 /// The longest time that an import may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// The interval at which a running import is polled.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The pause of the other client between two reads.
 const PACE: Duration = Duration::from_millis(5);
 /// The milestones before the import: enough records to refer to.
@@ -52,10 +52,10 @@ pub struct Bulk {
     apply: Duration,
     again: Duration,
     bare_all: Duration,
-    bare_alone: Duration,
+    bare_milestones: Duration,
     /// Peak memory of the service in bytes, after a file with a tenth of the rows and after the whole one.
-    held_before: u64,
-    held: u64,
+    peak_before: u64,
+    peak_after: u64,
     /// Reads of another client per second, before and during the import, and the slowest during it.
     reads_before: f64,
     reads: f64,
@@ -81,13 +81,13 @@ pub async fn measure(
     let agreements = client.codes("agreements").await?;
 
     eprintln!("{backend}: a file of {} milestones", rows / 10);
-    let small = file("klein", rows / 10, &agreements);
+    let small = file("small", rows / 10, &agreements);
     let id = client.plan(&small, rows / 10).await?.0;
     client.apply(id).await?;
-    let held_before = peak(&service)?;
+    let peak_before = peak(&service)?;
 
     eprintln!("{backend}: a file of {rows} milestones");
-    let text = file("gross", rows, &agreements);
+    let text = file("large", rows, &agreements);
     let (id, plan) = client.plan(&text, rows).await?;
     let first = client.last_milestone().await?;
     let quiet = Reader::start(&service).await?;
@@ -96,7 +96,7 @@ pub async fn measure(
     let reader = Reader::start(&service).await?;
     let apply = client.apply(id).await?;
     let (reads, slowest) = reader.stop().await?;
-    let held = peak(&service)?;
+    let peak_after = peak(&service)?;
     let (_, again) = client.plan(&text, rows).await?;
     drop(service);
 
@@ -109,7 +109,7 @@ pub async fn measure(
         ("audit_events", EVENTS, format!("id > {event} AND entity = 'milestone'")),
     ];
     let bare_all = bare_insert(url, bare[0], &all, directory)?;
-    let bare_alone = bare_insert(url, bare[1], &all[..1], directory)?;
+    let bare_milestones = bare_insert(url, bare[1], &all[..1], directory)?;
     Ok(Bulk {
         backend,
         rows,
@@ -118,9 +118,9 @@ pub async fn measure(
         apply,
         again,
         bare_all,
-        bare_alone,
-        held_before,
-        held,
+        bare_milestones,
+        peak_before,
+        peak_after,
         reads_before,
         reads,
         slowest,
@@ -159,7 +159,7 @@ impl Client<'_> {
         Ok(Client { connection, key })
     }
 
-    async fn ask(&mut self, method: &str, target: &str, body: &str) -> Outcome<Value> {
+    async fn request(&mut self, method: &str, target: &str, body: &str) -> Outcome<Value> {
         let request = format!(
             "{method} {target} HTTP/1.1\r\nHost: load\r\nAuthorization: Bearer {}\r\nPrefer: respond-async\r\n\
              Content-Type: text/csv\r\nContent-Length: {}\r\n\r\n{body}",
@@ -167,12 +167,12 @@ impl Client<'_> {
             body.len()
         );
         let status = self.connection.exchange(request.as_bytes()).await.map_err(|e| e.to_string())?;
-        let answer: Value = serde_json::from_slice(self.connection.body()).map_err(|e| e.to_string())?;
-        if status < 300 { Ok(answer) } else { Err(format!("{method} {target}: {status} {answer}")) }
+        let response: Value = serde_json::from_slice(self.connection.body()).map_err(|e| e.to_string())?;
+        if status < 300 { Ok(response) } else { Err(format!("{method} {target}: {status} {response}")) }
     }
 
     async fn codes(&mut self, path: &str) -> Outcome<Vec<String>> {
-        let list = self.ask("GET", &format!("/api/v1/{path}?limit=1000"), "").await?;
+        let list = self.request("GET", &format!("/api/v1/{path}?limit=1000"), "").await?;
         let items = list["items"].as_array().cloned().unwrap_or_default();
         Ok(items.iter().filter_map(|item| item["code"].as_str().map(str::to_owned)).collect())
     }
@@ -180,19 +180,19 @@ impl Client<'_> {
     async fn last_milestone(&mut self) -> Outcome<Before> {
         let newest = |list: Value| list["items"][0]["id"].as_i64().unwrap_or_default();
         Ok(Before {
-            milestone: newest(self.ask("GET", "/api/v1/milestones?sort=-id&limit=1", "").await?),
-            event: newest(self.ask("GET", "/api/v1/audit-events?sort=-at&limit=1", "").await?),
+            milestone: newest(self.request("GET", "/api/v1/milestones?sort=-id&limit=1", "").await?),
+            event: newest(self.request("GET", "/api/v1/audit-events?sort=-at&limit=1", "").await?),
         })
     }
 
     /// Sends a file and waits for its plan.
     async fn plan(&mut self, file: &str, rows: i64) -> Outcome<(i64, Duration)> {
         let begun = Instant::now();
-        let sent = self.ask("POST", "/api/v1/imports?resource=milestones", file).await?;
+        let sent = self.request("POST", "/api/v1/imports?resource=milestones", file).await?;
         let id = sent["id"].as_i64().ok_or("an import without an id")?;
         let planned = self.until(id, "planned").await?;
         if planned["records"] != rows {
-            return Err(format!("the file has other rows than it should: {planned}"));
+            return Err(format!("the import has another number of rows: {planned}"));
         }
         Ok((id, begun.elapsed()))
     }
@@ -200,7 +200,7 @@ impl Client<'_> {
     /// Applies an import and waits until it is written.
     async fn apply(&mut self, id: i64) -> Outcome<Duration> {
         let begun = Instant::now();
-        self.ask("POST", &format!("/api/v1/imports/{id}/apply"), "").await?;
+        self.request("POST", &format!("/api/v1/imports/{id}/apply"), "").await?;
         self.until(id, "applied").await?;
         Ok(begun.elapsed())
     }
@@ -208,10 +208,10 @@ impl Client<'_> {
     async fn until(&mut self, id: i64, status: &str) -> Outcome<Value> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let import = self.ask("GET", &format!("/api/v1/imports/{id}"), "").await?;
+            let import = self.request("GET", &format!("/api/v1/imports/{id}"), "").await?;
             match import["status"].as_str() {
                 Some(found) if found == status => return Ok(import),
-                Some("planning" | "applying") if Instant::now() < deadline => sleep(LOOK).await,
+                Some("planning" | "applying") if Instant::now() < deadline => sleep(POLL_INTERVAL).await,
                 _ => return Err(format!("the import did not become {status}: {import}")),
             }
         }
@@ -233,14 +233,14 @@ impl Reader {
         let task = rt::spawn(async move {
             let (mut reads, mut slowest) = (0_u32, Duration::ZERO);
             while !until.get() {
-                let asked = Instant::now();
+                let begun = Instant::now();
                 let target = format!("/api/v1/milestones/{}", 1 + i64::from(reads) % BEFORE);
                 let request = super::http::get(&target);
                 let status = connection.exchange(request.as_bytes()).await.map_err(|e| e.to_string())?;
                 if status != 200 {
-                    return Err(format!("a reader was answered {status}"));
+                    return Err(format!("a reader got {status}"));
                 }
-                slowest = slowest.max(asked.elapsed());
+                slowest = slowest.max(begun.elapsed());
                 reads += 1;
                 sleep(PACE).await;
             }
@@ -260,7 +260,7 @@ impl Reader {
 
 /// Peak memory of the process in bytes; only Linux reports it.
 fn peak(service: &Service) -> Outcome<u64> {
-    service.peak().ok_or_else(|| "this system does not say what a process holds".to_owned())
+    service.peak().ok_or_else(|| "this system does not report the memory of a process".to_owned())
 }
 
 /// Copies rows of one database into another, in one transaction.
@@ -275,23 +275,23 @@ fn bare_insert(
     let mut statements = Vec::new();
     if let DatabaseUrl::Sqlite(path) = from {
         conn.batch_execute(&format!("ATTACH '{}' AS source", path.display())).map_err(failed)?;
-        for (table, columns, narrowed) in tables {
+        for (table, columns, condition) in tables {
             let columns = if *table == "search_texts" { "rowid, entity, body, record_id" } else { columns };
             statements.push(format!(
-                "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM source.{table} WHERE {narrowed}"
+                "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM source.{table} WHERE {condition}"
             ));
         }
     } else {
         let mut source = Manager::new(from.clone()).open().map_err(|e| e.to_string())?;
         source.batch_execute("SET statement_timeout = 0").map_err(failed)?;
         conn.batch_execute("SET statement_timeout = 0").map_err(failed)?;
-        for (table, columns, narrowed) in tables {
+        for (table, columns, condition) in tables {
             let columns = if *table == "search_texts" { "entity, record_id, body" } else { columns };
             let file = directory.join(table);
             let file = file.display();
             source
                 .batch_execute(&format!(
-                    "COPY (SELECT {columns} FROM {table} WHERE {narrowed}) TO '{file}' (FORMAT binary)"
+                    "COPY (SELECT {columns} FROM {table} WHERE {condition}) TO '{file}' (FORMAT binary)"
                 ))
                 .map_err(failed)?;
             statements.push(format!("COPY {table} ({columns}) FROM '{file}' (FORMAT binary)"));
@@ -320,27 +320,27 @@ impl fmt::Display for Bulk {
         )?;
         writeln!(f, "| | rows/s |\n|---|---:|")?;
         write!(f, "{}", line("planned, from sending the file", self.plan))?;
-        write!(f, "{}", line("applied, history and search included", self.apply))?;
+        write!(f, "{}", line("applied, with audit events and search texts", self.apply))?;
         write!(f, "{}", line("planned again, nothing to change", self.again))?;
-        write!(f, "{}", line("bare insert of all that it leaves", self.bare_all))?;
-        write!(f, "{}", line("bare insert of the milestones alone", self.bare_alone))?;
+        write!(f, "{}", line("bare insert of everything that the import writes", self.bare_all))?;
+        write!(f, "{}", line("bare insert of the milestones only", self.bare_milestones))?;
         let share = |bare: Duration| bare.as_secs_f64() / self.apply.as_secs_f64();
         writeln!(
             f,
-            "\n- applied: {:.2} x the bare insert of all that it leaves (goal: at least 0.5)",
+            "\n- applied: {:.2} x the bare insert of everything that the import writes (goal: at least 0.5)",
             share(self.bare_all)
         )?;
-        writeln!(f, "- applied: {:.2} x the bare insert of the milestones alone", share(self.bare_alone))?;
+        writeln!(f, "- applied: {:.2} x the bare insert of the milestones only", share(self.bare_milestones))?;
         writeln!(
             f,
-            "- memory at most: {:.0} MiB after a file of {} rows, {:.0} MiB after this one",
-            mib(self.held_before),
+            "- peak memory: {:.0} MiB after a file of {} rows, {:.0} MiB after this one",
+            mib(self.peak_before),
             self.rows / 10,
-            mib(self.held)
+            mib(self.peak_after)
         )?;
         writeln!(
             f,
-            "- another client: {:.0} reads/s before, {:.0} while it was applied; the slowest {:.0} ms",
+            "- another client: {:.0} reads/s before, {:.0} during the import; the slowest {:.0} ms",
             self.reads_before,
             self.reads,
             self.slowest.as_secs_f64() * 1000.0

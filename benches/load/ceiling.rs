@@ -8,7 +8,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 
 use super::generator::Load;
 use super::process::{Process, free_address};
-use super::works::Name;
+use super::workloads::Name;
 use super::{Outcome, http, service};
 
 const BODY_LENGTH: usize = 2048;
@@ -26,7 +26,7 @@ pub async fn start() -> Outcome<Bare> {
     let mut command = Command::new(program);
     command.args(["--ceiling", &address.to_string()]).stdin(Stdio::null());
     let mut process = Process::start(&mut command, "TERM")?;
-    service::await_answer(&mut process, address, "/").await?;
+    service::await_response(&mut process, address, "/").await?;
     Ok(Bare { address, _process: process })
 }
 
@@ -37,11 +37,11 @@ pub fn serve(address: SocketAddr) -> Outcome<()> {
     let body = web::Bytes::from(format!("{before}{filling}{after}"));
     let server = HttpServer::new(move || {
         let body = body.clone();
-        let answer = move || {
+        let respond = move || {
             let body = body.clone();
             async { HttpResponse::Ok().content_type("application/json").body(body) }
         };
-        App::new().route("/", web::get().to(answer))
+        App::new().route("/", web::get().to(respond))
     });
     let server = server.bind(address).map_err(|e| format!("cannot listen on {address}: {e}"))?;
     actix_web::rt::System::new().block_on(server.run()).map_err(|e| e.to_string())

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 
 use super::Outcome;
 use super::http::Connection;
-use super::works::Name;
+use super::workloads::Name;
 
 /// Warm-up that is not measured, in which statements are prepared and connections opened.
 const WARM_UP: Duration = Duration::from_millis(300);
@@ -45,7 +45,7 @@ struct Window {
 }
 
 #[derive(Default)]
-struct Seen {
+struct Samples {
     latencies: Vec<Duration>,
     errors: u64,
 }
@@ -59,75 +59,75 @@ pub async fn drive(address: SocketAddr, loads: Vec<Load>, duration: Duration) ->
         let tasks: Vec<_> = (0..load.connections)
             .map(|connection| {
                 let random = StdRng::seed_from_u64((number * 10_000 + connection) as u64);
-                rt::spawn(ask(address, load.requests.clone(), load.status, random, window))
+                rt::spawn(run_connection(address, load.requests.clone(), load.status, random, window))
             })
             .collect();
         running.push((load.name, tasks));
     }
     let mut measured = Vec::new();
     for (name, tasks) in running {
-        let mut all = Seen::default();
+        let mut all = Samples::default();
         for task in tasks {
-            let seen = task.await.map_err(|e| e.to_string())?.map_err(|e| format!("{name}: {e}"))?;
-            all.latencies.extend(seen.latencies);
-            all.errors += seen.errors;
+            let samples = task.await.map_err(|e| e.to_string())?.map_err(|e| format!("{name}: {e}"))?;
+            all.latencies.extend(samples.latencies);
+            all.errors += samples.errors;
         }
         measured.push(summary(name, all, duration)?);
     }
     Ok(measured)
 }
 
-async fn ask(
+async fn run_connection(
     address: SocketAddr,
     requests: Requests,
     wanted: u16,
     mut random: StdRng,
     window: Window,
-) -> Outcome<Seen> {
+) -> Outcome<Samples> {
     let open = || async move { Connection::open(address).await.map_err(|e| format!("cannot connect: {e}")) };
     let mut connection = open().await?;
-    let mut seen = Seen::default();
+    let mut samples = Samples::default();
     loop {
         let request = requests(&mut random);
         let begun = Instant::now();
         if begun >= window.to {
-            return Ok(seen);
+            return Ok(samples);
         }
         match connection.exchange(&request).await {
             Ok(status) if status == wanted => {
                 let ended = Instant::now();
                 if ended >= window.from && ended < window.to {
-                    seen.latencies.push(ended - begun);
+                    samples.latencies.push(ended - begun);
                 }
             }
             Ok(status) => {
                 let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
                 return Err(format!(
-                    "{} was answered {status}, not {wanted}: {}",
+                    "{} responded with {status}, not {wanted}: {}",
                     String::from_utf8_lossy(line),
                     String::from_utf8_lossy(connection.body())
                 ));
             }
             Err(_) => {
-                seen.errors += 1;
+                samples.errors += 1;
                 connection = open().await?;
             }
         }
     }
 }
 
-fn summary(name: Name, mut seen: Seen, duration: Duration) -> Outcome<Measured> {
-    let latencies = &mut seen.latencies;
+fn summary(name: Name, mut samples: Samples, duration: Duration) -> Outcome<Measured> {
+    let latencies = &mut samples.latencies;
     latencies.sort_unstable();
     let percentile = |percent: usize| latencies.get((latencies.len() * percent / 100).min(latencies.len() - 1));
     if latencies.is_empty() {
-        return Err(format!("{name}: nothing was answered in {duration:?} ({} errors)", seen.errors));
+        return Err(format!("{name}: no response in {duration:?} ({} errors)", samples.errors));
     }
     Ok(Measured {
         name,
         per_second: latencies.len() as f64 / duration.as_secs_f64(),
         p50: percentile(50).copied().unwrap_or_default(),
         p99: percentile(99).copied().unwrap_or_default(),
-        errors: seen.errors,
+        errors: samples.errors,
     })
 }

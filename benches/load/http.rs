@@ -51,18 +51,18 @@ impl Connection {
         let status = std::str::from_utf8(self.received.get(9..12).unwrap_or_default())
             .ok()
             .and_then(|status| status.parse().ok())
-            .ok_or_else(|| invalid("an answer without a status"))?;
+            .ok_or_else(|| invalid("a response without a status"))?;
         let length = match self.header("content-length") {
             Some(length) => length.parse().map_err(|_| invalid("a Content-Length that is no number"))?,
             None if matches!(status, 204 | 304) => 0,
-            None => return Err(invalid("an answer without a Content-Length")),
+            None => return Err(invalid("a response without a Content-Length")),
         };
         self.body = head_end..head_end + if status == 304 { 0 } else { length };
         while self.received.len() < self.body.end {
             self.receive().await?;
         }
         if self.received.len() > self.body.end {
-            return Err(invalid("more than one answer to a request"));
+            return Err(invalid("more than one response to a request"));
         }
         Ok(status)
     }

@@ -12,8 +12,8 @@
 //! | [`postgres`] | a PostgreSQL server for the bench |
 //! | [`ceiling`] | the bare server that everything is compared with |
 //! | [`http`], [`generator`] | a closed-loop load generator over persistent connections |
-//! | [`works`] | the measured requests |
-//! | [`guesses`] | the cost of refusing wrong keys |
+//! | [`workloads`] | the measured requests |
+//! | [`wrong_keys`] | the cost of refusing wrong keys |
 //! | [`bulk`] | an import of many milestones (`--bulk N`, and then nothing else) |
 //! | [`report`] | the table and the goals |
 //!
@@ -24,13 +24,13 @@ mod bulk;
 mod ceiling;
 mod dataset;
 mod generator;
-mod guesses;
 mod http;
 mod postgres;
 mod process;
 mod report;
 mod service;
-mod works;
+mod workloads;
+mod wrong_keys;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         Some(address) => ceiling::serve(address),
         None if args.bench => bench(&args),
         None => {
-            println!("The load bench runs by `cargo bench --bench load`.");
+            println!("Run the load bench with `cargo bench --bench load`.");
             Ok(())
         }
     };
@@ -104,15 +104,15 @@ fn main() -> ExitCode {
 
 fn bench(args: &Args) -> Outcome<()> {
     if cfg!(debug_assertions) {
-        println!("This build is not optimized: what follows says nothing about speed.");
+        println!("This build is not optimized: the results do not show its speed.");
     }
     let temporary = tempfile::tempdir().map_err(|e| format!("no temporary directory: {e}"))?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
-    std::fs::create_dir_all(directory).map_err(|e| format!("cannot make {}: {e}", directory.display()))?;
+    std::fs::create_dir_all(directory).map_err(|e| format!("cannot create {}: {e}", directory.display()))?;
     if args.only != Some(Backend::Postgres) {
         let path = directory.join("load.db");
         if path.exists() {
-            return Err(format!("{} is there already", path.display()));
+            return Err(format!("{} already exists", path.display()));
         }
         let beside = |name: &str| DatabaseUrl::Sqlite(directory.join(name));
         match args.bulk {
@@ -160,7 +160,7 @@ fn measure(name: &'static str, url: DatabaseUrl, args: &Args) -> Outcome<()> {
 async fn run_all(name: &'static str, program: &Program, facts: &Facts, key: &str, args: &Args) -> Outcome<Report> {
     let mut starts = Vec::new();
     for _ in 0..5 {
-        starts.push(program.start().await?.first_answer);
+        starts.push(program.start().await?.first_response);
     }
     let bare = ceiling::start().await?;
     let service = program.start().await?;
@@ -172,17 +172,17 @@ async fn run_all(name: &'static str, program: &Program, facts: &Facts, key: &str
     let connections = usize::from(args.connections);
     let mut ceilings = Vec::new();
     let mut rows = Vec::new();
-    for work in works::all(service.address, facts, key, connections).await? {
-        eprintln!("{name}: {}", work.loads[0].name);
+    for workload in workloads::all(service.address, facts, key, connections).await? {
+        eprintln!("{name}: {}", workload.loads[0].name);
         ceilings.extend(drive(bare.address, vec![ceiling::load(connections)], duration / 2).await?);
-        rows.extend(drive(service.address, work.loads, duration).await?);
+        rows.extend(drive(service.address, workload.loads, duration).await?);
         busy = service::greater(busy, service.memory());
     }
     ceilings.extend(drive(bare.address, vec![ceiling::load(connections)], duration / 2).await?);
     eprintln!("{name}: wrong keys");
-    let guesses = guesses::measure(&service, key).await?;
+    let wrong_keys = wrong_keys::measure(&service, key).await?;
     Ok(Report {
-        guesses,
+        wrong_keys,
         backend: name,
         facts: *facts,
         connections,

@@ -82,7 +82,7 @@ impl Server {
         loop {
             match PgConnection::establish(&self.address()) {
                 Ok(_) => return Ok(()),
-                Err(error) if Instant::now() > deadline => return Err(format!("PostgreSQL does not answer: {error}")),
+                Err(error) if Instant::now() > deadline => return Err(format!("PostgreSQL does not respond: {error}")),
                 Err(_) => self.process.require_running()?,
             }
             thread::sleep(Duration::from_millis(50));

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::dataset::Facts;
 use super::generator::Measured;
-use super::guesses::Guesses;
 use super::service::Memory;
-use super::works::{Name, pages_before_deep};
+use super::workloads::{Name, pages_before_deep};
+use super::wrong_keys::WrongKeys;
 
 const MIB: f64 = 1024.0 * 1024.0;
 /// A thousand requests a second as a share of the ceiling of the machine for which that goal was set.
@@ -26,7 +26,7 @@ pub struct Report {
     /// The bare server, before each workload and at the end.
     pub ceilings: Vec<Measured>,
     pub rows: Vec<Measured>,
-    pub guesses: Guesses,
+    pub wrong_keys: WrongKeys,
 }
 
 /// One goal, the measurement, and whether the goal is met.
@@ -72,25 +72,25 @@ impl Report {
         let mut goals = vec![
             of_ceiling("one by id", Name::OneComputed, 0.30, 0.15),
             of_ceiling("list of 20, page 1", Name::PageComputed, 0.12, 0.06),
-            ratio("the same with count=true", Name::PageWithTotal, Name::PageComputed, page_1, 0.5),
+            ratio("page 1 with count=true", Name::PageWithTotal, Name::PageComputed, page_1, 0.5),
             ratio("deep page", Name::DeepPage, Name::PageComputed, page_1, 0.9),
             of_ceiling("scorecard (1,000/s class)", Name::ScorecardComputed, THOUSAND, THOUSAND),
             of_ceiling("repeated read, If-None-Match", Name::NotModified, 0.45, 0.30),
         ];
         if is_sqlite {
-            let create = "create grows with its writers";
+            let create = "create scales with writers";
             goals.push(ratio(create, Name::CreateTogether, Name::CreateAlone, "x 1 connection", 1.5));
         }
         goals.push(Goal {
-            text: "a wrong key's cost",
-            value: Some(self.guesses.wrong.as_secs_f64() / self.guesses.right.as_secs_f64()),
+            text: "cost of a wrong key",
+            value: Some(self.wrong_keys.wrong.as_secs_f64() / self.wrong_keys.right.as_secs_f64()),
             unit: "x a right request",
             bound: Below(1.0),
         });
         let start = median(self.starts.iter().map(Duration::as_secs_f64)) * 1000.0;
         let binary = self.binary.map(|bytes| bytes as f64 / MIB);
         goals.extend([
-            Goal { text: "start to first answer", value: Some(start), unit: "ms", bound: Below(50.0) },
+            Goal { text: "start to first response", value: Some(start), unit: "ms", bound: Below(50.0) },
             Goal { text: "memory, idle", value: memory(self.idle), unit: "MiB", bound: Below(30.0) },
             Goal { text: "memory, under load", value: memory(self.busy), unit: "MiB", bound: Below(100.0) },
             Goal { text: "binary", value: binary, unit: "MiB", bound: Below(20.0) },
@@ -105,7 +105,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "\n{}: {milestones} milestones, {agreements} agreements, {overdue} overdue in the big pairing; \
-             {} connections; deep is page {} and after",
+             {} connections; deep pages start at page {}",
             self.backend,
             self.connections,
             pages_before_deep(&self.facts) + 1
@@ -113,7 +113,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{:<32} {:>10} {:>8} {:>9} {:>9} {:>7}",
-            "work", "requests/s", "share", "p50 ms", "p99 ms", "errors"
+            "workload", "requests/s", "share", "p50 ms", "p99 ms", "errors"
         )?;
         let ceiling = Measured {
             name: Name::Ceiling,
@@ -129,16 +129,16 @@ impl fmt::Display for Report {
         }
         let rates = self.ceilings.iter().map(|one| one.per_second);
         let (low, high) = rates.fold((f64::MAX, 0.0_f64), |(low, high), rate| (low.min(rate), high.max(rate)));
-        writeln!(f, "The ceiling went from {low:.0} to {high:.0}; shares are of its median.")?;
+        writeln!(f, "The ceiling varied from {low:.0} to {high:.0}; shares are relative to its median.")?;
         if let Some(Memory { mapped, .. }) = self.busy {
-            writeln!(f, "Of the memory under load, {:.1} MiB map files.", mapped as f64 / MIB)?;
+            writeln!(f, "{:.1} MiB of the memory under load are mapped files.", mapped as f64 / MIB)?;
         }
-        let Guesses { requests, right, wrong, looked_up, shut_out, elsewhere, slowest } = &self.guesses;
+        let WrongKeys { requests, right, wrong, looked_up, locked_out, elsewhere, slowest } = &self.wrong_keys;
         writeln!(
             f,
             "{requests} right requests cost {right:?} of processor time each, {requests} wrong keys {wrong:?} ({looked_up} \
-             looked up, {shut_out} shut out); meanwhile a right key elsewhere was answered {elsewhere} times, in {slowest:?} at \
-             most."
+             looked up, {locked_out} locked out); meanwhile a right key from another address got {elsewhere} responses, \
+             the slowest after {slowest:?}."
         )?;
         writeln!(f)?;
         self.goals().iter().try_for_each(|goal| writeln!(f, "{goal}"))

@@ -24,7 +24,7 @@ pub struct Program {
 pub struct Service {
     pub address: SocketAddr,
     /// From the start of the process to its first response with data.
-    pub first_answer: Duration,
+    pub first_response: Duration,
     process: Process,
 }
 
@@ -79,10 +79,10 @@ impl Program {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let started = Instant::now();
         let mut process = Process::start(&mut command, "TERM")?;
-        await_answer(&mut process, address, "/api/v1/milestones/1").await?;
-        let first_answer = started.elapsed();
-        await_answer(&mut process, address, "/readyz").await?;
-        Ok(Service { address, first_answer, process })
+        await_response(&mut process, address, "/api/v1/milestones/1").await?;
+        let first_response = started.elapsed();
+        await_response(&mut process, address, "/readyz").await?;
+        Ok(Service { address, first_response, process })
     }
 }
 
@@ -122,7 +122,7 @@ pub fn greater(a: Option<Memory>, b: Option<Memory>) -> Option<Memory> {
 }
 
 /// Polls a server that is starting until it responds with 200.
-pub async fn await_answer(process: &mut Process, address: SocketAddr, target: &str) -> Outcome<()> {
+pub async fn await_response(process: &mut Process, address: SocketAddr, target: &str) -> Outcome<()> {
     let deadline = Instant::now() + PATIENCE;
     let request = http::get(target);
     loop {
@@ -133,7 +133,7 @@ pub async fn await_answer(process: &mut Process, address: SocketAddr, target: &s
         }
         process.require_running()?;
         if Instant::now() > deadline {
-            return Err(format!("{target} is not answered in time"));
+            return Err(format!("no response to {target} in time"));
         }
         sleep(Duration::from_millis(1)).await;
     }

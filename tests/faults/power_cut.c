@@ -1,5 +1,5 @@
-/* What a disk would hold after a power cut: loaded before the C library, it copies what is written below SYNC_ROOT into SYNC_MIRROR
- * when, and only when, the file is synced. With SYNC_IGNORED set, syncs do nothing once the file of that name exists. */
+/* Simulates a power cut: preloaded, it copies data written below SYNC_ROOT to SYNC_MIRROR when, and only when, the file is
+ * synced. With SYNC_IGNORED set, syncs do nothing once the file of that name exists. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -78,7 +78,7 @@ ssize_t write(int fd, const void *bytes, size_t size) {
     return written;
 }
 
-/* Brings the mirror up to what was written so far. */
+/* Copies everything written so far to the mirror. */
 static void mirror(int fd) {
     const char *ignored = getenv("SYNC_IGNORED");
     if (ignored && !access(ignored, F_OK)) return;

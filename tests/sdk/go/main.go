@@ -1,4 +1,4 @@
-// The story, told with the client that openapi-generator generates for Go.
+// A scenario with the client that openapi-generator generates for Go.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"pairing-tracker/story/client"
 )
 
-// must returns an answer's body and the response; a refusal ends the story.
+// must returns the body and the response; an error ends the program.
 func must[T any](body *T, response *http.Response, err error) (*T, *http.Response) {
 	if err != nil {
 		fail(describe(err))
@@ -26,7 +26,7 @@ func body[T any](body *T, response *http.Response, err error) *T {
 	return value
 }
 
-// problem returns the refusal that a call met, when it has this status.
+// problem returns the error of a call, when it has this status.
 func problem(status int, response *http.Response, err error) client.Problem {
 	refusal := new(client.GenericOpenAPIError)
 	if !errors.As(err, &refusal) {
@@ -96,7 +96,7 @@ func story(ctx context.Context, api *client.APIClient) {
 	memorandum := body(create.IdempotencyKey("go-1").Execute())
 	equal(memorandum.Status, client.AGREEMENTSTATUS_DRAFT)
 	equal(memorandum.SignedOn.Get(), nil)
-	// The same again, as after an answer that was lost: it is the same record.
+	// The same request again, as after a lost response, returns the same record.
 	equal(body(create.IdempotencyKey("go-1").Execute()).Id, memorandum.Id)
 	due := client.NewMilestoneInput(*client.NewText("签署"), "2030-06-30")
 	due.SetAgreement(memorandum.Code)
@@ -182,7 +182,7 @@ func story(ctx context.Context, api *client.APIClient) {
 	fmt.Println("ok 8 delete what was made")
 }
 
-// temporary returns a file with this content that is gone when it is closed.
+// temporary returns a file with this content, which is removed when it is closed.
 func temporary(content []byte) *os.File {
 	file, err := os.CreateTemp("", "story")
 	equal(err, nil)

@@ -1,5 +1,5 @@
 export default {
-  // The program runs in Node.js as it is, which wants the names of files whole.
+  // Node.js requires complete file names in imports.
   output: { path: "client", module: { extension: ".js" } },
   plugins: ["@hey-api/client-fetch", "@hey-api/typescript", "@hey-api/sdk"],
 };

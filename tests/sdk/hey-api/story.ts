@@ -1,4 +1,4 @@
-// The story, told with the client that @hey-api/openapi-ts generates.
+// A scenario with the client that @hey-api/openapi-ts generates.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 
@@ -21,13 +21,13 @@ import type { Agreement, AgreementList, AgreementPatch, AgreementStatus, NewAgre
 
 type Answer<T> = { data: T | undefined; error: Problem | undefined; response: Response };
 
-/** The answer's body; a refusal is thrown. */
+/** The body of the response; throws an error. */
 function expect<T>({ data, error, response }: Answer<T>): T {
   if (data === undefined) throw new Error(`${response.status}: ${JSON.stringify(error)}`);
   return data;
 }
 
-/** The refusal, when it has this status. */
+/** The error of a call, when it has this status. */
 function problem(status: number, { error, response }: Answer<unknown>): Problem {
   assert(error !== undefined, `a refusal was expected, not ${response.status}`);
   assert.deepEqual([response.status, error.status], [status, status], JSON.stringify(error));
@@ -69,7 +69,7 @@ async function story(client: Client): Promise<void> {
   const once = { client, body, headers: { "Idempotency-Key": "hey-api-1" } };
   const memorandum = expect(await createAgreement(once));
   assert.deepEqual([memorandum.status, memorandum.signed_on], ["draft", null]);
-  // The same again, as after an answer that was lost: it is the same record.
+  // The same request again, as after a lost response, returns the same record.
   assert.equal(expect(await createAgreement(once)).id, memorandum.id);
   const milestone = expect(
     await createMilestone({

@@ -45,7 +45,7 @@ import pairingtracker.model.Problem;
 import pairingtracker.model.Text;
 import pairingtracker.model.TextPatch;
 
-/** The story, told with the client that openapi-generator generates for java.net.http and Jackson. */
+/** A scenario with the client that openapi-generator generates for java.net.http and Jackson. */
 final class Story {
     private final String key;
     private final ApiClient client = new ApiClient();
@@ -65,7 +65,7 @@ final class Story {
     }
 
     public static void main(String[] arguments) throws Exception {
-        new Story(System.getenv("PAIRING_TRACKER_URL"), System.getenv("PAIRING_TRACKER_KEY")).tell();
+        new Story(System.getenv("PAIRING_TRACKER_URL"), System.getenv("PAIRING_TRACKER_KEY")).run();
     }
 
     private void authorize(HttpRequest.Builder request) {
@@ -76,7 +76,7 @@ final class Story {
         void run() throws ApiException;
     }
 
-    /** The refusal that a call meets, when it has this status. */
+    /** The error of a call, when it has this status. */
     private Problem problem(int status, Call call) throws IOException {
         try {
             call.run();
@@ -114,7 +114,7 @@ final class Story {
         return all;
     }
 
-    private void tell() throws ApiException, IOException {
+    private void run() throws ApiException, IOException {
         List<Pairing> found = pairings.listPairings(APIListPairingsRequest.newBuilder().q("恩平").build()).getItems();
         equal(1, found.size());
         Pairing pairing = found.get(0);
@@ -136,7 +136,7 @@ final class Story {
         Agreement memorandum = agreements.createAgreement(once);
         equal(AgreementStatus.DRAFT, memorandum.getStatus());
         equal(null, memorandum.getSignedOn());
-        // The same again, as after an answer that was lost: it is the same record.
+        // The same request again, as after a lost response, returns the same record.
         equal(memorandum.getId(), agreements.createAgreement(once).getId());
         NewMilestone due = new NewMilestone()
                 .agreement(memorandum.getCode())
@@ -217,7 +217,7 @@ final class Story {
         System.out.println("ok 8 delete what was made");
     }
 
-    /** This generator writes the body of an upload as JSON, so the file's bytes are put in its place. */
+    /** Replaces the body of an upload by the file's bytes, as this generator writes it as JSON. */
     private DocumentsApi uploads(Path file) {
         ApiClient uploading = new ApiClient();
         uploading.updateBaseUri(client.getBaseUri());

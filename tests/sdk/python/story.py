@@ -1,4 +1,4 @@
-"""The story, told with the client that openapi-python-client generates."""
+"""A scenario with the client that openapi-python-client generates."""
 
 import hashlib
 import os
@@ -48,14 +48,14 @@ T = TypeVar("T")
 
 
 def expect(kind: type[T], response: Response[Any]) -> T:
-    """The answer's body, when it is of this kind; what came instead is said otherwise."""
+    """The body of the response, which must be of this type."""
     if not isinstance(response.parsed, kind):
         raise AssertionError(f"{kind.__name__} was expected: {response.status_code}, {response.parsed}")
     return response.parsed
 
 
 def problem(status: HTTPStatus, response: Response[Any]) -> Problem:
-    """The refusal, when it has this status."""
+    """The error of a call, when it has this status."""
     refusal = expect(Problem, response)
     assert (response.status_code, refusal.status) == (status, status), refusal
     return refusal
@@ -93,7 +93,7 @@ def story(client: AuthenticatedClient) -> None:
     created = create_agreement.sync_detailed(client=client, body=new, idempotency_key="python-1")
     memorandum = expect(Agreement, created)
     assert memorandum.status == AgreementStatus.DRAFT and memorandum.signed_on is None, memorandum
-    # The same again, as after an answer that was lost: it is the same record.
+    # The same request again, as after a lost response, returns the same record.
     again = create_agreement.sync_detailed(client=client, body=new, idempotency_key="python-1")
     assert expect(Agreement, again).id == memorandum.id
     due = NewMilestone(agreement=memorandum.code, title=Text(zh="签署"), due_on=date(2030, 6, 30), kind="signing")

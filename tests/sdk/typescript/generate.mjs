@@ -6,7 +6,7 @@ import ts from "typescript";
 
 const [from, to] = process.argv.slice(2);
 const types = await openapiTS(JSON.parse(await readFile(from, "utf8")), {
-  // A file is a Blob, as the generator's manual shows it; without this it would be a string.
+  // Types a file as Blob, as the generator's manual shows it; the default is a string.
   transform: (schema) =>
     schema.format === "binary" ? ts.factory.createTypeReferenceNode(ts.factory.createIdentifier("Blob")) : undefined,
 });

@@ -1,4 +1,4 @@
-// The story, told with the types that openapi-typescript generates and openapi-fetch.
+// A scenario with openapi-fetch and the types that openapi-typescript generates.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 
@@ -11,19 +11,19 @@ type NewAgreement = components["schemas"]["NewAgreement"];
 type AgreementStatus = components["schemas"]["AgreementStatus"];
 type Problem = components["schemas"]["Problem"];
 
-/** What this program reads: a list could be had as CSV, as XLSX and as NDJSON as well. */
+/** The media type that this program reads; lists are also available as CSV, XLSX and NDJSON. */
 type Media = "application/json" | "application/problem+json" | "*/*";
 type PairingTracker = Client<paths, Media>;
 
 type Answer<T> = { data?: T; error?: Problem; response: Response };
 
-/** The answer's body; a refusal is thrown. */
+/** The body of the response; throws an error. */
 function expect<T>({ data, error, response }: Answer<T>): T {
   if (data === undefined) throw new Error(`${response.status}: ${JSON.stringify(error)}`);
   return data;
 }
 
-/** The refusal, when it has this status. */
+/** The error of a call, when it has this status. */
 function problem(status: number, { error, response }: Answer<unknown>): Problem {
   assert(error !== undefined, `a refusal was expected, not ${response.status}`);
   assert.deepEqual([response.status, error.status], [status, status], JSON.stringify(error));
@@ -64,13 +64,13 @@ async function story(client: PairingTracker): Promise<void> {
     kind: "memorandum",
     title: { zh: "示例备忘录", en: "Sample memorandum" },
   };
-  // @ts-expect-error An enum's values are known.
+  // @ts-expect-error The values of an enum are typed.
   const wrong: NewAgreement = { ...body, kind: "anything" };
   assert.notEqual(wrong.kind, body.kind);
   const once = { header: { "Idempotency-Key": "typescript-1" } };
   const memorandum = expect(await client.POST("/api/v1/agreements", { params: once, body }));
   assert.deepEqual([memorandum.status, memorandum.signed_on], ["draft", null]);
-  // The same again, as after an answer that was lost: it is the same record.
+  // The same request again, as after a lost response, returns the same record.
   assert.equal(expect(await client.POST("/api/v1/agreements", { params: once, body })).id, memorandum.id);
   const milestone = expect(
     await client.POST("/api/v1/milestones", {

@@ -1,6 +1,6 @@
 //! The measured requests.
 //!
-//! The service caches responses by path and query until the data change. So each workload has two kinds: "kept" repeats one
+//! The service caches responses by path and query until the data change. So each workload has two kinds: "cached" repeats one
 //! request, "computed" varies it so that it hardly ever repeats: with another `as_of`, another `due_from` before all data, or
 //! its parameters in another order.
 
@@ -32,14 +32,14 @@ const DEEP_PAGES: i64 = 200;
 pub enum Name {
     Ceiling,
     OneComputed,
-    OneKept,
+    OneCached,
     NotModified,
     PageComputed,
-    PageKept,
+    PageCached,
     PageWithTotal,
     DeepPage,
     ScorecardComputed,
-    ScorecardKept,
+    ScorecardCached,
     PageWhileWritten,
     CreateWhileRead,
     CreateAlone,
@@ -51,14 +51,14 @@ impl fmt::Display for Name {
         f.pad(match self {
             Name::Ceiling => "bare server, 2 KB (the ceiling)",
             Name::OneComputed => "milestone by id, computed",
-            Name::OneKept => "milestone by id, kept",
+            Name::OneCached => "milestone by id, cached",
             Name::NotModified => "milestone by id, If-None-Match",
             Name::PageComputed => "overdue, page 1, computed",
-            Name::PageKept => "overdue, page 1, kept",
+            Name::PageCached => "overdue, page 1, cached",
             Name::PageWithTotal => "overdue, page 1, count=true",
             Name::DeepPage => "overdue, deep page, computed",
             Name::ScorecardComputed => "scorecard, computed",
-            Name::ScorecardKept => "scorecard, kept",
+            Name::ScorecardCached => "scorecard, cached",
             Name::PageWhileWritten => "mixed: page 1, all but one",
             Name::CreateWhileRead => "mixed: create, the one",
             Name::CreateAlone => "create, 1 connection",
@@ -68,12 +68,12 @@ impl fmt::Display for Name {
 }
 
 /// Loads that run side by side.
-pub struct Work {
+pub struct Workload {
     pub loads: Vec<Load>,
 }
 
 /// All workloads, in order: those that write come last.
-pub async fn all(address: SocketAddr, facts: &Facts, key: &str, connections: usize) -> Outcome<Vec<Work>> {
+pub async fn all(address: SocketAddr, facts: &Facts, key: &str, connections: usize) -> Outcome<Vec<Workload>> {
     let facts = *facts;
     let create = create(facts, key);
     let etag = etag(address, &one(1)).await?;
@@ -82,7 +82,7 @@ pub async fn all(address: SocketAddr, facts: &Facts, key: &str, connections: usi
     let today = Utc::now().date_naive();
 
     let read = |name, requests| load(name, connections, requests, 200);
-    let works = [
+    let workloads = [
         vec![read(
             Name::OneComputed,
             targets(move |random| {
@@ -90,10 +90,10 @@ pub async fn all(address: SocketAddr, facts: &Facts, key: &str, connections: usi
                 format!("{}?as_of={}", one(id), today + Days::new(random.random_range(0..20_000)))
             }),
         )],
-        vec![read(Name::OneKept, always(get(&one(1))))],
+        vec![read(Name::OneCached, always(get(&one(1))))],
         vec![load(Name::NotModified, connections, always(unchanged), 304)],
         vec![read(Name::PageComputed, targets(|random| page(&format!("due_from={}", long_ago(random)))))],
-        vec![read(Name::PageKept, always(get(&page(""))))],
+        vec![read(Name::PageCached, always(get(&page(""))))],
         vec![read(Name::PageWithTotal, targets(|random| page(&format!("count=true&due_from={}", long_ago(random)))))],
         vec![read(
             Name::DeepPage,
@@ -112,7 +112,7 @@ pub async fn all(address: SocketAddr, facts: &Facts, key: &str, connections: usi
                 )
             }),
         )],
-        vec![read(Name::ScorecardKept, always(get(&format!("{SCORECARD}?programme={PROGRAMME}"))))],
+        vec![read(Name::ScorecardCached, always(get(&format!("{SCORECARD}?programme={PROGRAMME}"))))],
         vec![
             load(Name::PageWhileWritten, connections - 1, always(get(&page(""))), 200),
             load(Name::CreateWhileRead, 1, create.clone(), 201),
@@ -120,7 +120,7 @@ pub async fn all(address: SocketAddr, facts: &Facts, key: &str, connections: usi
         vec![load(Name::CreateAlone, 1, create.clone(), 201)],
         vec![load(Name::CreateTogether, connections, create, 201)],
     ];
-    Ok(works.into_iter().map(|loads| Work { loads }).collect())
+    Ok(workloads.into_iter().map(|loads| Workload { loads }).collect())
 }
 
 fn load(name: Name, connections: usize, requests: Requests, status: u16) -> Load {
@@ -187,7 +187,7 @@ fn create(facts: Facts, key: &str) -> Requests {
 async fn fetch(connection: &mut Connection, target: &str) -> Outcome<Value> {
     let status = connection.exchange(get(target).as_bytes()).await.map_err(|e| format!("{target}: {e}"))?;
     if status != 200 {
-        return Err(format!("{target} was answered {status}: {}", String::from_utf8_lossy(connection.body())));
+        return Err(format!("{target} responded with {status}: {}", String::from_utf8_lossy(connection.body())));
     }
     serde_json::from_slice(connection.body()).map_err(|e| format!("{target}: {e}"))
 }
