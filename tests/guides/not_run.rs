@@ -36,7 +36,6 @@ pub const BLOCKS: &[(&str, &str, &str)] = &[
     ),
     ("docs/performance", "cargo bench --bench load -- --bulk 100000", "runs for minutes"),
     ("docs/architecture", "", "describes the source"),
-    ("docs/adding-a-resource", "", "describes changes of the source"),
 ];
 
 /// Whether the list has a page's block, by its first line; an empty line stands for a page without examples.

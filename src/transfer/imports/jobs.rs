@@ -184,8 +184,7 @@ pub fn start(state: &web::Data<AppState>, actor: Actor, id: i64, run: String, ki
     state.metrics.imports_running(jobs.count());
     let (state, runtime) = (state.clone(), jobs.runtime.get().cloned());
     let work = async move {
-        // With a single writer, which the run itself occupies, storing progress would wait for the end of the run and then
-        // invalidate the response cache for nothing.
+        // The run occupies a single writer, so progress would be stored after its end, and invalidate the response cache.
         let progress_task = (!state.store.has_one_writer())
             .then(|| tokio::spawn(note_progress(state.clone(), jobs.clone(), id, running.clone())));
         let done = execute(&state, actor, id, &running, kind).await;
