@@ -133,7 +133,7 @@ fn check_issuer(issuer: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A URL that the service may ask: by https, or by http on this very machine, where nobody listens in between.
+/// A URL that the service may ask: by https, or by http on this very machine, where no third party can read the traffic.
 pub fn check_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("\"{text}\" is no URL: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {

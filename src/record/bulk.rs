@@ -1,5 +1,5 @@
 //! Many records of one kind at once: what a file brings. What is there already is read with one query, what is new is
-//! inserted with few statements; whatever has a fault goes the way of a single record, and is told the same.
+//! inserted with few statements; a record with a fault is created by itself, so that it is reported like a single one.
 
 mod updates;
 
@@ -246,18 +246,18 @@ fn may_create<R: Resource>(tx: &mut Tx<'_>, new: &R::New) -> Result<bool> {
     Ok(scope.is_some_and(|scope| tx.actor.require_scope(&scope).is_ok()))
 }
 
-/// Tells each record that belongs to a pairing, as it is read; nothing of kinds whose records belong to none.
+/// Visits each record that belongs to a pairing; none for kinds whose records belong to no pairing.
 pub fn each_of_pairing<R: Resource>(
     conn: &mut Conn,
     contract: &Contract,
     pairing: i64,
     view: View,
-    tell: &mut dyn FnMut(&mut Conn, Value) -> Result<()>,
+    visit: &mut dyn FnMut(&mut Conn, Value) -> Result<()>,
 ) -> Result<()> {
     let list = format!("list{}", R::KIND.plural_id());
     if R::KIND.name == PAIRING {
         let read = R::load(conn, &[pairing], view)?;
-        return read.into_iter().try_for_each(|read| tell(conn, serde_json::to_value(read)?));
+        return read.into_iter().try_for_each(|read| visit(conn, serde_json::to_value(read)?));
     }
     // A list that does not take the parameter would be the list of all.
     let Ok(filter) = contract.query(&list, &format!("pairing={pairing}")) else { return Ok(()) };
@@ -267,7 +267,7 @@ pub fn each_of_pairing<R: Resource>(
         let request = PageRequest { limit: 500, after, count: false, list: String::new() };
         let page = R::page(conn, &filter, &request, view)?;
         for read in R::load(conn, &page.ids, view)? {
-            tell(conn, serde_json::to_value(read)?)?;
+            visit(conn, serde_json::to_value(read)?)?;
         }
         after = page.next;
         if after.is_none() {

@@ -25,7 +25,7 @@ pub struct Citation {
     /// Where in the document: a paragraph, a page, an article.
     #[schema(example = "第10段")]
     pub locator: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
 }
 
@@ -43,7 +43,7 @@ pub struct NewCitation {
     #[serde(default)]
     #[schema(max_length = 500, example = "第10段")]
     pub locator: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
 }

@@ -39,7 +39,7 @@ pub use catalog::Catalog;
 pub use reading::{each_page, for_bundle, load_all, search_bodies};
 pub use tx::Tx;
 
-/// Whose eyes and which date a record is read with.
+/// The context of a read.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// The date that computed figures hold for.
@@ -52,7 +52,7 @@ pub trait Resource: Sized + 'static {
     type Read: Serialize + ToSchema + Send + 'static;
     /// What a client writes; a merge patch is applied to the same.
     type New: Serialize + DeserializeOwned + ToSchema + Validate + Send + 'static;
-    /// What a list can be narrowed by.
+    /// Filter parameters of the list.
     type Filter: DeserializeOwned + Send + Sync + 'static;
 
     const KIND: &'static Kind;
@@ -121,7 +121,7 @@ pub trait Resource: Sized + 'static {
     /// What the record belongs to.
     fn scope(conn: &mut Conn, id: i64) -> Result<Scope>;
 
-    /// What a record that is not there yet will belong to; `None` where its reference leads nowhere.
+    /// The scope of a record to create; `None` if its reference is unknown.
     fn scope_of_new(conn: &mut Conn, new: &Self::New) -> Result<Option<Scope>>;
 
     /// The texts that `q` searches.
@@ -144,7 +144,7 @@ pub enum Precondition {
 /// Creates a record.
 pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
     tx.actor.require_writer()?;
-    // Before anything is said of the record: whether a code is taken is no business of who may not write here.
+    // Checked first, because whether a code is taken must not be disclosed to callers who may not write here.
     if let Some(scope) = R::scope_of_new(tx.conn, &new)? {
         tx.actor.require_scope(&scope)?;
     }
@@ -298,7 +298,7 @@ pub(super) fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read
     R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
 }
 
-/// Tells the history of a change that is written; gives the record as it is now.
+/// Records the audit event of a change, and returns the record as it is now.
 pub fn changed<R: Resource>(
     tx: &mut Tx<'_>,
     id: i64,
@@ -339,7 +339,7 @@ pub(super) fn own_state<R: Resource>(mut read: Value) -> Value {
     read
 }
 
-/// Tells the history of a write; the event is written when the work is done.
+/// Records the audit event of a write. Events are written at the end of the transaction.
 pub fn remember(
     tx: &mut Tx<'_>,
     kind: &'static Kind,
@@ -358,7 +358,7 @@ pub fn remember(
         after: after.map(Value::to_string),
         ..tx.event(action, kind.name)
     };
-    tx.tell(event);
+    tx.record_event(event);
 }
 
 /// How many records a change may refer to through others: beyond any tree or plan that people keep, and a few

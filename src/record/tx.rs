@@ -1,4 +1,4 @@
-//! A write's transaction: who makes it, when, and what it tells the history.
+//! A write transaction: its actor, its time and its audit events.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Tx<'a> {
     pub now: Instant,
     /// Today in the service's time zone.
     pub today: NaiveDate,
-    /// What the history will be told when the work is done.
+    /// Audit events to write at the end of the transaction.
     events: Vec<Event>,
     /// Events before those, where there are many: on PostgreSQL, where they are written last ([`pending`]).
     settled: Option<Spool<Event>>,
@@ -116,7 +116,7 @@ impl Tx<'_> {
         self.known.get_or_insert_with(Known::default);
     }
 
-    /// Keeps what the history will be told out of memory, where it is much. Outside of any [`Tx::savepoint`]: it is not
+    /// Moves many pending audit events out of memory. Outside of any [`Tx::savepoint`]: it is not
     /// undone with a part of the work.
     pub fn settle(&mut self) -> Result<()> {
         if self.events.len() < EVENTS_IN_MEMORY {
@@ -183,10 +183,10 @@ impl Tx<'_> {
         }
     }
 
-    /// Does a part of the work that may fail by itself: what it wrote, and what it told the history, is then undone.
+    /// Does a part of the work that may fail by itself: its rows and audit events are then undone.
     pub fn savepoint<T>(&mut self, part: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         let mut events = std::mem::take(&mut self.events);
-        let told = events.len();
+        let events_before = events.len();
         let mut known = self.known.take();
         let restored = self.restored.clone();
         let Tx { conn, actor, request_id, catalog, now, today, is_rehearsal, .. } = self;
@@ -211,7 +211,7 @@ impl Tx<'_> {
             done
         });
         if done.is_err() {
-            events.truncate(told);
+            events.truncate(events_before);
             // References may have led to what is undone.
             known = known.map(|_| Known::default());
         }
@@ -237,8 +237,8 @@ impl Tx<'_> {
         Event::new(self.actor, self.request_id, self.now, action, entity)
     }
 
-    /// Tells the history of an event when the work is done.
-    pub fn tell(&mut self, event: Event) {
+    /// Adds an audit event, which is written at the end of the transaction.
+    pub fn record_event(&mut self, event: Event) {
         self.events.push(event);
     }
 }

@@ -1,4 +1,4 @@
-//! What is alike in every store: how rows are written, read and narrowed, and what a record is made of.
+//! Macros that all stores share: writing rows, linking records, and filter conditions.
 
 /// Writes a row: inserts it with version 1, or as the deleted record that is being restored; or replaces every column of the
 /// one with this id and raises its version.
@@ -184,7 +184,7 @@ macro_rules! narrow {
     };
     (@id $conn:expr, $faults:ident, $field:ident, $kind:ident) => {
         match $field {
-            // No record has the id 0, so that a reference that leads nowhere finds nothing.
+            // No record has the id 0, so an unknown reference matches nothing.
             Some(reference) => Some(
                 $crate::resources::$kind::KIND
                     .resolve($conn, &mut $faults, concat!("/query/", stringify!($field)), reference)?

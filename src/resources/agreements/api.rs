@@ -19,17 +19,17 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// What the sides of a pairing signed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Agreement {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The pairing that it belongs to.
     pub pairing: Reference,
@@ -62,9 +62,9 @@ pub struct Agreement {
     pub sectors: Vec<Reference>,
     /// What it says, in short.
     pub summary: Option<Text>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
     /// What it is on `as_of`.
     pub state: State,
@@ -106,7 +106,7 @@ pub struct Party {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "period"), schema(function = "reason_and_date"), schema(function = "two_parties"))]
 pub struct NewAgreement {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The pairing that it belongs to.
     pub pairing: Ref,
@@ -154,10 +154,10 @@ pub struct NewAgreement {
     /// What it says, in short.
     #[serde(default)]
     pub summary: Option<Text>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -221,7 +221,7 @@ fn two_parties(new: &NewAgreement) -> Result<(), ValidationError> {
 text_enum! {
     /// The orders of a list of agreements; ties are ordered by id.
     Sort as "AgreementSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -240,7 +240,7 @@ text_enum! {
     }
 }
 
-/// What a list of agreements can be narrowed by.
+/// Filter parameters of the list of agreements.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AgreementFilter {
@@ -278,9 +278,9 @@ pub struct AgreementFilter {
     pub expires_from: Option<NaiveDate>,
     /// Expiring on this date or earlier.
     pub expires_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

@@ -25,35 +25,35 @@ use crate::{msg, rules};
 /// A key, without its secret part.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApiKey {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// The key's public part: what stands between `ptk_` and the next underscore.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
     /// When the key was made.
     pub created_at: Instant,
     /// When the key was last changed.
     pub updated_at: Instant,
-    /// Whose it is; the history keeps this name.
+    /// Name of the holder, as the history shows it.
     #[schema(max_length = 200, example = "新会区对口办")]
     pub name: String,
-    /// What it may do.
+    /// Role of the key.
     pub role: Role,
-    /// The pairings that it names: an editor writes in these alone (none: in all), a viewer sees their personal data (none:
-    /// nobody's).
+    /// Pairings of the key: an editor writes in these only (in all if the list is empty), a viewer sees their personal data
+    /// (none if the list is empty).
     pub pairings: Vec<Reference>,
-    /// The last day on which it is good, in the service's time zone; null: until it is revoked.
+    /// Last day of validity, in the service's time zone; null if it is valid until revoked.
     pub expires_on: Option<NaiveDate>,
-    /// When it was revoked.
+    /// Time of revocation; null if the key is not revoked.
     pub revoked_at: Option<Instant>,
     /// When it was last used, to the minute; null: never.
     pub last_used_at: Option<Instant>,
     /// How it stands today.
     pub status: Status,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
 }
 
@@ -71,17 +71,17 @@ pub struct NewApiKey {
         example = "新会区对口办"
     )]
     pub name: String,
-    /// What it may do.
+    /// Role of the key.
     pub role: Role,
-    /// The pairings that it names: an editor writes in these alone (none: in all), a viewer sees their personal data (none:
-    /// nobody's). An administrator's key names none.
+    /// Pairings of the key: an editor writes in these only (in all if the list is empty), a viewer sees their personal data
+    /// (none if the list is empty). Empty for administrators.
     #[serde(default)]
     #[schema(max_items = 100)]
     pub pairings: Vec<Ref>,
     /// The last day on which it is good, in the service's time zone; absent: until it is revoked.
     #[serde(default)]
     pub expires_on: Option<NaiveDate>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
     /// The key itself, which the service makes; no client gives it.
@@ -111,7 +111,7 @@ pub struct IssuedApiKey {
     pub secret: Option<String>,
 }
 
-/// What a list of keys can be narrowed by.
+/// Filter parameters of the list of keys.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ApiKeyFilter {
@@ -125,9 +125,9 @@ pub struct ApiKeyFilter {
     pub pairing: Option<Ref>,
     /// Only those that were revoked, or only those that were not.
     pub revoked: Option<bool>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

@@ -17,17 +17,17 @@ use crate::text_enum;
 /// What a region brings into cooperation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Asset {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug, where it has one.
+    /// Unique slug; null if the record has none.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The region that brings it.
     pub region: Reference,
@@ -38,9 +38,9 @@ pub struct Asset {
     /// The title that it bears, as it was awarded.
     #[schema(max_length = 500, example = "国家地理标志保护产品")]
     pub designation: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -48,7 +48,7 @@ pub struct Asset {
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewAsset {
-    /// The record's slug; it may do without one.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// The region that brings it.
@@ -62,10 +62,10 @@ pub struct NewAsset {
     #[serde(default)]
     #[schema(max_length = 500, example = "国家地理标志保护产品")]
     pub designation: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -73,7 +73,7 @@ pub struct NewAsset {
 text_enum! {
     /// The orders of a list of assets; ties are ordered by id.
     Sort as "AssetSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -84,7 +84,7 @@ text_enum! {
     }
 }
 
-/// What a list of assets can be narrowed by.
+/// Filter parameters of the list of assets.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AssetFilter {
@@ -96,9 +96,9 @@ pub struct AssetFilter {
     /// Of these kinds; several repeat the parameter.
     #[serde(default)]
     pub kind: Vec<Kind>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

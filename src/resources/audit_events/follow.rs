@@ -24,9 +24,9 @@ use crate::msg;
 
 /// How long one stream lasts. Who may see what is decided when it begins: a key that is revoked reads no longer than this.
 const LASTS: Duration = Duration::from_secs(5 * 60);
-/// How often a word is sent where there is nothing to tell, so that neither side, nor who stands between, gives it up.
+/// The interval of comments while there are no events, so that neither side nor a proxy closes the connection.
 const KEPT_ALIVE: Duration = Duration::from_secs(15);
-/// How long is waited between two looks into the history: what is written meanwhile is told together.
+/// The pause between two reads of the history: events in between are sent together.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a client waits before it comes again, in milliseconds.
 const RETRY: u32 = 1_000;
@@ -92,7 +92,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
         sight: call.sight(),
         after: 0,
     };
-    // What is wrong with the request is told before the stream begins.
+    // Errors of the request are returned before the stream begins.
     stream.begin(after).await?;
     let (sender, parts) = channel(1);
     let mut stopping = call.state.stopping.subscribe();

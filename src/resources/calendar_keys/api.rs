@@ -29,12 +29,12 @@ use crate::resources::pairings;
 /// A key of a calendar, without its secret part.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CalendarKey {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// The key's public part: what stands between `ptf_` and the next underscore.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
     /// When the key was made.
@@ -97,7 +97,7 @@ pub struct IssuedCalendarKey {
     pub subscribe_path: Option<String>,
 }
 
-/// What a list of keys of calendars can be narrowed by.
+/// Filter parameters of the list of keys of calendars.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CalendarKeyFilter {
@@ -108,9 +108,9 @@ pub struct CalendarKeyFilter {
     pub feed: Vec<Feed>,
     /// Only those that were revoked, or only those that were not.
     pub revoked: Option<bool>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

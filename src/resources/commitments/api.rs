@@ -19,17 +19,17 @@ use crate::{msg, rules, text_enum};
 /// A clause of an agreement, as something checkable.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Commitment {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// The record's slug; null where it has none.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The agreement whose clause it is.
     pub agreement: Reference,
@@ -50,9 +50,9 @@ pub struct Commitment {
     pub due_on: Option<NaiveDate>,
     /// The number that it is measured by; null for one that is judged by words.
     pub indicator: Option<Indicator>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
     /// The first day of its period: its own, or that of its agreement; null where neither has one.
     pub period_from_on: Option<NaiveDate>,
@@ -96,7 +96,7 @@ pub struct Indicator {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "period"), schema(function = "unit"), schema(function = "direction"))]
 pub struct NewCommitment {
-    /// The record's slug; it may do without one.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// The agreement whose clause it is.
@@ -122,10 +122,10 @@ pub struct NewCommitment {
     /// The number that it is measured by; absent for one that is judged by words.
     #[serde(default)]
     pub indicator: Option<NewIndicator>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -205,7 +205,7 @@ text_enum! {
         DueOn => "due_on",
         /// Due last; those without a day of their own first.
         DueOnDesc => "-due_on",
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -216,7 +216,7 @@ text_enum! {
     }
 }
 
-/// What a list of commitments can be narrowed by.
+/// Filter parameters of the list of commitments.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CommitmentFilter {
@@ -237,9 +237,9 @@ pub struct CommitmentFilter {
     pub due_from: Option<NaiveDate>,
     /// Due on this date or earlier.
     pub due_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round. `id` unless given.
+    /// Sort order; a leading `-` sorts descending. Default: `id`.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

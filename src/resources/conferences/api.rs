@@ -17,17 +17,17 @@ use crate::{msg, rules, text_enum};
 /// A meeting of a pairing.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Conference {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The pairing that meets.
     pub pairing: Reference,
@@ -51,9 +51,9 @@ pub struct Conference {
     pub participants: Vec<Participant>,
     /// What was discussed, in short.
     pub summary: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -77,7 +77,7 @@ pub struct Participant {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "day_of_meeting"))]
 pub struct NewConference {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The pairing that meets.
     pub pairing: Ref,
@@ -110,10 +110,10 @@ pub struct NewConference {
     /// What was discussed, in short.
     #[serde(default)]
     pub summary: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -160,7 +160,7 @@ fn day_of_meeting(new: &NewConference) -> Result<(), ValidationError> {
 text_enum! {
     /// The orders of a list of conferences; ties are ordered by id.
     Sort as "ConferenceSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -179,7 +179,7 @@ text_enum! {
     }
 }
 
-/// What a list of conferences can be narrowed by.
+/// Filter parameters of the list of conferences.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ConferenceFilter {
@@ -206,9 +206,9 @@ pub struct ConferenceFilter {
     pub held_from: Option<NaiveDate>,
     /// Held on this date or earlier.
     pub held_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

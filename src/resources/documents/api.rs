@@ -33,17 +33,17 @@ const FILE_MAX: usize = 20 * 1024 * 1024;
 /// A file or a web source that records cite.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Document {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The document's title.
     pub title: Text,
@@ -60,7 +60,7 @@ pub struct Document {
     /// Its language (BCP 47).
     #[schema(max_length = 35, example = "zh-CN")]
     pub language: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
     /// The file's media type; null while there is no file.
     #[schema(max_length = 200, example = "application/pdf")]
@@ -81,7 +81,7 @@ pub struct Document {
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewDocument {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The document's title.
     pub title: Text,
@@ -103,7 +103,7 @@ pub struct NewDocument {
     #[serde(default)]
     #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", example = "zh-CN")]
     pub language: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
     /// What the record itself rests on.
@@ -111,7 +111,7 @@ pub struct NewDocument {
     pub citations: Vec<NewCitation>,
 }
 
-/// What a list of documents can be narrowed by.
+/// Filter parameters of the list of documents.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DocumentFilter {
@@ -127,9 +127,9 @@ pub struct DocumentFilter {
     pub published_from: Option<NaiveDate>,
     /// Published on this date or earlier.
     pub published_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

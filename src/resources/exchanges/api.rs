@@ -18,17 +18,17 @@ use crate::{msg, rules, text_enum};
 /// A secondment, or a group of them.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Exchange {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug, where it has one.
+    /// Unique slug; null if the record has none.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The pairing that it is under.
     pub pairing: Reference,
@@ -56,9 +56,9 @@ pub struct Exchange {
     /// The names of those who go, as far as they are known. Personal data: null for who may not see it.
     #[schema(max_items = 1000)]
     pub names: Option<Vec<PersonName>>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
     /// Where it is on `as_of`, by its actual dates, or by its status where they are unknown.
     pub stage: Stage,
@@ -87,7 +87,7 @@ impl ToSchema for PersonName {}
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "planned_period"), schema(function = "actual_period"), schema(function = "names_fit"))]
 pub struct NewExchange {
-    /// The record's slug; it may do without one.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// The pairing that it is under.
@@ -125,10 +125,10 @@ pub struct NewExchange {
     #[serde(default)]
     #[schema(max_items = 1000)]
     pub names: Vec<PersonName>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -160,7 +160,7 @@ fn names_fit(new: &NewExchange) -> Result<(), ValidationError> {
 text_enum! {
     /// The orders of a list of exchanges; ties are ordered by id.
     Sort as "ExchangeSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -179,7 +179,7 @@ text_enum! {
     }
 }
 
-/// What a list of exchanges can be narrowed by.
+/// Filter parameters of the list of exchanges.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExchangeFilter {
@@ -210,9 +210,9 @@ pub struct ExchangeFilter {
     pub actual_start_from: Option<NaiveDate>,
     /// Begun on this date or earlier.
     pub actual_start_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

@@ -27,7 +27,7 @@ kind!(
     private &["names"]
 );
 
-/// Where an exchange is on a date. Where nobody wrote when it began or ended, its status says whether it did.
+/// Where an exchange is on a date. Where the first or last day is unknown, it follows from the status.
 pub fn stage(
     status: Status,
     actual_start_on: Option<NaiveDate>,

@@ -18,17 +18,17 @@ use crate::rules;
 /// A pot of money with a purpose.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Fund {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The programme that it serves.
     pub programme: Reference,
@@ -42,9 +42,9 @@ pub struct Fund {
     pub focus: Vec<Reference>,
     /// Where its money comes from.
     pub source_kinds: Vec<Source>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -53,7 +53,7 @@ pub struct Fund {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "period"))]
 pub struct NewFund {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The programme that it serves.
     pub programme: Ref,
@@ -73,10 +73,10 @@ pub struct NewFund {
     #[serde(default)]
     #[schema(max_items = 20)]
     pub source_kinds: Vec<Source>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -85,7 +85,7 @@ fn period(new: &NewFund) -> Result<(), ValidationError> {
     rules::period(new.starts_on, new.ends_on, "/ends_on", "starts_on")
 }
 
-/// What a list of funds can be narrowed by.
+/// Filter parameters of the list of funds.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct FundFilter {
@@ -103,9 +103,9 @@ pub struct FundFilter {
     pub starts_from: Option<NaiveDate>,
     /// Beginning on this date or earlier.
     pub starts_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

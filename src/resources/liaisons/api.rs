@@ -16,17 +16,17 @@ use crate::{msg, rules, text_enum};
 /// A leader or a department assigned to a pairing.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Liaison {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug, where it has one.
+    /// Unique slug; null if the record has none.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The pairing that it is assigned to.
     pub pairing: Reference,
@@ -47,9 +47,9 @@ pub struct Liaison {
     /// How to reach it. Personal data: null for who may not see it.
     #[schema(max_length = 500)]
     pub contact: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -58,7 +58,7 @@ pub struct Liaison {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "names_somebody"), schema(function = "period"))]
 pub struct NewLiaison {
-    /// The record's slug; it may do without one.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// The pairing that it is assigned to.
@@ -87,10 +87,10 @@ pub struct NewLiaison {
     #[serde(default)]
     #[schema(max_length = 500)]
     pub contact: Option<String>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -113,7 +113,7 @@ fn period(new: &NewLiaison) -> Result<(), ValidationError> {
 text_enum! {
     /// The orders of a list of liaisons; ties are ordered by id.
     Sort as "LiaisonSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -128,7 +128,7 @@ text_enum! {
     }
 }
 
-/// What a list of liaisons can be narrowed by.
+/// Filter parameters of the list of liaisons.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct LiaisonFilter {
@@ -146,9 +146,9 @@ pub struct LiaisonFilter {
     pub organization: Option<Ref>,
     /// Assigned on this date; a first or last day that is unknown excludes none.
     pub active_on: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

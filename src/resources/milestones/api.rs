@@ -19,17 +19,17 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// A dated, checkable point of an agreement or of a project.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Milestone {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// The record's slug; null where it has none.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The agreement that it belongs to; null where it belongs to a project.
     pub agreement: Option<Reference>,
@@ -64,13 +64,13 @@ pub struct Milestone {
     pub responsible: Vec<Reference>,
     /// What must be reached before.
     pub depends_on: Vec<Reference>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
     /// When the supporters' side confirmed that it is met.
     pub supporter_confirmed_at: Option<Instant>,
     /// When the recipients' side confirmed that it is met.
     pub recipient_confirmed_at: Option<Instant>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
     /// Whether it is overdue on `as_of`: `as_of` is after `due_on`, and the status is `scheduled`, `in_progress` or `not_met`.
     /// On the due date itself it is not overdue yet.
@@ -88,7 +88,7 @@ pub struct Milestone {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "day_of_meeting"), schema(function = "belongs_to_one"))]
 pub struct NewMilestone {
-    /// The record's slug; it may do without one.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// The agreement that it belongs to; absent where it belongs to a project.
@@ -129,14 +129,14 @@ pub struct NewMilestone {
     /// milestones through others, is refused (422).
     #[serde(default)]
     pub depends_on: Vec<Ref>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
     /// Why the due date moves, or why it was not met or is cancelled; goes into the revision and the history.
     #[serde(default)]
     #[schema(example = "汛期停工，顺延一个月")]
     pub reason: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -189,7 +189,7 @@ text_enum! {
         DueOn => "due_on",
         /// Due last.
         DueOnDesc => "-due_on",
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -200,7 +200,7 @@ text_enum! {
     }
 }
 
-/// What a list of milestones can be narrowed by.
+/// Filter parameters of the list of milestones.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MilestoneFilter {
@@ -237,9 +237,9 @@ pub struct MilestoneFilter {
     pub met_from: Option<NaiveDate>,
     /// Met on this date or earlier.
     pub met_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round. `due_on` unless given.
+    /// Sort order; a leading `-` sorts descending. Default: `due_on`.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

@@ -13,7 +13,7 @@ use crate::narrow;
 use crate::record::View;
 use crate::resources::sectors;
 
-/// A query over milestones, narrowed.
+/// A filtered query over milestones.
 pub type Query<'a> = milestones::BoxedQuery<'a, MultiBackend>;
 
 /// All milestones that fit a filter; a reference that names nothing is a fault.

@@ -18,17 +18,17 @@ use crate::model::text::Text;
 /// A department, a company, an association, a school, a hospital, a park.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Organization {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The organization's name.
     pub name: Text,
@@ -38,7 +38,7 @@ pub struct Organization {
     pub region: Reference,
     /// The organization that it is part of.
     pub parent: Option<Reference>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -46,7 +46,7 @@ pub struct Organization {
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrganization {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The organization's name.
     pub name: Text,
@@ -58,12 +58,12 @@ pub struct NewOrganization {
     /// through others, is refused (422).
     #[serde(default)]
     pub parent: Option<Ref>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
 
-/// What a list of organizations can be narrowed by.
+/// Filter parameters of the list of organizations.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OrganizationFilter {
@@ -77,9 +77,9 @@ pub struct OrganizationFilter {
     /// What the organizations are; several repeat the parameter.
     #[serde(default)]
     pub kind: Vec<Kind>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

@@ -20,17 +20,17 @@ use crate::{msg, rules};
 /// The tie between supporters and recipients.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Pairing {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The programme that it belongs to.
     pub programme: Reference,
@@ -46,9 +46,9 @@ pub struct Pairing {
     pub ended_on: Option<NaiveDate>,
     /// The pairing whose place it took.
     pub supersedes: Option<Reference>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
     /// Σ(weight·progress)/Σ(weight) over its milestones that are not cancelled, in percent; null where there is no weight.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
@@ -86,7 +86,7 @@ pub struct Member {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "period"), schema(function = "both_sides"))]
 pub struct NewPairing {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The programme that it belongs to.
     pub programme: Ref,
@@ -108,10 +108,10 @@ pub struct NewPairing {
     /// through others, is refused (422).
     #[serde(default)]
     pub supersedes: Option<Ref>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -161,7 +161,7 @@ fn both_sides(new: &NewPairing) -> Result<(), ValidationError> {
     }
 }
 
-/// What a list of pairings can be narrowed by.
+/// Filter parameters of the list of pairings.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PairingFilter {
@@ -186,9 +186,9 @@ pub struct PairingFilter {
     pub established_from: Option<NaiveDate>,
     /// Established on this date or earlier.
     pub established_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

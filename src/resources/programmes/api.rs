@@ -17,17 +17,17 @@ use crate::rules;
 /// A policy that pairs regions, with a period and a lead body.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Programme {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The programme's name.
     pub name: Text,
@@ -42,7 +42,7 @@ pub struct Programme {
     pub ends_on: Option<NaiveDate>,
     /// The principles that it follows.
     pub principles: Option<Text>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -51,7 +51,7 @@ pub struct Programme {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "period"))]
 pub struct NewProgramme {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The programme's name.
     pub name: Text,
@@ -71,7 +71,7 @@ pub struct NewProgramme {
     /// The principles that it follows.
     #[serde(default)]
     pub principles: Option<Text>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -80,7 +80,7 @@ fn period(new: &NewProgramme) -> Result<(), ValidationError> {
     rules::period(new.starts_on, new.ends_on, "/ends_on", "starts_on")
 }
 
-/// What a list of programmes can be narrowed by.
+/// Filter parameters of the list of programmes.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProgrammeFilter {
@@ -89,9 +89,9 @@ pub struct ProgrammeFilter {
     pub q: Option<String>,
     /// Begun by this date and not ended before it; an unknown end is open.
     pub active_on: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

@@ -25,17 +25,17 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// What is reported on a commitment for a period.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProgressReport {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// The record's slug; null where it has none.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The commitment that it reports on.
     pub commitment: Reference,
@@ -63,7 +63,7 @@ pub struct ProgressReport {
     pub reviewed_at: Option<Instant>,
     /// Who approved or returned it.
     pub reviewed_by: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
     /// The approved report that corrects it; null while there is none.
     pub superseded_by: Option<Reference>,
@@ -76,7 +76,7 @@ pub struct ProgressReport {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "period"), schema(function = "says_something"), schema(function = "note_of_return"))]
 pub struct NewProgressReport {
-    /// The record's slug; it may do without one.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// The commitment that it reports on.
@@ -100,7 +100,7 @@ pub struct NewProgressReport {
     /// The approved report of the same commitment that it corrects.
     #[serde(default)]
     pub supersedes: Option<Ref>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -156,7 +156,7 @@ text_enum! {
         PeriodEndOn => "period_end_on",
         /// By the period's end, the latest first.
         PeriodEndOnDesc => "-period_end_on",
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -167,7 +167,7 @@ text_enum! {
     }
 }
 
-/// What a list of progress reports can be narrowed by.
+/// Filter parameters of the list of progress reports.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProgressReportFilter {
@@ -191,9 +191,9 @@ pub struct ProgressReportFilter {
     pub period_from: Option<NaiveDate>,
     /// Whose period ends on this date or earlier.
     pub period_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round. `period_end_on` unless given.
+    /// Sort order; a leading `-` sorts descending. Default: `period_end_on`.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

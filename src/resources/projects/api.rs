@@ -19,17 +19,17 @@ use crate::{msg, rules};
 /// Work under a pairing.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Project {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The pairing that it belongs to.
     pub pairing: Reference,
@@ -60,9 +60,9 @@ pub struct Project {
     /// The currency of the investment (ISO 4217).
     #[schema(max_length = 3, example = "CNY")]
     pub currency: String,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
     /// Σ(weight·progress)/Σ(weight) over its milestones that are not cancelled, in percent; null where there is no weight.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
@@ -102,7 +102,7 @@ pub struct ProjectOrganization {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "planned_period"), schema(function = "actual_period"), schema(function = "shares"))]
 pub struct NewProject {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The pairing that it belongs to.
     pub pairing: Ref,
@@ -148,10 +148,10 @@ pub struct NewProject {
     #[serde(default = "rules::yuan")]
     #[schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "CNY")]
     pub currency: String,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -240,7 +240,7 @@ fn shares_of_hundred<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<N
     Ok(shares)
 }
 
-/// What a list of projects can be narrowed by.
+/// Filter parameters of the list of projects.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ProjectFilter {
@@ -270,9 +270,9 @@ pub struct ProjectFilter {
     pub planned_end_from: Option<NaiveDate>,
     /// Planned to end on this date or earlier.
     pub planned_end_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

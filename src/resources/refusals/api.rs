@@ -88,7 +88,7 @@ pub struct RefusalFilter {
     pub first_from: Option<DateTime<Utc>>,
     /// Begun before this instant.
     pub first_before: Option<DateTime<Utc>>,
-    /// Sort order; a leading `-` sorts descending. Newest first unless given.
+    /// Sort order; a leading `-` sorts descending. Newest first.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

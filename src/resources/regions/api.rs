@@ -18,17 +18,17 @@ use crate::rules;
 /// An administrative division or a functional zone.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Region {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// Its code in GB/T 2260; null for a zone that has none.
     #[schema(max_length = 12, pattern = "^[0-9]{2,12}$", example = "440785")]
@@ -45,9 +45,9 @@ pub struct Region {
     /// Degrees east (WGS 84).
     #[schema(minimum = -180, maximum = 180, example = 112.31)]
     pub longitude: Option<f64>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -56,7 +56,7 @@ pub struct Region {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "position"))]
 pub struct NewRegion {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// Its code in GB/T 2260; null for a zone that has none.
     #[serde(default)]
@@ -78,10 +78,10 @@ pub struct NewRegion {
     #[serde(default)]
     #[schema(minimum = -180, maximum = 180, example = 112.31)]
     pub longitude: Option<f64>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -94,7 +94,7 @@ fn position(new: &NewRegion) -> Result<(), ValidationError> {
     Err(rules::broken(pointer, "required", crate::msg!("经纬度须同时给出。", "latitude and longitude go together")))
 }
 
-/// What a list of regions can be narrowed by.
+/// Filter parameters of the list of regions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct RegionFilter {
@@ -109,9 +109,9 @@ pub struct RegionFilter {
     /// With this code in GB/T 2260.
     #[param(max_length = 12, example = "440785")]
     pub division_code: Option<String>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

@@ -20,17 +20,17 @@ use utoipa_actix_web::service_config::ServiceConfig;
 /// What a conference decided.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Resolution {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// The record's slug; null where it has none.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The conference that decided it.
     pub conference: Reference,
@@ -50,9 +50,9 @@ pub struct Resolution {
     pub commitment: Option<Reference>,
     /// The milestone that it became.
     pub milestone: Option<Reference>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
     /// What it is on `as_of`: by itself, or by what it became.
     pub state: State,
@@ -89,7 +89,7 @@ pub struct MilestoneStanding {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "day_done"), schema(function = "becomes_one"))]
 pub struct NewResolution {
-    /// The record's slug; it may do without one.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// The conference that decided it.
@@ -114,10 +114,10 @@ pub struct NewResolution {
     /// The milestone of the same pairing that it became.
     #[serde(default)]
     pub milestone: Option<Ref>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -156,7 +156,7 @@ text_enum! {
         DueOn => "due_on",
         /// Due last; the undated first.
         DueOnDesc => "-due_on",
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -167,7 +167,7 @@ text_enum! {
     }
 }
 
-/// What a list of resolutions can be narrowed by.
+/// Filter parameters of the list of resolutions.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ResolutionFilter {
@@ -195,9 +195,9 @@ pub struct ResolutionFilter {
     pub due_from: Option<NaiveDate>,
     /// Due on this date or earlier.
     pub due_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round. `id` unless given.
+    /// Sort order; a leading `-` sorts descending. Default: `id`.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

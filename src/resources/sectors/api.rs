@@ -18,17 +18,17 @@ use crate::model::text::Text;
 /// A field of cooperation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Sector {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The sector's name.
     pub name: Text,
@@ -39,7 +39,7 @@ pub struct Sector {
     pub parent: Option<Reference>,
     /// What it covers.
     pub description: Option<Text>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -47,7 +47,7 @@ pub struct Sector {
 #[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewSector {
-    /// The record's slug.
+    /// Unique slug.
     pub code: Code,
     /// The sector's name.
     pub name: Text,
@@ -62,12 +62,12 @@ pub struct NewSector {
     /// What it covers.
     #[serde(default)]
     pub description: Option<Text>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
 
-/// What a list of sectors can be narrowed by.
+/// Filter parameters of the list of sectors.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SectorFilter {
@@ -79,9 +79,9 @@ pub struct SectorFilter {
     /// From this vocabulary.
     #[param(max_length = 200, example = "jiangmen-2022")]
     pub vocabulary: Option<String>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
 }

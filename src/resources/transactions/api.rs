@@ -17,17 +17,17 @@ use crate::{msg, rules, text_enum};
 /// A ledger entry.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Transaction {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// The record's slug; null where it was given none.
     pub code: Option<Code>,
-    /// Counts the changes of the record: an entry has none.
+    /// Version; always 1, because an entry is never changed.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// What the entry records.
     pub kind: Kind,
@@ -55,9 +55,9 @@ pub struct Transaction {
     pub pass_through: bool,
     /// What reversals with a value date of `as_of` or earlier have taken back of it.
     pub reversed: Fen,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -66,7 +66,7 @@ pub struct Transaction {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "amount_is_something"), schema(function = "reversals_alone_reverse"))]
 pub struct NewTransaction {
-    /// The record's slug.
+    /// Unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// What the entry records.
@@ -103,10 +103,10 @@ pub struct NewTransaction {
     #[serde(default)]
     #[schema(example = false)]
     pub pass_through: Option<bool>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -141,7 +141,7 @@ text_enum! {
         ValueOn => "value_on",
         /// By value date, latest first.
         ValueOnDesc => "-value_on",
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -152,7 +152,7 @@ text_enum! {
     }
 }
 
-/// What a list of transactions can be narrowed by.
+/// Filter parameters of the list of transactions.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TransactionFilter {
@@ -182,9 +182,9 @@ pub struct TransactionFilter {
     pub value_from: Option<NaiveDate>,
     /// With a value date on this date or earlier.
     pub value_to: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; `value_on` unless given, a minus turns it round.
+    /// Sort order; a leading `-` sorts descending. Default: `value_on`.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

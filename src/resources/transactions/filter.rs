@@ -9,7 +9,7 @@ use crate::error::{Faults, Result};
 use crate::narrow;
 use crate::resources::programmes;
 
-/// A query over transactions, narrowed.
+/// A filtered query over transactions.
 pub type Query<'a> = transactions::BoxedQuery<'a, MultiBackend>;
 
 /// All transactions that fit a filter; a reference that names nothing is a fault.

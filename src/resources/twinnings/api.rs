@@ -16,17 +16,17 @@ use crate::{rules, text_enum};
 /// Two organizations tied under a pairing.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Twinning {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
-    /// The record's slug, where it has one.
+    /// Unique slug; null if the record has none.
     pub code: Option<Code>,
-    /// Counts the changes of the record.
+    /// Version, incremented by every change.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the record was created.
+    /// Time of creation.
     pub created_at: Instant,
-    /// When the record was last changed.
+    /// Time of the last change.
     pub updated_at: Instant,
     /// The pairing that it is under.
     pub pairing: Reference,
@@ -40,9 +40,9 @@ pub struct Twinning {
     pub from_on: Option<NaiveDate>,
     /// The last day of the tie.
     pub to_on: Option<NaiveDate>,
-    /// What should be known about it.
+    /// Free-text note.
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     pub citations: Vec<Citation>,
 }
 
@@ -51,7 +51,7 @@ pub struct Twinning {
 #[serde(deny_unknown_fields)]
 #[validate(schema(function = "period"))]
 pub struct NewTwinning {
-    /// The record's slug; it may do without one.
+    /// Optional unique slug.
     #[serde(default)]
     pub code: Option<Code>,
     /// The pairing that it is under.
@@ -69,10 +69,10 @@ pub struct NewTwinning {
     /// The last day of the tie.
     #[serde(default)]
     pub to_on: Option<NaiveDate>,
-    /// What should be known about it.
+    /// Free-text note.
     #[serde(default)]
     pub note: Option<String>,
-    /// What the record rests on.
+    /// Sources cited for this record.
     #[serde(default)]
     pub citations: Vec<NewCitation>,
 }
@@ -84,7 +84,7 @@ fn period(new: &NewTwinning) -> Result<(), ValidationError> {
 text_enum! {
     /// The orders of a list of twinnings; ties are ordered by id.
     Sort as "TwinningSort" {
-        /// In the order of creation.
+        /// Oldest first.
         Id => "id",
         /// Newest first.
         IdDesc => "-id",
@@ -99,7 +99,7 @@ text_enum! {
     }
 }
 
-/// What a list of twinnings can be narrowed by.
+/// Filter parameters of the list of twinnings.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TwinningFilter {
@@ -120,9 +120,9 @@ pub struct TwinningFilter {
     pub sector: Option<Ref>,
     /// Tied on this date; a first or last day that is unknown excludes none.
     pub active_on: Option<NaiveDate>,
-    /// Changed at this instant or later.
+    /// Only records changed at this instant or later.
     pub updated_since: Option<DateTime<Utc>>,
-    /// The order; a minus turns it round.
+    /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<Sort>,
 }

@@ -19,7 +19,7 @@ use crate::model::types::{Instant, Ref};
 /// A numbered, signed change of an agreement.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Amendment {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// Its number within the agreement: 1, 2, 3.

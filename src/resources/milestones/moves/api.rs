@@ -22,7 +22,7 @@ use crate::resources::pairings::Role;
 /// One move of a due date; never changed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Revision {
-    /// The record's number, for ever.
+    /// Numeric identifier, assigned on creation and never reused.
     #[schema(minimum = 1, example = 1)]
     pub id: i64,
     /// When it was due before.
