@@ -8,7 +8,7 @@
 //! | [`oidc`] | tokens of an OpenID Connect issuer, accepted instead of keys |
 //! | [`policy`] | the authorization policy: a table of roles, and the decision |
 //!
-//! The pairings of a key limit what its holder may write ([`Scope`]) and which personal data they can read ([`Sight`]).
+//! The pairings of a key limit what its holder may write ([`Scope`]) and which personal data they can read ([`Visibility`]).
 
 pub mod feeds;
 pub mod keys;
@@ -78,7 +78,7 @@ impl fmt::Display for Identity {
 
 /// Which personal data a reader can see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum Visibility {
     /// None: a reader without a key, or with a viewer key without pairings.
     Nothing,
     /// The personal data of these pairings.
@@ -90,23 +90,23 @@ pub enum Sight {
     Everything,
 }
 
-impl Sight {
+impl Visibility {
     /// Whether the reader is an administrator.
     pub fn is_administrators(&self) -> bool {
-        *self == Sight::Everything
+        *self == Visibility::Everything
     }
 
     /// Whether the personal data of all pairings is visible.
     pub fn is_of_all(&self) -> bool {
-        matches!(self, Sight::AllPairings | Sight::Everything)
+        matches!(self, Visibility::AllPairings | Visibility::Everything)
     }
 
     /// Returns 403 unless the personal data of this pairing is visible. Called for editors and administrators only.
     pub fn require_pairing(&self, id: i64) -> Result<()> {
         let sees = match self {
-            Sight::Everything | Sight::AllPairings => true,
-            Sight::Pairings(seen) => seen.contains(&id),
-            Sight::Nothing => false,
+            Visibility::Everything | Visibility::AllPairings => true,
+            Visibility::Pairings(seen) => seen.contains(&id),
+            Visibility::Nothing => false,
         };
         if sees {
             return Ok(());
@@ -127,13 +127,13 @@ impl Actor {
     }
 
     /// Returns which personal data the actor can see.
-    pub fn sight(&self) -> Sight {
+    pub fn visibility(&self) -> Visibility {
         match (&self.pairings, self.role) {
-            (Some(pairings), _) if pairings.is_empty() => Sight::Nothing,
-            (Some(pairings), _) => Sight::Pairings(pairings.clone()),
-            (None, Role::Admin) => Sight::Everything,
-            (None, Role::Editor) => Sight::AllPairings,
-            (None, Role::Viewer) => Sight::Nothing,
+            (Some(pairings), _) if pairings.is_empty() => Visibility::Nothing,
+            (Some(pairings), _) => Visibility::Pairings(pairings.clone()),
+            (None, Role::Admin) => Visibility::Everything,
+            (None, Role::Editor) => Visibility::AllPairings,
+            (None, Role::Viewer) => Visibility::Nothing,
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use serde_json::{Map, Value};
 
-use super::Sight;
+use super::Visibility;
 use crate::db::reference::Kind;
 use crate::model::text::Language;
 
@@ -25,40 +25,40 @@ const MARKERS: [&str; 2] = ["（不可见）", "(not visible)"];
 /// Redacts records for a reader with a given replacement.
 #[derive(Clone, Debug)]
 pub struct Redaction {
-    sight: Sight,
+    visibility: Visibility,
     hidden: Hidden,
 }
 
 impl Redaction {
-    pub fn new(sight: Sight, hidden: Hidden) -> Redaction {
-        Redaction { sight, hidden }
+    pub fn new(visibility: Visibility, hidden: Hidden) -> Redaction {
+        Redaction { visibility, hidden }
     }
 
     /// Redacts a record or a list of records of a kind.
     pub fn apply(&self, kind: &Kind, value: &mut Value) {
-        self.sight.redact(kind, value, self.hidden);
+        self.visibility.redact(kind, value, self.hidden);
     }
 }
 
 impl Deref for Redaction {
-    type Target = Sight;
+    type Target = Visibility;
 
-    fn deref(&self) -> &Sight {
-        &self.sight
+    fn deref(&self) -> &Visibility {
+        &self.visibility
     }
 }
 
-impl Sight {
+impl Visibility {
     /// Whether the reader can see the personal data of any pairing.
     pub fn sees_any(&self) -> bool {
-        *self != Sight::Nothing
+        *self != Visibility::Nothing
     }
 
     /// Whether the reader can see the personal data of a record, given its JSON fields.
     pub fn covers(&self, fields: &Map<String, Value>) -> bool {
         let pairing = fields.get("pairing").and_then(|pairing| pairing["id"].as_i64());
         match (self, pairing) {
-            (Sight::Pairings(seen), Some(pairing)) => seen.contains(&pairing),
+            (Visibility::Pairings(seen), Some(pairing)) => seen.contains(&pairing),
             _ => self.is_of_all(),
         }
     }
@@ -128,7 +128,7 @@ mod tests {
         let record =
             |pairing: i64, contact: Value| json!({ "id": 1, "pairing": { "id": pairing }, "contact": contact });
         let all = json!([record(1, json!("甲")), record(2, json!("乙")), record(2, json!(null))]);
-        let of = Sight::Pairings(vec![1]);
+        let of = Visibility::Pairings(vec![1]);
         for (hidden, second) in [
             (Hidden::Null, Some(json!(null))),
             (Hidden::Absent, None),
@@ -141,10 +141,12 @@ mod tests {
             // An empty field is indistinguishable from a hidden one.
             assert_eq!((seen[1].get("contact"), seen[2].get("contact")), (second.as_ref(), second.as_ref()));
         }
-        for (sight, is_whole) in [(Sight::Nothing, false), (Sight::AllPairings, true), (Sight::Everything, true)] {
+        for (visibility, is_whole) in
+            [(Visibility::Nothing, false), (Visibility::AllPairings, true), (Visibility::Everything, true)]
+        {
             let mut seen = all.clone();
-            sight.redact(&liaisons::KIND, &mut seen, Hidden::Null);
-            assert_eq!(seen == all, is_whole, "{sight:?}");
+            visibility.redact(&liaisons::KIND, &mut seen, Hidden::Null);
+            assert_eq!(seen == all, is_whole, "{visibility:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::records::{decoded, id_of};
 use super::types::{AuditEvent, AuditEventFilter, Sort};
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::access::redaction::Hidden;
 use crate::audit::{API_KEY, Action, CALENDAR_KEY, REQUEST, WEBHOOK, undecodable};
 use crate::db::page::{self, Key, PageIds, PageRequest};
@@ -42,13 +42,13 @@ pub fn page(
     kinds: Kinds,
     filter: &AuditEventFilter,
     page: &PageRequest,
-    sight: &Sight,
+    visibility: &Visibility,
 ) -> Result<PageIds> {
-    if is_hidden(filter, sight) {
+    if is_hidden(filter, visibility) {
         return Ok(PageIds::cut(Vec::new(), page.limit, page.count.then_some(0)));
     }
     let record_id = record_of(conn, kinds, filter)?;
-    let filtered = |_: &mut Conn| -> Result<_> { Ok(filtered_events(filter, record_id, sight)) };
+    let filtered = |_: &mut Conn| -> Result<_> { Ok(filtered_events(filter, record_id, visibility)) };
     keyset!(conn, page, filter.sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
         Sort::At => asc at: Instant,
         Sort::AtDesc => desc at: Instant,
@@ -77,20 +77,20 @@ pub fn between(
     after: i64,
     up_to: i64,
     limit: i64,
-    sight: &Sight,
+    visibility: &Visibility,
 ) -> Result<Following> {
-    if is_hidden(filter, sight) {
+    if is_hidden(filter, visibility) {
         return Ok(Following { events: Vec::new(), looked_at: up_to, is_more: false });
     }
     let record_id = record_of(conn, kinds, filter)?;
-    let ids: Vec<i64> = filtered_events(filter, record_id, sight)
+    let ids: Vec<i64> = filtered_events(filter, record_id, visibility)
         .filter(audit_events::id.gt(after).and(audit_events::id.le(up_to)))
         .order(audit_events::id)
         .limit(limit)
         .select(audit_events::id)
         .load(conn)?;
     let mut events = Vec::new();
-    let looked_at = each_bounded(conn, kinds, &ids, sight, |event| {
+    let looked_at = each_bounded(conn, kinds, &ids, visibility, |event| {
         events.push(event);
         Ok(())
     })?;
@@ -101,14 +101,19 @@ pub fn between(
 }
 
 /// Whether a filter matches only events that the caller may not read.
-fn is_hidden(filter: &AuditEventFilter, sight: &Sight) -> bool {
-    !sight.is_administrators() && matches!(filter.entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY | WEBHOOK))
+fn is_hidden(filter: &AuditEventFilter, visibility: &Visibility) -> bool {
+    !visibility.is_administrators()
+        && matches!(filter.entity.as_deref(), Some(REQUEST | API_KEY | CALENDAR_KEY | WEBHOOK))
 }
 
-fn filtered_events<'a>(filter: &'a AuditEventFilter, record_id: Option<i64>, sight: &Sight) -> FilteredEvents<'a> {
+fn filtered_events<'a>(
+    filter: &'a AuditEventFilter,
+    record_id: Option<i64>,
+    visibility: &Visibility,
+) -> FilteredEvents<'a> {
     let AuditEventFilter { entity, record: _, actor, action, request_id, at_from, at_before, sort: _ } = filter;
     let mut query = audit_events::table.into_boxed::<MultiBackend>();
-    if !sight.is_administrators() {
+    if !visibility.is_administrators() {
         // Only refused requests have no record; an index excludes them by this condition.
         let is_hidden = audit_events::entity.eq(API_KEY).or(audit_events::entity.eq(CALENDAR_KEY));
         let is_hidden = is_hidden.or(audit_events::entity.eq(WEBHOOK));
@@ -290,12 +295,12 @@ pub fn load_page(
     conn: &mut Conn,
     kinds: Kinds,
     page: PageIds,
-    sight: &Sight,
+    visibility: &Visibility,
     key: impl Fn(&AuditEvent) -> String,
 ) -> Result<(Vec<Value>, PageIds)> {
     let PageIds { mut ids, mut next, total } = page;
     let (mut items, mut last) = (Vec::with_capacity(ids.len()), None);
-    let looked_at = each_bounded(conn, kinds, &ids, sight, |event| {
+    let looked_at = each_bounded(conn, kinds, &ids, visibility, |event| {
         last = Some(Key { value: key(&event), id: event.id });
         // Events are serialized one by one, so that only one is in memory in both forms.
         items.push(serde_json::to_value(event)?);
@@ -313,7 +318,7 @@ fn each_bounded(
     conn: &mut Conn,
     kinds: Kinds,
     ids: &[i64],
-    sight: &Sight,
+    visibility: &Visibility,
     mut visit: impl FnMut(AuditEvent) -> Result<()>,
 ) -> Result<usize> {
     let (mut looked_at, mut visited, mut bytes) = (0, 0, 0);
@@ -321,7 +326,7 @@ fn each_bounded(
         for row in load_rows(conn, chunk)? {
             bytes += [&row.before_json, &row.after_json].into_iter().flatten().map(String::len).sum::<usize>();
             visited += 1;
-            visit(event(kinds, row, sight))?;
+            visit(event(kinds, row, visibility))?;
         }
         looked_at += chunk.len();
         // A page needs at least one event, whose position becomes the cursor.
@@ -333,8 +338,8 @@ fn each_bounded(
 }
 
 /// Loads events in the order of `ids`, redacted for the reader.
-pub fn load(conn: &mut Conn, kinds: Kinds, ids: &[i64], sight: &Sight) -> Result<Vec<AuditEvent>> {
-    Ok(load_rows(conn, ids)?.into_iter().map(|row| event(kinds, row, sight)).collect())
+pub fn load(conn: &mut Conn, kinds: Kinds, ids: &[i64], visibility: &Visibility) -> Result<Vec<AuditEvent>> {
+    Ok(load_rows(conn, ids)?.into_iter().map(|row| event(kinds, row, visibility)).collect())
 }
 
 fn load_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Row>> {
@@ -345,7 +350,7 @@ fn load_rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Row>> {
 }
 
 /// Converts a row. States that cannot be decoded become null.
-fn event(kinds: Kinds, row: Row, sight: &Sight) -> AuditEvent {
+fn event(kinds: Kinds, row: Row, visibility: &Visibility) -> AuditEvent {
     let Row {
         id,
         at,
@@ -363,8 +368,8 @@ fn event(kinds: Kinds, row: Row, sight: &Sight) -> AuditEvent {
     let state = |text: Option<String>| -> Option<Value> { decoded(id, &text?) };
     let (mut before, mut after) = (state(before_json), state(after_json));
     if let Some(kind) = kinds.iter().copied().find(|kind| kind.name == entity) {
-        [&mut before, &mut after].into_iter().flatten().for_each(|state| sight.redact(kind, state, Hidden::Null));
+        [&mut before, &mut after].into_iter().flatten().for_each(|state| visibility.redact(kind, state, Hidden::Null));
     }
-    let actor_id = sight.is_administrators().then_some(actor_id);
+    let actor_id = visibility.is_administrators().then_some(actor_id);
     AuditEvent { id, at, actor, actor_id, action, entity, record_id, record_code, reason, before, after, request_id }
 }

@@ -23,7 +23,7 @@ use crate::http::spooled::Spooled;
 use crate::model::text::{Language, Text};
 use crate::model::types::{Instant, Ref};
 use crate::msg;
-use crate::record::{self, View};
+use crate::record::{self, ReadContext};
 use crate::resources::conferences::Conferences;
 use crate::resources::conferences::api::{ConferenceFilter, Sort as ConferenceSort};
 use crate::resources::milestones::Milestones;
@@ -104,7 +104,7 @@ async fn respond(call: Call, reference: String, feed: Feed, operation: &'static 
 struct Reading {
     pairing: Ref,
     feed: Feed,
-    view: View,
+    view: ReadContext,
     today: NaiveDate,
     language: Language,
     /// When the key of the request was revoked or expired; `None` if it is valid.

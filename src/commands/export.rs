@@ -10,14 +10,14 @@ use tempfile::NamedTempFile;
 use super::database::open_existing;
 use super::keys::explain;
 use super::{Outcome, references};
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::app;
 use crate::config::{Settings, paths};
 use crate::db;
 use crate::http::format::Format;
 use crate::model::text::Language;
 use crate::model::types::Ref;
-use crate::record::View;
+use crate::record::ReadContext;
 use crate::resources::programmes;
 use crate::transfer::export::bundle::Bundle;
 
@@ -86,14 +86,14 @@ pub fn run(settings: &Settings, args: &ExportArgs) -> Outcome {
     let programme = args.programme.as_ref().map(|code| Ref(code.clone()));
     let bundle = Bundle {
         contract: &catalog.contract,
-        sight: if args.personal { &Sight::Everything } else { &Sight::Nothing },
+        visibility: if args.personal { &Visibility::Everything } else { &Visibility::Nothing },
         programme: programme.as_ref(),
         format,
         language: match args.language {
             WorkbookLanguage::En => Language::En,
             WorkbookLanguage::Zh => Language::Zh,
         },
-        view: View { as_of: settings.today() },
+        view: ReadContext { as_of: settings.today() },
     };
     let mut write = |file: &mut File| {
         let mut file = BufWriter::new(file);

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::model::hex;
 use crate::model::text::Language;
 use crate::model::types::{Instant, Ref};
-use crate::record::{self, Resource, Tx, View};
+use crate::record::{self, ReadContext, Resource, Tx};
 use crate::resources::api_keys::marks::Marks;
 use crate::resources::api_keys::{ApiKeys, KIND, api, store};
 use crate::resources::pairings;
@@ -159,7 +159,7 @@ fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>)
 /// Every key, including revoked ones, oldest first.
 fn load_all(conn: &mut Conn, settings: &Settings) -> Result<Vec<api::ApiKey>> {
     let every: api::ApiKeyFilter = serde_json::from_value(json!({}))?;
-    record::load_all::<ApiKeys>(conn, &every, View { as_of: settings.today() })
+    record::load_all::<ApiKeys>(conn, &every, ReadContext { as_of: settings.today() })
 }
 
 fn list(conn: &mut Conn, settings: &Settings) -> Result<String> {

@@ -16,7 +16,7 @@ mod pool;
 pub mod reference;
 pub mod schema;
 pub mod search;
-pub mod stand_in;
+pub mod surrogate_code;
 mod transaction;
 mod watcher;
 mod writer;

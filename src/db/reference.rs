@@ -9,7 +9,7 @@ use diesel::QueryResult;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Conn, stand_in};
+use super::{Conn, surrogate_code};
 use crate::error::{Faults, Result};
 use crate::model::text::Text;
 use crate::model::types::{Instant, Ref};
@@ -115,11 +115,11 @@ impl Kind {
         }
     }
 
-    /// The id behind a code, or behind the code that stands in for one ([`stand_in`]).
+    /// The id behind a code, or behind the code that stands in for one ([`surrogate_code`]).
     pub fn find_code(&self, conn: &mut Conn, code: &str) -> QueryResult<Option<i64>> {
         match (self.own_code)(conn, code)? {
             Some(id) => Ok(Some(id)),
-            None => stand_in::find(conn, self, code),
+            None => surrogate_code::find(conn, self, code),
         }
     }
 

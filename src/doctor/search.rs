@@ -11,7 +11,7 @@ use crate::db::reference::Kinds;
 use crate::db::{self, Conn, backend, locked};
 use crate::error::Result;
 use crate::record::Catalog;
-use crate::record::View;
+use crate::record::ReadContext;
 use crate::resources;
 use crate::webhooks::endpoints;
 
@@ -119,7 +119,7 @@ fn of_records(
     ids: &[i64],
     today: NaiveDate,
 ) -> Result<Vec<Fault>> {
-    let view = View { as_of: today };
+    let view = ReadContext { as_of: today };
     let resource = resources::by_name(kind.name).unwrap_or(&endpoints::Webhooks);
     let wanted = resource.search_bodies(conn, &catalog.contract, ids, view)?;
     let indexed: std::collections::HashMap<i64, String> =

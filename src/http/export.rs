@@ -23,7 +23,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::format::Format;
 use super::list::Page;
 use super::{Call, guarded_body, peer};
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::db::page::{Key, PageRequest};
 use crate::db::{Class, Client, Conn, Store};
 use crate::error::{Error, Result};
@@ -62,7 +62,9 @@ pub trait ListWriter: Send + Sync {
 /// Creates the writer for an operation's list.
 ///
 /// The application supplies it, because the formats depend on records, which are above this module.
-pub struct ListWriters(pub fn(&Contract, operation: &str, Format, Language, &Sight) -> Result<Arc<dyn ListWriter>>);
+pub struct ListWriters(
+    pub fn(&Contract, operation: &str, Format, Language, &Visibility) -> Result<Arc<dyn ListWriter>>,
+);
 
 /// Responds with a list as a file.
 pub async fn list<W>(call: &Call, operation: &str, format: Format, work: W) -> Result<HttpResponse>
@@ -86,7 +88,7 @@ where
             operation,
             format,
             call.language(),
-            &call.sight(),
+            &call.visibility(),
         )?,
     };
     let body = match format {

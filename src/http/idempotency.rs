@@ -86,8 +86,8 @@ impl Call {
         };
         // The visibility is part of the digest: a caller whose rights were reduced since the first request must not receive
         // its response.
-        let (method, uri, sight) = (self.request.method(), self.request.uri(), actor.sight());
-        let request = hex(&Sha256::digest(format!("{method} {uri} {sight:?}\n{body}")));
+        let (method, uri, visibility) = (self.request.method(), self.request.uri(), actor.visibility());
+        let request = hex(&Sha256::digest(format!("{method} {uri} {visibility:?}\n{body}")));
         let posted = self
             .write(actor, move |tx| {
                 if !backend::try_lock_key(tx.conn, &format!("{}\n{key}", holder(tx)))? {

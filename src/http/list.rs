@@ -176,10 +176,10 @@ impl Call {
                 let key = self.request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
                 // The subject of a token can be any text; the quotes delimit it, as a URI contains none.
                 let key = owner.map_or_else(|| key.to_owned(), |owner| format!("{key} {owner:?}"));
-                self.respond_keyed(&key, |call, sight| {
+                self.respond_keyed(&key, |call, visibility| {
                     let query = call.query(operation)?;
                     let listing = call.listing(operation, &query)?;
-                    let work = prepare(call, &query, Redaction::new(sight, Hidden::Null))?;
+                    let work = prepare(call, &query, Redaction::new(visibility, Hidden::Null))?;
                     Ok(move |conn: &mut Conn| listing.response(work(conn, &listing.page)?))
                 })
                 .await
@@ -192,7 +192,7 @@ impl Call {
                     Format::Csv | Format::Xlsx => Hidden::Marked(self.language()),
                     _ => Hidden::Null,
                 };
-                let work = prepare(self, &query, Redaction::new(self.sight(), hidden))?;
+                let work = prepare(self, &query, Redaction::new(self.visibility(), hidden))?;
                 export::list(self, operation, format, work).await
             }
         }

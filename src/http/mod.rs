@@ -47,14 +47,14 @@ use tokio::sync::watch;
 use crate::access::oidc::Issuer;
 use crate::access::policy::Policy;
 use crate::access::revoked::Revoked;
-use crate::access::{Actor, Sight, Uses};
+use crate::access::{Actor, Uses, Visibility};
 use crate::audit::refusals::Refusals;
 use crate::config::Settings;
 use crate::db::{Class, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::model::text::Language;
 use crate::msg;
-use crate::record::{Catalog, Precondition, Tx, View};
+use crate::record::{Catalog, Precondition, ReadContext, Tx};
 use deprecation::Deprecations;
 use envelope::RequestId;
 use guard::{Authorized, Caller};
@@ -179,14 +179,14 @@ impl Call {
     }
 
     /// The date of the read, from `as_of` in a query.
-    pub fn view(&self, query: &Value) -> View {
+    pub fn view(&self, query: &Value) -> ReadContext {
         let as_of = query["as_of"].as_str().and_then(|date| date.parse().ok());
-        View { as_of: as_of.unwrap_or_else(|| self.today()) }
+        ReadContext { as_of: as_of.unwrap_or_else(|| self.today()) }
     }
 
     /// The personal data that the caller may see.
-    pub fn sight(&self) -> Sight {
-        self.actor.as_ref().map_or(Sight::Nothing, Actor::sight)
+    pub fn visibility(&self) -> Visibility {
+        self.actor.as_ref().map_or(Visibility::Nothing, Actor::visibility)
     }
 
     /// The actor of a write, after the headers are validated.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::export::Body;
 use super::tags::{self, Tags};
 use super::{Call, guarded_body, peer};
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::hex;
@@ -81,7 +81,7 @@ impl Call {
     ///
     /// `prepare` validates the request and returns the query to run on the database, for the personal data that the
     /// caller may see. Neither runs when the response is cached.
-    pub async fn respond<W>(&self, prepare: impl FnOnce(&Call, Sight) -> Result<W>) -> Result<HttpResponse>
+    pub async fn respond<W>(&self, prepare: impl FnOnce(&Call, Visibility) -> Result<W>) -> Result<HttpResponse>
     where
         W: FnOnce(&mut Conn) -> Result<ReadResponse> + Send + 'static,
     {
@@ -96,17 +96,17 @@ impl Call {
     pub async fn respond_keyed<W>(
         &self,
         key: &str,
-        prepare: impl FnOnce(&Call, Sight) -> Result<W>,
+        prepare: impl FnOnce(&Call, Visibility) -> Result<W>,
     ) -> Result<HttpResponse>
     where
         W: FnOnce(&mut Conn) -> Result<ReadResponse> + Send + 'static,
     {
-        let sight = self.sight();
+        let visibility = self.visibility();
         self.validate_headers()?;
         let today = self.today();
         // A cached response is sent only to callers who may see the same personal data.
-        let key = match &sight {
-            Sight::Nothing => Cow::Borrowed(key),
+        let key = match &visibility {
+            Visibility::Nothing => Cow::Borrowed(key),
             more => Cow::Owned(format!("{key} {more:?}")),
         };
         let version = self.state.store.data_version();
@@ -120,7 +120,7 @@ impl Call {
         let response = match found {
             Some(response) => response,
             None => {
-                let response = Arc::new(self.read(prepare(self, sight)?).await?);
+                let response = Arc::new(self.read(prepare(self, visibility)?).await?);
                 if let Some(version) = version {
                     self.state.cache.put(version, today, &key, &response);
                 }

@@ -8,7 +8,7 @@ use crate::db::reference::Reference;
 use crate::error::Result;
 use crate::model::types::Ref;
 use crate::record::citations::Citation;
-use crate::record::{self, Resource, View};
+use crate::record::{self, ReadContext, Resource};
 use crate::resources::agreements::Agreements;
 use crate::resources::agreements::api::{Agreement, AgreementFilter, Sort as AgreementSort};
 use crate::resources::commitments::Commitments;
@@ -36,8 +36,8 @@ pub struct PairingRecords {
     pub reports: Vec<ProgressReport>,
 }
 
-fn view(reporter: &Reporter) -> View {
-    View { as_of: reporter.as_of }
+fn view(reporter: &Reporter) -> ReadContext {
+    ReadContext { as_of: reporter.as_of }
 }
 
 /// The pairings of a programme.

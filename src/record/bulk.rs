@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use super::citations::{self, Cited};
 use super::deleted;
-use super::{self as record, Resource, Tx, View};
+use super::{self as record, ReadContext, Resource, Tx};
 use crate::access::{PAIRING, Scope};
 use crate::audit::Action;
 use crate::db::page::PageRequest;
 use crate::db::schema::record_codes;
-use crate::db::{Conn, backend, search, stand_in};
+use crate::db::{Conn, backend, search, surrogate_code};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::model::sheet::Sheet;
 use crate::model::types::{Code, Ref};
@@ -82,9 +82,9 @@ pub fn put_all<R: Resource>(
     tx.actor.require_writer()?;
     let codes: Vec<&str> = records.iter().map(|(code, _)| *code).collect();
     let mut found: HashMap<String, i64> = (R::KIND.find_codes)(tx.conn, &codes)?.into_iter().collect();
-    for code in codes.into_iter().filter(|code| stand_in::has_shape(R::KIND, code)) {
+    for code in codes.into_iter().filter(|code| surrogate_code::has_shape(R::KIND, code)) {
         if !found.contains_key(code)
-            && let Some(id) = stand_in::find(tx.conn, R::KIND, code)?
+            && let Some(id) = surrogate_code::find(tx.conn, R::KIND, code)?
         {
             found.insert(code.to_owned(), id);
         }
@@ -124,7 +124,7 @@ pub fn put_all<R: Resource>(
 }
 
 fn load_by_id<R: Resource>(tx: &mut Tx<'_>, ids: &[i64]) -> Result<HashMap<i64, R::Read>> {
-    let read = R::load(tx.conn, ids, View { as_of: tx.today })?;
+    let read = R::load(tx.conn, ids, ReadContext { as_of: tx.today })?;
     Ok(read.into_iter().map(|read| (R::id_and_version(&read).0, read)).collect())
 }
 
@@ -228,11 +228,11 @@ fn create_together<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result
     insert_all!(tx.conn, record_codes::table, &codes)?;
     citations::insert(tx.conn, R::KIND, sources)?;
     backend::add_search_texts(tx.conn, R::KIND.name, R::KIND.number, &texts)?;
-    let view = View { as_of: tx.today };
+    let view = ReadContext { as_of: tx.today };
     for read in R::load(tx.conn, &saved, view)? {
         let (id, _) = R::id_and_version(&read);
         let after = record::snapshot::<R>(&read)?;
-        record::remember(tx, R::KIND, id, Action::Create, None, None, Some(&after));
+        record::record_event(tx, R::KIND, id, Action::Create, None, None, Some(&after));
     }
     Ok(is_created)
 }
@@ -251,7 +251,7 @@ pub fn each_of_pairing<R: Resource>(
     conn: &mut Conn,
     contract: &Contract,
     pairing: i64,
-    view: View,
+    view: ReadContext,
     visit: &mut dyn FnMut(&mut Conn, Value) -> Result<()>,
 ) -> Result<()> {
     let list = format!("list{}", R::KIND.plural_id());
@@ -278,10 +278,10 @@ pub fn each_of_pairing<R: Resource>(
 
 /// The records that belong to a pairing and to nothing else.
 pub fn of_pairing<R: Resource>(tx: &mut Tx<'_>, pairing: i64) -> Result<Vec<Held>> {
-    let (catalog, view) = (tx.catalog.clone(), View { as_of: tx.today });
+    let (catalog, view) = (tx.catalog.clone(), ReadContext { as_of: tx.today });
     let mut held = Vec::new();
     each_of_pairing::<R>(tx.conn, &catalog.contract, pairing, view, &mut |conn, mut read| {
-        stand_in::name(R::KIND, &mut read);
+        surrogate_code::name(R::KIND, &mut read);
         let (Some(id), Some(version)) = (read["id"].as_i64(), read["version"].as_i64()) else {
             return Err(Error::unexpected("a record without id and version"));
         };

@@ -135,7 +135,7 @@ pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read>
     saved.map_err(|error| name_missing(error, &deletion))?;
     let read = record::read_back::<R>(tx, id)?;
     let after = record::snapshot::<R>(&read)?;
-    record::remember(tx, R::KIND, id, Action::Restore, None, None, Some(&after));
+    record::record_event(tx, R::KIND, id, Action::Restore, None, None, Some(&after));
     Ok(read)
 }
 

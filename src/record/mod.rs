@@ -39,9 +39,9 @@ pub use catalog::Catalog;
 pub use reading::{each_page, for_bundle, load_all, search_bodies};
 pub use tx::Tx;
 
-/// The context of a read.
+/// The context of a read: the date that computed figures hold for.
 #[derive(Clone, Copy, Debug)]
-pub struct View {
+pub struct ReadContext {
     /// The date that computed figures hold for.
     pub as_of: NaiveDate,
 }
@@ -64,10 +64,10 @@ pub trait Resource: Sized + 'static {
     const COMPUTED: &'static [&'static str] = &[];
 
     /// The ids of one page of the list.
-    fn page(conn: &mut Conn, filter: &Self::Filter, page: &PageRequest, view: View) -> Result<PageIds>;
+    fn page(conn: &mut Conn, filter: &Self::Filter, page: &PageRequest, view: ReadContext) -> Result<PageIds>;
 
     /// Records by id, with what they embed; those that are gone are left out, the order is kept.
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Self::Read>>;
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Self::Read>>;
 
     /// Inserts a record or replaces the one that stood `before`; checks the rules that need the database.
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Self::Read)>, new: Self::New) -> Result<i64>;
@@ -151,7 +151,7 @@ pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
     let id = save_whole::<R>(tx, None, new, Parts::ALL)?;
     let read = read_back::<R>(tx, id)?;
     let after = snapshot::<R>(&read)?;
-    remember(tx, R::KIND, id, Action::Create, None, None, Some(&after));
+    record_event(tx, R::KIND, id, Action::Create, None, None, Some(&after));
     Ok(read)
 }
 
@@ -213,7 +213,7 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
     backend::put_search_text(tx.conn, R::KIND.name, R::KIND.number, id, None)?;
     (R::KIND.delete)(tx.conn, id)?;
     let before = snapshot::<R>(&before)?;
-    remember(tx, R::KIND, id, Action::Delete, None, Some(&before), None);
+    record_event(tx, R::KIND, id, Action::Delete, None, Some(&before), None);
     Ok(())
 }
 
@@ -294,7 +294,7 @@ pub(super) fn save_whole<R: Resource>(
 
 /// A record as it is now, within its transaction.
 pub(super) fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
-    let view = View { as_of: tx.today };
+    let view = ReadContext { as_of: tx.today };
     R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
 }
 
@@ -308,7 +308,7 @@ pub fn changed<R: Resource>(
 ) -> Result<R::Read> {
     let after = read_back::<R>(tx, id)?;
     let (old, now) = (snapshot::<R>(before)?, snapshot::<R>(&after)?);
-    remember(tx, R::KIND, id, action, reason, Some(&old), Some(&now));
+    record_event(tx, R::KIND, id, action, reason, Some(&old), Some(&now));
     Ok(after)
 }
 
@@ -340,7 +340,7 @@ pub(super) fn own_state<R: Resource>(mut read: Value) -> Value {
 }
 
 /// Records the audit event of a write. Events are written at the end of the transaction.
-pub fn remember(
+pub fn record_event(
     tx: &mut Tx<'_>,
     kind: &'static Kind,
     id: i64,

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::merge::writable;
-use super::{Resource, View};
+use super::{ReadContext, Resource};
 use crate::db::page::PageRequest;
 use crate::db::{Conn, search};
 use crate::error::Result;
 use crate::validation::Contract;
 
 /// Records by id, as they are read, with what a file must say of them besides.
-pub fn for_bundle<R: Resource>(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Value>> {
+pub fn for_bundle<R: Resource>(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Value>> {
     let mut records = Vec::with_capacity(ids.len());
     for read in R::load(conn, ids, view)? {
         let mut record = serde_json::to_value(read)?;
@@ -25,7 +25,7 @@ pub fn search_bodies<R: Resource>(
     conn: &mut Conn,
     contract: &Contract,
     ids: &[i64],
-    view: View,
+    view: ReadContext,
 ) -> Result<Vec<(i64, String)>> {
     let body = |read: R::Read| -> Result<(i64, String)> {
         let (id, _) = R::id_and_version(&read);
@@ -42,7 +42,7 @@ const VISITED_TOGETHER: i64 = 500;
 pub fn each_page<R: Resource>(
     conn: &mut Conn,
     filter: &R::Filter,
-    view: View,
+    view: ReadContext,
     mut visit: impl FnMut(&mut Conn, Vec<R::Read>) -> Result<()>,
 ) -> Result<()> {
     let mut after = None;
@@ -59,7 +59,7 @@ pub fn each_page<R: Resource>(
 }
 
 /// Every record that a filter covers, all of them in memory: for kinds and filters that cover few.
-pub fn load_all<R: Resource>(conn: &mut Conn, filter: &R::Filter, view: View) -> Result<Vec<R::Read>> {
+pub fn load_all<R: Resource>(conn: &mut Conn, filter: &R::Filter, view: ReadContext) -> Result<Vec<R::Read>> {
     let mut all = Vec::new();
     each_page::<R>(conn, filter, view, |_, records| {
         all.extend(records);

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use serde_json::Value;
 
 use crate::db::reference::Kind;
-use crate::db::{Conn, stand_in};
+use crate::db::{Conn, surrogate_code};
 use crate::error::Result;
 use crate::model::sheet::{Field, Sheet};
 
@@ -55,8 +55,8 @@ pub fn settle(conn: &mut Conn, kinds: &[&'static Kind], sheet: &Sheet, document:
 fn id_behind(conn: &mut Conn, kind: &Kind, value: &Value) -> QueryResult<Option<i64>> {
     match value.as_str() {
         // An own code has precedence: a database that imported the record has the surrogate code as its own.
-        Some(code) if stand_in::has_shape(kind, code) && (kind.own_code)(conn, code)?.is_none() => {
-            stand_in::find(conn, kind, code)
+        Some(code) if surrogate_code::has_shape(kind, code) && (kind.own_code)(conn, code)?.is_none() => {
+            surrogate_code::find(conn, kind, code)
         }
         _ => Ok(None),
     }

@@ -18,7 +18,7 @@ use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::decimal::QuantityTotal;
 use crate::model::types::Ref;
-use crate::record::{self, Resource, View};
+use crate::record::{self, ReadContext, Resource};
 use crate::resources::agreements::parties;
 use crate::resources::commitments::Commitments;
 use crate::resources::commitments::api::{Commitment, CommitmentFilter, Indicator, Sort};
@@ -124,7 +124,7 @@ type Rows = (Vec<PaceRow>, Option<Key>, Option<i64>);
 
 /// Counts the commitments that the filter covers, and reads those of a page. All of them have to be computed to know their
 /// order; no more than their keys are in memory at a time.
-fn compute(conn: &mut Conn, filter: PaceFilter, view: View, page: &PageRequest) -> Result<(PaceCounts, Rows)> {
+fn compute(conn: &mut Conn, filter: PaceFilter, view: ReadContext, page: &PageRequest) -> Result<(PaceCounts, Rows)> {
     let PaceFilter { programme, pairing, agreement, sector, responsible, member, pace } = filter;
     let mut faults = Faults::default();
     let member = regions::KIND.resolve_optional(conn, &mut faults, "/query/member", member.as_ref())?;

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::http::routes::{self, Routes};
 use crate::model::sheet::Sheet;
 use crate::model::types::Ref;
-use crate::record::{self, Precondition, Resource, Tx, View, bulk};
+use crate::record::{self, Precondition, ReadContext, Resource, Tx, bulk};
 use crate::validation::Contract;
 
 /// A resource as the API offers it.
@@ -68,7 +68,7 @@ pub trait AnyResource: Sync {
         conn: &mut Conn,
         contract: &Contract,
         pairing: i64,
-        view: View,
+        view: ReadContext,
         visit: &mut dyn FnMut(&mut Conn, Value) -> Result<()>,
     ) -> Result<()>;
 
@@ -76,10 +76,10 @@ pub trait AnyResource: Sync {
     fn delete(&self, tx: &mut Tx<'_>, id: i64) -> Result<()>;
 
     /// The ids of a page of the list; `filter` holds the list's filter parameters.
-    fn page(&self, conn: &mut Conn, filter: &Value, page: &PageRequest, view: View) -> Result<PageIds>;
+    fn page(&self, conn: &mut Conn, filter: &Value, page: &PageRequest, view: ReadContext) -> Result<PageIds>;
 
     /// Records by id, in order, as clients read them and with what a bundle needs besides.
-    fn load(&self, conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Value>>;
+    fn load(&self, conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Value>>;
 
     /// The texts that the search index must hold of these records.
     fn search_bodies(
@@ -87,7 +87,7 @@ pub trait AnyResource: Sync {
         conn: &mut Conn,
         contract: &Contract,
         ids: &[i64],
-        view: View,
+        view: ReadContext,
     ) -> Result<Vec<(i64, String)>>;
 }
 
@@ -127,7 +127,7 @@ impl<R: ApiResource> AnyResource for R {
         conn: &mut Conn,
         contract: &Contract,
         pairing: i64,
-        view: View,
+        view: ReadContext,
         visit: &mut dyn FnMut(&mut Conn, Value) -> Result<()>,
     ) -> Result<()> {
         bulk::each_of_pairing::<R>(conn, contract, pairing, view, visit)
@@ -137,11 +137,11 @@ impl<R: ApiResource> AnyResource for R {
         record::delete::<R>(tx, &Ref(id.to_string()), &Precondition::Any)
     }
 
-    fn page(&self, conn: &mut Conn, filter: &Value, page: &PageRequest, view: View) -> Result<PageIds> {
+    fn page(&self, conn: &mut Conn, filter: &Value, page: &PageRequest, view: ReadContext) -> Result<PageIds> {
         R::page(conn, &R::Filter::deserialize(filter)?, page, view)
     }
 
-    fn load(&self, conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Value>> {
+    fn load(&self, conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Value>> {
         record::for_bundle::<R>(conn, ids, view)
     }
 
@@ -150,7 +150,7 @@ impl<R: ApiResource> AnyResource for R {
         conn: &mut Conn,
         contract: &Contract,
         ids: &[i64],
-        view: View,
+        view: ReadContext,
     ) -> Result<Vec<(i64, String)>> {
         record::search_bodies::<R>(conn, contract, ids, view)
     }

@@ -92,7 +92,7 @@ macro_rules! record_parts {
 /// Narrows a boxed query over a table by the fields of a filter that are given; what names no record becomes a fault.
 ///
 /// ```ignore
-/// narrow!(query, conn, faults, projects: text(q), reference(pairing => pairings.pairing_id), since(updated_since));
+/// filter!(query, conn, faults, projects: text(q), reference(pairing => pairings.pairing_id), since(updated_since));
 /// ```
 ///
 /// | way | the field | what it asks for |
@@ -106,9 +106,9 @@ macro_rules! record_parts {
 /// | `active(f => from, to)` | a day | the period of the two columns holds it; a bound that is null is open |
 /// | `since(f)` | an instant | the record was changed then or later |
 #[macro_export]
-macro_rules! narrow {
+macro_rules! filter {
     ($query:ident, $conn:expr, $faults:ident, $table:ident: $($way:ident($($rule:tt)+)),+ $(,)?) => {
-        $($query = $crate::narrow!(@$way $query, $conn, $faults, $table, $($rule)+);)+
+        $($query = $crate::filter!(@$way $query, $conn, $faults, $table, $($rule)+);)+
     };
     (@text $query:ident, $conn:expr, $faults:ident, $table:ident, $field:ident) => {
         match $field {
@@ -119,14 +119,14 @@ macro_rules! narrow {
         }
     };
     (@reference $query:ident, $conn:expr, $faults:ident, $table:ident, $field:ident => $kind:ident.$column:ident) => {
-        match $crate::narrow!(@id $conn, $faults, $field, $kind) {
+        match $crate::filter!(@id $conn, $faults, $field, $kind) {
             Some(id) => $query.filter($crate::db::schema::$table::$column.eq(id)),
             None => $query,
         }
     };
     (@linked $query:ident, $conn:expr, $faults:ident, $table:ident,
      $field:ident => $kind:ident in $links:ident($owner:ident, $other:ident)) => {
-        match $crate::narrow!(@id $conn, $faults, $field, $kind) {
+        match $crate::filter!(@id $conn, $faults, $field, $kind) {
             Some(id) => {
                 use $crate::db::schema::$links as l;
                 let owners = l::table.filter(l::$other.eq(id)).select(l::$owner);
@@ -136,7 +136,7 @@ macro_rules! narrow {
         }
     };
     (@programme $query:ident, $conn:expr, $faults:ident, $table:ident, $field:ident) => {
-        match $crate::narrow!(@id $conn, $faults, $field, programmes) {
+        match $crate::filter!(@id $conn, $faults, $field, programmes) {
             Some(id) => {
                 use $crate::db::schema::pairings as p;
                 let of_programme = p::table.filter(p::programme_id.eq(id)).select(p::id);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::headers;
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::db::reference::Kind;
 use crate::error::{Error, Result};
 use crate::model::sheet::{Field, Sheet};
@@ -128,8 +128,8 @@ pub fn all_tables(contract: &Contract) -> Result<Vec<Table>> {
 
 /// Removes the columns of personal data for a reader who may see none. A reader who may see those of some pairings gets the
 /// columns, with a marker in the cells of other pairings.
-pub fn remove_private(tables: &mut [Table], kind: &Kind, sight: &Sight) {
-    if !sight.sees_any() {
+pub fn remove_private(tables: &mut [Table], kind: &Kind, visibility: &Visibility) {
+    if !visibility.sees_any() {
         let is_private = |column: &Column| kind.private.contains(&column.en.as_str());
         tables.iter_mut().for_each(|table| table.columns.retain(|column| !is_private(column)));
     }

@@ -15,7 +15,7 @@ use crate::db::{Class, Conn};
 use crate::error::{Error, Result};
 use crate::http::Call;
 use crate::model::text::Language;
-use crate::record::{Resource, View};
+use crate::record::{ReadContext, Resource};
 use crate::reports::scorecard::{self, Figures};
 use crate::resources::pairings::Pairings;
 use crate::resources::pairings::Role;
@@ -82,7 +82,7 @@ pub fn mount(config: &mut web::ServiceConfig) {
 /// The home page: the status of each pairing as of today.
 async fn home(call: Call) -> Result<HttpResponse> {
     let language = call.language();
-    let view = View { as_of: call.today() };
+    let view = ReadContext { as_of: call.today() };
     let pairings = call
         .read(move |conn: &mut Conn| {
             let filter: PairingFilter = serde_json::from_value(serde_json::json!({}))?;

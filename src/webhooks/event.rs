@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::endpoints;
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::audit::Action;
 use crate::audit::log as audit;
 use crate::audit::types::AuditEvent;
@@ -125,7 +125,7 @@ pub fn kind_of(entity: &str) -> Option<&'static Kind> {
 
 /// Builds the body of an event's message.
 pub fn body(conn: &mut Conn, event: i64) -> Result<Vec<u8>> {
-    let found = audit::load(conn, resources::kinds(), &[event], &Sight::Nothing)?.pop();
+    let found = audit::load(conn, resources::kinds(), &[event], &Visibility::Nothing)?.pop();
     let event = found.ok_or_else(|| Error::unexpected("an audit event is missing"))?;
     text(message(event)?)
 }

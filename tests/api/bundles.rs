@@ -314,13 +314,13 @@ fn a_surrogate_code_resolves_while_the_record_has_no_code() {
         let made = create(&client, "milestones", with(milestone("x"), json!({ "code": null }))).await;
         let text = bundle(&client, "json", "").await;
         let mut all = json_of(&text);
-        let stand_in =
+        let surrogate_code =
             codes(&all, "milestones").into_iter().find(|code| code.starts_with("milestone-")).expect("a stand-in");
-        let path = format!("milestones/{stand_in}");
+        let path = format!("milestones/{surrogate_code}");
         assert_eq!(client.get(&path).await.expect(200).body["id"], made.body["id"]);
         // A change in the file is applied to the record, which still has no code.
         let milestones = all["milestones"].as_array_mut().expect("milestones");
-        let changed = milestones.iter_mut().find(|one| one["code"] == stand_in.as_str()).expect("there");
+        let changed = milestones.iter_mut().find(|one| one["code"] == surrogate_code.as_str()).expect("there");
         changed["note"] = json!("已改");
         let outcomes = import_bundle(&database, &Value::Object(all).to_string());
         assert_eq!(
@@ -331,7 +331,7 @@ fn a_surrogate_code_resolves_while_the_record_has_no_code() {
         let now = client.get(&format!("milestones/{}?as_of=2022-01-01", made.body["id"])).await.expect(200).body;
         assert_eq!((&now["note"], &now["code"]), (&json!("已改"), &Value::Null));
         // Another digest is not found, and once the record has a code, its surrogate code no longer resolves.
-        let (head, _) = stand_in.rsplit_once('-').expect("a digest");
+        let (head, _) = surrogate_code.rsplit_once('-').expect("a digest");
         client.get(&format!("milestones/{head}-00000000")).await.expect(404);
         client.patch(&path, json!({ "code": "own" })).await.expect(200);
         client.get(&path).await.expect(404);

@@ -17,13 +17,13 @@ use std::sync::{Arc, Mutex};
 use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use pairing_tracker::access::Sight;
+use pairing_tracker::access::Visibility;
 use pairing_tracker::app::kinds;
 use pairing_tracker::audit::log as audit;
 use pairing_tracker::db::Conn;
 use pairing_tracker::db::page::{Key, PageIds, PageRequest};
 use pairing_tracker::error::Result;
-use pairing_tracker::record::{Resource, View};
+use pairing_tracker::record::{ReadContext, Resource};
 use pairing_tracker::resources::agreements::Agreements;
 use pairing_tracker::resources::commitments::Commitments;
 use pairing_tracker::resources::milestones::Milestones;
@@ -70,7 +70,7 @@ fn range(order: &'static str, bound: &'static str, name: &'static str, query: Va
 
 fn page_of<R: Resource>(conn: &mut Conn, filter: Value, page: &PageRequest) -> Result<PageIds> {
     let filter: R::Filter = serde_json::from_value(filter)?;
-    R::page(conn, &filter, page, View { as_of: day(1500) })
+    R::page(conn, &filter, page, ReadContext { as_of: day(1500) })
 }
 
 fn cases() -> Vec<Case> {
@@ -157,7 +157,7 @@ fn cases() -> Vec<Case> {
         Case {
             table: "audit_events",
             list: |conn, filter, page| {
-                audit::page(conn, kinds(), &serde_json::from_value(filter)?, page, &Sight::Everything)
+                audit::page(conn, kinds(), &serde_json::from_value(filter)?, page, &Visibility::Everything)
             },
             filters: vec![
                 all("nothing", json!({})),
@@ -172,7 +172,7 @@ fn cases() -> Vec<Case> {
         Case {
             table: "audit_events",
             list: |conn, filter, page| {
-                audit::page(conn, kinds(), &serde_json::from_value(filter)?, page, &Sight::Nothing)
+                audit::page(conn, kinds(), &serde_json::from_value(filter)?, page, &Visibility::Nothing)
             },
             filters: vec![
                 all("nothing", json!({})),

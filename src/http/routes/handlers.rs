@@ -18,7 +18,7 @@ use crate::http::response::{self, ReadResponse};
 use crate::http::{Call, patch, typed};
 use crate::model::types::{Instant, Ref};
 use crate::record::deleted;
-use crate::record::{self, Resource, Tx, View};
+use crate::record::{self, ReadContext, Resource, Tx};
 
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
@@ -49,7 +49,7 @@ fn page_of<R: Resource>(
     conn: &mut Conn,
     filter: &R::Filter,
     page: &PageRequest,
-    view: View,
+    view: ReadContext,
     redaction: &Redaction,
 ) -> Result<Page> {
     let page = R::page(conn, filter, page, view)?;
@@ -100,7 +100,7 @@ fn created<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<Posted> {
 }
 
 pub async fn get<R: Resource>(call: Call, reference: String) -> Result<HttpResponse> {
-    call.respond(|call, sight| {
+    call.respond(|call, visibility| {
         let query = call.query(&call.operation)?;
         let view = call.view(&query);
         Ok(move |conn: &mut Conn| {
@@ -110,7 +110,7 @@ pub async fn get<R: Resource>(call: Call, reference: String) -> Result<HttpRespo
                 return ReadResponse::record(&read, version);
             }
             let mut record = serde_json::to_value(&read)?;
-            sight.redact(R::KIND, &mut record, Hidden::Null);
+            visibility.redact(R::KIND, &mut record, Hidden::Null);
             ReadResponse::record(&record, version)
         })
     })
@@ -187,7 +187,7 @@ pub async fn history<R: Resource>(call: Call, reference: String) -> Result<HttpR
 }
 
 /// A record by its reference, or 404.
-pub fn find<R: Resource>(conn: &mut Conn, reference: &Ref, view: View) -> Result<R::Read> {
+pub fn find<R: Resource>(conn: &mut Conn, reference: &Ref, view: ReadContext) -> Result<R::Read> {
     let not_found = || Problem::not_found(R::KIND.name, &reference.0);
     // A record that is not there loads as nothing, so that an id needs no look-up of its own.
     let id = match reference.id() {

@@ -114,7 +114,7 @@ pub fn update_together<R: Resource>(tx: &mut Tx<'_>, updates: Vec<Update<R>>) ->
     for (id, before, reason) in unfinished {
         let after = after.remove(&id).ok_or_else(|| Error::unexpected("a record that was changed is gone"))?;
         let (old, now) = (record::own_state::<R>(before), record::snapshot::<R>(&after)?);
-        record::remember(tx, R::KIND, id, Action::Update, reason.as_deref(), Some(&old), Some(&now));
+        record::record_event(tx, R::KIND, id, Action::Update, reason.as_deref(), Some(&old), Some(&now));
     }
     Ok(done)
 }

@@ -14,7 +14,7 @@ use crate::figures::members::{self, Places};
 use crate::figures::{exchanges, tally};
 use crate::links;
 use crate::model::types::Ref;
-use crate::record::{self, Resource, View};
+use crate::record::{self, ReadContext, Resource};
 use crate::resources::agreements::parties;
 use crate::resources::commitments::Commitments;
 use crate::resources::exchanges::Exchanges;
@@ -41,7 +41,7 @@ pub fn load(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate) -> Result<Facts>
     tally::by_owner(conn, &pairings, by_member, None, as_of, |owner, tally| tallies.add(&facts, owner, &tally))?;
     facts.milestones = tallies.into_sums();
 
-    let view = View { as_of };
+    let view = ReadContext { as_of };
     visit::<Commitments>(conn, wanted, view, |one| {
         facts.commitments.push(CommitmentFact {
             pairing: one.pairing.id,
@@ -73,7 +73,7 @@ pub fn load(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate) -> Result<Facts>
 }
 
 /// Visits every record of a kind that the filter covers.
-fn visit<R: Resource>(conn: &mut Conn, wanted: &Wanted, view: View, mut add: impl FnMut(R::Read)) -> Result<()> {
+fn visit<R: Resource>(conn: &mut Conn, wanted: &Wanted, view: ReadContext, mut add: impl FnMut(R::Read)) -> Result<()> {
     let reference = |id: Option<i64>| id.map(|id| id.to_string());
     let filter = serde_json::json!({
         "programme": reference(wanted.programme), "pairing": reference(wanted.pairing), "sort": "id"

@@ -20,9 +20,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{self, Resource, Tx, View};
+use crate::record::{self, ReadContext, Resource, Tx};
 use crate::resources::{conferences, pairings, sectors};
-use crate::{keyset, links, msg, narrow, put_links, put_row, record_parts, rules};
+use crate::{filter, keyset, links, msg, put_links, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = agreements)]
@@ -86,7 +86,7 @@ impl Resource for Agreements {
     const COMPUTED: &'static [&'static str] =
         &["state", "progress", "progress_counted", "progress_left_out", "overdue"];
 
-    fn page(conn: &mut Conn, filter: &AgreementFilter, page: &PageRequest, view: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &AgreementFilter, page: &PageRequest, view: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| filtered(conn, filter, view);
         keyset!(conn, page, filter.sort.unwrap_or(Sort::Id), filtered, agreements, {
             Sort::Id => asc id: i64,
@@ -100,7 +100,7 @@ impl Resource for Agreements {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Agreement>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Agreement>> {
         let rows: Vec<Row> =
             agreements::table.filter(agreements::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let signed = parties::load(conn, ids)?;
@@ -288,7 +288,7 @@ fn require_no_children_elsewhere(conn: &mut Conn, faults: &mut Faults, id: i64, 
     Ok(())
 }
 
-fn filtered<'a>(conn: &mut Conn, filter: &'a AgreementFilter, view: View) -> Result<Query<'a>> {
+fn filtered<'a>(conn: &mut Conn, filter: &'a AgreementFilter, view: ReadContext) -> Result<Query<'a>> {
     let AgreementFilter {
         q,
         programme,
@@ -310,7 +310,7 @@ fn filtered<'a>(conn: &mut Conn, filter: &'a AgreementFilter, view: View) -> Res
     } = filter;
     let mut faults = Faults::default();
     let mut query = agreements::table.into_boxed::<MultiBackend>();
-    narrow!(query, conn, faults, agreements:
+    filter!(query, conn, faults, agreements:
         text(q),
         programme(programme),
         reference(pairing => pairings.pairing_id),

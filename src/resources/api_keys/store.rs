@@ -16,9 +16,9 @@ use crate::error::{Error, Faults, Problem, Result};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::NewCitation;
-use crate::record::{self, Precondition, Resource, Tx, View};
+use crate::record::{self, Precondition, ReadContext, Resource, Tx};
 use crate::resources::pairings;
-use crate::{links, msg, narrow, put_links, put_row, record_page};
+use crate::{filter, links, msg, put_links, put_row, record_page};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
@@ -59,12 +59,12 @@ impl Resource for ApiKeys {
     const NEW: &'static str = "NewApiKey";
     const COMPUTED: &'static [&'static str] = &["last_used_at", "status"];
 
-    fn page(conn: &mut Conn, filter: &ApiKeyFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &ApiKeyFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let ApiKeyFilter { q, role, pairing, revoked, updated_since, sort: _ } = filter;
             let mut faults = Faults::default();
             let mut query = api_keys::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, api_keys:
+            filter!(query, conn, faults, api_keys:
                 text(q),
                 among(role => role),
                 linked(pairing => pairings in api_key_pairings(api_key_id, pairing_id)),
@@ -81,7 +81,7 @@ impl Resource for ApiKeys {
         record_page!(conn, page, filter.sort, filtered, api_keys)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<ApiKey>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<ApiKey>> {
         let rows: Vec<Row> = api_keys::table.filter(api_keys::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let named = links!(conn, api_key_pairings, api_key_id in ids, pairing_id);
         let mut references = References::default();

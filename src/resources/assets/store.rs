@@ -14,9 +14,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::regions;
-use crate::{keyset, narrow, put_row, record_parts};
+use crate::{filter, keyset, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = assets)]
@@ -51,12 +51,12 @@ impl Resource for Assets {
     const NEW: &'static str = "NewAsset";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &AssetFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &AssetFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let AssetFilter { q, region, kind, updated_since, sort: _ } = filter;
             let mut faults = Faults::default();
             let mut query = assets::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, assets:
+            filter!(query, conn, faults, assets:
                 text(q),
                 reference(region => regions.region_id),
                 among(kind => kind),
@@ -73,7 +73,7 @@ impl Resource for Assets {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Asset>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Asset>> {
         let rows: Vec<Row> = assets::table.filter(assets::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
         rows.iter().for_each(|row| references.want(&regions::KIND, row.values.region_id));

@@ -41,11 +41,11 @@ async fn list(call: Call) -> Result<HttpResponse> {
         return follow::answer(&call, followed).await;
     }
     let kinds = call.state.catalog.kinds;
-    call.list("listAuditEvents", |_, query, sight| {
+    call.list("listAuditEvents", |_, query, visibility| {
         let filter: AuditEventFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let page = log::page(conn, kinds, &filter, page, &sight)?;
-            let (events, page) = log::load_page(conn, kinds, page, &sight, |event| event.at.to_key())?;
+            let page = log::page(conn, kinds, &filter, page, &visibility)?;
+            let (events, page) = log::load_page(conn, kinds, page, &visibility, |event| event.at.to_key())?;
             Ok(Page::of_values(events, page))
         })
     })

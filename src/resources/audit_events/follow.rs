@@ -11,7 +11,7 @@ use actix_web::http::header;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::Instant;
 
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::audit::log;
 use crate::audit::types::{AuditEvent, AuditEventFilter};
 use crate::db::reference::Kinds;
@@ -89,7 +89,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
         client: call.client(),
         kinds: call.state.catalog.kinds,
         filter,
-        sight: call.sight(),
+        visibility: call.visibility(),
         after: 0,
     };
     // Errors of the request are returned before the stream begins.
@@ -126,7 +126,7 @@ struct Stream {
     client: Client,
     kinds: Kinds,
     filter: AuditEventFilter,
-    sight: Sight,
+    visibility: Visibility,
     /// The number of the last event that was looked at.
     after: i64,
 }
@@ -134,12 +134,12 @@ struct Stream {
 impl Stream {
     async fn begin(&mut self, after: Option<i64>) -> Result<()> {
         let kinds = self.kinds;
-        let (filter, sight) = (self.filter.clone(), self.sight.clone());
+        let (filter, visibility) = (self.filter.clone(), self.visibility.clone());
         let newest = self
             .store
             .read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
                 let newest = log::newest(conn)?;
-                log::between(conn, kinds, &filter, newest, newest, 1, &sight)?;
+                log::between(conn, kinds, &filter, newest, newest, 1, &visibility)?;
                 Ok(newest)
             })
             .await?;
@@ -180,10 +180,10 @@ impl Stream {
     /// Appends the events that come next; true where there may be more.
     async fn next(&mut self, text: &mut String) -> Result<bool> {
         let kinds = self.kinds;
-        let (filter, sight, after) = (self.filter.clone(), self.sight.clone(), self.after);
+        let (filter, visibility, after) = (self.filter.clone(), self.visibility.clone(), self.after);
         let read = self.store.read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {
             let up_to = log::newest(conn)?;
-            log::between(conn, kinds, &filter, after, up_to, TOGETHER, &sight)
+            log::between(conn, kinds, &filter, after, up_to, TOGETHER, &visibility)
         });
         let log::Following { events, looked_at, is_more } = match read.await {
             // It is asked again with the next change, or the next word.

@@ -7,7 +7,7 @@ use super::api::{CalendarKey, CalendarKeyFilter, NewCalendarKey};
 use super::{CalendarKeys, Status};
 use crate::access::feeds::{Feed, PREFIX};
 use crate::access::keys::Issued;
-use crate::access::{Scope, Sight};
+use crate::access::{Scope, Visibility};
 use crate::audit::Action;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
@@ -17,9 +17,9 @@ use crate::error::{Error, Faults, Problem, Result};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::NewCitation;
-use crate::record::{self, Precondition, Resource, Tx, View};
+use crate::record::{self, Precondition, ReadContext, Resource, Tx};
 use crate::resources::pairings;
-use crate::{msg, narrow, record_page};
+use crate::{filter, msg, record_page};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = calendar_keys)]
@@ -52,11 +52,11 @@ impl Resource for CalendarKeys {
     const NEW: &'static str = "NewCalendarKey";
     const COMPUTED: &'static [&'static str] = &["status"];
 
-    fn page(conn: &mut Conn, filter: &CalendarKeyFilter, request: &PageRequest, _: View) -> Result<PageIds> {
-        page(conn, filter, request, &Sight::Everything)
+    fn page(conn: &mut Conn, filter: &CalendarKeyFilter, request: &PageRequest, _: ReadContext) -> Result<PageIds> {
+        page(conn, filter, request, &Visibility::Everything)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<CalendarKey>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<CalendarKey>> {
         let rows: Vec<Row> =
             calendar_keys::table.filter(calendar_keys::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
@@ -139,12 +139,17 @@ impl Resource for CalendarKeys {
 }
 
 /// A page of the keys of the pairings that the reader may write in.
-pub fn page(conn: &mut Conn, filter: &CalendarKeyFilter, page: &PageRequest, sight: &Sight) -> Result<PageIds> {
+pub fn page(
+    conn: &mut Conn,
+    filter: &CalendarKeyFilter,
+    page: &PageRequest,
+    visibility: &Visibility,
+) -> Result<PageIds> {
     let filtered = |conn: &mut Conn| -> Result<_> {
         let CalendarKeyFilter { pairing, feed, revoked, updated_since, sort: _ } = filter;
         let mut faults = Faults::default();
         let mut query = calendar_keys::table.into_boxed::<MultiBackend>();
-        narrow!(query, conn, faults, calendar_keys:
+        filter!(query, conn, faults, calendar_keys:
             reference(pairing => pairings.pairing_id),
             among(feed => feed),
             since(updated_since),
@@ -154,10 +159,10 @@ pub fn page(conn: &mut Conn, filter: &CalendarKeyFilter, page: &PageRequest, sig
             Some(false) => query.filter(calendar_keys::revoked_at.is_null()),
             None => query,
         };
-        query = match sight {
-            Sight::Everything | Sight::AllPairings => query,
-            Sight::Pairings(ids) => query.filter(calendar_keys::pairing_id.eq_any(ids.clone())),
-            Sight::Nothing => query.filter(calendar_keys::id.lt(0)),
+        query = match visibility {
+            Visibility::Everything | Visibility::AllPairings => query,
+            Visibility::Pairings(ids) => query.filter(calendar_keys::pairing_id.eq_any(ids.clone())),
+            Visibility::Nothing => query.filter(calendar_keys::id.lt(0)),
         };
         faults.refuse()?;
         Ok(query)

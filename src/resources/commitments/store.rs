@@ -20,9 +20,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{agreements, organizations, pairings, sectors};
-use crate::{keyset, links, narrow, put_links, put_row, record_parts};
+use crate::{filter, keyset, links, put_links, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = commitments)]
@@ -90,7 +90,7 @@ impl Resource for Commitments {
     const COMPUTED: &'static [&'static str] =
         &["period_from_on", "period_to_on", "actual", "completion", "expected", "pace", "reported_to"];
 
-    fn page(conn: &mut Conn, filter: &CommitmentFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &CommitmentFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let CommitmentFilter {
                 q,
@@ -106,7 +106,7 @@ impl Resource for Commitments {
             } = filter;
             let mut faults = Faults::default();
             let mut query = commitments::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, commitments:
+            filter!(query, conn, faults, commitments:
                 text(q),
                 programme(programme),
                 reference(pairing => pairings.pairing_id),
@@ -134,7 +134,7 @@ impl Resource for Commitments {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Commitment>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Commitment>> {
         let rows: Vec<Row> =
             commitments::table.filter(commitments::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let responsible = links!(conn, commitment_responsible, commitment_id in ids, organization_id);

@@ -17,9 +17,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{organizations, pairings, regions};
-use crate::{keyset, msg, narrow, put_row, record_parts, rules};
+use crate::{filter, keyset, msg, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = conferences)]
@@ -62,7 +62,7 @@ impl Resource for Conferences {
     const NEW: &'static str = "NewConference";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &ConferenceFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &ConferenceFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let ConferenceFilter {
                 q,
@@ -80,7 +80,7 @@ impl Resource for Conferences {
             } = filter;
             let mut faults = Faults::default();
             let mut query = conferences::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, conferences:
+            filter!(query, conn, faults, conferences:
                 text(q),
                 programme(programme),
                 reference(pairing => pairings.pairing_id),
@@ -112,7 +112,7 @@ impl Resource for Conferences {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Conference>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Conference>> {
         let rows: Vec<Row> =
             conferences::table.filter(conferences::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let present = participants(conn, ids)?;

@@ -16,9 +16,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::pairings;
-use crate::{links, narrow, put_links, put_row, record_page, record_parts};
+use crate::{filter, links, put_links, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = documents)]
@@ -58,12 +58,12 @@ impl Resource for Documents {
     const NEW: &'static str = "NewDocument";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &DocumentFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &DocumentFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let DocumentFilter { q, kind, pairing, published_from, published_to, updated_since, sort: _ } = filter;
             let mut faults = Faults::default();
             let mut query = documents::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, documents:
+            filter!(query, conn, faults, documents:
                 text(q),
                 among(kind => kind),
                 linked(pairing => pairings in document_pairings(document_id, pairing_id)),
@@ -77,7 +77,7 @@ impl Resource for Documents {
         record_page!(conn, page, filter.sort, filtered, documents)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Document>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Document>> {
         let rows: Vec<Row> = documents::table.filter(documents::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let of = links!(conn, document_pairings, document_id in ids, pairing_id);
         let mut references = References::default();

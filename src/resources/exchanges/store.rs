@@ -17,9 +17,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{organizations, pairings};
-use crate::{keyset, msg, narrow, put_row, record_parts, rules};
+use crate::{filter, keyset, msg, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = exchanges)]
@@ -61,7 +61,7 @@ impl Resource for Exchanges {
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["stage"];
 
-    fn page(conn: &mut Conn, filter: &ExchangeFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &ExchangeFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let ExchangeFilter {
                 q,
@@ -81,7 +81,7 @@ impl Resource for Exchanges {
             } = filter;
             let mut faults = Faults::default();
             let mut query = exchanges::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, exchanges:
+            filter!(query, conn, faults, exchanges:
                 text(q),
                 programme(programme),
                 reference(pairing => pairings.pairing_id),
@@ -111,7 +111,7 @@ impl Resource for Exchanges {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Exchange>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Exchange>> {
         let rows: Vec<Row> = exchanges::table.filter(exchanges::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut names = names(conn, ids)?;
         let mut references = References::default();

@@ -17,9 +17,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{programmes, sectors};
-use crate::{links, msg, narrow, put_links, put_row, record_page, record_parts};
+use crate::{filter, links, msg, put_links, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = funds)]
@@ -54,13 +54,13 @@ impl Resource for Funds {
     const NEW: &'static str = "NewFund";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &FundFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &FundFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let FundFilter { q, programme, focus, source_kind, starts_from, starts_to, updated_since, sort: _ } =
                 filter;
             let mut faults = Faults::default();
             let mut query = funds::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, funds:
+            filter!(query, conn, faults, funds:
                 text(q),
                 reference(programme => programmes.programme_id),
                 linked(focus => sectors in fund_sectors(fund_id, sector_id)),
@@ -78,7 +78,7 @@ impl Resource for Funds {
         record_page!(conn, page, filter.sort, filtered, funds)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Fund>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Fund>> {
         let rows: Vec<Row> = funds::table.filter(funds::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let focus = links!(conn, fund_sectors, fund_id in ids, sector_id);
         let mut references = References::default();

@@ -15,9 +15,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{organizations, pairings};
-use crate::{keyset, narrow, put_row, record_parts};
+use crate::{filter, keyset, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = liaisons)]
@@ -55,12 +55,12 @@ impl Resource for Liaisons {
     const NEW: &'static str = "NewLiaison";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &LiaisonFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &LiaisonFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let LiaisonFilter { q, programme, pairing, body, organization, active_on, updated_since, sort: _ } = filter;
             let mut faults = Faults::default();
             let mut query = liaisons::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, liaisons:
+            filter!(query, conn, faults, liaisons:
                 text(q),
                 programme(programme),
                 reference(pairing => pairings.pairing_id),
@@ -82,7 +82,7 @@ impl Resource for Liaisons {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Liaison>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Liaison>> {
         let rows: Vec<Row> = liaisons::table.filter(liaisons::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
         for row in &rows {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
-use super::moves::api::{confirm, list_confirmations, list_revisions};
+use super::revisions::api::{confirm, list_confirmations, list_revisions};
 use super::{Milestones, Status};
 use crate::db::reference::Reference;
 use crate::http::routes::{self, Routes};

@@ -9,15 +9,15 @@ use crate::db::schema::{agreement_sectors, milestones, project_sectors};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Faults, Result};
 use crate::figures::lateness;
-use crate::narrow;
-use crate::record::View;
+use crate::filter;
+use crate::record::ReadContext;
 use crate::resources::sectors;
 
 /// A filtered query over milestones.
 pub type Query<'a> = milestones::BoxedQuery<'a, MultiBackend>;
 
 /// All milestones that fit a filter; a reference that names nothing is a fault.
-pub fn filtered<'a>(conn: &mut Conn, filter: &'a MilestoneFilter, view: View) -> Result<Query<'a>> {
+pub fn filtered<'a>(conn: &mut Conn, filter: &'a MilestoneFilter, view: ReadContext) -> Result<Query<'a>> {
     let MilestoneFilter {
         q,
         programme,
@@ -39,7 +39,7 @@ pub fn filtered<'a>(conn: &mut Conn, filter: &'a MilestoneFilter, view: View) ->
     } = filter;
     let mut faults = Faults::default();
     let mut query = milestones::table.into_boxed::<MultiBackend>();
-    narrow!(query, conn, faults, milestones:
+    filter!(query, conn, faults, milestones:
         text(q),
         programme(programme),
         reference(pairing => pairings.pairing_id),

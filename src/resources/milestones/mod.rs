@@ -12,7 +12,7 @@
 pub mod api;
 mod draft;
 mod filter;
-pub mod moves;
+pub mod revisions;
 pub mod sheet;
 pub mod store;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::api::{Milestone, MilestoneFilter, NewMilestone, Sort};
 use super::draft::{self, Draft, Values};
 use super::filter::filtered;
-use super::{Milestones, Status, moves};
+use super::{Milestones, Status, revisions};
 use crate::access::Scope;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::References;
@@ -19,7 +19,7 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{agreements, organizations, pairings, projects};
 use crate::{keyset, links, put_links, put_row, record_parts};
 
@@ -44,7 +44,7 @@ impl Resource for Milestones {
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["overdue", "days_late", "slippage_days"];
 
-    fn page(conn: &mut Conn, filter: &MilestoneFilter, page: &PageRequest, view: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &MilestoneFilter, page: &PageRequest, view: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| filtered(conn, filter, view);
         keyset!(conn, page, filter.sort.unwrap_or(Sort::DueOn), filtered, milestones, {
             Sort::DueOn => asc due_on: NaiveDate,
@@ -56,7 +56,7 @@ impl Resource for Milestones {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Milestone>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Milestone>> {
         let rows: Vec<Row> =
             milestones::table.filter(milestones::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let responsible = links!(conn, milestone_responsible, milestone_id in ids, organization_id);
@@ -121,7 +121,7 @@ impl Resource for Milestones {
         if let (Some((_, record)), Some(reason)) = (before, reason)
             && record.due_on != due_on
         {
-            moves::store::revise(tx, id, record.due_on, due_on, &reason)?;
+            revisions::store::revise(tx, id, record.due_on, due_on, &reason)?;
         }
         Ok(id)
     }
@@ -149,7 +149,7 @@ impl Resource for Milestones {
                 milestones::recipient_confirmed_at.eq(instant("recipient_confirmed_at")?),
             ))
             .execute(tx.conn)?;
-        moves::store::restore(tx, id)
+        revisions::store::restore(tx, id)
     }
 
     fn scope(conn: &mut Conn, id: i64) -> Result<Scope> {

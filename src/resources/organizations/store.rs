@@ -15,9 +15,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{self, Resource, Tx, View};
+use crate::record::{self, ReadContext, Resource, Tx};
 use crate::resources::regions;
-use crate::{narrow, put_row, record_page, record_parts};
+use crate::{filter, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = organizations)]
@@ -54,12 +54,12 @@ impl Resource for Organizations {
     const NEW: &'static str = "NewOrganization";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &OrganizationFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &OrganizationFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let OrganizationFilter { q, region, parent, kind, updated_since, sort: _ } = filter;
             let mut faults = Faults::default();
             let mut query = organizations::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, organizations:
+            filter!(query, conn, faults, organizations:
                 text(q),
                 reference(region => regions.region_id),
                 reference(parent => organizations.parent_id),
@@ -72,7 +72,7 @@ impl Resource for Organizations {
         record_page!(conn, page, filter.sort, filtered, organizations)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Organization>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Organization>> {
         let rows: Vec<Row> =
             organizations::table.filter(organizations::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();

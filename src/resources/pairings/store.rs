@@ -19,9 +19,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{self, Resource, Tx, View};
+use crate::record::{self, ReadContext, Resource, Tx};
 use crate::resources::{programmes, regions, sectors};
-use crate::{links, msg, narrow, put_links, put_row, record_page, record_parts};
+use crate::{filter, links, msg, put_links, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = pairings)]
@@ -65,7 +65,7 @@ impl Resource for Pairings {
     const COMPUTED: &'static [&'static str] =
         &["progress", "progress_counted", "progress_left_out", "milestones", "overdue"];
 
-    fn page(conn: &mut Conn, filter: &PairingFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &PairingFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let PairingFilter {
                 q,
@@ -83,7 +83,7 @@ impl Resource for Pairings {
             } = filter;
             let mut faults = Faults::default();
             let mut query = pairings::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, pairings:
+            filter!(query, conn, faults, pairings:
                 text(q),
                 reference(programme => programmes.programme_id),
                 linked(region => regions in pairing_members(pairing_id, region_id)),
@@ -110,7 +110,7 @@ impl Resource for Pairings {
         record_page!(conn, page, filter.sort, filtered, pairings)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Pairing>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Pairing>> {
         let rows: Vec<Row> = pairings::table.filter(pairings::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let members: Vec<MemberRow> = pairing_members::table
             .filter(pairing_members::pairing_id.eq_any(ids))

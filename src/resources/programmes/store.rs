@@ -14,8 +14,8 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
-use crate::{narrow, put_row, record_page, record_parts};
+use crate::record::{ReadContext, Resource, Tx};
+use crate::{filter, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = programmes)]
@@ -53,12 +53,12 @@ impl Resource for Programmes {
     const NEW: &'static str = "NewProgramme";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &ProgrammeFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &ProgrammeFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let ProgrammeFilter { q, active_on, updated_since, sort: _ } = filter;
             let faults = Faults::default();
             let mut query = programmes::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, programmes:
+            filter!(query, conn, faults, programmes:
                 text(q),
                 since(updated_since),
             );
@@ -76,7 +76,7 @@ impl Resource for Programmes {
         record_page!(conn, page, filter.sort, filtered, programmes)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Programme>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Programme>> {
         let rows: Vec<Row> =
             programmes::table.filter(programmes::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut cited = citations::load(conn, Self::KIND, ids)?;

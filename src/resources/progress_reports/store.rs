@@ -17,9 +17,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations;
-use crate::record::{self, Precondition, Resource, Tx, View};
+use crate::record::{self, Precondition, ReadContext, Resource, Tx};
 use crate::resources::{agreements, commitments, pairings};
-use crate::{keyset, msg, narrow, put_row, record_parts, rules};
+use crate::{filter, keyset, msg, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = progress_reports)]
@@ -62,7 +62,7 @@ impl Resource for ProgressReports {
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["superseded_by", "counts"];
 
-    fn page(conn: &mut Conn, filter: &ProgressReportFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &ProgressReportFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let ProgressReportFilter {
                 q,
@@ -79,7 +79,7 @@ impl Resource for ProgressReports {
             } = filter;
             let mut faults = Faults::default();
             let mut query = progress_reports::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, progress_reports:
+            filter!(query, conn, faults, progress_reports:
                 text(q),
                 programme(programme),
                 reference(pairing => pairings.pairing_id),
@@ -109,7 +109,7 @@ impl Resource for ProgressReports {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<ProgressReport>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<ProgressReport>> {
         let rows: Vec<Row> =
             progress_reports::table.filter(progress_reports::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let corrections = periods::corrections(conn, ids)?;

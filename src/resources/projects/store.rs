@@ -19,9 +19,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{agreements, organizations, pairings, regions, sectors};
-use crate::{msg, narrow, put_row, record_page, record_parts, rules};
+use crate::{filter, msg, put_row, record_page, record_parts, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = projects)]
@@ -66,7 +66,7 @@ impl Resource for Projects {
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["progress", "progress_counted", "progress_left_out", "overdue"];
 
-    fn page(conn: &mut Conn, filter: &ProjectFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &ProjectFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let ProjectFilter {
                 q,
@@ -86,7 +86,7 @@ impl Resource for Projects {
             } = filter;
             let mut faults = Faults::default();
             let mut query = projects::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, projects:
+            filter!(query, conn, faults, projects:
                 text(q),
                 programme(programme),
                 reference(pairing => pairings.pairing_id),
@@ -107,7 +107,7 @@ impl Resource for Projects {
         record_page!(conn, page, filter.sort, filtered, projects)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Project>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Project>> {
         let rows: Vec<Row> = projects::table.filter(projects::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let shares = shares(conn, ids)?;
         let involved = involved(conn, ids)?;

@@ -15,8 +15,8 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{self, Resource, Tx, View};
-use crate::{narrow, put_row, record_page, record_parts};
+use crate::record::{self, ReadContext, Resource, Tx};
+use crate::{filter, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = regions)]
@@ -56,12 +56,12 @@ impl Resource for Regions {
     const NEW: &'static str = "NewRegion";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &RegionFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &RegionFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let RegionFilter { q, parent, level, division_code, updated_since, sort: _ } = filter;
             let mut faults = Faults::default();
             let mut query = regions::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, regions:
+            filter!(query, conn, faults, regions:
                 text(q),
                 reference(parent => regions.parent_id),
                 among(level => level),
@@ -76,7 +76,7 @@ impl Resource for Regions {
         record_page!(conn, page, filter.sort, filtered, regions)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Region>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Region>> {
         let rows: Vec<Row> = regions::table.filter(regions::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
         for row in &rows {

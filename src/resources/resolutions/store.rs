@@ -21,9 +21,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{commitments, conferences, milestones, organizations, pairings};
-use crate::{keyset, links, narrow, put_links, put_row, record_parts, rules};
+use crate::{filter, keyset, links, put_links, put_row, record_parts, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = resolutions)]
@@ -65,7 +65,7 @@ impl Resource for Resolutions {
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["state", "commitment_standing", "milestone_standing"];
 
-    fn page(conn: &mut Conn, filter: &ResolutionFilter, page: &PageRequest, view: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &ResolutionFilter, page: &PageRequest, view: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let ResolutionFilter {
                 q,
@@ -84,7 +84,7 @@ impl Resource for Resolutions {
             } = filter;
             let mut faults = Faults::default();
             let mut query = resolutions::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, resolutions:
+            filter!(query, conn, faults, resolutions:
                 text(q),
                 programme(programme),
                 reference(pairing => pairings.pairing_id),
@@ -117,7 +117,7 @@ impl Resource for Resolutions {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Resolution>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Resolution>> {
         let rows: Vec<Row> =
             resolutions::table.filter(resolutions::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let responsible = links!(conn, resolution_responsible, resolution_id in ids, organization_id);

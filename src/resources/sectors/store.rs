@@ -15,8 +15,8 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{self, Resource, Tx, View};
-use crate::{narrow, put_row, record_page, record_parts};
+use crate::record::{self, ReadContext, Resource, Tx};
+use crate::{filter, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sectors)]
@@ -54,12 +54,12 @@ impl Resource for Sectors {
     const NEW: &'static str = "NewSector";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &SectorFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &SectorFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let SectorFilter { q, parent, vocabulary, updated_since, sort: _ } = filter;
             let mut faults = Faults::default();
             let mut query = sectors::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, sectors:
+            filter!(query, conn, faults, sectors:
                 text(q),
                 reference(parent => sectors.parent_id),
                 since(updated_since),
@@ -73,7 +73,7 @@ impl Resource for Sectors {
         record_page!(conn, page, filter.sort, filtered, sectors)
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Sector>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Sector>> {
         let rows: Vec<Row> = sectors::table.filter(sectors::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
         for row in &rows {

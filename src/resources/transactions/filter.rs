@@ -6,7 +6,7 @@ use super::api::TransactionFilter;
 use crate::db::schema::{funds, pairings, transactions};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Faults, Result};
-use crate::narrow;
+use crate::filter;
 use crate::resources::programmes;
 
 /// A filtered query over transactions.
@@ -32,7 +32,7 @@ pub fn filtered<'a>(conn: &mut Conn, filter: &'a TransactionFilter) -> Result<Qu
     } = filter;
     let mut faults = Faults::default();
     let mut query = transactions::table.into_boxed::<MultiBackend>();
-    narrow!(query, conn, faults, transactions:
+    filter!(query, conn, faults, transactions:
         text(q),
         reference(pairing => pairings.pairing_id),
         reference(project => projects.project_id),

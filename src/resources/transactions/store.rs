@@ -18,7 +18,7 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{funds, organizations, pairings, projects};
 use crate::{keyset, msg, record_parts, rules};
 
@@ -58,7 +58,7 @@ impl Resource for Transactions {
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
     const COMPUTED: &'static [&'static str] = &["reversed"];
 
-    fn page(conn: &mut Conn, filter: &TransactionFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &TransactionFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| filtered(conn, filter);
         keyset!(conn, page, filter.sort.unwrap_or(Sort::ValueOn), filtered, transactions, {
             Sort::ValueOn => asc value_on: NaiveDate,
@@ -70,7 +70,7 @@ impl Resource for Transactions {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], view: View) -> Result<Vec<Transaction>> {
+    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Transaction>> {
         let rows: Vec<Row> =
             transactions::table.filter(transactions::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let reversed = reversed(conn, ids, Some(view.as_of))?;

@@ -17,9 +17,9 @@ use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
 use crate::record::citations;
-use crate::record::{Resource, Tx, View};
+use crate::record::{ReadContext, Resource, Tx};
 use crate::resources::{organizations, pairings, sectors};
-use crate::{keyset, msg, narrow, put_row, record_parts};
+use crate::{filter, keyset, msg, put_row, record_parts};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = twinnings)]
@@ -55,7 +55,7 @@ impl Resource for Twinnings {
     const NEW: &'static str = "NewTwinning";
     const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
-    fn page(conn: &mut Conn, filter: &TwinningFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &TwinningFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let TwinningFilter {
                 q,
@@ -71,7 +71,7 @@ impl Resource for Twinnings {
             } = filter;
             let mut faults = Faults::default();
             let mut query = twinnings::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, twinnings:
+            filter!(query, conn, faults, twinnings:
                 text(q),
                 programme(programme),
                 reference(pairing => pairings.pairing_id),
@@ -100,7 +100,7 @@ impl Resource for Twinnings {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Twinning>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Twinning>> {
         let rows: Vec<Row> = twinnings::table.filter(twinnings::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let mut references = References::default();
         for row in &rows {

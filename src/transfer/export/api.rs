@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::http::format::{self, OF_BUNDLES};
 use crate::http::{Call, export, guarded_body, peer, typed};
 use crate::model::types::Ref;
-use crate::record::View;
+use crate::record::ReadContext;
 
 /// Query parameters of a bundle.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -51,14 +51,14 @@ async fn get_bundle(call: Call) -> Result<HttpResponse> {
         return Ok(export::attachment(&call, format, &name, BoxBody::new(export::Body::unmade())));
     }
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
-    let (catalog, sight, language) = (call.state.catalog.clone(), call.sight(), call.language());
-    let view = View { as_of: call.today() };
+    let (catalog, visibility, language) = (call.state.catalog.clone(), call.visibility(), call.language());
+    let view = ReadContext { as_of: call.today() };
     let client = call.client();
     let file = call.state.store.snapshot(&client, move |conn| {
         let failed = |error: std::io::Error| Error::Unavailable(format!("cannot make a temporary file: {error}"));
         let mut file = std::io::BufWriter::new(tempfile::tempfile().map_err(failed)?);
         let programme = programme.as_ref();
-        let bundle = Bundle { contract: &catalog.contract, sight: &sight, programme, format, language, view };
+        let bundle = Bundle { contract: &catalog.contract, visibility: &visibility, programme, format, language, view };
         bundle.write(conn, &mut file)?;
         file.into_inner().map_err(|error| failed(error.into_error()))
     });

@@ -16,16 +16,16 @@ use serde_json::{Value, json};
 
 use super::closure::Closure;
 use super::text::Text;
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::access::redaction::Hidden;
 use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
-use crate::db::{Conn, stand_in};
+use crate::db::{Conn, surrogate_code};
 use crate::error::Result;
 use crate::http::format::Format;
 use crate::model::text::Language;
 use crate::model::types::Ref;
-use crate::record::View;
+use crate::record::ReadContext;
 use crate::record::merge::writable;
 use crate::record::references;
 use crate::resources::{self, Form, progress_reports};
@@ -40,13 +40,13 @@ pub const PAGE: usize = 500;
 pub struct Bundle<'a> {
     pub contract: &'a Contract,
     /// The personal data that it may contain.
-    pub sight: &'a Sight,
+    pub visibility: &'a Visibility,
     /// The programme whose records it has; `None` for every record.
     pub programme: Option<&'a Ref>,
     pub format: Format,
     /// Language of a workbook's headers and labels.
     pub language: Language,
-    pub view: View,
+    pub view: ReadContext,
 }
 
 impl Bundle<'_> {
@@ -68,7 +68,7 @@ impl Bundle<'_> {
         let mut all: Vec<Table> = Vec::new();
         for form in resources::forms() {
             let mut tables = columns::tables(self.contract, &form)?;
-            columns::remove_private(&mut tables, form.kind, self.sight);
+            columns::remove_private(&mut tables, form.kind, self.visibility);
             all.extend(tables);
         }
         let mut book = Book::new(self.language);
@@ -116,8 +116,8 @@ impl Bundle<'_> {
             let mut records = resources::by_path(form.kind.path)?.load(conn, chunk, self.view)?;
             name_references(conn, form, &mut records)?;
             for record in &mut records {
-                stand_in::name(form.kind, record);
-                self.sight.redact(form.kind, record, hidden);
+                surrogate_code::name(form.kind, record);
+                self.visibility.redact(form.kind, record, hidden);
                 visit(record)?;
             }
         }
@@ -126,7 +126,7 @@ impl Bundle<'_> {
 }
 
 /// The ids of all records that match a filter.
-pub fn all_of(conn: &mut Conn, kind: &Kind, filter: &Value, view: View) -> Result<Vec<i64>> {
+pub fn all_of(conn: &mut Conn, kind: &Kind, filter: &Value, view: ReadContext) -> Result<Vec<i64>> {
     let (mut ids, mut after) = (Vec::new(), None);
     loop {
         let request = PageRequest { limit: 10_000, after, count: false, list: String::new() };
@@ -144,7 +144,7 @@ fn by_code(conn: &mut Conn, kind: &Kind, ids: &[i64]) -> Result<Vec<i64>> {
     let mut named: Vec<(Box<str>, i64)> = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(10_000) {
         for (id, code, created_at) in (kind.made)(conn, chunk)? {
-            let code = code.unwrap_or_else(|| stand_in::code(kind, id, created_at));
+            let code = code.unwrap_or_else(|| surrogate_code::code(kind, id, created_at));
             named.push((code.into(), id));
         }
     }
@@ -166,7 +166,7 @@ pub fn name_references(conn: &mut Conn, form: &Form, records: &mut [Value]) -> R
     let mut codes: HashMap<(&'static str, i64), String> = HashMap::new();
     for (name, (kind, ids)) in nameless {
         for (id, code, created_at) in (kind.made)(conn, &ids)? {
-            codes.insert((name, id), code.unwrap_or_else(|| stand_in::code(kind, id, created_at)));
+            codes.insert((name, id), code.unwrap_or_else(|| surrogate_code::code(kind, id, created_at)));
         }
     }
     for record in records {

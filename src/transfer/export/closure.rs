@@ -14,7 +14,7 @@ use crate::db::Conn;
 use crate::db::reference::Kind;
 use crate::error::{Error, Faults, Result};
 use crate::model::types::Ref;
-use crate::record::View;
+use crate::record::ReadContext;
 use crate::record::references;
 use crate::resources::{self, Form, assets, pairings, programmes};
 use crate::validation::Contract;
@@ -37,7 +37,7 @@ impl Closure {
     }
 
     /// Computes the records of a programme's bundle; an unknown reference is a fault of the query.
-    pub fn of(conn: &mut Conn, contract: &Contract, programme: &Ref, view: View) -> Result<Closure> {
+    pub fn of(conn: &mut Conn, contract: &Contract, programme: &Ref, view: ReadContext) -> Result<Closure> {
         let id = Closure::programme(conn, programme)?;
         let forms = resources::forms();
         let mut closure = Closure::default();
@@ -70,7 +70,7 @@ impl Closure {
     }
 
     /// The regions of the programme's pairings.
-    fn members(&self, conn: &mut Conn, view: View) -> Result<BTreeSet<i64>> {
+    fn members(&self, conn: &mut Conn, view: ReadContext) -> Result<BTreeSet<i64>> {
         let mut regions = BTreeSet::new();
         for ids in self.ids(&pairings::KIND).chunks(PAGE) {
             for pairing in resources::by_path(pairings::KIND.path)?.load(conn, ids, view)? {
@@ -82,7 +82,7 @@ impl Closure {
     }
 
     /// Adds the records that are referred to, until no new one is found.
-    fn follow(&mut self, conn: &mut Conn, forms: &[Form], view: View) -> Result<()> {
+    fn follow(&mut self, conn: &mut Conn, forms: &[Form], view: ReadContext) -> Result<()> {
         while let Some((name, ids)) = self.left.pop_first() {
             let Some(form) = forms.iter().find(|form| form.kind.name == name) else { continue };
             let ids: Vec<i64> = ids.into_iter().collect();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::bundle;
-use crate::access::Sight;
-use crate::db::{Conn, stand_in};
+use crate::access::Visibility;
+use crate::db::{Conn, surrogate_code};
 use crate::error::{Error, Result};
 use crate::http::export::ListWriter;
 use crate::http::format::Format;
@@ -44,7 +44,7 @@ impl Rows {
         operation: &str,
         format: Format,
         language: Language,
-        sight: &Sight,
+        visibility: &Visibility,
     ) -> Result<Arc<dyn ListWriter>> {
         let component = item_of(contract.document(), operation)
             .ok_or_else(|| Error::unexpected(format!("{operation} returns no list")))?;
@@ -52,7 +52,7 @@ impl Rows {
         let shape = match form {
             Some(form) => {
                 let mut tables = columns::tables(contract, &form)?;
-                columns::remove_private(&mut tables, form.kind, sight);
+                columns::remove_private(&mut tables, form.kind, visibility);
                 Shape::Records(Box::new(form), tables)
             }
             None => Shape::Items(component.to_owned(), columns::of_component(contract, component)?),
@@ -70,7 +70,7 @@ impl Rows {
     /// Sets the surrogate code of a record without a code, because an import identifies the record of a row by its code.
     fn named(&self, mut item: Value) -> Value {
         if let Shape::Records(form, _) = &self.shape {
-            stand_in::name(form.kind, &mut item);
+            surrogate_code::name(form.kind, &mut item);
         }
         item
     }

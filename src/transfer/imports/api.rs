@@ -136,11 +136,11 @@ async fn create_and_plan(
 #[get("/imports")]
 async fn list(call: Call) -> Result<HttpResponse> {
     let actor = caller(&call)?;
-    call.list_own("listImports", |_, query, sight| {
+    call.list_own("listImports", |_, query, visibility| {
         let filter: ImportFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &actor, &filter, page)?;
-            Page::new(&store::load(conn, &sight, &page.ids)?, page)
+            Page::new(&store::load(conn, &visibility, &page.ids)?, page)
         })
     })
     .await
@@ -174,11 +174,11 @@ async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/lines")]
 async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.list_own("listImportLines", |_, query, sight| {
+    call.list_own("listImportLines", |_, query, visibility| {
         let filter: ImportLineFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::find_visible(conn, &actor, &id)?;
-            let (items, next, total) = plans::lines(conn, &sight, row.id, &filter.outcome, page)?;
+            let (items, next, total) = plans::lines(conn, &visibility, row.id, &filter.outcome, page)?;
             Page::cut(&items, next, total)
         })
     })
@@ -329,7 +329,7 @@ async fn current(call: &Call, actor: Actor, id: String) -> Result<Import> {
     let mut import = call
         .read(move |conn| {
             let row = store::find_visible(conn, &actor, &id)?;
-            store::read(conn, &actor.sight(), vec![row])?
+            store::read(conn, &actor.visibility(), vec![row])?
                 .pop()
                 .ok_or_else(|| Error::unexpected("an import was not found"))
         })

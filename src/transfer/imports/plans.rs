@@ -8,7 +8,7 @@ use diesel::prelude::*;
 
 use super::redaction;
 use super::types::ImportStaleLine;
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::db::Conn;
 use crate::db::page::{Key, PageIds, PageRequest, key_value};
 use crate::db::schema::{import_faults, import_lines};
@@ -24,7 +24,7 @@ pub const BATCH: usize = 500;
 /// A page of lines in the order of import, redacted for the reader.
 pub fn lines(
     conn: &mut Conn,
-    sight: &Sight,
+    visibility: &Visibility,
     id: i64,
     outcomes: &[Outcome],
     page: &PageRequest,
@@ -55,7 +55,7 @@ pub fn lines(
         Ok(ImportLine { resource, code, outcome, version, changes })
     });
     let mut lines: Vec<ImportLine> = lines.collect::<Result<_>>()?;
-    redaction::redact(conn, sight, &mut lines)?;
+    redaction::redact(conn, visibility, &mut lines)?;
     Ok((lines, cut.next, cut.total))
 }
 
@@ -163,7 +163,7 @@ pub fn compare(conn: &mut Conn, id: i64, now: &mut Spool<ImportLine>, most: usiz
     loop {
         let page = PageRequest { limit: 1_000, after, count: false, list: String::new() };
         // Without redaction here, because [`super::store::read`] redacts the comparison when it is shown.
-        let (planned, next, _) = lines(conn, &Sight::Everything, id, &[], &page)?;
+        let (planned, next, _) = lines(conn, &Visibility::Everything, id, &[], &page)?;
         for planned in planned {
             let found = places.remove(&key(&planned)).map(|place| items.at(place)).transpose()?;
             if found.as_ref() != Some(&planned) && differing.len() < most {

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::types::ImportStaleLine;
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::db::Conn;
 use crate::db::reference::Kind;
 use crate::error::Result;
-use crate::record::View;
+use crate::record::ReadContext;
 use crate::resources;
 use crate::transfer::plan::{ImportChange, ImportLine};
 
@@ -38,8 +38,8 @@ impl Changes for ImportStaleLine {
 
 /// Replaces personal data that the reader may not see by null. A record that no longer exists belongs to no pairing, so that only
 /// readers of all pairings see its personal data.
-pub fn redact<T: Changes>(conn: &mut Conn, sight: &Sight, lines: &mut [T]) -> Result<()> {
-    if sight.is_of_all() {
+pub fn redact<T: Changes>(conn: &mut Conn, visibility: &Visibility, lines: &mut [T]) -> Result<()> {
+    if visibility.is_of_all() {
         return Ok(());
     }
     let mut codes_by_path: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
@@ -51,7 +51,7 @@ pub fn redact<T: Changes>(conn: &mut Conn, sight: &Sight, lines: &mut [T]) -> Re
     let mut visible: BTreeSet<(&'static str, String)> = BTreeSet::new();
     for (path, codes) in codes_by_path {
         let Some(kind) = kind_of(path) else { continue };
-        for code in visible_codes(conn, sight, kind, codes)? {
+        for code in visible_codes(conn, visibility, kind, codes)? {
             visible.insert((path, code));
         }
     }
@@ -80,7 +80,12 @@ fn personal<T: Changes>(line: &mut T) -> Option<(&'static Kind, Option<&str>, &m
 }
 
 /// The codes whose records the reader may see without redaction.
-fn visible_codes(conn: &mut Conn, sight: &Sight, kind: &'static Kind, codes: BTreeSet<String>) -> Result<Vec<String>> {
+fn visible_codes(
+    conn: &mut Conn,
+    visibility: &Visibility,
+    kind: &'static Kind,
+    codes: BTreeSet<String>,
+) -> Result<Vec<String>> {
     let mut by_id: BTreeMap<i64, String> = BTreeMap::new();
     for code in codes {
         if let Some(id) = kind.find_code(conn, &code)? {
@@ -88,11 +93,11 @@ fn visible_codes(conn: &mut Conn, sight: &Sight, kind: &'static Kind, codes: BTr
         }
     }
     let ids: Vec<i64> = by_id.keys().copied().collect();
-    let view = View { as_of: chrono::NaiveDate::default() };
+    let view = ReadContext { as_of: chrono::NaiveDate::default() };
     let mut visible = Vec::new();
     for chunk in ids.chunks(BATCH) {
         for record in resources::by_path(kind.path)?.load(conn, chunk, view)? {
-            let is_visible = record.as_object().is_some_and(|fields| sight.covers(fields));
+            let is_visible = record.as_object().is_some_and(|fields| visibility.covers(fields));
             if let (true, Some(code)) = (is_visible, record["id"].as_i64().and_then(|id| by_id.remove(&id))) {
                 visible.push(code);
             }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::Status;
 use super::redaction;
 use super::types::{Import, ImportFilter, ImportStaleLine};
-use crate::access::{Actor, Role, Sight};
+use crate::access::{Actor, Role, Visibility};
 use crate::db::Conn;
 use crate::db::page::{PageIds, PageRequest, key_value};
 use crate::db::reference::References;
@@ -121,7 +121,9 @@ pub fn create(tx: &mut Tx<'_>, upload: Upload) -> Result<Import> {
     }
     remove_old_files(tx.conn, &actor_id)?;
     let row = row(tx.conn, id)?.ok_or_else(|| Error::unexpected("a new import was not found"))?;
-    read(tx.conn, &tx.actor.sight(), vec![row])?.pop().ok_or_else(|| Error::unexpected("a new import was not found"))
+    read(tx.conn, &tx.actor.visibility(), vec![row])?
+        .pop()
+        .ok_or_else(|| Error::unexpected("a new import was not found"))
 }
 
 /// Removes the files, lines and faults of all but the newest imports of a caller. Their rows with the counts stay.
@@ -173,7 +175,7 @@ pub fn find_visible(conn: &mut Conn, actor: &Actor, id: &str) -> Result<Row> {
 }
 
 /// Converts rows to imports, redacted for the reader.
-pub fn read(conn: &mut Conn, sight: &Sight, rows: Vec<Row>) -> Result<Vec<Import>> {
+pub fn read(conn: &mut Conn, visibility: &Visibility, rows: Vec<Row>) -> Result<Vec<Import>> {
     let mut references = References::default();
     let mut pruned = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -190,7 +192,7 @@ pub fn read(conn: &mut Conn, sight: &Sight, rows: Vec<Row>) -> Result<Vec<Import
                 Some(json) => serde_json::from_str(json)?,
                 None => Vec::new(),
             };
-            redaction::redact(conn, sight, &mut stale)?;
+            redaction::redact(conn, visibility, &mut stale)?;
             Ok(Import {
                 id: row.id,
                 created_at: row.created_at,
@@ -256,10 +258,10 @@ pub fn page(conn: &mut Conn, actor: &Actor, filter: &ImportFilter, page: &PageRe
 }
 
 /// Loads imports by id, newest first.
-pub fn load(conn: &mut Conn, sight: &Sight, ids: &[i64]) -> Result<Vec<Import>> {
+pub fn load(conn: &mut Conn, visibility: &Visibility, ids: &[i64]) -> Result<Vec<Import>> {
     let rows: Vec<Row> =
         imports::table.filter(imports::id.eq_any(ids)).order(imports::id.desc()).select(Row::as_select()).load(conn)?;
-    read(conn, sight, rows)
+    read(conn, visibility, rows)
 }
 
 /// The pairings to prune.

@@ -11,12 +11,12 @@ use serde_json::Value;
 use utoipa::IntoParams;
 
 use super::{plans, store};
-use crate::access::Sight;
+use crate::access::Visibility;
 use crate::access::redaction::Hidden;
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::db::reference::Kind;
-use crate::db::stand_in;
+use crate::db::surrogate_code;
 use crate::error::{Error, Faults, Problem, Result};
 use crate::http::export::{self, Body};
 use crate::http::format::Format as FileFormat;
@@ -24,7 +24,7 @@ use crate::http::{Call, guarded_body, peer, typed};
 use crate::model::text::Language;
 use crate::model::types::Ref;
 use crate::msg;
-use crate::record::View;
+use crate::record::ReadContext;
 use crate::resources::{self, pairings};
 use crate::spool::Spool;
 use crate::transfer::columns;
@@ -61,8 +61,8 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
     let TemplateFilter { pairing, resource } = typed(&call.query("getImportTemplate")?)?;
     let is_head = call.is_head();
     let place = call.state.limits.enter_file(peer::of(&call.request))?;
-    let (catalog, sight, language) = (call.state.catalog.clone(), call.sight(), call.language());
-    let view = View { as_of: call.today() };
+    let (catalog, visibility, language) = (call.state.catalog.clone(), call.visibility(), call.language());
+    let view = ReadContext { as_of: call.today() };
     let client = call.client();
     let file = call.state.store.snapshot(&client, move |conn| {
         let mut faults = Faults::default();
@@ -80,7 +80,7 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
         let mut tables = Vec::new();
         for form in resources::forms().iter().filter(|form| is_wanted(form.kind.path)) {
             let mut of_form = columns::tables(&catalog.contract, form)?;
-            columns::remove_private(&mut of_form, form.kind, &sight);
+            columns::remove_private(&mut of_form, form.kind, &visibility);
             tables.extend(of_form);
         }
         let mut file = temporary()?;
@@ -99,8 +99,8 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
                         let mut record = [record];
                         name_references(conn, &form, &mut record)?;
                         let [mut record] = record;
-                        stand_in::name(form.kind, &mut record);
-                        sight.redact(form.kind, &mut record, Hidden::Marked(language));
+                        surrogate_code::name(form.kind, &mut record);
+                        visibility.redact(form.kind, &mut record, Hidden::Marked(language));
                         visit(&record)
                     };
                     let resource = resources::by_path(path)?;
@@ -193,7 +193,7 @@ fn mark(mut original: File, sheet: Option<String>, mut faults: Spool<ImportFault
 fn sheet_of(conn: &mut Conn, row: &store::Row, language: Language) -> Result<String> {
     let page = PageRequest { limit: 1, after: None, count: false, list: String::new() };
     let of_line =
-        plans::lines(conn, &Sight::Nothing, row.id, &[], &page)?.0.into_iter().next().map(|line| line.resource);
+        plans::lines(conn, &Visibility::Nothing, row.id, &[], &page)?.0.into_iter().next().map(|line| line.resource);
     let of_fault = plans::faults(conn, row.id, &[], &page)?.0.into_iter().next().and_then(|fault| fault.resource);
     let stem = row.file_name.as_deref().map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned());
     let found = row.resource.clone().or(of_line).or(of_fault).or(stem).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::csv::unknown_table;
 use super::{binding, faults};
 use crate::access::redaction;
-use crate::db::stand_in;
+use crate::db::surrogate_code;
 use crate::error::{Error, Result};
 use crate::msg;
 use crate::record::merge;
@@ -76,7 +76,7 @@ pub fn read<F: Read + Seek>(
         };
         normalize_numbers(&mut given);
         // In the export of a list, a record without a code has its id and creation time, which give its surrogate code.
-        stand_in::name(form.kind, &mut given);
+        surrogate_code::name(form.kind, &mut given);
         if given["version"].is_i64() {
             redaction::remove_null(form.kind, &mut given);
         }

@@ -21,10 +21,10 @@ use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::model::webhooks::DeliveryStatus;
 use crate::record::citations::NewCitation;
-use crate::record::{self, Precondition, Resource, Tx, View};
+use crate::record::{self, Precondition, ReadContext, Resource, Tx};
 use crate::resources::pairings;
 use crate::webhooks::sign;
-use crate::{keyset, links, msg, narrow, put_links, put_row};
+use crate::{filter, keyset, links, msg, put_links, put_row};
 
 /// Maximum number of webhooks, because every event is matched against each of them.
 const WEBHOOKS_MAX: i64 = 100;
@@ -68,12 +68,12 @@ impl Resource for Webhooks {
     const NEW: &'static str = "NewWebhook";
     const COMPUTED: &'static [&'static str] = &["event_cursor", "pending", "failed"];
 
-    fn page(conn: &mut Conn, filter: &WebhookFilter, page: &PageRequest, _: View) -> Result<PageIds> {
+    fn page(conn: &mut Conn, filter: &WebhookFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
             let WebhookFilter { q, status, pairing, updated_since, sort: _ } = filter;
             let mut faults = Faults::default();
             let mut query = webhooks::table.into_boxed::<MultiBackend>();
-            narrow!(query, conn, faults, webhooks:
+            filter!(query, conn, faults, webhooks:
                 among(status => status),
                 linked(pairing => pairings in webhook_pairings(webhook_id, pairing_id)),
                 since(updated_since),
@@ -92,7 +92,7 @@ impl Resource for Webhooks {
         })
     }
 
-    fn load(conn: &mut Conn, ids: &[i64], _: View) -> Result<Vec<Webhook>> {
+    fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Webhook>> {
         let rows: Vec<Row> = webhooks::table.filter(webhooks::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
         let named = links!(conn, webhook_pairings, webhook_id in ids, pairing_id);
         let mut references = References::default();

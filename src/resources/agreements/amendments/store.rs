@@ -121,6 +121,6 @@ pub fn add(tx: &mut Tx<'_>, reference: &Ref, new: NewAmendment) -> Result<(i64, 
         .as_object_mut()
         .ok_or_else(|| Error::unexpected("an amendment is no object"))?
         .insert("code".to_owned(), code);
-    record::remember(tx, &KIND, id, Action::Amend, None, None, Some(&after));
+    record::record_event(tx, &KIND, id, Action::Amend, None, None, Some(&after));
     Ok((id, version, amendment))
 }
