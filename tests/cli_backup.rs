@@ -1,4 +1,4 @@
-//! `backup` and `restore`, run as an operator runs them.
+//! `backup` and `restore`.
 
 use std::fs;
 use std::io::Read;
@@ -42,7 +42,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// Every check but that of the disk, which is the machine's.
+/// Asserts that every check is ok, except that of the disk, which depends on the machine.
 #[track_caller]
 fn assert_sound(report: &Value) {
     let checks = report["checks"].as_array().expect("checks");
@@ -52,7 +52,7 @@ fn assert_sound(report: &Value) {
     }
 }
 
-/// Attaches a file to a document by HTTP, and gives the file as it is read.
+/// Attaches a file to a document by HTTP; returns the file as it is read.
 fn attach(service: &Service, key: &str) -> String {
     let send = |request: &str, kind: &str, body: &str| {
         let head = format!(
@@ -98,7 +98,7 @@ fn members(archive: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn a_backup_restores_all_that_was_there() {
     for url in databases() {
-        // Where files are kept has nothing to do with the backend: one of each.
+        // Where files are stored does not depend on the backend: each is tested with one of them.
         let in_directory = url == SQLITE;
         let directory = tempfile::tempdir().expect("a directory");
         let files: &[&str] = if in_directory { &["--files-dir", "files"] } else { &[] };
@@ -110,7 +110,7 @@ fn a_backup_restores_all_that_was_there() {
         let file = attach(&service, key);
         assert_eq!(file, CONTENT);
 
-        // The service is running all the while.
+        // The service is running meanwhile.
         let backup = |more: &[&str]| on(directory.path(), &url, &[&["backup", "b.tar"], files, more].concat());
         let first = json(&backup(&["--json"]).good());
         assert_sound(&first);
@@ -119,8 +119,8 @@ fn a_backup_restores_all_that_was_there() {
         let archive = directory.path().join("b.tar");
         let metadata = fs::metadata(&archive).expect("the archive");
         assert_eq!((metadata.permissions().mode() & 0o777, Some(metadata.len())), (0o600, first["bytes"].as_u64()));
-        assert!(backup(&[]).refused().contains("b.tar is there already"));
-        // When it stops, it writes down which keys were used.
+        assert!(backup(&[]).refused().contains("b.tar exists already"));
+        // When it stops, it writes when keys were last used.
         assert_eq!(service.stop().0, Some(0));
         let again = backup(&["--force"]).good();
         assert!(again.contains("Wrote b.tar: "), "{again}");
@@ -182,7 +182,7 @@ fn archive(path: &Path, members: &[(String, Vec<u8>)]) {
 }
 
 #[test]
-fn what_cannot_be_restored_is_refused_before_anything_is_written() {
+fn an_invalid_backup_is_refused_before_anything_is_written() {
     for (url, empty) in databases().into_iter().zip(databases()) {
         let (source, target) = (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
         seeded(source.path(), &url);
@@ -203,13 +203,13 @@ fn what_cannot_be_restored_is_refused_before_anything_is_written() {
             let mut flipped = good.clone();
             flipped[place] ^= 1;
             fs::write(&bad, flipped).expect("written");
-            refused("is not what its manifest says");
+            refused("does not match its manifest");
         }
         for (bytes, words) in [
             (&good[..good.len() / 2], "it ends early"),
             (&good[..700], "its manifest ends early"),
-            (&b"something else"[..], "is no backup of pairing-tracker"),
-            (&b""[..], "is no backup of pairing-tracker"),
+            (&b"something else"[..], "is not a backup of pairing-tracker"),
+            (&b""[..], "is not a backup of pairing-tracker"),
         ] {
             fs::write(&bad, bytes).expect("written");
             refused(words);
@@ -217,7 +217,7 @@ fn what_cannot_be_restored_is_refused_before_anything_is_written() {
         archive(&bad, &inside[..1]);
         refused("is missing");
         archive(&bad, &[&inside[..], &[("more".to_owned(), Vec::new())]].concat());
-        refused("it has more than its manifest names");
+        refused("it has members that its manifest does not list");
         let with_manifest = |change: &dyn Fn(&mut Value)| {
             let mut members = inside.clone();
             let mut manifest = json(std::str::from_utf8(&members[0].1).expect("UTF-8"));
@@ -243,7 +243,7 @@ fn what_cannot_be_restored_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_log_of_another_database_is_not_taken_for_the_restored_ones() {
+fn the_log_of_another_database_prevents_a_restoration() {
     let directory = tempfile::tempdir().expect("a directory");
     seeded(directory.path(), SQLITE);
     on(directory.path(), SQLITE, &["backup", "b.tar"]).good();
@@ -254,7 +254,7 @@ fn a_log_of_another_database_is_not_taken_for_the_restored_ones() {
     assert!(!directory.path().join("test.db").exists());
 }
 
-/// Takes the newest migration back, as if an older program had made the database.
+/// Reverts the newest migration, as if an older version had created the database.
 fn make_older(directory: &Path, url: &str) {
     let kind = if url == SQLITE { "sqlite" } else { "postgres" };
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(kind);
@@ -266,13 +266,13 @@ fn make_older(directory: &Path, url: &str) {
 }
 
 #[test]
-fn a_backup_of_an_older_version_is_brought_up_to_date() {
+fn a_backup_of_an_older_version_is_migrated() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a directory");
         seeded(directory.path(), &url);
         let exported = on(directory.path(), &url, &["export"]).good();
         make_older(directory.path(), &url);
-        assert!(on(directory.path(), &url, &["export"]).refused().contains("pairing-tracker migrate"));
+        assert!(on(directory.path(), &url, &["export"]).refused().contains("pairing-tracker --database-url "));
         let made = json(&on(directory.path(), &url, &["backup", "b.tar", "--json"]).good());
         assert_eq!(made["audit_head"], Value::Null);
         delete_database(directory.path(), &url);
@@ -284,7 +284,7 @@ fn a_backup_of_an_older_version_is_brought_up_to_date() {
 }
 
 #[test]
-fn a_backup_under_a_flood_of_writes_is_of_one_moment() {
+fn a_backup_during_writes_is_of_one_moment() {
     for (url, other) in databases().into_iter().zip(databases()) {
         let (directory, elsewhere) =
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
@@ -302,13 +302,13 @@ fn a_backup_under_a_flood_of_writes_is_of_one_moment() {
         assert_sound(&json(&on(elsewhere.path(), &other, &["restore", "b.tar", "--json"]).good()));
         let exported = json(&on(elsewhere.path(), &other, &["export", "--format", "json"]).good());
         let count = exported["sectors"].as_array().expect("sectors").len();
-        // A write may be in the database a moment before its client is told.
+        // A write may be in the database a moment before its client has the response.
         assert!((before..=after + 16).contains(&count), "{before} {count} {after}");
     }
 }
 
 #[test]
-fn what_is_damaged_is_not_backed_up_unless_that_is_asked_for() {
+fn a_damaged_database_is_backed_up_only_with_the_option() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a directory");
         seeded(directory.path(), &url);
@@ -329,7 +329,7 @@ fn what_is_damaged_is_not_backed_up_unless_that_is_asked_for() {
 }
 
 #[test]
-fn what_an_interrupted_backup_left_is_removed_by_a_later_one() {
+fn the_files_of_an_interrupted_backup_are_removed_later() {
     let directory = tempfile::tempdir().expect("a directory");
     seeded(directory.path(), SQLITE);
     let [old, new] = ["old", "new"].map(|name| directory.path().join(format!(".pairing-tracker-backup-{name}")));
@@ -340,5 +340,5 @@ fn what_an_interrupted_backup_left_is_removed_by_a_later_one() {
     let long_ago = SystemTime::now() - Duration::from_hours(48);
     fs::File::open(&old).and_then(|old| old.set_modified(long_ago)).expect("a time");
     on(directory.path(), SQLITE, &["backup", "b.tar"]).good();
-    assert_eq!((old.exists(), new.exists()), (false, true), "the new one may be under way");
+    assert_eq!((old.exists(), new.exists()), (false, true), "the new one may still be running");
 }

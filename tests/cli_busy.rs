@@ -1,4 +1,4 @@
-//! Commands on a database that a service is writing to, or that another process has locked.
+//! Commands on a database that a service writes to or that another process has locked.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -10,7 +10,7 @@ use pairing_tracker::db::backend;
 use crate::common::flood::{self, Flood};
 use crate::common::program::{SQLITE, connect, databases, on, program};
 
-/// What an operator who withdraws a key may have to wait.
+/// The longest acceptable wait of an operator who revokes a key.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
 
 fn key(directory: &Path, url: &str, role: &str) -> String {
@@ -19,7 +19,7 @@ fn key(directory: &Path, url: &str, role: &str) -> String {
 }
 
 #[test]
-fn keys_are_made_and_revoked_while_others_write() {
+fn keys_are_created_and_revoked_while_others_write() {
     for url in databases() {
         let directory = tempfile::tempdir().expect("a directory");
         let service = flood::service(directory.path(), &url);
@@ -50,7 +50,7 @@ fn a_wait_for_a_lock_is_reported() {
         on(directory.path(), &url, &["migrate"]).good();
         let mut holder = connect(directory.path(), &url);
         backend::begin_write(&mut holder, backend::BEGIN).expect("a transaction");
-        // What every writer of PostgreSQL takes; SQLite's transaction has the database's one lock.
+        // Every writer of PostgreSQL takes this lock; on SQLite the transaction holds the only lock of the database.
         backend::lock_kind(&mut holder, "audit_events").expect("a lock");
         let mut command =
             program(directory.path(), &["--database-url", &url, "key", "create", "--name", "a", "--role", "viewer"]);

@@ -1,4 +1,4 @@
-//! `doctor` finds each kind of damage, and says what to do.
+//! `doctor` detects each kind of damage.
 
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ impl Installed {
         (done.code, report)
     }
 
-    /// The status and the words of one check; the exit code must fit all of them.
+    /// The status and the message of one check; the exit code must match the worst status.
     fn check(&self, name: &str, more: &[&str]) -> (String, String) {
         let (code, report) = self.examine(more);
         assert_eq!(code, Some(i32::from(report["status"] == "failure")), "{report:#}");
@@ -65,7 +65,7 @@ fn installations() -> impl Iterator<Item = Installed> {
 }
 
 #[test]
-fn a_sound_database_is_found_sound() {
+fn an_intact_database_passes_every_check() {
     for installed in installations() {
         let (code, report) = installed.examine(&[]);
         assert_eq!(code, Some(0), "{report:#}");
@@ -97,7 +97,7 @@ fn a_sound_database_is_found_sound() {
 }
 
 #[test]
-fn a_database_that_is_not_there_or_not_current_is_a_failure() {
+fn a_missing_or_outdated_database_is_a_failure() {
     let directory = tempfile::tempdir().expect("a directory");
     let missing = on(directory.path(), SQLITE, &["doctor"]);
     assert_eq!(missing.code, Some(1), "{missing:?}");
@@ -111,7 +111,7 @@ fn a_database_that_is_not_there_or_not_current_is_a_failure() {
 }
 
 #[test]
-fn a_changed_audit_log_is_found() {
+fn a_changed_audit_log_is_detected() {
     for installed in installations() {
         tamper::drop_triggers(&mut connect(installed.directory.path(), &installed.url));
         installed.corrupt("UPDATE audit_events SET at = '2999-01-01 00:00:00' WHERE id = 3");
@@ -121,7 +121,7 @@ fn a_changed_audit_log_is_found() {
 }
 
 #[test]
-fn a_reference_that_is_broken_is_found() {
+fn a_broken_reference_is_detected() {
     for installed in installations() {
         let off = if installed.url == SQLITE {
             "PRAGMA foreign_keys = OFF"
@@ -134,7 +134,7 @@ fn a_reference_that_is_broken_is_found() {
 }
 
 #[test]
-fn a_wrong_search_index_is_found_and_repaired() {
+fn a_wrong_search_index_is_detected_and_repaired() {
     for installed in installations() {
         let row = if installed.url == SQLITE { "rowid, entity, body, record_id" } else { "entity, body, record_id" };
         let values = if installed.url == SQLITE { "(9, 'region', '甲', 99999)" } else { "('region', '甲', 99999)" };
@@ -154,12 +154,12 @@ fn a_wrong_search_index_is_found_and_repaired() {
 }
 
 #[test]
-fn files_that_are_damaged_missing_or_left_over_are_found() {
+fn damaged_missing_and_unused_files_are_detected() {
     for installed in installations() {
         let set =
             format!("UPDATE documents SET media_type = 'text/plain', byte_size = 3, sha256 = '{ABC}' WHERE id = 1");
         installed.corrupt(&set);
-        installed.assert_check("files", "failure", "The database has no file of 1 documents", &[]);
+        installed.assert_check("files", "failure", "The database lacks the files of 1 documents", &[]);
         let directory = &["--files-dir", "files"];
         installed.assert_check("files", "failure", "1 files are missing", directory);
         fs::write(installed.path("files").join(ABC), "abd").expect("written");
@@ -180,7 +180,7 @@ fn files_that_are_damaged_missing_or_left_over_are_found() {
 }
 
 #[test]
-fn messages_that_wait_for_long_are_found() {
+fn messages_that_wait_for_long_are_detected() {
     for installed in installations() {
         installed.corrupt(
             "INSERT INTO webhooks (version, created_at, updated_at, url, status, entities_json, actions_json, secret, event_cursor) \
@@ -190,14 +190,14 @@ fn messages_that_wait_for_long_are_found() {
              next_attempt_at) SELECT id, 'msg_1', 'region.create', 'region', 1, 'pending', 1, '2022-01-01 00:00:00', created_at \
              FROM webhooks",
         );
-        installed.assert_check("webhook_deliveries", "warning", "1 messages", &[]);
+        installed.assert_check("webhook_deliveries", "warning", "1 webhook messages", &[]);
         installed.corrupt("UPDATE webhooks SET status = 'paused'");
         installed.assert_check("webhook_deliveries", "ok", "", &[]);
     }
 }
 
 #[test]
-fn a_damaged_file_and_an_overgrown_log_are_found() {
+fn a_damaged_file_and_a_large_log_are_detected() {
     let installed = Installed::seeded(SQLITE.to_owned());
     let log = fs::File::create(installed.path("test.db-wal")).expect("a file");
     log.set_len(300 << 20).expect("a length");

@@ -1,4 +1,4 @@
-//! `pairing-tracker export`, run as an operator runs it, and what the program takes for large files.
+//! `export`, and the memory that the program uses for large files.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -18,7 +18,7 @@ fn seeded(directory: &Path, url: &str) {
 }
 
 #[test]
-fn what_is_exported_is_there_already_and_fills_an_empty_database() {
+fn an_export_changes_nothing_here_and_fills_an_empty_database() {
     for (url, other) in databases().into_iter().zip(databases()) {
         let (directory, elsewhere) =
             (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
@@ -55,7 +55,7 @@ fn personal_data_is_exported_only_where_it_is_asked_for() {
 }
 
 #[test]
-fn a_file_is_written_whole_or_not_at_all() {
+fn a_failed_export_leaves_the_file_unchanged() {
     let directory = tempfile::tempdir().expect("a directory");
     let missing = on(directory.path(), SQLITE, &["export"]).refused();
     assert!(missing.contains("there is no database"), "{missing}");
@@ -64,7 +64,18 @@ fn a_file_is_written_whole_or_not_at_all() {
     let before = std::fs::read_dir(directory.path()).expect("a directory").count();
     let unknown = ["export", "--programme", "none", "--output", "mine.yaml"];
     let refused = on(directory.path(), SQLITE, &unknown).refused();
-    assert!(refused.contains("programme") && refused.contains("none"), "{refused}");
+    assert_eq!(refused, "--programme: there is no programme \"none\"; the database has jiangmen-east-west");
+    let near = on(directory.path(), SQLITE, &["export", "--programme", "jiangmen"]).refused();
+    assert_eq!(near, "--programme: there is no programme \"jiangmen\"; did you mean jiangmen-east-west?");
+    for (name, reason) in [
+        (
+            "x.csv",
+            "an export cannot be .csv; use .yaml, .json or .xlsx, for one resource see GET /api/v1/milestones.csv",
+        ),
+        ("x.txt", "an export cannot be .txt; use .yaml, .json or .xlsx, or give --format"),
+    ] {
+        assert_eq!(on(directory.path(), SQLITE, &["export", "--output", name]).refused(), format!("{name}: {reason}"));
+    }
     assert_eq!(std::fs::read_to_string(directory.path().join("mine.yaml")).expect("a file"), "mine");
     let nowhere = on(directory.path(), SQLITE, &["export", "--output", "nowhere/all.yaml"]).refused();
     assert!(nowhere.starts_with("nowhere/all.yaml: "), "{nowhere}");

@@ -1,4 +1,4 @@
-//! Imports in a service that is killed, or stopped, while it works on them.
+//! Imports in a service that is killed or stopped meanwhile.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::common::program::{Service, databases, on, read_response, status_and_body};
 use crate::common::records::{milestone, with};
 
-/// Milestones of the file: enough for a run to be seen at work.
+/// The number of milestones in the file: enough for an import to be observed while it runs.
 const MILESTONES: usize = 6_000;
-/// How long is waited for a state.
+/// The longest wait for a state.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 struct Client<'a> {
@@ -19,7 +19,7 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    /// Sends a request, and gives the answer's JSON.
+    /// Sends a request; returns the JSON of the response.
     fn ask(&self, request: &str, body: &str) -> Value {
         let mut stream = self.service.connect();
         let head = format!(
@@ -35,7 +35,7 @@ impl Client<'_> {
         serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"))
     }
 
-    /// Asks for an import until it is as wanted.
+    /// Reads an import until it is as expected.
     fn until(&self, id: &Value, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -48,7 +48,7 @@ impl Client<'_> {
         }
     }
 
-    /// Waits until the audit log has so many events.
+    /// Waits until the audit log has `count` events.
     fn until_events(&self, count: i64) {
         let deadline = Instant::now() + PATIENCE;
         while self.count("audit-events") != count {
@@ -61,7 +61,7 @@ impl Client<'_> {
         self.ask(&format!("GET /api/v1/{list}?count=true&limit=1"), "")["total"].as_i64().expect("a total")
     }
 
-    /// Sends the file, waits for its plan, and begins to apply it; gives the import while it is being written.
+    /// Sends the file, waits for its plan, and starts to apply it; returns the import while it is being written.
     fn begin(&self) -> Value {
         let record = |index: usize| with(milestone(&format!("many-{index}")), json!({ "kind": "many" }));
         let records: Vec<Value> = (0..MILESTONES).map(record).collect();
@@ -75,8 +75,8 @@ impl Client<'_> {
     }
 }
 
-/// Works on a database of a service that ends in the midst of an import, and looks at what is left.
-fn ends_in_the_midst(url: &str, end: impl FnOnce(Service)) {
+/// Ends a service during an import, and checks what remains.
+fn end_during_import(url: &str, end: impl FnOnce(Service)) {
     let directory = tempfile::tempdir().expect("a directory");
     let arguments = ["--database-url", url, "--seed"];
     let service = Service::start(directory.path(), &arguments);
@@ -107,14 +107,14 @@ fn ends_in_the_midst(url: &str, end: impl FnOnce(Service)) {
 fn a_kill_in_the_midst_leaves_nothing_and_the_import_can_go_on() {
     for url in databases() {
         // Dropping it kills it.
-        ends_in_the_midst(&url, drop);
+        end_during_import(&url, drop);
     }
 }
 
 #[test]
-fn a_stop_in_the_midst_interrupts_the_import() {
+fn a_stop_interrupts_a_running_import() {
     for url in databases() {
-        ends_in_the_midst(&url, |service| {
+        end_during_import(&url, |service| {
             let (code, told) = service.stop();
             assert_eq!(code, Some(0), "{told:?}");
         });

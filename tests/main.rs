@@ -3,11 +3,17 @@
 mod api;
 mod architecture;
 mod cli;
+mod cli_audit;
 mod cli_backup;
 mod cli_busy;
+mod cli_database;
 mod cli_doctor;
 mod cli_exports;
 mod cli_imports;
+mod cli_keys;
+mod cli_seed;
+mod cli_serve;
+mod cli_settings;
 mod common;
 mod examples;
 mod faults;

@@ -13,6 +13,7 @@ use super::archive::{self, Backend, FILES, FORMAT, Manifest, Member};
 use super::postgres::{self, Target};
 use super::{at, sync_directory};
 use crate::audit::chain;
+use crate::config::invocation::suggest;
 use crate::config::paths::{self, directory_of};
 use crate::config::{DatabaseUrl, FileStore, Settings};
 use crate::db::backend::upkeep;
@@ -129,9 +130,9 @@ fn failures(checks: &[Check], options: Options) -> Result<Vec<String>, String> {
         return Ok(failed.iter().map(|check| check.name.to_owned()).collect());
     }
     let lines: Vec<String> = failed.iter().map(|check| format!("{}: {}", check.name, check.message)).collect();
+    let (lines, doctor) = (lines.join("\n"), suggest("doctor"));
     Err(format!(
-        "{}\nno backup was created; run doctor, or give --allow-damaged to create one nevertheless",
-        lines.join("\n")
+        "{lines}\nno backup was created; for details run: {doctor}; to create one nevertheless give --allow-damaged"
     ))
 }
 

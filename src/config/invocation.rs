@@ -1,24 +1,28 @@
 //! The command that started this program, for messages that suggest another one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::DatabaseUrl;
 
-/// The options that select the database: a suggested command needs them too.
-const SELECTING: [&str; 2] = ["--database-url", "--config"];
+/// The options that select the database, which a suggested command needs too.
+const SELECTING: [&str; 4] = ["--database-url", "--database", "--db", "--config"];
 
 /// A command of this program as the operator can enter it now: `cargo run -- migrate` where Cargo started the program,
 /// otherwise with the path that was entered. The options that select the database are included.
 pub fn suggest(command: &str) -> String {
     let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let (entered, options) = arguments.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let (entered, options) = match arguments.split_first() {
+        Some((entered, options)) => (entered.as_str(), options),
+        None => ("", arguments.as_slice()),
+    };
     let directories: Vec<_> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
-    let program = program(Path::new(entered), std::env::var_os("CARGO").is_some(), &directories);
+    let program =
+        program(Path::new(entered), std::env::var_os("CARGO").is_some_and(|value| !value.is_empty()), &directories);
     [&[program], &selecting(options)[..], &[command.to_owned()]].concat().join(" ")
 }
 
 /// How to start the program again.
-fn program(entered: &Path, by_cargo: bool, directories: &[std::path::PathBuf]) -> String {
+fn program(entered: &Path, by_cargo: bool, directories: &[PathBuf]) -> String {
     const INSTALLED: &str = env!("CARGO_PKG_NAME");
     let directory = entered.parent().filter(|directory| !directory.as_os_str().is_empty());
     match directory {
@@ -72,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_program_is_named_as_it_was_started() {
-        let directories = ["/usr/local/bin".into(), "/usr/bin".into()];
+        let directories: [PathBuf; 2] = ["/usr/local/bin".into(), "/usr/bin".into()];
         for (entered, by_cargo, expected) in [
             ("target/debug/pairing-tracker", true, "cargo run --"),
             ("target/release/pairing-tracker", true, "cargo run --release --"),

@@ -54,7 +54,7 @@ fn the_program_sends_by_itself_without_a_proxy_and_logs_no_secret() {
         assert_eq!(code, Some(0), "{output:?}");
         assert_eq!(proxy.received().len(), 0);
         let log = output.join("\n");
-        assert!(log.contains("a message was delivered") && log.contains("a message was retried"), "{log}");
+        assert!(log.contains("webhook message delivered") && log.contains("webhook message retried"), "{log}");
         let body = secret.strip_prefix("whsec_").expect("the form of a secret");
         for hidden in [body, "whsec_", "of-the-url", "/hook"] {
             assert!(!log.contains(hidden), "the log holds {hidden}: {log}");

@@ -61,6 +61,11 @@ pub fn command(program: &str, directory: &Path, args: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
+    // Suggested commands name the program as an installed one is entered.
+    let own = Path::new(PROGRAM).parent().expect("a directory").to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).expect("a path");
+    command.env("PATH", path).env_remove("CARGO");
     command.args(args).current_dir(directory).stdin(Stdio::null());
     command
 }

@@ -70,7 +70,11 @@ fn free_address() -> String {
 pub fn run(examples: &[Example]) -> Ran {
     let [directory, notes] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
     let options = options(examples);
-    let mut service = Service::start(directory.path(), &options.iter().map(String::as_str).collect::<Vec<_>>());
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    // What the program suggests depends on how it was started.
+    let is_by_cargo = examples.iter().filter_map(Example::command).any(|one| one == "cargo run");
+    let variables = if is_by_cargo { &[("CARGO", "cargo")][..] } else { &[] };
+    let mut service = Service::start_with(directory.path(), &options, variables);
     service.wait_for_line("To write");
     fs::write(notes.path().join("start"), service.output.join("\n")).expect("a file");
     let names = [(ADDRESS, service.address.clone()), (RECEIVER, free_address())];
@@ -124,13 +128,10 @@ fn script(examples: &[Example], names: &[(&str, String)]) -> String {
 
 /// Starts the shell; what it asks for comes through the channel.
 fn start(directory: &Path, notes: &Path) -> (Shell, Receiver<String>) {
-    let tools = Path::new(PROGRAM).parent().expect("a directory").to_owned();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path))).expect("a path");
     let mut shell = command("bash", directory, &["--norc"]);
     shell.arg(notes.join("script"));
     // Without the user's settings for curl, and not through a proxy.
-    shell.env("PATH", path).env("NOTES", notes).env("HOME", notes).env("NO_PROXY", "127.0.0.1");
+    shell.env("NOTES", notes).env("HOME", notes).env("NO_PROXY", "127.0.0.1");
     shell.env("PYTHONDONTWRITEBYTECODE", "1");
     let errors = File::create(notes.join("shell")).expect("a file");
     shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).process_group(0);
