@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::page::{Action, Example};
 use super::workbook;
-use crate::common::program::{PROGRAM, Service, command};
+use crate::common::program::{Service, command};
 
 /// The service's address in the pages.
 const ADDRESS: &str = "127.0.0.1:8080";
