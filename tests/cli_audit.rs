@@ -50,7 +50,7 @@ fn the_audit_log_is_verified_and_refused_requests_are_written_when_the_service_s
         tamper::execute(&mut conn, &last).expect("a deletion");
         assert!(verify(&[]).good().starts_with(&format!("Whole: {} events.", count - 1)), "the rest is intact");
         let cut = verify(&["--head", &head]).refused();
-        assert!(cut.contains(&format!("event {count} is gone")), "{cut}");
+        assert!(cut.contains(&format!("event {count} of the noted head is missing")), "{cut}");
         tamper::execute(&mut conn, "DELETE FROM audit_events WHERE id = 3").expect("a deletion");
         let missing = verify(&[]).refused();
         assert_eq!(missing, "the audit log is not intact: event 3 is missing");

@@ -62,7 +62,7 @@ fn a_wrong_option_of_a_key_is_explained_in_one_line() {
     for (pairing, remedy) in [
         ("xinhui-taishn", "did you mean xinhui-taishan?"),
         ("enping", "did you mean pengjiang-jianghai-enping?"),
-        ("beijing", "the database has xinhui-taishan, pengjiang-jianghai-enping, heshan-kaiping"),
+        ("beijing", "the database has heshan-kaiping, pengjiang-jianghai-enping, xinhui-taishan"),
     ] {
         let expected = format!("--pairing: there is no pairing \"{pairing}\"; {remedy}");
         assert_eq!(create(&["--pairing", pairing]), expected);
