@@ -62,9 +62,13 @@ pub trait ListWriter: Send + Sync {
 /// Creates the writer for an operation's list.
 ///
 /// The application supplies it, because the formats depend on records, which are above this module.
-pub struct ListWriters(
-    pub fn(&Contract, operation: &str, Format, Language, &Visibility) -> Result<Arc<dyn ListWriter>>,
-);
+pub struct ListWriters(pub MakeListWriter);
+
+/// Makes the writer of an operation's list in a format and language, for a reader with this visibility.
+pub type MakeListWriter = fn(&Contract, operation: &str, Format, Language, &Visibility) -> MadeListWriter;
+
+/// A writer, or the error of an operation that returns no list.
+pub type MadeListWriter = Result<Arc<dyn ListWriter>>;
 
 /// Responds with a list as a file.
 pub async fn list<W>(call: &Call, operation: &str, format: Format, work: W) -> Result<HttpResponse>

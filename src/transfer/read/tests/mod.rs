@@ -14,7 +14,7 @@ use crate::transfer::fault::ImportFault;
 use crate::transfer::format::OLE;
 use crate::transfer::row::{Layout, Row};
 
-pub static CONTRACT: LazyLock<Contract> = LazyLock::new(|| crate::validation::published());
+pub static CONTRACT: LazyLock<Contract> = LazyLock::new(crate::validation::published);
 
 /// The results of a reader.
 #[derive(Debug, Default)]
