@@ -25,7 +25,7 @@ pub fn finish(document: &mut Value, tags: &[Tag]) -> Result<()> {
     components::add(document)?;
     document["servers"] = json!([{
         "url": "/",
-        "description": "The server of this document.",
+        "description": "The server of this document, in production or staging.",
         "x-internal": false,
     }]);
     let paths = object(document, "paths")?;
