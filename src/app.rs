@@ -19,7 +19,7 @@ use crate::http::deprecation::{self, Deprecation};
 use crate::http::export::ListWriters;
 use crate::http::{AppState, cors, envelope, format, guard, limits, tags};
 use crate::record::Catalog;
-use crate::resources::AnyResource;
+use crate::resources::{AnyResource, KEYS, RESOURCES};
 use crate::transfer::export::rows::Rows;
 use crate::transfer::imports::jobs::Jobs;
 use crate::validation::Contract;
@@ -53,9 +53,9 @@ pub fn document_with(deprecated: &[Deprecation]) -> Result<Value> {
 }
 
 /// Every resource: those that bundles bring, in their order, then keys and webhooks.
-fn all_resources() -> impl Iterator<Item = &'static dyn AnyResource> {
+pub fn resources() -> impl Iterator<Item = &'static dyn AnyResource> {
     let webhooks: &dyn AnyResource = &endpoints::Webhooks;
-    resources::RESOURCES.iter().chain(resources::KEYS).copied().chain([webhooks])
+    RESOURCES.iter().chain(KEYS).copied().chain([webhooks])
 }
 
 /// The tags of the document, with who may use their operations.
@@ -69,13 +69,12 @@ pub fn tags() -> Vec<Tag> {
         resources::refusals::TAG,
         pages::service::TAG,
     ];
-    all_resources().map(|resource| resource.tag()).chain(others).collect()
+    resources().map(|resource| resource.tag()).chain(others).collect()
 }
 
 /// All kinds of records: those of imports, in the order of import, then keys and webhooks.
 pub fn kinds() -> Kinds {
-    static ALL: LazyLock<Vec<&'static Kind>> =
-        LazyLock::new(|| all_resources().map(|resource| resource.kind()).collect());
+    static ALL: LazyLock<Vec<&'static Kind>> = LazyLock::new(|| resources().map(|resource| resource.kind()).collect());
     &ALL
 }
 

@@ -4,16 +4,14 @@ use chrono::NaiveDate;
 
 use super::Finding;
 use super::records::some_of;
+use crate::app;
 use crate::config::invocation::suggest;
 use crate::db::backend::SearchRow;
-use crate::db::reference::Kind;
-use crate::db::reference::Kinds;
+use crate::db::reference::{Kind, Kinds};
 use crate::db::{self, Conn, backend, locked};
 use crate::error::Result;
-use crate::record::Catalog;
-use crate::record::ReadContext;
-use crate::resources;
-use crate::webhooks::endpoints;
+use crate::record::{Catalog, ReadContext};
+use crate::resources::AnyResource;
 
 /// Records or rows that are compared in one snapshot, while others may write.
 const TOGETHER: i64 = 500;
@@ -86,13 +84,13 @@ fn each_part(
     today: NaiveDate,
     work: &mut dyn FnMut(&mut Conn, Part<'_>) -> Result<()>,
 ) -> Result<()> {
-    for kind in catalog.kinds {
+    for resource in app::resources() {
         let mut after = 0;
         loop {
-            let ids = (kind.ids_after)(conn, after, TOGETHER)?;
+            let ids = (resource.kind().ids_after)(conn, after, TOGETHER)?;
             let Some(last) = ids.last() else { break };
             after = *last;
-            work(conn, &mut |conn| of_records(conn, catalog, kind, &ids, today))?;
+            work(conn, &mut |conn| of_records(conn, catalog, resource, &ids, today))?;
         }
     }
     let mut after: Option<SearchRow> = None;
@@ -115,13 +113,12 @@ fn each_part(
 fn of_records(
     conn: &mut Conn,
     catalog: &Catalog,
-    kind: &'static Kind,
+    resource: &dyn AnyResource,
     ids: &[i64],
     today: NaiveDate,
 ) -> Result<Vec<Fault>> {
-    let view = ReadContext { as_of: today };
-    let resource = resources::by_name(kind.name).unwrap_or(&endpoints::Webhooks);
-    let wanted = resource.search_bodies(conn, &catalog.contract, ids, view)?;
+    let kind = resource.kind();
+    let wanted = resource.search_bodies(conn, &catalog.contract, ids, ReadContext { as_of: today })?;
     let indexed: std::collections::HashMap<i64, String> =
         backend::search_texts(conn, kind.name, kind.number, ids)?.into_iter().collect();
     Ok(wanted

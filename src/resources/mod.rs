@@ -84,11 +84,6 @@ pub fn by_path(path: &str) -> Result<&'static dyn AnyResource> {
     found.ok_or_else(|| Error::unexpected(format!("no resource has the path {path}")))
 }
 
-/// The resource of [`RESOURCES`] or [`KEYS`] whose records audit events call by this name.
-pub fn by_name(name: &str) -> Option<&'static dyn AnyResource> {
-    RESOURCES.iter().chain(KEYS).copied().find(|resource| resource.kind().name == name)
-}
-
 /// The components and columns of [`RESOURCES`], in their order.
 pub fn forms() -> Vec<Form> {
     RESOURCES.iter().filter_map(|resource| resource.form()).collect()
