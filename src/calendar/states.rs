@@ -7,9 +7,8 @@ use diesel::sql_types::Bool;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::audit::log as audit;
 use crate::audit::records::decoded;
-use crate::audit::undecodable;
+use crate::audit::{log as audit, undecodable};
 use crate::db::reference::Kind;
 use crate::db::schema::audit_events;
 use crate::db::{Conn, backend};

@@ -3,8 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::{Outcome, write_out};
-use crate::app;
-use crate::openapi;
+use crate::{app, openapi};
 
 #[derive(Args, Clone)]
 pub struct DocumentArgs {

@@ -11,15 +11,14 @@ use super::database::open_existing;
 use super::keys::explain;
 use super::{Outcome, references};
 use crate::access::Visibility;
-use crate::app;
 use crate::config::{Settings, paths};
-use crate::db;
 use crate::http::format::Format;
 use crate::model::text::Language;
 use crate::model::types::Ref;
 use crate::record::ReadContext;
 use crate::resources::programmes;
 use crate::transfer::export::bundle::Bundle;
+use crate::{app, db};
 
 #[derive(Args)]
 pub struct ExportArgs {

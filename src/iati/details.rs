@@ -2,9 +2,8 @@
 
 use url::Url;
 
-use super::Reporter;
-use super::codes;
 use super::xml::{Attribute, Xml};
+use super::{Reporter, codes};
 use crate::db::reference::Reference;
 use crate::error::Result;
 use crate::model::text::Text;

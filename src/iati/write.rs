@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::codes;
 use super::dates::{self, Start};
 use super::details::{self, LOCAL_GOVERNMENT};
 use super::money::{self, Booked, Ledger};
 use super::store::{self, PairingRecords};
 use super::xml::Xml;
-use super::{Reporter, results};
+use super::{Reporter, codes, results};
 use crate::db::Conn;
 use crate::error::{Fault, Problem, Result};
 use crate::model::text::Text;

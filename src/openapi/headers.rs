@@ -5,10 +5,9 @@
 
 use serde_json::{Value, json};
 
-use crate::http::API_CATALOG_PATH;
-use crate::http::coding;
 use crate::http::format::Format;
 use crate::http::limits::UNLIMITED;
+use crate::http::{API_CATALOG_PATH, coding};
 
 /// An entity tag (RFC 9110, section 8.8.3).
 const TAG: &str = "^(W/)?\"[!#-~]*\"$";

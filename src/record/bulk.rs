@@ -10,8 +10,7 @@ use serde::de::Deserialize;
 use serde_json::Value;
 
 use super::citations::{self, Cited};
-use super::deleted;
-use super::{self as record, ReadContext, Resource, Tx};
+use super::{self as record, ReadContext, Resource, Tx, deleted};
 use crate::access::{PAIRING, Scope};
 use crate::audit::Action;
 use crate::db::page::PageRequest;

@@ -20,9 +20,8 @@ use crate::error::{Error, Fault, Faults, Problem, Result};
 use crate::model::text::without_nul;
 use crate::model::types::{Code, Ref};
 use crate::msg;
-use crate::record::Tx;
 use crate::record::bulk::{Done, Mode, Policy};
-use crate::record::deleted;
+use crate::record::{Tx, deleted};
 use crate::resources::{self, Form, pairings};
 
 /// Records of one batch.

@@ -7,8 +7,7 @@ use super::columns::{Choice, Column, Shape, Table};
 use super::fault::{ImportFault, bilingual};
 use super::names::column_of;
 use crate::db::reference::Kind;
-use crate::msg;
-use crate::resources;
+use crate::{msg, resources};
 
 /// Rewrites the message of a fault in the terms of its column. A message that names no column stays as it is.
 pub fn reword(tables: &[Table], fault: &mut ImportFault) {

@@ -17,9 +17,8 @@ use crate::http::Call;
 use crate::model::text::Language;
 use crate::record::{ReadContext, Resource};
 use crate::reports::scorecard::{self, Figures};
-use crate::resources::pairings::Pairings;
-use crate::resources::pairings::Role;
 use crate::resources::pairings::api::{Pairing, PairingFilter};
+use crate::resources::pairings::{Pairings, Role};
 
 /// The maximum number of pairings on the home page.
 const SHOWN: i64 = 200;

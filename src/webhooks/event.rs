@@ -9,15 +9,13 @@ use utoipa::ToSchema;
 
 use super::endpoints;
 use crate::access::Visibility;
-use crate::audit::Action;
-use crate::audit::log as audit;
 use crate::audit::types::AuditEvent;
+use crate::audit::{Action, log as audit};
 use crate::db::Conn;
 use crate::db::reference::Kind;
 use crate::error::{Error, Result};
 use crate::model::types::Instant;
-use crate::resources;
-use crate::text_enum;
+use crate::{resources, text_enum};
 
 /// Maximum size of a body in bytes; a larger one is sent without `before` and `after`.
 pub const BODY_MAX: usize = 256 * 1024;

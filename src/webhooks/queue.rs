@@ -11,9 +11,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::event::{self, Change};
-use crate::audit::log as audit;
-use crate::audit::records;
-use crate::audit::{Action, undecodable};
+use crate::audit::{Action, log as audit, records, undecodable};
 use crate::db::Conn;
 use crate::db::schema::{audit_events, webhook_deliveries, webhook_pairings, webhooks};
 use crate::error::Result;

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use super::Database;
 use super::files::{import_bundles, source};
-use super::records::milestone;
-use super::records::with;
+use super::records::{milestone, with};
 
 /// Imports a bundle as the operator does; returns the outcome of each record.
 #[track_caller]

@@ -17,8 +17,7 @@ use crate::http::list::Page;
 use crate::http::response::{self, ReadResponse};
 use crate::http::{Call, patch, typed};
 use crate::model::types::{Instant, Ref};
-use crate::record::deleted;
-use crate::record::{self, ReadContext, Resource, Tx};
+use crate::record::{self, ReadContext, Resource, Tx, deleted};
 
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 

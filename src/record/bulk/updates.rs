@@ -10,8 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::sheet::Sheet;
 use crate::model::types::Ref;
 use crate::record::merge::{Parts, differences, merge, writable};
-use crate::record::references;
-use crate::record::{self, Precondition, Resource, Tx};
+use crate::record::{self, Precondition, Resource, Tx, references};
 
 /// A record that a document would change.
 pub struct Update<R: Resource> {

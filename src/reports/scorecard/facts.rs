@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::NaiveDate;
 
 use super::{Figures, GroupBy, Wanted};
-use crate::figures::exchanges;
 use crate::figures::members::{self, Member, Places};
-use crate::figures::money;
 use crate::figures::pace::{Pace, PaceCounts};
 use crate::figures::resolutions::ResolutionCounts;
 use crate::figures::tally::{Owner, Tally};
+use crate::figures::{exchanges, money};
 use crate::resources::resolutions::State;
 use crate::resources::transactions::booked::{Booked, Shares};
 

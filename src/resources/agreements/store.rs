@@ -19,8 +19,7 @@ use crate::figures::tally;
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{self, ReadContext, Resource, Tx};
+use crate::record::{self, ReadContext, Resource, Tx, citations};
 use crate::resources::{conferences, pairings, sectors};
 use crate::{filter, keyset, links, msg, put_links, put_row, record_parts, rules};
 

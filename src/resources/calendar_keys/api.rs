@@ -23,8 +23,7 @@ use crate::http::routes::{self, Routes, handlers};
 use crate::http::{Call, typed};
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
-use crate::resources::ApiResource;
-use crate::resources::pairings;
+use crate::resources::{ApiResource, pairings};
 
 /// A key of a calendar, without its secret part.
 #[derive(Debug, Serialize, ToSchema)]

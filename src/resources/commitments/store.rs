@@ -19,8 +19,7 @@ use crate::model::decimal::Quantity;
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{ReadContext, Resource, Tx, citations};
 use crate::resources::{agreements, organizations, pairings, sectors};
 use crate::{filter, keyset, links, put_links, put_row, record_parts};
 

@@ -15,8 +15,7 @@ use crate::error::{Faults, Result};
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{ReadContext, Resource, Tx, citations};
 use crate::resources::pairings;
 use crate::{filter, links, put_links, put_row, record_page, record_parts};
 

@@ -16,8 +16,7 @@ use crate::error::{Error, Faults, Result};
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{ReadContext, Resource, Tx, citations};
 use crate::resources::{organizations, pairings};
 use crate::{filter, keyset, msg, put_row, record_parts, rules};
 

@@ -18,8 +18,7 @@ use crate::figures::lateness;
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{ReadContext, Resource, Tx, citations};
 use crate::resources::{agreements, organizations, pairings, projects};
 use crate::{keyset, links, put_links, put_row, record_parts};
 

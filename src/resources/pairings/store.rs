@@ -18,8 +18,7 @@ use crate::figures::tally;
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{self, ReadContext, Resource, Tx};
+use crate::record::{self, ReadContext, Resource, Tx, citations};
 use crate::resources::{programmes, regions, sectors};
 use crate::{filter, links, msg, put_links, put_row, record_page, record_parts};
 

@@ -17,8 +17,7 @@ use crate::model::decimal::Quantity;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
 use crate::record::citations::{Citation, NewCitation};
-use crate::resources::ApiResource;
-use crate::resources::commitments;
+use crate::resources::{ApiResource, commitments};
 use crate::{msg, rules, text_enum};
 use utoipa_actix_web::service_config::ServiceConfig;
 

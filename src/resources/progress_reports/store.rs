@@ -16,8 +16,7 @@ use crate::model::decimal::Quantity;
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations;
-use crate::record::{self, Precondition, ReadContext, Resource, Tx};
+use crate::record::{self, Precondition, ReadContext, Resource, Tx, citations};
 use crate::resources::{agreements, commitments, pairings};
 use crate::{filter, keyset, msg, put_row, record_parts, rules};
 

@@ -18,8 +18,7 @@ use crate::model::decimal::Fen;
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{ReadContext, Resource, Tx, citations};
 use crate::resources::{agreements, organizations, pairings, regions, sectors};
 use crate::{filter, msg, put_row, record_page, record_parts, rules};
 

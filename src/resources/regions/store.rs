@@ -14,8 +14,7 @@ use crate::error::{Faults, Result};
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{self, ReadContext, Resource, Tx};
+use crate::record::{self, ReadContext, Resource, Tx, citations};
 use crate::{filter, put_row, record_page, record_parts};
 
 #[derive(Queryable, Selectable)]

@@ -12,8 +12,7 @@ use crate::http::routes::{self, Routes};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::{Citation, NewCitation};
-use crate::resources::ApiResource;
-use crate::resources::{conferences, milestones};
+use crate::resources::{ApiResource, conferences, milestones};
 use crate::{msg, rules, text_enum};
 use utoipa_actix_web::service_config::ServiceConfig;
 

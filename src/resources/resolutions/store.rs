@@ -20,8 +20,7 @@ use crate::error::{Error, Faults, Result};
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{ReadContext, Resource, Tx, citations};
 use crate::resources::{commitments, conferences, milestones, organizations, pairings};
 use crate::{filter, keyset, links, put_links, put_row, record_parts, rules};
 

@@ -17,8 +17,7 @@ use crate::model::decimal::Fen;
 use crate::model::sheet::Sheet;
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant};
-use crate::record::citations;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{ReadContext, Resource, Tx, citations};
 use crate::resources::{funds, organizations, pairings, projects};
 use crate::{keyset, msg, record_parts, rules};
 

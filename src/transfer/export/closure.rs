@@ -14,8 +14,7 @@ use crate::db::Conn;
 use crate::db::reference::Kind;
 use crate::error::{Error, Faults, Result};
 use crate::model::types::Ref;
-use crate::record::ReadContext;
-use crate::record::references;
+use crate::record::{ReadContext, references};
 use crate::resources::{self, Form, assets, pairings, programmes};
 use crate::validation::Contract;
 

@@ -5,9 +5,8 @@ use std::io::{Read, Seek, Write};
 
 use diesel::prelude::*;
 
-use super::Status;
-use super::redaction;
 use super::types::{Import, ImportFilter, ImportStaleLine};
+use super::{Status, redaction};
 use crate::access::{Actor, Role, Visibility};
 use crate::db::Conn;
 use crate::db::page::{PageIds, PageRequest, key_value};

@@ -1,9 +1,8 @@
 //! The mapping of the columns of a sheet to those of its table.
 
-use super::ReadOptions;
-use super::faults;
 use super::headings::{Heading, Headings};
 use super::line::letters;
+use super::{ReadOptions, faults};
 use crate::error::Result;
 use crate::msg;
 use crate::normalize::half_width;

@@ -4,11 +4,10 @@ use std::io::{Read, Seek};
 
 use csv_core::{ReadRecordResult, ReaderBuilder};
 
-use super::binding;
 use super::encoding::Text;
 use super::line::{Line, Raw};
 use super::sheets::{Open, Sheets};
-use super::{ReadOptions, faults};
+use super::{ReadOptions, binding, faults};
 use crate::error::Result;
 use crate::model::text::Msg;
 use crate::msg;

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::ReadOptions;
 use super::binding::{Binding, is_code};
-use super::faults;
 use super::headings::{Heading, Headings, unit_above};
 use super::line::Line;
 use super::lists::{List, MOST};
 use super::record::record;
+use super::{ReadOptions, faults};
 use crate::error::Result;
 use crate::msg;
 use crate::transfer::amounts::Unit;

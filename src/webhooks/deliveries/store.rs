@@ -14,12 +14,11 @@ use crate::error::{Error, Faults, Problem, Result};
 use crate::model::hex;
 use crate::model::types::{Instant, Ref};
 use crate::record::{self, Precondition, Resource, Tx};
-use crate::rules;
 use crate::webhooks::endpoints::{self as resource, KIND, Webhooks};
 use crate::webhooks::event::TEST;
 use crate::webhooks::queue::{self, Found, Wanted};
 use crate::webhooks::send::Failure;
-use crate::{keyset, msg};
+use crate::{keyset, msg, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = webhook_deliveries)]

@@ -19,11 +19,10 @@ use crate::http::idempotency::Posted;
 use crate::http::routes::{self, Routes, handlers};
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Resource;
-use crate::resources;
 use crate::resources::ApiResource;
-use crate::text_enum;
 use crate::webhooks::event::Change;
 use crate::webhooks::target::Targets;
+use crate::{resources, text_enum};
 
 /// A kind of record that a webhook can subscribe to, by its name in the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

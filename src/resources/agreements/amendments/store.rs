@@ -11,10 +11,9 @@ use crate::db::schema::{agreements, amendments};
 use crate::error::{Error, Faults, Problem, Result};
 use crate::model::text::Text;
 use crate::model::types::{Instant, Ref};
-use crate::msg;
 use crate::record::{self, Precondition, Tx};
 use crate::resources::agreements::{Agreements, KIND, Status};
-use crate::rules;
+use crate::{msg, rules};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = amendments)]
