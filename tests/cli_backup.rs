@@ -272,7 +272,9 @@ fn a_backup_of_an_older_version_is_migrated() {
         seeded(directory.path(), &url);
         let exported = on(directory.path(), &url, &["export"]).good();
         make_older(directory.path(), &url);
-        assert!(on(directory.path(), &url, &["export"]).refused().contains("pairing-tracker --database-url "));
+        let refused = on(directory.path(), &url, &["export"]).refused();
+        assert!(refused.contains("; run: pairing-tracker --database-url "), "{refused}");
+        assert!(refused.ends_with(" migrate"), "{refused}");
         let made = json(&on(directory.path(), &url, &["backup", "b.tar", "--json"]).good());
         assert_eq!(made["audit_head"], Value::Null);
         delete_database(directory.path(), &url);

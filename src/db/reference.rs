@@ -54,7 +54,7 @@ pub struct Kind {
     pub find_codes: fn(&mut Conn, &[&str]) -> QueryResult<Coded>,
     /// The ids after one, in their order, of at most so many records.
     pub ids_after: fn(&mut Conn, i64, i64) -> QueryResult<Vec<i64>>,
-    /// The record with this code as its own; [`Kind::find_code`] knows stand-in codes, too.
+    /// The record with this code as its own; [`Kind::find_code`] finds surrogate codes as well.
     pub own_code: fn(&mut Conn, &str) -> QueryResult<Option<i64>>,
     /// The code of records and the instant of their creation.
     pub made: fn(&mut Conn, &[i64]) -> QueryResult<Vec<Made>>,

@@ -1,7 +1,7 @@
-//! What every resource does alike: create, change, delete, and the history of each.
+//! The engine: creates, changes, deletes and restores records of any kind, and records an audit event of each write.
 //!
-//! A resource says what it is ([`Resource`]); the order of things is here, once: find, lock, check the precondition,
-//! merge, judge, save, cite, index, remember.
+//! A resource implements [`Resource`]; the order of the steps is defined here: find, lock, check the precondition, merge,
+//! validate, save, cite, index, record the event.
 
 pub mod bulk;
 mod catalog;

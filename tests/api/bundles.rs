@@ -314,8 +314,10 @@ fn a_surrogate_code_resolves_while_the_record_has_no_code() {
         let made = create(&client, "milestones", with(milestone("x"), json!({ "code": null }))).await;
         let text = bundle(&client, "json", "").await;
         let mut all = json_of(&text);
-        let surrogate_code =
-            codes(&all, "milestones").into_iter().find(|code| code.starts_with("milestone-")).expect("a stand-in");
+        let surrogate_code = codes(&all, "milestones")
+            .into_iter()
+            .find(|code| code.starts_with("milestone-"))
+            .expect("a surrogate code");
         let path = format!("milestones/{surrogate_code}");
         assert_eq!(client.get(&path).await.expect(200).body["id"], made.body["id"]);
         // A change in the file is applied to the record, which still has no code.

@@ -163,7 +163,7 @@ fn a_file_is_in_the_requested_language_and_escapes_formulas() {
         let came_back: Vec<&str> = notes.iter().map(|note| pairing_tracker::transfer::cells::restore(note)).collect();
         // Every line break becomes a single line feed.
         assert_eq!(came_back, texts.map(|text| if text.contains('\r') { "a,\"b\"\nc" } else { text }));
-        assert!(column(&english, "code").iter().all(|code| code.starts_with("milestone-")), "stand-ins");
+        assert!(column(&english, "code").iter().all(|code| code.starts_with("milestone-")), "surrogate codes");
         assert_eq!(column(&english, "status")[0], "scheduled");
         assert_eq!(column(&english, "agreement")[0], "xinhui-taishan-framework-2022");
         let chinese =

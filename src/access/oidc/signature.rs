@@ -53,7 +53,7 @@ impl RingVerifier {
 
 impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
-        let judged = match self {
+        let verified = match self {
             RingVerifier::Rsa(_, parameters, key) => match key.kind() {
                 DecodingKeyKind::RsaModulusExponent { n, e } => {
                     by_ring::RsaPublicKeyComponents { n, e }.verify(parameters, message, signature)
@@ -67,7 +67,7 @@ impl Verifier<Vec<u8>> for RingVerifier {
                 DecodingKeyKind::RsaModulusExponent { .. } => Err(ring::error::Unspecified),
             },
         };
-        judged.map_err(|_| Error::new())
+        verified.map_err(|_| Error::new())
     }
 }
 

@@ -117,18 +117,18 @@ pub async fn get<R: Resource>(call: Call, reference: String) -> Result<HttpRespo
 }
 
 pub async fn update<R: Resource>(call: Call, payload: Payload, reference: String) -> Result<HttpResponse> {
-    update_judged::<R, _>(call, payload, reference, async |_, _| Ok(())).await
+    update_validated::<R, _>(call, payload, reference, async |_, _| Ok(())).await
 }
 
 /// [`update`] with a further validation of the patch, which runs before the transaction.
-pub async fn update_judged<R: Resource, J>(
+pub async fn update_validated<R: Resource, V>(
     call: Call,
     payload: Payload,
     reference: String,
-    judge: J,
+    validate: V,
 ) -> Result<HttpResponse>
 where
-    J: AsyncFnOnce(&Call, &Value) -> Result<()>,
+    V: AsyncFnOnce(&Call, &Value) -> Result<()>,
 {
     let actor = call.writer()?;
     let mut patch = call.json(payload, MERGE_PATCH).await?;
@@ -136,7 +136,7 @@ where
     let component = patch::component(R::NEW);
     call.state.catalog.contract.normalize(&component, &mut patch);
     call.state.catalog.contract.validate(&component, &patch)?;
-    judge(&call, &patch).await?;
+    validate(&call, &patch).await?;
     let read = call.write(actor, move |tx| record::update::<R>(tx, &Ref(reference), &precondition, &patch)).await?;
     let (_, version) = R::id_and_version(&read);
     response::updated(version, &read)

@@ -45,7 +45,7 @@ pub struct Followed {
 
 /// What a request wants to follow; `None` where it asks for a page.
 pub fn asked(call: &Call) -> Result<Option<Followed>> {
-    // A page's query is judged where it is answered.
+    // The query of a page is validated by the list itself.
     if !call.request.query_string().contains("follow") {
         return Ok(None);
     }

@@ -48,7 +48,7 @@ pub struct Commitment {
     pub starts_on: Option<NaiveDate>,
     /// Its last day; null: with the agreement.
     pub due_on: Option<NaiveDate>,
-    /// The number that it is measured by; null for one that is judged by words.
+    /// The indicator by which it is measured; null if it is assessed in words.
     pub indicator: Option<Indicator>,
     /// Free-text note.
     pub note: Option<String>,
@@ -119,7 +119,7 @@ pub struct NewCommitment {
     /// Its last day; absent: with the agreement.
     #[serde(default)]
     pub due_on: Option<NaiveDate>,
-    /// The number that it is measured by; absent for one that is judged by words.
+    /// The indicator by which it is measured; absent if it is assessed in words.
     #[serde(default)]
     pub indicator: Option<NewIndicator>,
     /// Free-text note.

@@ -117,7 +117,7 @@ impl NewRow {
 }
 
 /// A milestone whose references are found and whose rules hold. Where it belongs is asked afterwards, of many at once.
-struct Judged {
+struct Validated {
     new: NewMilestone,
     agreement: Option<i64>,
     project: Option<i64>,
@@ -132,17 +132,17 @@ pub fn prepare(
     before: Option<(i64, &Milestone)>,
     new: NewMilestone,
 ) -> Result<Option<Draft>> {
-    let Some(judged) = judge(tx, faults, before, new)? else { return Ok(None) };
-    let homes = Homes::load(tx.conn, [&judged])?;
-    judged.draft(before.map(|(_, record)| record), &homes).map(Some)
+    let Some(validated) = validate(tx, faults, before, new)? else { return Ok(None) };
+    let parents = ParentLinks::load(tx.conn, [&validated])?;
+    validated.draft(before.map(|(_, record)| record), &parents).map(Some)
 }
 
-fn judge(
+fn validate(
     tx: &mut Tx<'_>,
     faults: &mut Faults,
     before: Option<(i64, &Milestone)>,
     new: NewMilestone,
-) -> Result<Option<Judged>> {
+) -> Result<Option<Validated>> {
     let reason = new.given_reason();
     let before_record = before.map(|(_, record)| record);
     let (due_on, status) = (new.due_on, new.status);
@@ -193,7 +193,7 @@ fn judge(
     if let Some((id, _)) = before {
         record::no_cycle(tx.conn, faults, Milestones::KIND, EDGES, "/depends_on", id, (&known, &depends_on))?;
     }
-    Ok(faults.is_empty().then_some(Judged { new, agreement, project, responsible, depends_on }))
+    Ok(faults.is_empty().then_some(Validated { new, agreement, project, responsible, depends_on }))
 }
 
 impl NewMilestone {
@@ -207,10 +207,10 @@ fn is_new(status: Status, before: Option<&Milestone>) -> bool {
     before.is_none_or(|record| record.status != status)
 }
 
-impl Judged {
-    fn draft(self, before: Option<&Milestone>, homes: &Homes) -> Result<Draft> {
-        let Judged { new, agreement, project, responsible, depends_on } = self;
-        let (pairing_id, agreement_id) = homes.of(agreement, project)?;
+impl Validated {
+    fn draft(self, before: Option<&Milestone>, parents: &ParentLinks) -> Result<Draft> {
+        let Validated { new, agreement, project, responsible, depends_on } = self;
+        let (pairing_id, agreement_id) = parents.of(agreement, project)?;
         let reason = new.given_reason().map(str::to_owned);
         let NewMilestone { code, title, kind, due_on, forecast_on, met_on, status, progress, weight, note, .. } = new;
         let status_reason = match status {
@@ -245,18 +245,18 @@ impl Judged {
 
 /// Inserts the new milestones that have no fault; see [`Resource::save_together`].
 pub fn save_together(tx: &mut Tx<'_>, news: Vec<NewMilestone>) -> Result<Vec<Option<i64>>> {
-    let mut judged = Vec::with_capacity(news.len());
+    let mut validated = Vec::with_capacity(news.len());
     for new in news {
-        judged.push(judge(tx, &mut Faults::default(), None, new)?);
+        validated.push(validate(tx, &mut Faults::default(), None, new)?);
     }
-    let homes = Homes::load(tx.conn, judged.iter().flatten())?;
-    let mut reserved = backend::reserve_ids(tx.conn, "milestones", judged.iter().flatten().count())?.into_iter();
+    let parents = ParentLinks::load(tx.conn, validated.iter().flatten())?;
+    let mut reserved = backend::reserve_ids(tx.conn, "milestones", validated.iter().flatten().count())?.into_iter();
     let (mut rows, mut responsible, mut depends_on) = (Vec::new(), Vec::new(), Vec::new());
-    let mut ids = Vec::with_capacity(judged.len());
-    for judged in judged {
-        let id = if judged.is_some() { reserved.next() } else { None };
-        if let (Some(judged), Some(id)) = (judged, id) {
-            let Draft { values, responsible: organizations, depends_on: before } = judged.draft(None, &homes)?;
+    let mut ids = Vec::with_capacity(validated.len());
+    for validated in validated {
+        let id = if validated.is_some() { reserved.next() } else { None };
+        if let (Some(validated), Some(id)) = (validated, id) {
+            let Draft { values, responsible: organizations, depends_on: before } = validated.draft(None, &parents)?;
             responsible.extend((0_i32..).zip(organizations).map(|(position, other)| {
                 (
                     milestone_responsible::milestone_id.eq(id),
@@ -282,18 +282,18 @@ pub fn save_together(tx: &mut Tx<'_>, news: Vec<NewMilestone>) -> Result<Vec<Opt
 }
 
 /// What agreements and projects belong to.
-struct Homes {
+struct ParentLinks {
     /// The pairing of each agreement.
     agreements: HashMap<i64, i64>,
     /// The pairing and the agreement of each project.
     projects: HashMap<i64, (i64, Option<i64>)>,
 }
 
-impl Homes {
+impl ParentLinks {
     /// Those of the milestones' agreements and projects.
-    fn load<'a>(conn: &mut Conn, judged: impl IntoIterator<Item = &'a Judged>) -> Result<Homes> {
+    fn load<'a>(conn: &mut Conn, validated: impl IntoIterator<Item = &'a Validated>) -> Result<ParentLinks> {
         let (mut of_agreements, mut of_projects): (BTreeSet<i64>, BTreeSet<i64>) = Default::default();
-        for Judged { agreement, project, .. } in judged {
+        for Validated { agreement, project, .. } in validated {
             of_agreements.extend(agreement);
             of_projects.extend(project);
         }
@@ -316,7 +316,7 @@ impl Homes {
                 .load(conn)?;
             projects.extend(found.into_iter().map(|(id, pairing, agreement)| (id, (pairing, agreement))));
         }
-        Ok(Homes { agreements, projects })
+        Ok(ParentLinks { agreements, projects })
     }
 
     /// The pairing of what a milestone belongs to, and the agreement that it counts for.

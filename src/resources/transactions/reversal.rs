@@ -46,9 +46,9 @@ struct Original {
     account: Account,
 }
 
-/// Judges the reversal of an entry; gives what it is booked on, and in which currency. Reversals of one entry take turns,
+/// Validates the reversal of an entry; returns what it is booked on, and in which currency. Reversals of one entry take turns,
 /// because two of them could take back more than there is.
-pub fn judge(
+pub fn validate(
     conn: &mut Conn,
     faults: &mut Faults,
     id: i64,

@@ -151,7 +151,7 @@ impl Resource for Transactions {
         }
         let (account, currency) = match reverses_id {
             Some(id) if kind == Kind::Reversal => {
-                reversal::judge(tx.conn, &mut faults, id, (amount, currency.as_deref(), value_on), given)?
+                reversal::validate(tx.conn, &mut faults, id, (amount, currency.as_deref(), value_on), given)?
             }
             _ => (booked_on(tx.conn, &mut faults, given)?, currency.unwrap_or_else(rules::yuan)),
         };

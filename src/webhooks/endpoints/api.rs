@@ -203,7 +203,7 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
 
 /// Updates a webhook. The URL is validated before the transaction.
 async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
-    handlers::update_judged::<Webhooks, _>(call, payload, reference.into_inner(), async |call, patch| {
+    handlers::update_validated::<Webhooks, _>(call, payload, reference.into_inner(), async |call, patch| {
         validate_target(call, patch["url"].as_str()).await
     })
     .await
