@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::oidc::GivenOidc;
 use super::{FileStore, Settings, network, paths};
+use crate::model::similar;
 
 /// How similar two names must be, from 0 to 1, for one to be suggested instead of the other.
 const SIMILAR: f64 = 0.6;
@@ -195,11 +196,5 @@ fn did_you_mean(name: &str) -> String {
 
 /// The name that is most similar to another, if any is similar enough.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase();
-    known
-        .map(|one| (strsim::normalized_damerau_levenshtein(&name, &one.to_lowercase()), one))
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
-        // Of equally similar names always the same one.
-        .max_by(|(a, one), (b, other)| a.total_cmp(b).then_with(|| other.cmp(one)))
-        .map(|(_, one)| one)
+    similar::nearest(&name.to_lowercase(), known, SIMILAR, |one| one.to_lowercase().into())
 }

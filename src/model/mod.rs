@@ -11,6 +11,7 @@ pub mod pairings;
 pub mod progress_reports;
 pub mod resolutions;
 pub mod sheet;
+pub mod similar;
 pub mod text;
 pub mod transactions;
 pub mod types;

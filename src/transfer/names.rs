@@ -1,6 +1,7 @@
 //! References by name: people write `恩平市` where programs write `enping`. Names are looked up and replaced by codes; a
 //! reference that is not found is reported with the nearest known name.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -11,6 +12,7 @@ use super::gather::{Gathered, NAMES_MAX};
 use crate::db::Conn;
 use crate::db::reference::Kind;
 use crate::error::{Fault, Result};
+use crate::model::similar;
 use crate::model::types::Ref;
 use crate::msg;
 use crate::normalize::{name_key, spelled};
@@ -166,12 +168,7 @@ fn is_number(text: &str) -> bool {
 
 /// The known text that is most similar to another, if any is similar enough.
 pub fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    known
-        .map(|one| (strsim::normalized_damerau_levenshtein(text, one), one))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        // Of equally similar texts the same one each time.
-        .max_by(|(a, one), (b, other)| a.total_cmp(b).then_with(|| other.cmp(one)))
-        .map(|(_, one)| one.to_owned())
+    similar::nearest(text, known, ALIKE, Cow::Borrowed).map(str::to_owned)
 }
 
 /// Visits each reference of a record with its pointer, kind and text.
