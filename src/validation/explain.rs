@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::escape;
 use crate::error::Fault;
-use crate::model::text::Msg;
+use crate::model::text::{Msg, NO_NUL};
 use crate::msg;
 
 /// How much of a wrong value a fault shows, in characters.
@@ -54,7 +54,7 @@ fn explain_one(error: &ValidationError<'_>, roots: &[&Value], faults: &mut Vec<F
             let allowed = allowed.join(", ");
             push(at, "enum", msg!("须为下列之一：{allowed}。", "must be one of {allowed}"));
         }
-        Broken::Pattern { pattern } if pattern == crate::model::text::NO_NUL => {
+        Broken::Pattern { pattern } if pattern == NO_NUL => {
             push(at, "nul", msg!("不得含有 NUL 字符。", "must not contain the character NUL"));
         }
         Broken::Pattern { pattern } => {
@@ -65,20 +65,6 @@ fn explain_one(error: &ValidationError<'_>, roots: &[&Value], faults: &mut Vec<F
             let message = expected::of_format(format);
             push(at, "format", message.map_or_else(unexpected_form, |phrase| must_be(&phrase)));
         }
-        Broken::MaxLength { limit } => {
-            push(at, "too_long", msg!("最多 {limit} 个字符。", "must have at most {limit} characters"))
-        }
-        Broken::MinLength { limit } => {
-            push(at, "too_short", msg!("至少 {limit} 个字符。", "must have at least {limit} characters"))
-        }
-        Broken::MaxItems { limit } => {
-            push(at, "too_many", msg!("最多 {limit} 项。", "must have at most {limit} items"))
-        }
-        Broken::MinItems { limit } => {
-            push(at, "too_few", msg!("至少 {limit} 项。", "must have at least {limit} items"))
-        }
-        Broken::Minimum { limit } => push(at, "too_small", msg!("不得小于 {limit}。", "must be at least {limit}")),
-        Broken::Maximum { limit } => push(at, "too_large", msg!("不得大于 {limit}。", "must be at most {limit}")),
         Broken::OneOfNotValid { context } | Broken::AnyOf { context } => {
             // Of `oneOf: [null, X]` the faults of X are reported: those of null are beside the point.
             let is_null = |errors: &&Vec<ValidationError<'static>>| !matches!(errors.as_slice(), [only] if matches!(only.kind(), Broken::Type { kind: TypeKind::Single(kind) } if kind.to_string() == "null"));
@@ -87,9 +73,29 @@ fn explain_one(error: &ValidationError<'_>, roots: &[&Value], faults: &mut Vec<F
                 None => push(at, "invalid", msg!("无效。", "is not valid")),
             }
         }
-        // The library's own words name types and patterns.
-        _ => push(at, "invalid", msg!("无效。", "is not valid")),
+        kind => {
+            // The library's own words name types and patterns.
+            let (code, message) = beyond_limit(kind).unwrap_or_else(|| ("invalid", msg!("无效。", "is not valid")));
+            push(at, code, message);
+        }
     }
+}
+
+/// The code and message of a value that is beyond a limit of its length, its number of items or its size.
+fn beyond_limit(kind: &Broken) -> Option<(&'static str, Msg)> {
+    Some(match kind {
+        Broken::MaxLength { limit } => {
+            ("too_long", msg!("最多 {limit} 个字符。", "must have at most {limit} characters"))
+        }
+        Broken::MinLength { limit } => {
+            ("too_short", msg!("至少 {limit} 个字符。", "must have at least {limit} characters"))
+        }
+        Broken::MaxItems { limit } => ("too_many", msg!("最多 {limit} 项。", "must have at most {limit} items")),
+        Broken::MinItems { limit } => ("too_few", msg!("至少 {limit} 项。", "must have at least {limit} items")),
+        Broken::Minimum { limit } => ("too_small", msg!("不得小于 {limit}。", "must be at least {limit}")),
+        Broken::Maximum { limit } => ("too_large", msg!("不得大于 {limit}。", "must be at most {limit}")),
+        _ => return None,
+    })
 }
 
 fn must_be(phrase: &Msg) -> Msg {
@@ -107,8 +113,7 @@ fn of_wrong_type(schema: &Value) -> Msg {
     let phrase = expected::of_schema(schema);
     let is_text = schema["type"] == "string"
         || schema["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "string"));
-    let has_form = schema["pattern"].as_str().is_some_and(|pattern| pattern != crate::model::text::NO_NUL)
-        || schema["format"].is_string();
+    let has_form = schema["pattern"].as_str().is_some_and(|pattern| pattern != NO_NUL) || schema["format"].is_string();
     if is_text && !has_form {
         return must_be(&msg!("文本", "text"));
     }

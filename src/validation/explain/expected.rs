@@ -5,7 +5,8 @@
 
 use serde_json::Value;
 
-use crate::model::text::Msg;
+use crate::model::text::{Msg, NO_NUL};
+use crate::model::types::{CODE_PATTERN, REF_PATTERN};
 use crate::msg;
 
 /// What a value of this schema has to be. The most telling keyword decides: the pattern, else the format, else the type.
@@ -49,17 +50,15 @@ pub fn of_pattern(pattern: &str) -> Option<Msg> {
         return Some(decimal.phrase());
     }
     Some(match pattern {
-        crate::model::text::NO_NUL => msg!("不含 NUL 字符的文本", "text without the character NUL"),
-        // `Code` and `Ref`
-        "^([a-z0-9]+(-[a-z0-9]+)+|[0-9]*[a-z][a-z0-9]*)$" => msg!(
+        NO_NUL => msg!("不含 NUL 字符的文本", "text without the character NUL"),
+        CODE_PATTERN => msg!(
             "由小写字母、数字和连字符组成的代码，不能只有数字，如 xinhui-road-2026",
             "a code of lower-case letters, digits and single hyphens, not of digits alone, such as xinhui-road-2026"
         ),
-        "^[a-z0-9]+(-[a-z0-9]+)*$" => msg!(
+        REF_PATTERN => msg!(
             "记录的代码（小写字母、数字和连字符）或编号",
             "the code (lower-case letters, digits and single hyphens) or the id of a record"
         ),
-        // Fields
         "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$" => {
             msg!("语言标签，如 zh 或 zh-CN", "a language tag, such as zh or zh-CN")
         }
@@ -87,7 +86,13 @@ pub fn of_pattern(pattern: &str) -> Option<Msg> {
             "以 http:// 或 https:// 开头的网址，不含空格和控制字符",
             "a URL that begins with http:// or https:// and has no spaces or control characters"
         ),
-        // Headers
+        _ => return of_header_pattern(pattern),
+    })
+}
+
+/// The phrase for a `pattern` of a header, webhooks' headers and types included.
+fn of_header_pattern(pattern: &str) -> Option<Msg> {
+    Some(match pattern {
         r#"^(\*|((W/)?"[!#-~\u0080-\u00ff]*")?([ \t]*,[ \t]*((W/)?"[!#-~\u0080-\u00ff]*")?)*)$"# => msg!(
             "星号，或带引号的 ETag（多个用逗号隔开）",
             "an asterisk, or ETags in quotation marks, separated by commas"
@@ -98,7 +103,6 @@ pub fn of_pattern(pattern: &str) -> Option<Msg> {
         "^[ -~]+$" => msg!("可打印的 ASCII 字符", "printable ASCII characters"),
         "^[!-~]+$" => msg!("可打印的 ASCII 字符，不含空格", "printable ASCII characters without spaces"),
         "^@-?[0-9]+$" => msg!("以 @ 开头的 Unix 时间戳", "a Unix timestamp that begins with @"),
-        // Webhooks
         r"^[a-z_]+\.[a-z_]+$" => {
             msg!(
                 "由点连接的两个小写单词，如 milestone.update",
@@ -147,12 +151,7 @@ mod tests {
 
     use super::super::explain;
     use super::*;
-
-    /// The published document as it is committed.
-    fn document() -> Value {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
-        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-    }
+    use crate::validation::published;
 
     /// Collects what each schema says of one value alone: its type, format and pattern.
     fn collect(value: &Value, found: &mut BTreeSet<String>) {
@@ -186,7 +185,7 @@ mod tests {
     #[test]
     fn every_pattern_format_and_type_of_the_document_is_explained_in_words() {
         let mut found = BTreeSet::new();
-        collect(&document(), &mut found);
+        collect(published().document(), &mut found);
         assert!(found.len() > 40, "{}", found.len());
         for schema in &found {
             let schema: Value = serde_json::from_str(schema).unwrap();
@@ -219,7 +218,7 @@ mod tests {
 
     #[test]
     fn keywords_that_have_no_message_of_their_own_are_not_in_the_document() {
-        let text = document().to_string();
+        let text = published().document().to_string();
         for keyword in ["const", "multipleOf", "uniqueItems", "exclusiveMinimum", "minProperties", "not", "contains"] {
             assert!(!text.contains(&format!("\"{keyword}\":")), "{keyword} needs a message");
         }
