@@ -20,6 +20,7 @@ mod faults;
 mod following;
 mod guides;
 mod hostile;
+mod http_bodies;
 mod http_protocol;
 mod logs;
 mod memory;

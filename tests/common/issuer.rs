@@ -10,11 +10,14 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use pairing_tracker::access::oidc::Times;
+use pairing_tracker::config::Settings;
 use pairing_tracker::config::oidc::OidcSettings;
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{self, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
 use serde_json::{Value, json};
+
+use super::{Client, Database, databases};
 
 /// The audience (`aud`) of tokens for the service.
 pub const AUDIENCE: &str = "pairing-tracker";
@@ -157,7 +160,7 @@ struct State {
 
 impl State {
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().expect("nobody panics with it")
+        self.shared.lock().expect("the lock is not poisoned")
     }
 }
 
@@ -230,7 +233,7 @@ impl Issuer {
                 .listen(listener)
                 .expect("it listens")
                 .run();
-                sender.send((state, server.handle())).expect("the test waits");
+                sender.send((state, server.handle())).expect("the test still runs");
                 server.await.expect("it runs");
             });
         });
@@ -325,4 +328,32 @@ impl Clock {
         let now = move || clock.began + Duration::from_secs(clock.seconds.load(Ordering::SeqCst));
         Times { question: Duration::from_secs(60), clock: Arc::new(now), ..Times::default() }
     }
+}
+
+/// The claims of a role and its pairings.
+pub fn role(role: &str, pairings: Value) -> Value {
+    json!({ "pairing_tracker_role": role, "pairing_tracker_pairings": pairings })
+}
+
+/// The application with an issuer and a test clock.
+pub fn client(database: &Database, issuer: &Issuer, clock: &Clock) -> Client {
+    client_with(database, issuer, clock.times(), |_| {})
+}
+
+/// The application with an issuer, this clock and other settings.
+pub fn client_with(database: &Database, issuer: &Issuer, times: Times, change: impl FnOnce(&mut Settings)) -> Client {
+    database.client_at(times, |settings| {
+        settings.oidc = Some(issuer.settings());
+        change(settings);
+    })
+}
+
+/// The status of a read with a token; without one it is 200.
+pub async fn read_status(client: &Client, token: &str) -> u16 {
+    client.with_key(token).get("sectors").await.status.as_u16()
+}
+
+/// Runs a test on SQLite only, where the backend does not matter.
+pub fn on_sqlite(test: impl AsyncFn(Database)) {
+    super::builders::block_on(async || test(databases(false).swap_remove(0)).await);
 }

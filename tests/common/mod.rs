@@ -9,6 +9,7 @@ pub mod issuer;
 pub mod postgres;
 pub mod privacy;
 pub mod program;
+pub mod raw_http;
 pub mod receiver;
 pub mod records;
 pub mod tamper;

@@ -25,11 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Names that need no network: `moves.test` resolves to a public address at first, and to this machine afterwards.
 pub fn lookup() -> Lookup {
-    let asked = AtomicUsize::new(0);
+    let lookups = AtomicUsize::new(0);
     Arc::new(move |name, port| {
         let address = match name {
             "oa.example.org" => "1.1.1.1",
-            "moves.test" if asked.fetch_add(1, Ordering::Relaxed) == 0 => "1.1.1.1",
+            "moves.test" if lookups.fetch_add(1, Ordering::Relaxed) == 0 => "1.1.1.1",
             "localhost" | "moves.test" => "127.0.0.1",
             "inside.test" => "10.1.2.3",
             _ => return Err(Error::from(ErrorKind::NotFound)),
@@ -209,7 +209,7 @@ pub async fn deliver_due(client: &Client, now: Instant) -> Vec<Written> {
     let sender = Arc::new(Sender::new(client.state.parts.get().expect("the targets")));
     let mut all = Vec::new();
     loop {
-        let claimed = look(&client.state, now, &HashMap::new()).await.expect("it looks");
+        let claimed = look(&client.state, now, &HashMap::new()).await.expect("the deliveries are claimed");
         if claimed.is_empty() {
             return all;
         }
@@ -223,4 +223,15 @@ pub async fn deliver_due(client: &Client, now: Instant) -> Vec<Written> {
 pub async fn deliveries(client: &Client, create_webhook: &str) -> Vec<Value> {
     let page = client.get(&format!("{create_webhook}/deliveries?sort=id&limit=1000")).await.expect(200);
     page.body["items"].as_array().expect("items").clone()
+}
+
+/// Sets the progress of a milestone, which makes each change distinguishable.
+pub async fn advance(client: &Client, code: &str, progress: i64) {
+    let change = json!({ "status": "in_progress", "progress": progress });
+    client.patch(&format!("milestones/{code}"), change).await.expect(200);
+}
+
+/// Pairs as [`Message::type_and_code`] and the faults of a response have them.
+pub fn owned(names: &[(&str, &str)]) -> Vec<(String, String)> {
+    names.iter().map(|(kind, code)| ((*kind).to_owned(), (*code).to_owned())).collect()
 }

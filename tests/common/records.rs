@@ -75,12 +75,17 @@ pub fn project(code: &str) -> Value {
     json!({ "code": code, "pairing": "xinhui-taishan", "title": { "zh": "共建园区" } })
 }
 
+/// A sector with this code.
+pub fn sector(code: &str) -> Value {
+    json!({ "code": code, "name": { "zh": "领域" } })
+}
+
 /// Creates a valid record.
 pub async fn create(client: &Client, path: &str, record: Value) -> Response {
     client.post(path, record).await.expect(201)
 }
 
-/// A fault as [`Answer::faults`] returns it.
+/// A fault as [`Response::faults`] returns it.
 pub fn fault(pointer: &str, code: &str) -> (String, String) {
     (pointer.to_owned(), code.to_owned())
 }
