@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt;
 use actix_web::rt::time::sleep;
+use pairing_tracker::access::secrets::keys::{Family, IssuedKey};
 
 use super::Outcome;
 use super::http::Connection;
@@ -99,5 +100,5 @@ async fn timed(service: &Service, request: &[u8]) -> Outcome<(Duration, [u32; 3]
 
 /// A well-formed key that does not exist.
 fn unknown_key() -> String {
-    pairing_tracker::access::keys::Issued::random().secret
+    IssuedKey::random(Family::Api).secret.expose().to_owned()
 }

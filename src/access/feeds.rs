@@ -1,8 +1,8 @@
 //! Calendar keys, each valid for one feed of one pairing.
 //!
 //! Calendar programs store a URL and send no headers, so the key is part of the URL, where it can leak through
-//! bookmarks and shared calendars. It is therefore not an API key: it has the same form ([`super::keys`]) with another
-//! prefix and a table of its own, and it is rejected as a bearer token and on any other feed, pairing or path. It has
+//! bookmarks and shared calendars. It is therefore not an API key: it has the same form ([`super::secrets::keys`]) with
+//! another prefix and a table of its own, and it is rejected as a bearer token and on any other feed, pairing or path. It has
 //! no actor: its holder reads what anonymous readers of a public service read. After its revocation or expiry, a key
 //! still returns cancellations of the feed's events for some time ([`Opening`]). The log and the list of refusals omit
 //! the query, and every response has `Referrer-Policy: no-referrer`.
@@ -12,7 +12,8 @@ use std::borrow::Cow;
 use chrono::{NaiveDate, TimeDelta};
 use diesel::prelude::*;
 
-use super::keys::Shown;
+use super::secrets::keys::{Family, PresentedKey};
+use super::secrets::validity::Validity;
 use crate::config::Settings;
 use crate::db::Conn;
 use crate::db::reference::Kind;
@@ -21,8 +22,6 @@ use crate::error::Result;
 use crate::model::types::{Instant, Ref};
 use crate::text_enum;
 
-/// Prefix of calendar keys.
-pub const PREFIX: &str = "ptf_";
 /// Query parameter of the key.
 pub const PARAMETER: &str = "key";
 
@@ -56,7 +55,7 @@ pub fn identity(id: i64) -> String {
 /// the prefix. Returns an empty, invalid key if there are several.
 pub fn key_in(query: &str, is_feed: bool) -> Option<String> {
     let mut shown = url::form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, value)| name == PARAMETER && (is_feed || value.starts_with(PREFIX)))
+        .filter(|(name, value)| name == PARAMETER && (is_feed || Family::Calendar.has_prefix(value)))
         .map(|(_, value)| value);
     let first = shown.next()?;
     Some(if shown.next().is_some() { String::new() } else { Cow::into_owned(first) })
@@ -96,12 +95,12 @@ impl Asked {
         &self,
         conn: &mut Conn,
         pairings: &Kind,
-        shown: &Shown,
+        presented: &PresentedKey,
         settings: &Settings,
     ) -> Result<Option<Opening>> {
         type Row = (i64, i64, Feed, String, Option<NaiveDate>, Option<Instant>);
         let row: Option<Row> = calendar_keys::table
-            .filter(calendar_keys::code.eq(&shown.code))
+            .filter(calendar_keys::code.eq(&presented.code))
             .select((
                 calendar_keys::id,
                 calendar_keys::pairing_id,
@@ -114,12 +113,10 @@ impl Asked {
             .optional()?;
         let Some((id, pairing, feed, sha256, expires_on, revoked_at)) = row else { return Ok(None) };
         let today = settings.today();
-        let expired = expires_on.filter(|last| *last < today).and_then(|last| last.succ_opt());
-        let expired = expired.map(|day| Instant::from(settings.start_of(day)));
-        let ended_at = revoked_at.into_iter().chain(expired).min();
+        let ended_at = Validity { expires_on, revoked_at }.ended_at(settings, today);
         let since = settings.start_of(today) - TimeDelta::days(CANCELLED_FOR_DAYS);
         let is_forgotten = ended_at.is_some_and(|at| at.utc() < since);
-        if !shown.is(&sha256) || is_forgotten || feed != self.feed {
+        if !presented.matches(&sha256) || is_forgotten || feed != self.feed {
             return Ok(None);
         }
         let asked = pairings.find(conn, &self.pairing)?;

@@ -2,7 +2,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`keys`] | API keys |
+//! | [`secrets`] | the secrets of keys and webhooks: issue, hash, verify, expire, revoke |
+//! | [`keys`] | API keys: the look-up of their holder |
 //! | [`names`] | names of actors, kept apart by origin |
 //! | [`feeds`] | calendar keys, each valid for one feed and passed in its URL |
 //! | [`oidc`] | tokens of an OpenID Connect issuer, accepted instead of keys |
@@ -17,6 +18,7 @@ pub mod oidc;
 pub mod policy;
 pub mod redaction;
 pub mod revoked;
+pub mod secrets;
 mod uses;
 
 use std::fmt;

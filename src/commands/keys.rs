@@ -10,14 +10,13 @@ use serde_json::json;
 
 use super::database::open_existing;
 use super::{Outcome, references, write_out};
-use crate::access::{Actor, Role};
+use crate::access::{Actor, Role, secrets};
 use crate::app;
 use crate::config::Settings;
 use crate::config::invocation::suggest;
 use crate::db::schema::api_keys;
 use crate::db::{Conn, locked};
 use crate::error::{Error, Result};
-use crate::model::hex;
 use crate::model::text::Language;
 use crate::model::types::{Instant, Ref};
 use crate::record::{self, ReadContext, Resource, Tx};
@@ -111,7 +110,7 @@ fn create(conn: &mut Conn, settings: &Settings, args: NewKeyArgs) -> std::result
         tx.catalog.contract.validate(ApiKeys::NEW, &new)?;
         Ok(store::issue(tx, serde_json::from_value(new)?)?.1)
     });
-    secret.map(|secret| format!("{secret}\n")).map_err(|error| explain(&error))
+    secret.map(|secret| format!("{}\n", secret.expose())).map_err(|error| explain(&error))
 }
 
 /// The id of a key. For a name, which several keys may share, the error lists the codes.
@@ -150,7 +149,7 @@ fn revoke(conn: &mut Conn, settings: &Settings, id: i64) -> Result<String> {
 /// Runs a write of the operator in one transaction.
 fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
     let catalog = Arc::new(app::catalog()?);
-    let request_id = format!("key-{}", hex(&rand::random::<[u8; 6]>()));
+    let request_id = format!("key-{}", secrets::random_hex::<6>());
     let actor = Actor::operator();
     let today = settings.today();
     locked::short_transaction(conn, locked::PATIENCE, |conn| Tx::run(conn, &actor, &request_id, &catalog, today, work))

@@ -15,14 +15,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::database::open_existing;
 use super::keys::explain;
 use super::{Outcome, references, write_out};
-use crate::access::Actor;
+use crate::access::{Actor, secrets};
 use crate::app;
 use crate::audit::{self, pending};
 use crate::config::{Settings, paths};
 use crate::db::schema::audit_events;
 use crate::db::{self, Conn, Verdict, backend, locked};
 use crate::error::Result;
-use crate::model::hex;
 use crate::model::text::Language;
 use crate::model::types::Ref;
 use crate::record::Catalog;
@@ -253,7 +252,7 @@ fn import(
     work: &Work,
     output: &mut Output,
 ) -> Result<Plan, Refusal> {
-    let request_id = format!("seed-{}", hex(&rand::random::<[u8; 6]>()));
+    let request_id = format!("seed-{}", secrets::random_hex::<6>());
     let actor = Actor::operator();
     let import = Import { actor: &actor, request_id: &request_id, catalog, today: settings.today(), options };
     match work {

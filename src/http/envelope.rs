@@ -9,15 +9,14 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, ResponseError, web};
-use rand::RngExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::guard::{self, Authorized};
 use super::log::{self, Cause};
 use super::{AppState, cors, framing, heads, language_of, limits, peer, refusals, unread_body};
+use crate::access::secrets;
 use crate::error::{Error, Problem};
-use crate::model::hex;
 use crate::model::text::Language;
 use crate::msg;
 use crate::validation::Contract;
@@ -176,7 +175,7 @@ fn request_id(request: &ServiceRequest) -> String {
         (1..=100).contains(&id.len())
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    given.filter(is_valid).map_or_else(|| hex(&rand::rng().random::<[u8; 8]>()), str::to_owned)
+    given.filter(is_valid).map_or_else(secrets::random_hex::<8>, str::to_owned)
 }
 
 /// The problem for an error response of actix-web.

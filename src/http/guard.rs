@@ -7,14 +7,13 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use sha2::{Digest, Sha256};
 
 use super::{AppState, cost, envelope, peer};
 use crate::access::policy::{Access, Policy};
-use crate::access::{Actor, Identity, PAIRING, feeds, keys};
+use crate::access::secrets::keys::{Family, PresentedKey};
+use crate::access::{Actor, Identity, PAIRING, feeds, keys, secrets};
 use crate::db::{Class, Client};
 use crate::error::{Error, Result};
-use crate::model::hex;
 use crate::model::types::Instant;
 
 /// Marks an authorized request, with its operation; an extension of the request, required to create a [`super::Call`].
@@ -78,7 +77,7 @@ async fn check_access(request: &ServiceRequest) -> Result<()> {
 
 /// The content of the `Authorization` header.
 enum Credential {
-    Key(keys::Shown),
+    Key(PresentedKey),
     /// A bearer token that is not a key; not verified yet.
     Token(String),
     /// Neither a key nor a token.
@@ -96,10 +95,10 @@ impl Credential {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") && headers.next().is_none())
             .map(|(_, bearer)| bearer.trim());
         Some(match bearer {
-            Some(token) if state.issuer.is_some() && !token.starts_with(keys::PREFIX) => {
+            Some(token) if state.issuer.is_some() && !Family::Api.has_prefix(token) => {
                 Credential::Token(token.to_owned())
             }
-            Some(key) => keys::Shown::read(key).map_or(Credential::Malformed, Credential::Key),
+            Some(key) => PresentedKey::parse(Family::Api, key).map_or(Credential::Malformed, Credential::Key),
             None => Credential::Malformed,
         })
     }
@@ -108,7 +107,7 @@ impl Credential {
     fn sha256(&self) -> Option<String> {
         match self {
             Credential::Key(key) => Some(key.sha256.clone()),
-            Credential::Token(token) => Some(hex(&Sha256::digest(token))),
+            Credential::Token(token) => Some(secrets::sha256(token)),
             Credential::Malformed => None,
         }
     }
@@ -119,7 +118,7 @@ impl Credential {
         match self {
             Credential::Key(key) => {
                 let today = state.settings.today();
-                store.read_as(Class::KeyLookup, client, move |conn| key.holder(conn, today)).await
+                store.read_as(Class::KeyLookup, client, move |conn| keys::holder(conn, &key, today)).await
             }
             Credential::Token(token) => {
                 let Some(issuer) = &state.issuer else { return Ok(None) };
@@ -148,10 +147,10 @@ async fn authenticate(state: &web::Data<AppState>, request: &ServiceRequest) -> 
         (credential.holder(state, &cost::client(request.request(), None)).await?, &sha256)
     else {
         limits.record_invalid_key(address, sha256.as_deref());
-        return Err(keys::not_good());
+        return Err(secrets::invalid());
     };
     if state.revoked.contains(&actor) {
-        return Err(keys::not_good());
+        return Err(secrets::invalid());
     }
     limits.record_valid_key(sha256);
     request.extensions_mut().insert(Caller(actor.clone()));
@@ -170,21 +169,21 @@ async fn authenticate_feed(state: &web::Data<AppState>, request: &ServiceRequest
     let is_feed = access == Access::FeedReaders;
     let Some(text) = feeds::key_in(request.query_string(), is_feed) else { return Ok(false) };
     let (limits, address) = (&state.limits, peer::of(request.request()));
-    let shown = keys::Shown::read_with(feeds::PREFIX, &text);
-    let sha256 = shown.as_ref().map(|shown| shown.sha256.clone());
+    let presented = PresentedKey::parse(Family::Calendar, &text);
+    let sha256 = presented.as_ref().map(|presented| presented.sha256.clone());
     limits.check_key_attempt(address, sha256.as_deref())?;
-    let opened = match (shown, feeds::Asked::read(request.path())) {
-        (Some(shown), Some(asked)) if is_feed => {
+    let opened = match (presented, feeds::Asked::read(request.path())) {
+        (Some(presented), Some(asked)) if is_feed => {
             let (settings, pairings) = (state.settings.clone(), state.catalog.kind(PAIRING)?);
             let client = cost::client(request.request(), None);
-            let opened = move |conn: &mut _| asked.opened_by(conn, pairings, &shown, &settings);
+            let opened = move |conn: &mut _| asked.opened_by(conn, pairings, &presented, &settings);
             state.store.read_as(Class::KeyLookup, &client, opened).await?
         }
         _ => None,
     };
     let (Some(opening), Some(sha256)) = (opened, &sha256) else {
         limits.record_invalid_key(address, sha256.as_deref());
-        return Err(keys::not_good());
+        return Err(secrets::invalid());
     };
     limits.record_valid_key(sha256);
     request.extensions_mut().insert(FeedKey(opening));

@@ -16,11 +16,10 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderName;
-use rand::RngExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::access::secrets;
 use crate::error::Problem;
-use crate::model::hex;
 use crate::msg;
 use framing::Framing;
 
@@ -35,7 +34,7 @@ const COPIED: [&str; 4] = ["accept-language", "x-forwarded-for", "x-request-id",
 /// The header field of a substitute request that names the fault.
 static MARK: HeaderName = HeaderName::from_static("x-head-fault");
 /// Proves that a substitute request is genuine; clients cannot guess it.
-static SECRET: LazyLock<String> = LazyLock::new(|| hex(&rand::rng().random::<[u8; 16]>()));
+static SECRET: LazyLock<String> = LazyLock::new(secrets::random_hex::<16>);
 
 /// A fault of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +101,8 @@ pub fn large() -> Problem {
 /// The problem that a substitute request stands for; `None` for a request of a client.
 pub fn problem_of(request: &ServiceRequest) -> Option<Problem> {
     let (secret, name) = request.headers().get(&MARK)?.to_str().ok()?.split_once(' ')?;
-    let (fault, _) = Fault::ALL.into_iter().find(|(_, known)| secret == *SECRET && *known == name)?;
+    let (fault, _) = Fault::ALL.into_iter().find(|(_, known)| *known == name)?;
+    secrets::equal(secret, &SECRET).then_some(fault)?;
     Some(fault.problem())
 }
 

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Call, response};
 use crate::access::Actor;
+use crate::access::secrets::ShownOnce;
 use crate::db::backend;
 use crate::db::schema::idempotency_keys;
 use crate::error::{Error, Problem, Result};
@@ -52,10 +53,18 @@ impl Posted {
         Ok(Posted { status: 200, location: None, etag, body, stored: None, replayed: false })
     }
 
-    /// Stores another body for retries: one without secrets, which are returned only once.
-    pub fn kept_as(mut self, value: &impl Serialize) -> Result<Posted> {
-        self.stored = Some(serde_json::to_string(value)?);
-        Ok(self)
+    /// [`Posted::created`] with a secret, which retries do not return.
+    pub fn created_once(location: String, version: i64, mut value: impl ShownOnce) -> Result<Posted> {
+        let posted = Posted::created(location, version, &value)?;
+        value.withhold();
+        Ok(Posted { stored: Some(serde_json::to_string(&value)?), ..posted })
+    }
+
+    /// [`Posted::done`] with a secret, which retries do not return.
+    pub fn done_once(version: i64, mut value: impl ShownOnce) -> Result<Posted> {
+        let posted = Posted::done(version, &value)?;
+        value.withhold();
+        Ok(Posted { stored: Some(serde_json::to_string(&value)?), ..posted })
     }
 
     fn response(self) -> HttpResponse {

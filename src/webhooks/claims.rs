@@ -13,11 +13,11 @@ use rand::RngExt;
 
 use super::send::{Failure, Outcome};
 use super::{queue, schedule};
+use crate::access::secrets::{self, Secret, signing};
 use crate::db::Conn;
 use crate::db::schema::{webhook_deliveries, webhooks};
 use crate::error::Result;
 use crate::lock_version;
-use crate::model::hex;
 use crate::model::types::Instant;
 use crate::webhooks::deliveries::Status as DeliveryStatus;
 use crate::webhooks::endpoints::Status;
@@ -57,7 +57,7 @@ pub struct Claimed {
     pub url: String,
     pub code: Option<String>,
     /// Signing secrets, newest first.
-    pub secrets: Vec<String>,
+    pub secrets: Vec<Secret>,
 }
 
 /// What was stored for an attempt.
@@ -103,7 +103,7 @@ pub fn claim(conn: &mut Conn, candidates: &[Candidate], now: Instant) -> Result<
     let until = Instant::from(now.utc() + TimeDelta::from_std(CLAIMED_FOR).unwrap_or(TimeDelta::zero()));
     let mut all = Vec::with_capacity(candidates.len());
     for Candidate { id, webhook, seen } in candidates {
-        let claim = hex(&rand::rng().random::<[u8; 16]>());
+        let claim = secrets::random_hex::<16>();
         let as_seen = d::webhook_deliveries
             .find(id)
             .filter(d::status.eq(DeliveryStatus::Pending))
@@ -134,13 +134,12 @@ fn load(conn: &mut Conn, id: i64, webhook: i64, claim: String, now: Instant) -> 
         .optional()?;
     // The webhook was deleted or paused meanwhile; the claim expires on its own.
     let Some((url, code, secret, previous, previous_until)) = receiver else { return Ok(None) };
-    let previous = previous.filter(|_| previous_until.is_some_and(|until| until > now));
     type Sent = (String, Option<i64>, String, String, i64, i32, Instant);
     let (message_id, event_id, event_type, entity, record_id, attempts, created_at): Sent = d::webhook_deliveries
         .find(id)
         .select((d::message_id, d::event_id, d::event_type, d::entity, d::record_id, d::attempts, d::created_at))
         .first(conn)?;
-    let secrets = std::iter::once(secret).chain(previous).collect();
+    let secrets = signing::in_use(secret, previous, previous_until, now);
     Ok(Some(Claimed {
         id,
         webhook,

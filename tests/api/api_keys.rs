@@ -3,7 +3,7 @@
 use actix_web::http::{Method, header};
 use diesel::prelude::*;
 use pairing_tracker::access::Role;
-use pairing_tracker::access::keys::Shown;
+use pairing_tracker::access::secrets::keys::{Family, PresentedKey};
 use pairing_tracker::db::schema::{api_keys, idempotency_keys};
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ fn a_key_is_shown_once_and_only_its_hash_is_stored() {
         let admin = database.client();
         let (key, secret) = create_key(&admin, json!({})).await;
         assert_eq!(change_status(&admin.with_key(&secret)).await, 200);
-        let shown = Shown::read(&secret).expect("the form of a key");
+        let shown = PresentedKey::parse(Family::Api, &secret).expect("the form of a key");
         assert_eq!(key["code"], shown.code);
         let item = format!("api-keys/{}", shown.code);
         let body = &secret[PUBLIC..];

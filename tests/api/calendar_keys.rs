@@ -4,8 +4,7 @@
 use actix_web::http::Method;
 use diesel::prelude::*;
 use pairing_tracker::access::Role;
-use pairing_tracker::access::feeds::PREFIX;
-use pairing_tracker::access::keys::Shown;
+use pairing_tracker::access::secrets::keys::{Family, PresentedKey};
 use pairing_tracker::db::schema::{audit_events, calendar_keys, idempotency_keys};
 use serde_json::{Value, json};
 
@@ -183,9 +182,9 @@ fn a_calendar_key_is_shown_once_and_only_its_hash_is_stored() {
         let again = send().await.expect(201);
         assert_eq!((&again.body["key"], &again.body["subscribe_path"]), (&first.body["key"], &Value::Null));
         let key = first.body["subscribe_path"].as_str().and_then(|path| path.split_once("?key=")).expect("a key").1;
-        let shown = Shown::read_with(PREFIX, key).expect("the form of a key");
-        assert!(Shown::read(key).is_none(), "it is none that anybody calls with");
-        let secret = &key[PREFIX.len() + 9..];
+        let shown = PresentedKey::parse(Family::Calendar, key).expect("the form of a key");
+        assert!(PresentedKey::parse(Family::Api, key).is_none(), "it is none that anybody calls with");
+        let secret = &key[Family::Calendar.prefix().len() + 9..];
         let item = first.header("location").to_owned();
         for path in [item.as_str(), &path, "calendar-keys", "audit-events?entity=calendar_key", "audit-events"] {
             let response = client.get(path).await.expect(200);

@@ -77,7 +77,7 @@ impl Database {
             let today = Settings::default().today();
             Tx::run(conn, &Actor::operator(), "tests", &CATALOG, today, |tx| api_keys::store::issue(tx, new))
         });
-        made.expect("a key is made").1
+        made.expect("a key is made").1.expose().to_owned()
     }
 
     /// A client of the application over this database, with an administrator's key.

@@ -12,7 +12,7 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{DecodingKey, Header, Validation, decode, decode_header};
 use serde_json::{Map, Value};
 
-use super::keys::not_good;
+use super::secrets;
 use crate::config::oidc::OidcSettings;
 use crate::error::{Error, Result};
 
@@ -108,5 +108,5 @@ impl Issuer {
 /// Returns the 401 error of an invalid token; the reason is only logged.
 fn refused(reason: &'static str) -> Error {
     tracing::debug!(reason, "token rejected");
-    not_good()
+    secrets::invalid()
 }

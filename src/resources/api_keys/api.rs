@@ -10,7 +10,8 @@ use validator::{Validate, ValidationError};
 
 use super::{ApiKeys, Status, store};
 use crate::access::Role;
-use crate::access::keys::Issued;
+use crate::access::secrets::ShownOnce;
+use crate::access::secrets::keys::IssuedKey;
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
 use crate::error::Result;
@@ -87,7 +88,7 @@ pub struct NewApiKey {
     /// The key itself, which the service makes; no client gives it.
     #[serde(skip)]
     #[schema(ignore)]
-    pub issued: Option<Issued>,
+    pub issued: Option<IssuedKey>,
 }
 
 fn administrators_are_of_all(new: &NewApiKey) -> Result<(), ValidationError> {
@@ -109,6 +110,12 @@ pub struct IssuedApiKey {
     /// The whole key, for `Authorization: Bearer`. It is shown once: null when this is the answer to a retry.
     #[schema(max_length = 100, example = "ptk_k3m9q2xa_…")]
     pub secret: Option<String>,
+}
+
+impl ShownOnce for IssuedApiKey {
+    fn withhold(&mut self) {
+        self.secret = None;
+    }
 }
 
 /// Filter parameters of the list of keys.
@@ -151,10 +158,8 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     call.post(actor, &body, |tx| {
         let (key, secret) = store::issue(tx, new)?;
         let (id, version) = ApiKeys::id_and_version(&key);
-        let mut issued = IssuedApiKey { key, secret: Some(secret) };
-        let posted = Posted::created(format!("/api/v1/api-keys/{id}"), version, &issued)?;
-        issued.secret = None;
-        posted.kept_as(&issued)
+        let issued = IssuedApiKey { key, secret: Some(secret.expose().to_owned()) };
+        Posted::created_once(format!("/api/v1/api-keys/{id}"), version, issued)
     })
     .await
 }

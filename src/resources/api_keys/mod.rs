@@ -7,10 +7,9 @@ pub mod api;
 pub mod marks;
 pub mod store;
 
-use chrono::NaiveDate;
+use crate::kind;
 
-use crate::model::types::Instant;
-use crate::{kind, text_enum};
+pub use crate::access::secrets::validity::Status;
 
 /// The resource.
 pub struct ApiKeys;
@@ -21,28 +20,3 @@ kind!(
     refers to { "pairing" by api_key_pairings::pairing_id },
     restorable false, confidential true
 );
-
-text_enum! {
-    /// How a key stands.
-    Status as "ApiKeyStatus" {
-        /// It is good. 有效.
-        Active => "active",
-        /// Its last day is past. 已过期.
-        Expired => "expired",
-        /// It was revoked. 已吊销.
-        Revoked => "revoked",
-    }
-}
-
-impl Status {
-    /// How a key stands on a day, by when it was revoked and the last day on which it is good.
-    pub fn of(revoked_at: Option<Instant>, expires_on: Option<NaiveDate>, today: NaiveDate) -> Status {
-        if revoked_at.is_some() {
-            Status::Revoked
-        } else if expires_on.is_some_and(|last| last < today) {
-            Status::Expired
-        } else {
-            Status::Active
-        }
-    }
-}

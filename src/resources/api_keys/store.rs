@@ -5,7 +5,9 @@ use diesel::prelude::*;
 
 use super::api::{ApiKey, ApiKeyFilter, NewApiKey};
 use super::{ApiKeys, Status};
-use crate::access::keys::Issued;
+use crate::access::secrets::Secret;
+use crate::access::secrets::keys::{Family, IssuedKey};
+use crate::access::secrets::validity::{Validity, validate_expiry};
 use crate::access::{Role, Scope, names};
 use crate::audit::Action;
 use crate::db::page::{self, PageIds, PageRequest};
@@ -18,7 +20,7 @@ use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::NewCitation;
 use crate::record::{self, Precondition, ReadContext, Resource, Tx};
 use crate::resources::pairings;
-use crate::{filter, links, msg, put_links, put_row, record_page};
+use crate::{filter, links, msg, put_links, put_row, record_page, revoke_key};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
@@ -46,7 +48,7 @@ struct Values {
 
 impl Row {
     fn status(&self, today: NaiveDate) -> Status {
-        Status::of(self.revoked_at, self.values.expires_on, today)
+        Validity { expires_on: self.values.expires_on, revoked_at: self.revoked_at }.status(today)
     }
 }
 
@@ -122,8 +124,8 @@ impl Resource for ApiKeys {
             );
         }
         let lasted = before.and_then(|(_, before)| before.expires_on);
-        if expires_on != lasted && expires_on.is_some_and(|last| last < tx.today) {
-            faults.push("/expires_on", "past", msg!("不能早于今天。", "must not be before today"));
+        if expires_on != lasted {
+            validate_expiry(&mut faults, expires_on, tx.today);
         }
         faults.refuse()?;
         let values = Values { name: name.trim().to_owned(), role, expires_on, note };
@@ -180,8 +182,8 @@ impl Resource for ApiKeys {
 }
 
 /// Makes a key; gives it whole, beside what is kept of it.
-pub fn issue(tx: &mut Tx<'_>, mut new: NewApiKey) -> Result<(ApiKey, String)> {
-    let issued = Issued::random();
+pub fn issue(tx: &mut Tx<'_>, mut new: NewApiKey) -> Result<(ApiKey, Secret)> {
+    let issued = IssuedKey::random(Family::Api);
     let secret = issued.secret.clone();
     new.issued = Some(issued);
     Ok((record::create::<ApiKeys>(tx, new)?, secret))
@@ -190,16 +192,9 @@ pub fn issue(tx: &mut Tx<'_>, mut new: NewApiKey) -> Result<(ApiKey, String)> {
 /// Revokes a key; one that was revoked stays so since then.
 pub fn revoke(tx: &mut Tx<'_>, reference: &Ref) -> Result<ApiKey> {
     let (id, before) = record::lock::<ApiKeys>(tx, reference, &Precondition::Any)?;
-    if before.revoked_at.is_some() {
+    if revoke_key!(tx.conn, api_keys, id, tx.now)? == 0 {
         return Ok(before);
     }
-    diesel::update(api_keys::table.find(id))
-        .set((
-            api_keys::revoked_at.eq(Some(tx.now)),
-            api_keys::version.eq(api_keys::version + 1),
-            api_keys::updated_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
     record::changed::<ApiKeys>(tx, id, Action::Revoke, None, &before)
 }
 

@@ -10,8 +10,9 @@ use validator::Validate;
 
 use super::{CalendarKeys, Status, store};
 use crate::access::feeds::{Feed, PARAMETER};
-use crate::access::keys::Issued;
 use crate::access::policy::{Access, Reach};
+use crate::access::secrets::ShownOnce;
+use crate::access::secrets::keys::IssuedKey;
 use crate::db::Conn;
 use crate::db::page::{PageRequest, RecordSort};
 use crate::db::reference::Reference;
@@ -82,7 +83,7 @@ pub struct NewCalendarKey {
     /// The key itself, which the service makes; no client gives it.
     #[serde(skip)]
     #[schema(ignore)]
-    pub issued: Option<Issued>,
+    pub issued: Option<IssuedKey>,
 }
 
 /// A key of a calendar that was just made.
@@ -94,6 +95,12 @@ pub struct IssuedCalendarKey {
     /// this is the answer to a retry.
     #[schema(max_length = 400, example = "/api/v1/pairings/xinhui-taishan/milestones.ics?key=ptf_k3m9q2xa_…")]
     pub subscribe_path: Option<String>,
+}
+
+impl ShownOnce for IssuedCalendarKey {
+    fn withhold(&mut self) {
+        self.subscribe_path = None;
+    }
 }
 
 /// Filter parameters of the list of keys of calendars.
@@ -177,10 +184,8 @@ async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result
         let (key, secret) = store::issue(tx, &Ref(reference.into_inner()), new)?;
         let (id, version) = CalendarKeys::id_and_version(&key);
         let feed = key.feed.path(&key.pairing.key().0);
-        let mut issued = IssuedCalendarKey { key, subscribe_path: Some(format!("{feed}?{PARAMETER}={secret}")) };
-        let posted = Posted::created(format!("/api/v1/calendar-keys/{id}"), version, &issued)?;
-        issued.subscribe_path = None;
-        posted.kept_as(&issued)
+        let subscribe_path = Some(format!("{feed}?{PARAMETER}={}", secret.expose()));
+        Posted::created_once(format!("/api/v1/calendar-keys/{id}"), version, IssuedCalendarKey { key, subscribe_path })
     })
     .await
 }

@@ -8,7 +8,7 @@ pub mod store;
 
 use crate::kind;
 
-pub use crate::resources::api_keys::Status;
+pub use crate::access::secrets::validity::Status;
 
 /// The resource.
 pub struct CalendarKeys;

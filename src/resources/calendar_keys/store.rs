@@ -5,8 +5,10 @@ use diesel::prelude::*;
 
 use super::api::{CalendarKey, CalendarKeyFilter, NewCalendarKey};
 use super::{CalendarKeys, Status};
-use crate::access::feeds::{Feed, PREFIX};
-use crate::access::keys::Issued;
+use crate::access::feeds::Feed;
+use crate::access::secrets::Secret;
+use crate::access::secrets::keys::{Family, IssuedKey};
+use crate::access::secrets::validity::{Validity, validate_expiry};
 use crate::access::{Scope, Visibility};
 use crate::audit::Action;
 use crate::db::page::{self, PageIds, PageRequest};
@@ -19,7 +21,7 @@ use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::NewCitation;
 use crate::record::{self, Precondition, ReadContext, Resource, Tx};
 use crate::resources::pairings;
-use crate::{filter, msg, record_page};
+use crate::{filter, msg, record_page, revoke_key};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = calendar_keys)]
@@ -39,7 +41,7 @@ struct Row {
 
 impl Row {
     fn status(&self, today: NaiveDate) -> Status {
-        Status::of(self.revoked_at, self.expires_on, today)
+        Validity { expires_on: self.expires_on, revoked_at: self.revoked_at }.status(today)
     }
 }
 
@@ -87,9 +89,7 @@ impl Resource for CalendarKeys {
             return Err(Error::unexpected("a key of a calendar is made by `issue`, and never changed"));
         };
         let mut faults = Faults::default();
-        if expires_on.is_some_and(|last| last < tx.today) {
-            faults.push("/expires_on", "past", msg!("不能早于今天。", "must not be before today"));
-        }
+        validate_expiry(&mut faults, expires_on, tx.today);
         faults.refuse()?;
         Ok(diesel::insert_into(calendar_keys::table)
             .values((
@@ -171,10 +171,10 @@ pub fn page(
 }
 
 /// Makes a key of a pairing's feed; gives it whole, beside what is kept of it.
-pub fn issue(tx: &mut Tx<'_>, pairing: &Ref, mut new: NewCalendarKey) -> Result<(CalendarKey, String)> {
+pub fn issue(tx: &mut Tx<'_>, pairing: &Ref, mut new: NewCalendarKey) -> Result<(CalendarKey, Secret)> {
     let not_found = || Problem::not_found(pairings::KIND.name, &pairing.0);
     new.pairing = Some(pairings::KIND.find(tx.conn, pairing)?.ok_or_else(not_found)?);
-    let issued = Issued::random_with(PREFIX);
+    let issued = IssuedKey::random(Family::Calendar);
     let secret = issued.secret.clone();
     new.issued = Some(issued);
     Ok((record::create::<CalendarKeys>(tx, new)?, secret))
@@ -183,16 +183,9 @@ pub fn issue(tx: &mut Tx<'_>, pairing: &Ref, mut new: NewCalendarKey) -> Result<
 /// Revokes a key; one that was revoked stays so since then.
 pub fn revoke(tx: &mut Tx<'_>, reference: &Ref) -> Result<CalendarKey> {
     let (id, before) = record::lock::<CalendarKeys>(tx, reference, &Precondition::Any)?;
-    if before.revoked_at.is_some() {
+    if revoke_key!(tx.conn, calendar_keys, id, tx.now)? == 0 {
         return Ok(before);
     }
-    diesel::update(calendar_keys::table.find(id))
-        .set((
-            calendar_keys::revoked_at.eq(Some(tx.now)),
-            calendar_keys::version.eq(calendar_keys::version + 1),
-            calendar_keys::updated_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
     record::changed::<CalendarKeys>(tx, id, Action::Revoke, None, &before)
 }
 

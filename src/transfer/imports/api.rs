@@ -17,7 +17,7 @@ use super::types::{
 use super::upload::{Received, max_wait, receive};
 use super::workbooks::{marked, template};
 use super::{Status, plans, runs};
-use crate::access::Actor;
+use crate::access::{Actor, secrets};
 use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::error::{Error, Faults, Problem, Result};
@@ -25,7 +25,6 @@ use crate::http::idempotency::Posted;
 use crate::http::list::{Page, PageParams};
 use crate::http::response::ReadResponse;
 use crate::http::{Call, typed};
-use crate::model::hex;
 use crate::model::types::{Instant, Ref};
 use crate::msg;
 use crate::record::bulk::Mode;
@@ -74,7 +73,7 @@ async fn create_and_plan(
     format: Format,
     wait: Duration,
 ) -> Result<HttpResponse> {
-    let run = hex(&rand::random::<[u8; 16]>());
+    let run = secrets::random_hex::<16>();
     let NewImport { file_name, resource, mode, restore, prune, ignore_unknown_columns } = params;
     let named = run.clone();
     let request = json!({ "sha256": &received.sha256 });
@@ -288,7 +287,7 @@ async fn begin(call: Call, payload: Payload, id: String, from: &'static [Status]
 
 async fn start_run(call: Call, actor: Actor, id: String, from: &'static [Status], task: Task) -> Result<HttpResponse> {
     let wait = max_wait(&call);
-    let run = hex(&rand::random::<[u8; 16]>());
+    let run = secrets::random_hex::<16>();
     let (reader, run_id, reference) = (actor.clone(), run.clone(), id.clone());
     let status = if task == Task::Plan { Status::Planning } else { Status::Applying };
     let begun = call

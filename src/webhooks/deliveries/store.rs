@@ -2,16 +2,15 @@
 
 use diesel::dsl::min;
 use diesel::prelude::*;
-use rand::RngExt;
 
 use super::Status;
 use super::api::{NewWebhookReplay, Sort, WebhookDelivery, WebhookDeliveryFilter};
+use crate::access::secrets;
 use crate::audit::undecodable;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::schema::{audit_events, webhook_deliveries, webhooks};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Problem, Result};
-use crate::model::hex;
 use crate::model::types::{Instant, Ref};
 use crate::record::{self, Precondition, Resource, Tx};
 use crate::webhooks::endpoints::{self as resource, KIND, Webhooks};
@@ -188,7 +187,7 @@ pub fn test(tx: &mut Tx<'_>, reference: &Ref) -> Result<(i64, WebhookDelivery)> 
     let delivery: i64 = diesel::insert_into(d::webhook_deliveries)
         .values((
             d::webhook_id.eq(id),
-            d::message_id.eq(format!("msg_{}", hex(&rand::rng().random::<[u8; 16]>()))),
+            d::message_id.eq(format!("msg_{}", secrets::random_hex::<16>())),
             d::event_type.eq(TEST),
             d::entity.eq(KIND.name),
             d::record_id.eq(id),

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono::TimeDelta;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 use serde_json::json;
@@ -10,6 +9,7 @@ use serde_json::json;
 use super::api::{NewWebhook, Sort, Webhook, WebhookFilter};
 use super::{Status, Webhooks};
 use crate::access::Scope;
+use crate::access::secrets::{Secret, signing};
 use crate::audit::{Action, chain};
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
@@ -22,16 +22,10 @@ use crate::model::webhooks::DeliveryStatus;
 use crate::record::citations::NewCitation;
 use crate::record::{self, Precondition, ReadContext, Resource, Tx};
 use crate::resources::pairings;
-use crate::webhooks::sign;
 use crate::{filter, keyset, links, msg, put_links, put_row};
 
 /// Maximum number of webhooks, because every event is matched against each of them.
 const WEBHOOKS_MAX: i64 = 100;
-
-/// How long messages are also signed with the previous secret after a rotation.
-fn overlap() -> TimeDelta {
-    TimeDelta::hours(24)
-}
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = webhooks)]
@@ -142,7 +136,7 @@ impl Resource for Webhooks {
                 refuse_too_many(tx.conn)?;
                 // Events committed by others before this transaction commits may be sent too; no later event is missed.
                 let seen = chain::head(tx.conn)?.id;
-                let own = (webhooks::secret.eq(secret), webhooks::event_cursor.eq(seen));
+                let own = (webhooks::secret.eq(secret.expose()), webhooks::event_cursor.eq(seen));
                 let stamp = (webhooks::version.eq(1), webhooks::created_at.eq(tx.now), webhooks::updated_at.eq(tx.now));
                 diesel::insert_into(webhooks::table)
                     .values((&values, own, stamp))
@@ -205,21 +199,21 @@ fn refuse_too_many(conn: &mut Conn) -> Result<()> {
 }
 
 /// Creates a webhook and returns it with its secret.
-pub fn issue(tx: &mut Tx<'_>, mut new: NewWebhook) -> Result<(Webhook, String)> {
-    let secret = sign::new_secret();
+pub fn issue(tx: &mut Tx<'_>, mut new: NewWebhook) -> Result<(Webhook, Secret)> {
+    let secret = signing::new_secret();
     new.secret = Some(secret.clone());
     Ok((record::create::<Webhooks>(tx, new)?, secret))
 }
 
 /// Replaces a webhook's secret and returns the webhook with the new one.
-pub fn rotate(tx: &mut Tx<'_>, reference: &Ref) -> Result<(Webhook, String)> {
+pub fn rotate(tx: &mut Tx<'_>, reference: &Ref) -> Result<(Webhook, Secret)> {
     let (id, before) = record::lock::<Webhooks>(tx, reference, &Precondition::Any)?;
-    let secret = sign::new_secret();
+    let secret = signing::new_secret();
     diesel::update(webhooks::table.find(id))
         .set((
             webhooks::previous_secret.eq(webhooks::secret.nullable()),
-            webhooks::previous_secret_expires_at.eq(Some(Instant::from(tx.now.utc() + overlap()))),
-            webhooks::secret.eq(&secret),
+            webhooks::previous_secret_expires_at.eq(Some(signing::overlap_until(tx.now))),
+            webhooks::secret.eq(secret.expose()),
             webhooks::version.eq(webhooks::version + 1),
             webhooks::updated_at.eq(tx.now),
         ))
