@@ -17,7 +17,7 @@ use crate::db::reference::{Kind, Kinds};
 use crate::error::Result;
 use crate::http::deprecation::{self, Deprecation};
 use crate::http::export::ListWriters;
-use crate::http::{AppState, cors, envelope, format, guard, limits, tags};
+use crate::http::{AppState, cors, envelope, format, guard, limits, redirects, tags};
 use crate::record::Catalog;
 use crate::resources::{AnyResource, KEYS, RESOURCES};
 use crate::transfer::export::rows::Rows;
@@ -116,6 +116,7 @@ pub fn app(
         // keys are looked up only for requests within the limits.
         .wrap(middleware::from_fn(guard::authorize))
         .wrap(middleware::from_fn(format::by_suffix))
+        .wrap(middleware::from_fn(redirects::redirect))
         .wrap(middleware::Compress::default())
         .wrap(middleware::from_fn(tags::of_compressed))
         .wrap(middleware::from_fn(limits::enforce))

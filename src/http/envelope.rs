@@ -156,10 +156,14 @@ pub fn no_route(contract: &Contract, path: &str) -> Error {
         methods.push("HEAD".to_owned());
     }
     methods.sort();
-    let allow = methods.join(", ");
+    method_not_allowed(&methods.join(", "))
+}
+
+/// The 405 error, with the methods that are allowed.
+pub fn method_not_allowed(allow: &str) -> Error {
     Problem::new(405, "method_not_allowed", msg!("不支持此方法", "The method is not supported"))
         .detail(msg!("可用方法：{allow}。", "Allowed methods: {allow}."))
-        .allow(allow)
+        .allow(allow.to_owned())
         .into()
 }
 

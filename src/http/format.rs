@@ -11,6 +11,7 @@ use actix_web::{HttpMessage, HttpRequest, web};
 use super::AppState;
 use crate::error::{Problem, Result};
 use crate::msg;
+use crate::validation::Contract;
 
 /// A format of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +77,7 @@ pub fn negotiate(request: &HttpRequest, offered: &[Format]) -> Result<Format> {
     if accept.0.is_empty() {
         return Ok(first);
     }
-    let ranges: Vec<(String, Quality)> =
-        accept.0.iter().map(|range| (range.item.essence_str().to_ascii_lowercase(), range.quality)).collect();
+    let ranges = ranges(&accept);
     let mut best: Option<(Format, (Quality, u8))> = None;
     for format in offered {
         let rank = rank(&ranges, format.media_type());
@@ -92,6 +92,18 @@ pub fn negotiate(request: &HttpRequest, offered: &[Format]) -> Result<Format> {
             .detail(msg!("可用格式：{offered}。", "Available formats: {offered}."))
             .into()
     })
+}
+
+/// Whether the client prefers HTML to JSON, as browsers do.
+pub fn prefers_html(request: &HttpRequest) -> bool {
+    let Ok(accept) = header::Accept::parse(request) else { return false };
+    let ranges = ranges(&accept);
+    rank(&ranges, "text/html") > rank(&ranges, Format::Json.media_type())
+}
+
+/// The media ranges of `Accept` in lower case, with their qualities.
+fn ranges(accept: &header::Accept) -> Vec<(String, Quality)> {
+    accept.0.iter().map(|range| (range.item.essence_str().to_ascii_lowercase(), range.quality)).collect()
 }
 
 /// The quality that the most specific matching range gives to a media type, and how specific that range is.
@@ -130,12 +142,8 @@ fn without_suffix(request: &ServiceRequest) -> Option<(Format, Uri)> {
     if *request.method() != Method::GET {
         return None;
     }
-    let (path, suffix) = request.path().rsplit_once('.')?;
-    let format = ALL.into_iter().find(|format| format.suffix() == suffix)?;
     let state = request.app_data::<web::Data<AppState>>()?;
-    if !state.catalog.contract.offers(path, format.media_type()) {
-        return None;
-    }
+    let (path, format) = by_path(&state.catalog.contract, request.path())?;
     let path_and_query = match request.uri().query() {
         Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
         None => PathAndQuery::try_from(path),
@@ -143,6 +151,13 @@ fn without_suffix(request: &ServiceRequest) -> Option<(Format, Uri)> {
     let mut parts = request.uri().clone().into_parts();
     parts.path_and_query = Some(path_and_query.ok()?);
     Some((format, Uri::from_parts(parts).ok()?))
+}
+
+/// The path of a read without its suffix, and the format that the suffix names; `None` when the read does not offer it.
+pub fn by_path<'a>(contract: &Contract, path: &'a str) -> Option<(&'a str, Format)> {
+    let (path, suffix) = path.rsplit_once('.')?;
+    let format = ALL.into_iter().find(|format| format.suffix() == suffix)?;
+    contract.offers(path, format.media_type()).then_some((path, format))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod parts;
 pub mod patch;
 pub mod peer;
 pub mod readiness;
+pub mod redirects;
 mod refusals;
 pub mod response;
 mod response_cache;

@@ -139,6 +139,13 @@ impl Validator {
         if exchange.status >= 400 {
             return self.problem_faults(exchange);
         }
+        let without_slash = path.trim_end_matches('/');
+        let to_document = exchange.status == 303 && without_slash == "/api/v1";
+        let to_path =
+            exchange.status == 308 && exchange.header("location").is_some_and(|to| to.starts_with(without_slash));
+        if (to_document || (to_path && path != without_slash)) && exchange.body.is_none_or(<[u8]>::is_empty) {
+            return Vec::new();
+        }
         let is_page = PAGES.contains(&path) || path.starts_with("/docs/");
         let is_preflight =
             *exchange.method == Method::OPTIONS && exchange.header("access-control-allow-origin").is_some();
