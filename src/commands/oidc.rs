@@ -17,7 +17,7 @@ pub struct OidcArgs {
     audience: Option<String>,
     /// The signature algorithm of tokens [default: RS256]
     #[arg(long = "oidc-algorithm", env = "PAIRING_TRACKER_OIDC_ALGORITHM", value_name = "ALG")]
-    #[arg(value_parser = PossibleValuesParser::new(ALGORITHMS.iter().map(|(name, _)| *name)))]
+    #[arg(value_parser = PossibleValuesParser::new(ALGORITHMS))]
     algorithm: Option<String>,
     /// The claim with the role (admin, editor or viewer, or a list with one of them); dots separate nested names
     /// [default: pairing_tracker_role]

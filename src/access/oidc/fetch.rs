@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::http::header::CacheDirective;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
@@ -29,7 +30,7 @@ struct Discovery {
     jwks_uri: String,
 }
 
-/// A JWK set (RFC 7517, 5).
+/// A JWK set (RFC 7517, 5). `jsonwebtoken::jwk::JwkSet` fails as a whole if one of its keys is malformed.
 #[derive(Deserialize)]
 struct KeySet {
     keys: Vec<Value>,
@@ -102,14 +103,18 @@ impl IssuerClient {
     }
 }
 
-/// Parses the lifetime of a response (RFC 9111, 5.2.2); zero if it must not be cached.
+/// Parses the lifetime of a response (RFC 9111, 5.2.2); zero if it must not be cached. Directives that are malformed are
+/// ignored.
 fn max_age(cache_control: &str) -> Option<Duration> {
-    let directives = || cache_control.split(',').map(|directive| directive.trim().to_ascii_lowercase());
-    if directives().any(|directive| matches!(directive.as_str(), "no-store" | "no-cache")) {
+    let lower = cache_control.to_ascii_lowercase();
+    let directives: Vec<CacheDirective> = lower.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+    if directives.contains(&CacheDirective::NoStore) || directives.contains(&CacheDirective::NoCache) {
         return Some(Duration::ZERO);
     }
-    let age = directives().find_map(|directive| directive.strip_prefix("max-age=")?.trim_matches('"').parse().ok());
-    age.map(Duration::from_secs)
+    directives.iter().find_map(|directive| match directive {
+        CacheDirective::MaxAge(seconds) => Some(Duration::from_secs(u64::from(*seconds))),
+        _ => None,
+    })
 }
 
 /// Returns the key if its parameters permit verifying signatures of the algorithm (RFC 7517, 4).
@@ -175,6 +180,7 @@ mod tests {
             json!({ "kty": "oct", "k": "AQAB" }),
             json!({ "n": "not base64!" }),
             json!({ "n": 1 }),
+            json!({ "kty": "AKP", "alg": "ML-DSA-65" }),
         ] {
             assert!(!is_usable(rsa(more.clone()), Algorithm::RS256), "{more}");
         }
