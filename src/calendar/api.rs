@@ -16,10 +16,10 @@ use super::{Entry, closed, conferences, feed, milestones, store};
 use crate::access::feeds::Feed;
 use crate::db::{self, Conn};
 use crate::error::{Problem, Result};
-use crate::http::Call;
 use crate::http::guard::FeedKey;
 use crate::http::list::AsOf;
 use crate::http::spooled::Spooled;
+use crate::http::{Call, language};
 use crate::model::text::{Language, Text};
 use crate::model::types::{Instant, Ref};
 use crate::msg;
@@ -77,8 +77,7 @@ async fn conference_calendar(call: Call, reference: Path<String>) -> Result<Http
 async fn respond(call: Call, reference: String, feed: Feed, operation: &'static str) -> Result<HttpResponse> {
     let query = call.query(operation)?;
     let view = call.view(&query);
-    let given = call.header(header::ACCEPT_LANGUAGE).unwrap_or_default();
-    let language = Language::negotiate_or(given, Language::Zh);
+    let language = language::negotiate(&call.request, Language::Zh);
     let key = call.request.extensions().get::<FeedKey>().copied();
     let ended_at = key.and_then(|FeedKey(opening)| opening.ended_at);
     // The cache key has no feed key: no secret is stored, and all valid keys get the same response.

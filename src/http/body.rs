@@ -4,7 +4,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::http::header;
+use actix_web::HttpMessage;
+use actix_web::http::header::{ContentLength, Header};
 use actix_web::web::Payload;
 use futures_core::Stream;
 use serde_json::Value;
@@ -44,7 +45,7 @@ impl Call {
         mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut decoder = Decoder::of(self.request.headers())?;
-        let given = self.header(header::CONTENT_LENGTH).and_then(|n| n.parse::<usize>().ok());
+        let given = ContentLength::parse(&self.request).ok().map(|ContentLength(bytes)| bytes);
         if given.is_some_and(|n| n > limit) {
             return Err(too_large(limit));
         }
@@ -113,8 +114,7 @@ impl Call {
 
     /// The body's media type without its parameters, in lower case.
     pub fn media_type(&self) -> String {
-        let value = self.header(header::CONTENT_TYPE).unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        self.request.content_type().to_ascii_lowercase()
     }
 }
 

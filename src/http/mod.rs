@@ -16,6 +16,7 @@ pub mod guard;
 pub mod guarded_body;
 pub mod heads;
 pub mod idempotency;
+pub mod language;
 pub mod limits;
 pub mod list;
 mod log;
@@ -234,8 +235,8 @@ impl Call {
         match Tags::parse(&value).ok_or_else(invalid_if_match)? {
             Tags::Any => Ok(Precondition::Any),
             Tags::List(tags) => {
-                let strong = tags.iter().filter(|tag| !tag.is_weak);
-                let version = |tag: &tags::Tag| tag.opaque.split('-').next()?.parse::<i64>().ok();
+                let strong = tags.iter().filter(|tag| !tag.weak);
+                let version = |tag: &header::EntityTag| tag.tag().split('-').next()?.parse::<i64>().ok();
                 Ok(Precondition::Versions(strong.filter_map(version).collect()))
             }
         }
@@ -273,10 +274,9 @@ pub fn typed<T: DeserializeOwned>(query: &Value) -> Result<T> {
     })
 }
 
-/// The language negotiated for a request.
+/// The language negotiated for a request; English unless Chinese is preferred.
 pub fn language_of(request: &HttpRequest) -> Language {
-    let header = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    Language::negotiate(header.unwrap_or_default())
+    language::negotiate(request, Language::En)
 }
 
 fn invalid_if_match() -> Error {

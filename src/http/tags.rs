@@ -6,26 +6,21 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, EntityTag, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 
 /// The codings of compressed responses.
 const CODINGS: [&str; 2] = ["gzip", "deflate"];
 
-/// An entity tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag {
-    pub is_weak: bool,
-    /// The text between the quotes.
-    pub opaque: String,
-}
-
 /// The value of `If-Match` or `If-None-Match`.
+///
+/// Each tag is an [`EntityTag`] of actix-web, but the list is split here: `header::IfMatch` and `header::IfNoneMatch` split
+/// it at the commas inside quotes too, and skip malformed tags, which this API refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tags {
     /// `*`
     Any,
-    List(Vec<Tag>),
+    List(Vec<EntityTag>),
 }
 
 /// All lines of a header joined to one list (RFC 9110, section 5.3), decoded as Latin-1; `None` when the header is missing.
@@ -50,12 +45,10 @@ impl Tags {
             if rest.is_empty() {
                 return Some(Tags::List(tags));
             }
-            let unprefixed = rest.strip_prefix("W/");
-            let (opaque, after) = unprefixed.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
-            if !opaque.chars().all(|letter| matches!(letter, '!'..='~' | '\u{80}'..='\u{ff}')) {
-                return None;
-            }
-            tags.push(Tag { is_weak: unprefixed.is_some(), opaque: opaque.to_owned() });
+            // The tag ends with its second quote.
+            let (end, _) = rest.match_indices('"').nth(1)?;
+            let (tag, after) = rest.split_at(end + 1);
+            tags.push(tag.parse().ok()?);
             rest = after.trim_start_matches([' ', '\t']);
             if !rest.is_empty() && !rest.starts_with(',') {
                 return None;
@@ -69,8 +62,8 @@ impl Tags {
             Tags::Any => Some(etag.to_owned()),
             Tags::List(tags) => {
                 let wanted = etag.trim_matches('"');
-                let found = tags.iter().find(|tag| without_coding(&tag.opaque) == wanted)?;
-                Some(format!("\"{}\"", found.opaque))
+                let found = tags.iter().find(|tag| without_coding(tag.tag()) == wanted)?;
+                Some(format!("\"{}\"", found.tag()))
             }
         }
     }
@@ -110,7 +103,7 @@ mod tests {
     use super::*;
 
     fn list(tags: &[(bool, &str)]) -> Option<Tags> {
-        let tag = |(is_weak, opaque): &(bool, &str)| Tag { is_weak: *is_weak, opaque: (*opaque).to_owned() };
+        let tag = |(is_weak, opaque): &(bool, &str)| EntityTag::new(*is_weak, (*opaque).to_owned());
         Some(Tags::List(tags.iter().map(tag).collect()))
     }
 

@@ -73,30 +73,6 @@ pub enum Language {
 }
 
 impl Language {
-    /// The better of the two languages by an `Accept-Language` value (RFC 9110, 12.5.4).
-    pub fn negotiate(header: &str) -> Language {
-        Language::negotiate_or(header, Language::En)
-    }
-
-    /// [`Language::negotiate`], with the language of who asks for neither.
-    pub fn negotiate_or(header: &str, neither: Language) -> Language {
-        let mut best = (neither, 0.0_f32);
-        for range in header.split(',') {
-            let mut parts = range.split(';');
-            let tag = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-            let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok()).unwrap_or(1.0_f32);
-            let language = match tag.split('-').next() {
-                Some("zh") => Language::Zh,
-                Some("en") => Language::En,
-                _ => continue,
-            };
-            if quality > best.1 {
-                best = (language, quality);
-            }
-        }
-        best.0
-    }
-
     /// The tag for `Content-Language`.
     pub fn tag(self) -> &'static str {
         match self {
@@ -133,27 +109,4 @@ macro_rules! msg {
     ($zh:literal, $en:literal) => {
         $crate::model::text::Msg::new(format!($zh), format!($en))
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chinese_is_answered_only_when_it_is_preferred() {
-        for (header, language) in [
-            ("", Language::En),
-            ("zh-CN,zh;q=0.9,en;q=0.8", Language::Zh),
-            ("en-GB,en;q=0.9,zh;q=0.8", Language::En),
-            ("fr, zh;q=0.5", Language::Zh),
-            ("*", Language::En),
-            ("zh;q=0", Language::En),
-        ] {
-            assert_eq!(Language::negotiate(header), language, "{header}");
-        }
-        for (header, language) in [("", Language::Zh), ("*", Language::Zh), ("fr", Language::Zh), ("en", Language::En)]
-        {
-            assert_eq!(Language::negotiate_or(header, Language::Zh), language, "{header}");
-        }
-    }
 }

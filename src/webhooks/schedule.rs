@@ -1,7 +1,8 @@
 //! The retry schedule of webhook messages.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use actix_web::http::header::HttpDate;
 use chrono::{DateTime, Utc};
 
 /// Delays after the first attempt, the second, and so on: the example schedule of Standard Webhooks 1.0
@@ -38,9 +39,9 @@ pub fn retry_after(header: &str, now: DateTime<Utc>) -> Option<Duration> {
     if let Ok(seconds) = header.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = DateTime::parse_from_rfc2822(header).ok()?;
+    let date: SystemTime = header.parse::<HttpDate>().ok()?.into();
     // A date in the past means no delay.
-    Some((date.to_utc() - now).to_std().unwrap_or_default())
+    Some((DateTime::<Utc>::from(date) - now).to_std().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -66,6 +67,9 @@ mod tests {
             (" 0 ", Some(0)),
             ("Mon, 11 Apr 2022 01:31:00 GMT", Some(60)),
             ("Mon, 11 Apr 2022 01:29:00 GMT", Some(0)),
+            // The obsolete forms, which recipients must accept (RFC 9110, section 5.6.7).
+            ("Monday, 11-Apr-22 01:31:00 GMT", Some(60)),
+            ("Mon Apr 11 01:31:00 2022", Some(60)),
             ("-1", None),
             ("soon", None),
             ("", None),
