@@ -40,40 +40,47 @@ pub struct Response {
 /// The application as a function of a request.
 type Service = Rc<dyn Fn(test::TestRequest) -> Pin<Box<dyn Future<Output = ServiceResponse>>>>;
 
-type Last = ManuallyDrop<(Arc<AppState>, Service)>;
+type Built = ManuallyDrop<(Arc<AppState>, Service)>;
+
+/// The applications that a thread reuses: enough for a test that alternates between settings.
+const BUILT_MAX: usize = 3;
 
 thread_local! {
-    /// The application that this thread called last. Building it costs more than most requests, and it is bound to its thread,
-    /// while a client is not. It cannot be dropped when the thread ends; [`Session`] drops it before.
-    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    /// The applications that this thread called last, the newest at the end. Building one costs more than most requests, and it is
+    /// bound to its thread, while a client is not. It cannot be dropped when the thread ends; [`Session`] drops it before.
+    static BUILT: RefCell<Vec<Built>> = const { RefCell::new(Vec::new()) };
 }
 
-/// While it exists, clients on this thread reuse the application that they called last.
+/// While it exists, clients on this thread reuse the applications that they called last.
 pub struct Session;
 
 impl Drop for Session {
     fn drop(&mut self) {
-        LAST.take().map(ManuallyDrop::into_inner);
+        BUILT.take().into_iter().for_each(|built| drop(ManuallyDrop::into_inner(built)));
     }
 }
 
-/// The application over a state, built once as long as a thread uses only that state.
+/// The application over a state, built once as long as a thread uses few states.
 async fn service(state: &web::Data<AppState>) -> Service {
-    let state = state.clone();
-    let known = LAST.with_borrow(|last| {
-        let (of, service) = &**last.as_ref()?;
-        Arc::ptr_eq(of, &state).then(|| service.clone())
+    let state = state.clone().into_inner();
+    let known = BUILT.with_borrow(|all| {
+        let built = all.iter().find(|built| Arc::ptr_eq(&built.0, &state))?;
+        Some(built.1.clone())
     });
     if let Some(service) = known {
         return service;
     }
-    let built = Rc::new(test::init_service(app(state.clone())).await);
+    let built = Rc::new(test::init_service(app(web::Data::from(state.clone()))).await);
     let service: Service = Rc::new(move |request| {
         let built = built.clone();
         Box::pin(async move { test::call_service(&*built, request.to_request()).await.map_into_boxed_body() })
     });
-    drop(Session);
-    LAST.set(Some(ManuallyDrop::new((state.into_inner(), service.clone()))));
+    let oldest = BUILT.with_borrow_mut(|all| {
+        let oldest = (all.len() == BUILT_MAX).then(|| all.remove(0));
+        all.push(ManuallyDrop::new((state, service.clone())));
+        oldest
+    });
+    oldest.map(ManuallyDrop::into_inner);
     service
 }
 

@@ -42,14 +42,33 @@ pub static CATALOG: LazyLock<Arc<Catalog>> = LazyLock::new(|| Arc::new(app::cata
 /// The schemas of the document.
 pub static CONTRACT: LazyLock<&Contract> = LazyLock::new(|| &CATALOG.contract);
 
-/// A migrated and seeded SQLite file that each test copies.
-static TEMPLATE: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = directory.path().join("template.db");
-    let url = DatabaseUrl::Sqlite(path.clone());
-    prepare(&url, true);
-    (directory, path)
-});
+/// The seeded databases that tests copy.
+static SEEDED: LazyLock<Templates> = LazyLock::new(|| Templates::new(true));
+
+/// The databases without records that tests copy.
+static EMPTY: LazyLock<Templates> = LazyLock::new(|| Templates::new(false));
+
+/// A migrated database on each available backend. Copying one takes a fraction of the time of the migrations and the seed.
+struct Templates {
+    _directory: TempDir,
+    sqlite: PathBuf,
+    /// Its name on the server.
+    postgres: Option<String>,
+}
+
+impl Templates {
+    fn new(seeded: bool) -> Templates {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let sqlite = directory.path().join("template.db");
+        prepare(&DatabaseUrl::Sqlite(sqlite.clone()), seeded);
+        let postgres = postgres::server().map(|server| {
+            let name = server.create_database(None);
+            prepare(&server.url(&name).parse().expect("a URL"), seeded);
+            name
+        });
+        Templates { _directory: directory, sqlite, postgres }
+    }
+}
 
 /// A database of one test.
 pub struct Database {
@@ -132,16 +151,13 @@ fn prepare(url: &DatabaseUrl, seeded: bool) {
 pub fn databases(seeded: bool) -> Vec<Database> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("test.db");
-    let url = DatabaseUrl::Sqlite(path.clone());
-    if seeded {
-        std::fs::copy(&TEMPLATE.1, &path).expect("the template is copied");
-    } else {
-        prepare(&url, false);
-    }
+    let templates = if seeded { &*SEEDED } else { &*EMPTY };
+    std::fs::copy(&templates.sqlite, &path).expect("the template is copied");
+    let url = DatabaseUrl::Sqlite(path);
     let mut all = vec![Database { name: "sqlite", url, _directory: directory }];
     if let Some(server) = postgres::server() {
-        let url: DatabaseUrl = server.create_database().parse().expect("a URL");
-        prepare(&url, seeded);
+        let name = server.create_database(templates.postgres.as_deref());
+        let url = server.url(&name).parse().expect("a URL");
         let directory = tempfile::tempdir().expect("a temporary directory");
         all.push(Database { name: "postgres", url, _directory: directory });
     }

@@ -89,7 +89,7 @@ pub fn on(directory: &Path, url: &str, args: &[&str]) -> Done {
 
 /// A database that is not migrated yet, on each available backend.
 pub fn databases() -> Vec<String> {
-    let server = postgres::server().map(postgres::Server::create_database);
+    let server = postgres::server().map(postgres::Server::empty_database);
     std::iter::once(SQLITE.to_owned()).chain(server).collect()
 }
 
