@@ -8,8 +8,13 @@ need_debian() {
         echo "Please install: $*" >&2
         return 1
     fi
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    # Only one apt-get can run at a time, and steps run beside each other.
+    mkdir -p "$cache"
+    (
+        flock 9
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    ) 9>"$cache/apt.lock"
 }
 
 need_postgres() {

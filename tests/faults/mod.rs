@@ -2,8 +2,9 @@
 //! no database, a silent network, a flood.
 //!
 //! Each test has a control that shows that the fault took effect, and none asserts a duration, besides generous bounds of
-//! waits. `PAIRING_TRACKER_PROGRAM` names the program to run (CI: the release build), and `PAIRING_TRACKER_FAULT_WRITES` the
-//! number of writes; a plain `cargo test` takes the debug build and few writes. Tests that need root (a file system of their
+//! waits. `PAIRING_TRACKER_PROGRAM` names the program to run instead of the debug build, and `PAIRING_TRACKER_FAULT_WRITES`
+//! the number of writes, which is small by default. `.ci/run tests` makes more, and `.ci/run faults`, before a release, most, on a
+//! release build. Tests that need root (a file system of their
 //! own) or another program (PgBouncer) are skipped where it is missing, and fail if `PAIRING_TRACKER_REQUIRE_FAULTS` is set.
 
 mod cluster;

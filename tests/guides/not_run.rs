@@ -13,6 +13,12 @@ pub const BLOCKS: &[(&str, &str, &str)] = &[
     ("docs/development", "", "has no commands but those of cargo"),
     ("docs/development", "cargo test --test suite -- milestones", "is this test"),
     ("docs/development", "UPDATE=1 cargo test --test suite", "is this test"),
+    (
+        "docs/development",
+        "RUSTC_BOOTSTRAP=1 cargo test --test suite -- -Z unstable-options --report-time",
+        "is this test",
+    ),
+    ("docs/development", "touch src/resources/sectors/store.rs; time cargo check", "measures the compiler"),
     ("docs/development", ".ci/run", "runs this test"),
     (
         "docs/operating",
