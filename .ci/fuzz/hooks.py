@@ -38,8 +38,10 @@ IMPORTS = "/api/v1/imports"
 EMPTY_FILE = b"{}"
 CALENDAR_KEYS = "/api/v1/calendar-keys"
 WEBHOOKS = "/api/v1/webhooks"
-# The service allows 100; above this number the oldest are deleted.
-WEBHOOKS_MANY = 60
+# Above this number all but the newest are deleted. Every webhook makes a delivery of every change, which takes more of the
+# service's time than the change itself.
+WEBHOOKS_MANY = 16
+WEBHOOKS_KEPT = 8
 AUDIT_EVENTS = "/api/v1/audit-events"
 
 # Fields and filters that refer to a record of the same kind.
@@ -157,7 +159,7 @@ class Service:
     def make_room(self):
         """Deletes the oldest webhooks where there are many."""
         there = self.items(WEBHOOKS + "?sort=id")
-        for webhook in there[:-1] if len(there) > WEBHOOKS_MANY else []:
+        for webhook in there[:-WEBHOOKS_KEPT] if len(there) > WEBHOOKS_MANY else []:
             self.session.delete(f"{self.origin}{WEBHOOKS}/{webhook['id']}", headers={"If-Match": "*"}, timeout=10)
 
     def send_empty_file(self):
