@@ -1,72 +1,17 @@
-//! Rules over the fields of a request, for the crate `validator`; each reports a fault with its field and a message in both
-//! languages.
-
-use std::borrow::Cow;
+//! Rules that several resources share. Each adds a fault with the pointer of the field and a message in both languages.
 
 use chrono::NaiveDate;
-use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKind};
 
 use crate::error::Faults;
-use crate::model::text::Msg;
 use crate::msg;
 
-/// The error of a broken rule at a field.
-pub fn broken(pointer: &str, code: &'static str, message: Msg) -> ValidationError {
-    let mut error = ValidationError::new(code);
-    error.add_param(Cow::Borrowed("pointer"), &pointer);
-    error.add_param(Cow::Borrowed("zh"), &message.zh);
-    error.add_param(Cow::Borrowed("en"), &message.en);
-    error
-}
-
 /// Checks that a period does not end before it starts; either date can be absent.
-pub fn period(
-    start: Option<NaiveDate>,
-    end: Option<NaiveDate>,
-    pointer: &str,
-    start_name: &str,
-) -> Result<(), ValidationError> {
-    match (start, end) {
-        (Some(start), Some(end)) if end < start => Err(broken(
-            pointer,
-            "before_start",
-            msg!("不得早于 {start_name}（{start}）。", "must not be before {start_name} ({start})"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Validates a request and returns its faults.
-pub fn check(new: &impl Validate) -> Faults {
-    let mut faults = Faults::default();
-    if let Err(errors) = new.validate() {
-        collect(&errors, "", &mut faults);
-    }
-    faults
-}
-
-fn collect(errors: &ValidationErrors, at: &str, faults: &mut Faults) {
-    for (field, kind) in errors.errors() {
-        match kind {
-            ValidationErrorsKind::Struct(inner) => collect(inner, &format!("{at}/{field}"), faults),
-            ValidationErrorsKind::List(items) => {
-                for (index, inner) in items {
-                    collect(inner, &format!("{at}/{field}/{index}"), faults);
-                }
-            }
-            ValidationErrorsKind::Field(list) => {
-                for error in list {
-                    let text =
-                        |key: &str| error.params.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-                    // Codes are always literals of this crate, but their type in `validator` can be owned.
-                    let code = match &error.code {
-                        Cow::Borrowed(code) => code,
-                        Cow::Owned(_) => "invalid",
-                    };
-                    faults.push(format!("{at}{}", text("pointer")), code, Msg::new(text("zh"), text("en")));
-                }
-            }
-        }
+pub fn period(faults: &mut Faults, start: Option<NaiveDate>, end: Option<NaiveDate>, pointer: &str, start_name: &str) {
+    if let (Some(start), Some(end)) = (start, end)
+        && end < start
+    {
+        let message = msg!("不得早于 {start_name}（{start}）。", "must not be before {start_name} ({start})");
+        faults.push(pointer, "before_start", message);
     }
 }
 
@@ -83,8 +28,8 @@ pub fn yuan() -> String {
 }
 
 /// Checks that a referenced record belongs to the same pairing. A composite foreign key enforces the same in the database.
-pub fn same_pairing(faults: &mut Faults, pointer: &str, of_other: i64, pairing: i64) {
-    if of_other != pairing {
+pub fn same_pairing(faults: &mut Faults, pointer: &str, of_other: Option<i64>, pairing: i64) {
+    if of_other != Some(pairing) {
         faults.push(pointer, "other_pairing", msg!("须属于同一结对关系。", "must belong to the same pairing"));
     }
 }

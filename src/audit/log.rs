@@ -196,24 +196,36 @@ pub fn as_it_stood(conn: &mut Conn, kind: &'static Kind, id: i64, at: Instant) -
     Ok(state.and_then(|(event, text)| decoded(event, &text?)))
 }
 
-/// Query for the last event of each record of a kind up to an instant; `$filtered` is applied to it.
+/// Returns the last event of each record of a kind up to an instant: pairs of record and event.
 ///
 /// Only agreements have amendments, whose events store the amendment instead of the record. For all other kinds an
 /// index covers the conditions.
-macro_rules! last_events {
-    ($conn:expr, $kind:expr, $at:expr, |$written:ident| $filtered:expr) => {{
-        let $written = audit_events::table
-            .group_by(audit_events::record_id)
-            .select((audit_events::record_id, diesel::dsl::max(audit_events::id)))
-            .filter(audit_events::entity.eq($kind.name))
-            .filter(audit_events::at.le($at));
-        if $kind.name == super::AGREEMENT {
-            let $written = $written.filter(audit_events::action.ne(Action::Amend));
-            $filtered.load($conn)?
-        } else {
-            $filtered.load($conn)?
+fn last_events(conn: &mut Conn, kind: &Kind, at: Instant, records: Records<'_>) -> Result<Vec<(i64, i64)>> {
+    let mut query = audit_events::table
+        .group_by(audit_events::record_id)
+        .select((audit_events::record_id, diesel::dsl::max(audit_events::id)))
+        .filter(audit_events::entity.eq(kind.name))
+        .filter(audit_events::at.le(at))
+        .into_boxed::<MultiBackend>();
+    if kind.name == super::AGREEMENT {
+        query = query.filter(audit_events::action.ne(Action::Amend));
+    }
+    query = match records {
+        Records::After(id) => {
+            let after = query.filter(audit_events::record_id.gt(id)).order(audit_events::record_id);
+            after.limit(STATES_TOGETHER as i64)
         }
-    }};
+        Records::These(ids) => query.filter(audit_events::record_id.eq_any(ids)),
+    };
+    let rows: Vec<(Option<i64>, Option<i64>)> = query.load(conn)?;
+    Ok(rows.into_iter().filter_map(|(record, event)| record.zip(event)).collect())
+}
+
+/// Which records [`last_events`] reads.
+enum Records<'a> {
+    /// The next [`STATES_TOGETHER`] after this id.
+    After(i64),
+    These(&'a [i64]),
 }
 
 /// Visits every record of a kind as of an instant, in the order of ids. Decodes a few hundred at a time into `T`, which
@@ -226,13 +238,10 @@ pub fn each_as_it_stood<T: DeserializeOwned>(
 ) -> Result<()> {
     let mut after = 0;
     loop {
-        let last: Vec<(Option<i64>, Option<i64>)> = last_events!(conn, kind, at, |written| {
-            let written = written.filter(audit_events::record_id.gt(after)).order(audit_events::record_id);
-            written.limit(STATES_TOGETHER as i64)
-        });
-        let Some((Some(record), _)) = last.last() else { return Ok(()) };
+        let last = last_events(conn, kind, at, Records::After(after))?;
+        let Some((record, _)) = last.last() else { return Ok(()) };
         after = *record;
-        let events: Vec<i64> = last.iter().filter_map(|(_, event)| *event).collect();
+        let events: Vec<i64> = last.iter().map(|(_, event)| *event).collect();
         visit_states(conn, &events, &mut visit)?;
         if last.len() < STATES_TOGETHER {
             return Ok(());
@@ -257,9 +266,8 @@ pub fn each_of_as_it_stood<T: DeserializeOwned>(
 
 /// Returns the last events of some records of a kind up to an instant. The ids must fit one statement.
 pub fn last_events_of(conn: &mut Conn, kind: &'static Kind, records: &[i64], at: Instant) -> Result<Vec<i64>> {
-    let last: Vec<(Option<i64>, Option<i64>)> =
-        last_events!(conn, kind, at, |written| written.filter(audit_events::record_id.eq_any(records)));
-    Ok(last.into_iter().filter_map(|(_, event)| event).collect())
+    let last = last_events(conn, kind, at, Records::These(records))?;
+    Ok(last.into_iter().map(|(_, event)| event).collect())
 }
 
 /// Record states read by one query.

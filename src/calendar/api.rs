@@ -115,7 +115,7 @@ impl Reading {
         let Reading { pairing, feed, view: _, today, language, ended_at } = self;
         let id =
             pairings::KIND.find(conn, pairing)?.ok_or_else(|| Problem::not_found(pairings::KIND.name, &pairing.0))?;
-        let names = (pairings::KIND.references)(conn, &[id])?;
+        let names = pairings::KIND.references(conn, &[id])?;
         let Text { zh, en } =
             names.into_iter().next().map(|found| found.name).unwrap_or_else(|| Text { zh: String::new(), en: None });
         let en = en.unwrap_or_else(|| zh.clone());

@@ -19,7 +19,7 @@ use crate::db::{Conn, locked};
 use crate::error::{Error, Result};
 use crate::model::text::Language;
 use crate::model::types::{Instant, Ref};
-use crate::record::{self, ReadContext, Resource, Tx};
+use crate::record::{self, ReadContext, Record, Tx};
 use crate::resources::api_keys::marks::Marks;
 use crate::resources::api_keys::{ApiKeys, KIND, api, store};
 use crate::resources::pairings;

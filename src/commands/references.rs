@@ -24,8 +24,8 @@ fn explain_unknown(conn: &mut Conn, kind: &Kind, option: &str, reference: &str) 
     if kind.find(conn, &Ref(reference.to_owned()))?.is_some() {
         return Ok(None);
     }
-    let ids = (kind.ids_after)(conn, 0, COMPARED)?;
-    let mut codes: Vec<String> = (kind.made)(conn, &ids)?.into_iter().filter_map(|(_, code, _)| code).collect();
+    let ids = kind.ids_after(conn, 0, COMPARED)?;
+    let mut codes: Vec<String> = kind.made(conn, &ids)?.into_iter().filter_map(|(_, code, _)| code).collect();
     codes.sort_unstable();
     let remedy = match similar(reference, &codes) {
         Some(code) => format!("did you mean {code}?"),

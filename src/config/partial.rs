@@ -1,10 +1,10 @@
 //! Settings of one source, and their combination.
 
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::Deserialize;
+use validator::{Validate, ValidationError};
 
 use super::oidc::GivenOidc;
 use super::{FileStore, Settings, network, paths};
@@ -14,7 +14,7 @@ use crate::model::similar;
 const SIMILAR: f64 = 0.6;
 
 /// Settings as one source gives them; those that are absent come from the next source.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct PartialSettings {
     pub listen: Option<String>,
@@ -27,6 +27,7 @@ pub struct PartialSettings {
     pub private: Option<bool>,
     pub time_zone: Option<String>,
     pub files_dir: Option<PathBuf>,
+    #[validate(range(min = 1, max = 100))]
     pub connections: Option<u32>,
     pub oidc_issuer: Option<String>,
     pub oidc_audience: Option<String>,
@@ -39,6 +40,7 @@ pub struct PartialSettings {
     pub rate_per_address: Option<u32>,
     pub rate_per_key: Option<u32>,
     pub wrong_keys_per_address: Option<u32>,
+    #[validate(range(min = 1, max = 3650))]
     pub keep_refusals: Option<u32>,
     pub in_flight_per_address: Option<u32>,
     pub in_flight: Option<u32>,
@@ -87,10 +89,23 @@ impl PartialSettings {
         }
     }
 
+    /// A line for each number that its `range` does not contain, in the order of the names.
+    fn out_of_range(&self) -> Vec<String> {
+        let Err(errors) = self.validate() else { return Vec::new() };
+        let fault = |(name, errors): (_, &Vec<ValidationError>)| {
+            let parameter =
+                |name: &str| errors.first().and_then(|error| error.params.get(name)).cloned().unwrap_or_default();
+            format!("{name}: {} is not between {} and {}", parameter("value"), parameter("min"), parameter("max"))
+        };
+        let mut faults: Vec<String> = errors.field_errors().into_iter().map(fault).collect();
+        faults.sort();
+        faults
+    }
+
     /// Validates the settings. The error has a line for each fault.
     pub fn finish(self) -> Result<Settings, String> {
         let default = Settings::default();
-        let mut faults = Vec::new();
+        let mut faults = self.out_of_range();
         let mut settings = Settings {
             listen: default.listen,
             metrics_listen: None,
@@ -135,8 +150,6 @@ impl PartialSettings {
         {
             faults.push(format!("files_dir: {}", paths::no_directory(path)));
         }
-        check_range("connections", settings.connections, 1..=100, &mut faults);
-        check_range("keep_refusals", settings.keep_refusals, 1..=3650, &mut faults);
         let oidc = GivenOidc {
             issuer: self.oidc_issuer,
             audience: self.oidc_audience,
@@ -154,12 +167,6 @@ impl PartialSettings {
 fn parse(name: &str, given: Option<&str>, faults: &mut Vec<String>, parse: impl FnOnce(&str) -> Result<(), String>) {
     if let Some(Err(fault)) = given.map(parse) {
         faults.push(format!("{name}: {fault}"));
-    }
-}
-
-fn check_range(name: &str, value: u32, allowed: RangeInclusive<u32>, faults: &mut Vec<String>) {
-    if !allowed.contains(&value) {
-        faults.push(format!("{name}: {value} is not between {} and {}", allowed.start(), allowed.end()));
     }
 }
 

@@ -8,6 +8,7 @@ mod graph;
 mod migrations;
 mod search;
 pub mod sqlite;
+pub mod statement;
 pub mod upkeep;
 
 use std::time::Duration;
@@ -127,29 +128,23 @@ pub fn is_alive(conn: &mut Conn) -> bool {
     }
 }
 
-/// Returns the row's version and locks the row until the transaction ends. SQLite has a single writer and needs no
-/// lock. On PostgreSQL the lock permits references to the row (`FOR NO KEY UPDATE`), which the shared DSL cannot
-/// express.
-#[macro_export]
-macro_rules! lock_version {
-    ($conn:expr, $table:ident, $id:expr) => {{
-        use diesel::prelude::*;
-        use $crate::db::schema::$table::dsl;
-        match $conn {
-            $crate::db::Conn::Sqlite(conn) => dsl::$table.find($id).select(dsl::version).first::<i64>(conn).optional(),
-            $crate::db::Conn::Postgres(conn) => {
-                dsl::$table.find($id).select(dsl::version).for_no_key_update().first::<i64>(conn).optional()
-            }
-        }
-    }};
+/// The end of a query that locks a row until the transaction ends. SQLite has a single writer and needs no lock. On
+/// PostgreSQL the lock permits references to the row.
+pub fn lock_clause(conn: &Conn) -> &'static str {
+    match conn {
+        Conn::Sqlite(_) => "",
+        Conn::Postgres(_) => " FOR NO KEY UPDATE",
+    }
 }
 
 /// Rows inserted by one statement of [`insert_all!`] on SQLite. SQLite keeps every page that a multi-row statement
 /// changed in memory until its end, and each index of the table adds pages.
 pub const INSERTED_TOGETHER: usize = 50;
 
-/// Inserts many rows, which Diesel's DSL for multiple backends does not support. On PostgreSQL it uses `COPY`, which
-/// avoids parsing values in SQL and requires a value or null for every named column.
+/// Inserts many rows. `insert_all!(conn, citations::table, &rows)` expands to a `match` on the backend: `INSERT` statements of
+/// [`INSERTED_TOGETHER`] rows on SQLite; on PostgreSQL a `COPY`, which avoids parsing values in SQL and requires a value or
+/// null for every named column. Diesel's DSL for multiple backends supports neither, and the bounds of a function over any
+/// table and row would list Diesel's traits for both.
 #[macro_export]
 macro_rules! insert_all {
     ($conn:expr, $table:expr, $rows:expr) => {

@@ -178,9 +178,22 @@ crate::text_enum! {
     }
 }
 
-/// [`keyset!`] for a list that has the orders of [`RecordSort`] alone.
+/// Runs a boxed query for one page in one of its orders. `$filtered` makes the query anew, because counting takes it
+/// too; each order names its column, ascending or descending.
+///
+/// ```ignore
+/// keyset!(conn, page, sort, filtered, regions, { Sort::Code => asc code: String, … })
+/// ```
+///
+/// expands to a `match` on `sort`, in which each order is
+///
+/// ```ignore
+/// query.filter(code.ge(key)).filter(code.gt(key).or(id.gt(key.id))).order((code.asc(), id.asc())).select((id, code)).load(conn)
+/// ```
+///
+/// Without orders in braces, `sort` is an optional [`RecordSort`]. A function cannot do it: each order has a column type of its own.
 #[macro_export]
-macro_rules! record_page {
+macro_rules! keyset {
     ($conn:expr, $page:expr, $sort:expr, $filtered:expr, $table:ident) => {
         $crate::keyset!($conn, $page, $sort.unwrap_or($crate::db::page::RecordSort::Id), $filtered, $table, {
             $crate::db::page::RecordSort::Id => asc id: i64,
@@ -191,16 +204,6 @@ macro_rules! record_page {
             $crate::db::page::RecordSort::UpdatedAtDesc => desc updated_at: $crate::model::types::Instant,
         })
     };
-}
-
-/// Runs a boxed query for one page in one of its orders. `$filtered` makes the query anew, because counting takes it
-/// too; each order names its column, ascending or descending.
-///
-/// ```ignore
-/// keyset!(conn, page, sort, filtered, regions, { Sort::Code => asc code: String, … })
-/// ```
-#[macro_export]
-macro_rules! keyset {
     ($conn:expr, $page:expr, $sort:expr, $filtered:expr, $table:ident, { $($order:pat => $way:ident $column:ident: $ty:ty),+ $(,)? }) => {{
         use diesel::prelude::*;
         use $crate::db::page::{KeyValue, PageIds};

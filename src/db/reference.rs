@@ -1,14 +1,16 @@
 //! Kinds of records, and references between records.
 //!
-//! A [`Kind`] is what the rest of the service must know of a resource to refer to it: its names, where its rows are, and
-//! what its rows point at. A resource declares it with `kind!`.
+//! A [`Kind`] is data: the names of a resource, where its rows are, and what they refer to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::QueryResult;
+use diesel::sql_types::{self, BigInt, Nullable, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::backend::statement::{Bind, Statement, one_of};
+use super::backend::{Edges, lock_clause};
 use super::{Conn, surrogate_code};
 use crate::error::{Faults, Result};
 use crate::model::text::Text;
@@ -38,41 +40,35 @@ impl Reference {
 /// A record's id and code, and the instant of its creation.
 pub type Made = (i64, Option<String>, Instant);
 
-/// Codes and the ids of their records.
-pub type Coded = Vec<(String, i64)>;
-
-/// A kind of record.
+/// A kind of record: what the service must know of a resource to refer to its records. It is data; the methods that use it are the
+/// same for every kind.
 #[derive(Debug)]
 pub struct Kind {
-    /// Singular, as in the history's `entity`.
+    /// Singular, as in an audit event's `entity`.
     pub name: &'static str,
     /// Plural, as in the path.
     pub path: &'static str,
     /// Its number in the text index; never given to another kind.
     pub number: i64,
-    /// The ids of those codes that there are.
-    pub find_codes: fn(&mut Conn, &[&str]) -> QueryResult<Coded>,
-    /// The ids after one, in their order, of at most so many records.
-    pub ids_after: fn(&mut Conn, i64, i64) -> QueryResult<Vec<i64>>,
-    /// The record with this code as its own; [`Kind::find_code`] finds surrogate codes as well.
-    pub own_code: fn(&mut Conn, &str) -> QueryResult<Option<i64>>,
-    /// The code of records and the instant of their creation.
-    pub made: fn(&mut Conn, &[i64]) -> QueryResult<Vec<Made>>,
-    pub exists: fn(&mut Conn, i64) -> QueryResult<bool>,
-    pub references: fn(&mut Conn, &[i64]) -> QueryResult<Vec<Reference>>,
-    /// The row's version, with the row locked.
-    pub lock: fn(&mut Conn, i64) -> QueryResult<Option<i64>>,
-    pub delete: fn(&mut Conn, i64) -> QueryResult<usize>,
-    pub refers_to: &'static [Outgoing],
-    /// What it is, in English and Chinese: the description of its tag in the document.
-    pub about: &'static str,
-    /// Fields that name other records of this kind, which a bundle therefore brings in first.
-    pub after: &'static [&'static str],
+    /// The table of its rows, with the columns `id`, `code`, `version`, `created_at` and `updated_at`.
+    pub table: &'static str,
+    /// The column of tables of parts and links that holds the record's id.
+    pub owner: &'static str,
+    /// How a reference names a record.
+    pub naming: Naming,
+    /// What a record belongs to.
+    pub belongs: Belongs,
+    /// The columns that hold references, in lists that are joined.
+    pub outgoing: &'static [&'static [Outgoing]],
+    /// Fields whose references to other records of this kind must not form a cycle.
+    pub acyclic: &'static [&'static str],
     /// Fields with personal data, shown only to keys of the record's pairing.
     pub private: &'static [&'static str],
-    /// The kind of the records that citations name: documents.
+    /// The description of its tag in the OpenAPI document, in English and Chinese.
+    pub about: &'static str,
+    /// The kind of the records that citations refer to: documents.
     pub cites: &'static Kind,
-    /// Whether imports bring such records, and a deleted one can be restored.
+    /// Whether imports contain such records, and a deleted one can be restored.
     pub is_restorable: bool,
     /// Whether only administrators may learn that such records exist.
     pub is_confidential: bool,
@@ -81,13 +77,136 @@ pub struct Kind {
 /// Every kind of record.
 pub type Kinds = &'static [&'static Kind];
 
-/// A column of a kind's rows that names a record of another kind.
+/// How a reference names a record.
+#[derive(Debug)]
+pub enum Naming {
+    /// By a text in two columns of the record's row, the second of which may be null.
+    Columns { zh: &'static str, en: &'static str },
+    /// By a function of the ids.
+    Function(fn(&mut Conn, &[i64]) -> QueryResult<Vec<Reference>>),
+}
+
+/// What the records of a kind belong to, which decides which keys may write them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belongs {
+    /// To all pairings.
+    Shared,
+    /// To the pairing that the column `pairing_id` names; where it is null, to all.
+    ToPairing,
+    /// To itself: a pairing.
+    ToItself,
+    /// To the administration: only administrators write it.
+    ToAdministration,
+}
+
+/// A column that holds the id of a record, in a row of another record or of its parts.
 #[derive(Debug)]
 pub struct Outgoing {
-    /// The name of the other kind.
-    pub to: &'static str,
-    /// How many rows name this id.
-    pub count: fn(&mut Conn, i64) -> QueryResult<i64>,
+    /// The field that holds the reference, as clients see it; empty where it is one of a part.
+    pub field: &'static str,
+    /// The kind that is referred to.
+    pub to: &'static Kind,
+    pub table: &'static str,
+    pub column: &'static str,
+}
+
+impl Outgoing {
+    /// How many rows refer to a record.
+    pub fn count(&self, conn: &mut Conn, id: i64) -> QueryResult<i64> {
+        let Outgoing { table, column, .. } = self;
+        let sql = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
+        Ok(Statement::<(BigInt,)>::new(sql, [Bind::Id(id)]).row(conn)?.map_or(0, |(count,)| count))
+    }
+}
+
+/// Queries that are the same for every kind, by [`Statement`]s over its table.
+impl Kind {
+    /// Those of these codes that exist, with the ids of their records.
+    pub fn find_codes(&self, conn: &mut Conn, codes: &[&str]) -> QueryResult<Vec<(String, i64)>> {
+        let sql = format!("SELECT code, id FROM {} WHERE {}", self.table, one_of(conn, "code", 1));
+        let codes = Bind::texts(conn, codes);
+        Statement::<(sql_types::Text, BigInt)>::new(sql, [codes]).rows(conn)
+    }
+
+    /// Returns up to `limit` ids after one, in order.
+    pub fn ids_after(&self, conn: &mut Conn, id: i64, limit: i64) -> QueryResult<Vec<i64>> {
+        let sql = format!("SELECT id FROM {} WHERE id > $1 ORDER BY id LIMIT $2", self.table);
+        let ids = Statement::<(BigInt,)>::new(sql, [Bind::Id(id), Bind::Id(limit)]).rows(conn)?;
+        Ok(ids.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// The record with this code as its own; [`Kind::find_code`] finds surrogate codes, too.
+    pub fn own_code(&self, conn: &mut Conn, code: &str) -> QueryResult<Option<i64>> {
+        let sql = format!("SELECT id FROM {} WHERE code = $1", self.table);
+        Ok(Statement::<(BigInt,)>::new(sql, [Bind::Text(code.to_owned())]).row(conn)?.map(|(id,)| id))
+    }
+
+    /// The code of records and the instant of their creation.
+    pub fn made(&self, conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Made>> {
+        let sql = format!("SELECT id, code, created_at FROM {} WHERE {}", self.table, one_of(conn, "id", 1));
+        let ids = Bind::ids(conn, ids);
+        Statement::<(BigInt, Nullable<sql_types::Text>, Timestamp)>::new(sql, [ids]).rows(conn)
+    }
+
+    /// Whether a record exists.
+    pub fn exists(&self, conn: &mut Conn, id: i64) -> QueryResult<bool> {
+        let sql = format!("SELECT id FROM {} WHERE id = $1", self.table);
+        Ok(Statement::<(BigInt,)>::new(sql, [Bind::Id(id)]).row::<(i64,)>(conn)?.is_some())
+    }
+
+    /// References to records, in no order.
+    pub fn references(&self, conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Reference>> {
+        let (zh, en) = match self.naming {
+            Naming::Columns { zh, en } => (zh, en),
+            Naming::Function(references) => return references(conn, ids),
+        };
+        type Named = (BigInt, Nullable<sql_types::Text>, sql_types::Text, Nullable<sql_types::Text>);
+        let sql = format!("SELECT id, code, {zh}, {en} FROM {} WHERE {}", self.table, one_of(conn, "id", 1));
+        let ids = Bind::ids(conn, ids);
+        let rows: Vec<(i64, Option<String>, String, Option<String>)> =
+            Statement::<Named>::new(sql, [ids]).rows(conn)?;
+        Ok(rows.into_iter().map(|(id, code, zh, en)| Reference { id, code, name: Text { zh, en } }).collect())
+    }
+
+    /// The row's version, with the row locked until the transaction ends.
+    pub fn lock(&self, conn: &mut Conn, id: i64) -> QueryResult<Option<i64>> {
+        let sql = format!("SELECT version FROM {} WHERE id = $1{}", self.table, lock_clause(conn));
+        Ok(Statement::<(BigInt,)>::new(sql, [Bind::Id(id)]).row(conn)?.map(|(version,)| version))
+    }
+
+    /// Deletes a row; its parts go with it by their foreign keys.
+    pub fn delete(&self, conn: &mut Conn, id: i64) -> QueryResult<usize> {
+        Statement::new(format!("DELETE FROM {} WHERE id = $1", self.table), [Bind::Id(id)]).run(conn)
+    }
+
+    /// The pairing in a record's row. The record exists.
+    pub fn pairing(&self, conn: &mut Conn, id: i64) -> QueryResult<Option<i64>> {
+        let sql = format!("SELECT pairing_id FROM {} WHERE id = $1", self.table);
+        let found: Option<(Option<i64>,)> = Statement::<(Nullable<BigInt>,)>::new(sql, [Bind::Id(id)]).row(conn)?;
+        found.map(|(pairing,)| pairing).ok_or(diesel::result::Error::NotFound)
+    }
+
+    /// Every column that holds a reference.
+    pub fn references_out(&self) -> impl Iterator<Item = &'static Outgoing> {
+        self.outgoing.iter().flat_map(|list| list.iter())
+    }
+
+    /// Fields that refer to other records of this kind, which an import therefore writes first.
+    pub fn own_references(&self) -> Vec<&'static str> {
+        let own = self.references_out().filter(|out| out.to.name == self.name && !out.field.is_empty());
+        own.map(|out| out.field).collect()
+    }
+
+    /// Where the references of an [acyclic](Kind::acyclic) field are stored, to follow them.
+    pub fn edges(&self, field: &str) -> Option<Edges> {
+        let out = self.references_out().find(|out| out.field == field && self.acyclic.contains(&field))?;
+        Some(Edges { table: out.table, from: self.owner_column(out), to: out.column })
+    }
+
+    /// The column of a reference's table that holds the id of the record that refers.
+    pub fn owner_column(&self, out: &Outgoing) -> &'static str {
+        if out.table == self.table { "id" } else { self.owner }
+    }
 }
 
 impl Kind {
@@ -109,7 +228,7 @@ impl Kind {
     /// The id behind a code or an id.
     pub fn find(&self, conn: &mut Conn, reference: &Ref) -> QueryResult<Option<i64>> {
         match reference.id() {
-            Some(id) => Ok((self.exists)(conn, id)?.then_some(id)),
+            Some(id) => Ok(self.exists(conn, id)?.then_some(id)),
             None if reference.is_shaped() => self.find_code(conn, &reference.0),
             None => Ok(None),
         }
@@ -117,7 +236,7 @@ impl Kind {
 
     /// The id behind a code, or behind the code that stands in for one ([`surrogate_code`]).
     pub fn find_code(&self, conn: &mut Conn, code: &str) -> QueryResult<Option<i64>> {
-        match (self.own_code)(conn, code)? {
+        match self.own_code(conn, code)? {
             Some(id) => Ok(Some(id)),
             None => surrogate_code::find(conn, self, code),
         }
@@ -216,7 +335,7 @@ impl References {
             let Some(kind) = kind else { continue };
             let ids: Vec<i64> = ids.into_iter().collect();
             for chunk in ids.chunks(10_000) {
-                for reference in (kind.references)(conn, chunk)? {
+                for reference in kind.references(conn, chunk)? {
                     self.found.insert((name, reference.id), reference);
                 }
             }

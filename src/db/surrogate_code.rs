@@ -26,7 +26,7 @@ pub fn code(kind: &Kind, id: i64, created_at: Instant) -> String {
 /// Finds the record of a surrogate code, if it still has no code of its own.
 pub fn find(conn: &mut Conn, kind: &Kind, code: &str) -> QueryResult<Option<i64>> {
     let Some(id) = id_in(kind, code) else { return Ok(None) };
-    let made = (kind.made)(conn, &[id])?;
+    let made = kind.made(conn, &[id])?;
     let is_meant = |(id, own, created_at): &Made| own.is_none() && self::code(kind, *id, *created_at) == code;
     Ok(made.into_iter().find(is_meant).map(|(id, ..)| id))
 }

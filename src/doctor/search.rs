@@ -87,7 +87,7 @@ fn each_part(
     for resource in app::resources() {
         let mut after = 0;
         loop {
-            let ids = (resource.kind().ids_after)(conn, after, TOGETHER)?;
+            let ids = resource.kind().ids_after(conn, after, TOGETHER)?;
             let Some(last) = ids.last() else { break };
             after = *last;
             work(conn, &mut |conn| of_records(conn, catalog, resource, &ids, today))?;
@@ -136,11 +136,8 @@ fn of_rows(conn: &mut Conn, kinds: Kinds, rows: &[SearchRow]) -> Result<Vec<Faul
     let mut faults = Vec::new();
     for kind in kinds {
         let ids: Vec<i64> = rows.iter().filter(|row| row.entity == kind.name).map(|row| row.record_id).collect();
-        let present: Vec<i64> = if ids.is_empty() {
-            Vec::new()
-        } else {
-            (kind.made)(conn, &ids)?.into_iter().map(|(id, _, _)| id).collect()
-        };
+        let present: Vec<i64> =
+            if ids.is_empty() { Vec::new() } else { kind.made(conn, &ids)?.into_iter().map(|(id, _, _)| id).collect() };
         let of_kind = rows.iter().filter(|row| row.entity == kind.name);
         faults.extend(
             of_kind

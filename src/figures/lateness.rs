@@ -6,8 +6,10 @@
 //! beside the functions; a test compares the two on the days around each date.
 
 use chrono::NaiveDate;
-use diesel::dsl;
+use diesel::dsl::{self, AsExprOf};
+use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::prelude::*;
+use diesel::sql_types::{Date, SingleValue};
 
 use crate::db::schema::milestones;
 use crate::model::milestones::Status;
@@ -46,29 +48,34 @@ pub fn is_on_time(status: Status, baseline_due_on: NaiveDate, met_on: Option<Nai
     status == Status::Met && met_on.is_some_and(|met_on| met_on <= baseline_due_on)
 }
 
-/// An aggregate in SQL over the milestones for which a condition of this module holds on a date: `overdue`
-/// ([`is_overdue`]), `baseline_due` ([`is_baseline_due`]) or `on_time` (that and [`is_on_time`]).
-#[macro_export]
-macro_rules! aggregate_late {
-    ($type:ty, $aggregate:literal, $value:literal, overdue, $as_of:expr) => {
-        $crate::aggregate_late!(@all $type, $aggregate, "is_open AND due_on < ", $value, $as_of)
-    };
-    ($type:ty, $aggregate:literal, $value:literal, baseline_due, $as_of:expr) => {
-        $crate::aggregate_late!(
-            @all $type, $aggregate, "status <> 'cancelled' AND baseline_due_on < ", $value, $as_of
-        )
-    };
-    ($type:ty, $aggregate:literal, $value:literal, on_time, $as_of:expr) => {
-        $crate::aggregate_late!(
-            @all $type, $aggregate, "status = 'met' AND met_on <= baseline_due_on AND baseline_due_on < ", $value, $as_of
-        )
-    };
-    (@all $type:ty, $aggregate:literal, $condition:literal, $value:literal, $as_of:expr) => {
-        diesel::dsl::sql::<$type>(concat!($aggregate, "(CASE WHEN ", $condition))
-            .bind::<diesel::sql_types::Date, _>($as_of)
-            .sql(concat!(" THEN ", $value, " END)"))
-    };
+/// A condition of this module, as an aggregate over milestones needs it.
+#[derive(Clone, Copy, Debug)]
+pub enum Late {
+    /// [`is_overdue`].
+    Overdue,
+    /// [`is_baseline_due`].
+    BaselineDue,
+    /// [`is_baseline_due`] and [`is_on_time`].
+    OnTime,
 }
+
+impl Late {
+    /// An aggregate of a value over the milestones for which the condition holds on a date. The DSL has no `CASE` inside an
+    /// aggregate.
+    pub fn aggregate<ST: SingleValue>(self, aggregate: &str, value: &str, as_of: NaiveDate) -> LateAggregate<ST> {
+        let condition = match self {
+            Late::Overdue => "is_open AND due_on < ",
+            Late::BaselineDue => "status <> 'cancelled' AND baseline_due_on < ",
+            Late::OnTime => "status = 'met' AND met_on <= baseline_due_on AND baseline_due_on < ",
+        };
+        dsl::sql(&format!("{aggregate}(CASE WHEN {condition}"))
+            .bind::<Date, _>(as_of)
+            .sql(&format!(" THEN {value} END)"))
+    }
+}
+
+/// The expression of [`Late::aggregate`].
+pub type LateAggregate<ST> = SqlLiteral<ST, UncheckedBind<SqlLiteral<ST>, AsExprOf<NaiveDate, Date>>>;
 
 /// How many days overdue; 0 when it is not.
 pub fn days_late(status: Status, due_on: NaiveDate, as_of: NaiveDate) -> i64 {

@@ -28,7 +28,7 @@ const TOLERANCE: f64 = 1.0;
 const MONTHS_DIFFER_BY: i64 = 3;
 
 text_enum! {
-    /// How a commitment keeps pace with its time (序时进度).
+    /// Pace of a commitment: progress compared with elapsed time (序时进度).
     Pace as "Pace" {
         /// 超前: more is done than time has passed.
         Ahead => "ahead",
@@ -41,7 +41,7 @@ text_enum! {
     }
 }
 
-/// What an indicator is to reach.
+/// Target of an indicator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Goal {
     pub baseline: Option<Quantity>,
@@ -58,7 +58,7 @@ pub struct Period {
     pub value: Option<Quantity>,
 }
 
-/// How a commitment stands on a date.
+/// Figures of a commitment on a date.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
     pub actual: Option<QuantityTotal>,

@@ -12,11 +12,10 @@ use diesel::sql_types::{BigInt, Bool, Date, Nullable};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::aggregate_late;
 use crate::db::Conn;
 use crate::db::schema::milestones;
 use crate::error::Result;
-use crate::figures::lateness;
+use crate::figures::lateness::{self, Late};
 use crate::model::decimal::percent;
 use crate::model::milestones::Status;
 use crate::model::types::Instant;
@@ -109,7 +108,10 @@ fn joined(high: i64, low: i64) -> i128 {
     (i128::from(high) << 32) + i128::from(low)
 }
 
-/// The sums over the milestones that fit a condition, by owner and status, in one query.
+/// The sums over the milestones that fit a condition, by owner and status, in one query: an iterator of owner and [`Tally`].
+///
+/// `tallies!(conn, as_of, condition, by milestones::pairing_id => i64)` expands to the query, grouped by `pairing_id` and `status`,
+/// and to a `map` of its rows. A function would need the traits of Diesel's `GROUP BY` for any tuple of columns as bounds.
 macro_rules! tallies {
     ($conn:expr, $as_of:expr, $condition:expr, by $owner:expr => $type:ty) => {{
         type Row = ($type, Status, i64, (i64, i64), (i64, i64), i64, Option<NaiveDate>, i64, i64);
@@ -129,10 +131,10 @@ macro_rules! tallies {
                     sql::<BigInt>("CAST(SUM((weight_thousandths * progress) >> 32) AS BIGINT)"),
                     sql::<BigInt>("CAST(SUM((weight_thousandths * progress) & 4294967295) AS BIGINT)"),
                 ),
-                aggregate_late!(BigInt, "COUNT", "1", overdue, $as_of),
-                aggregate_late!(Nullable<Date>, "MIN", "due_on", overdue, $as_of),
-                aggregate_late!(BigInt, "COUNT", "1", baseline_due, $as_of),
-                aggregate_late!(BigInt, "COUNT", "1", on_time, $as_of),
+                Late::Overdue.aggregate::<BigInt>("COUNT", "1", $as_of),
+                Late::Overdue.aggregate::<Nullable<Date>>("MIN", "due_on", $as_of),
+                Late::BaselineDue.aggregate::<BigInt>("COUNT", "1", $as_of),
+                Late::OnTime.aggregate::<BigInt>("COUNT", "1", $as_of),
             ))
             .load_iter::<Row, DefaultLoadingMode>($conn)?;
         rows.map(|row| -> Result<_> {
@@ -156,32 +158,52 @@ macro_rules! tallies {
     }};
 }
 
-/// The sums by one column for the owners named.
-macro_rules! tally_by {
-    ($name:ident by $column:ident => $type:ty, $doc:literal) => {
-        #[doc = $doc]
-        pub fn $name(conn: &mut Conn, ids: &[i64], as_of: NaiveDate) -> Result<HashMap<i64, Tally>> {
-            let mut sums: HashMap<i64, Tally> = HashMap::new();
-            for chunk in ids.chunks(10_000) {
-                let condition = milestones::$column.eq_any(chunk);
-                for row in tallies!(conn, as_of, condition, by milestones::$column => $type) {
-                    let (owner, tally) = row?;
-                    Option::<i64>::from(owner)
-                        .into_iter()
-                        .for_each(|owner| *sums.entry(owner).or_default() += &tally);
-                }
-            }
-            Ok(sums)
-        }
-    };
+/// The sums over all milestones of each pairing.
+pub fn by_pairing(conn: &mut Conn, ids: &[i64], as_of: NaiveDate) -> Result<HashMap<i64, Tally>> {
+    let mut sums = HashMap::new();
+    for chunk in ids.chunks(TOGETHER) {
+        let condition = milestones::pairing_id.eq_any(chunk);
+        add_up(&mut sums, tallies!(conn, as_of, condition, by milestones::pairing_id => i64))?;
+    }
+    Ok(sums)
 }
 
-tally_by!(by_pairing by pairing_id => i64, "The sums over all milestones of each pairing.");
-tally_by!(
-    by_agreement by agreement_id => Option<i64>,
-    "The sums over the milestones of each agreement and of its projects, without those of agreements under it."
-);
-tally_by!(by_project by project_id => Option<i64>, "The sums over the milestones of each project.");
+/// The sums over the milestones of each agreement and of its projects, without those of agreements under it.
+pub fn by_agreement(conn: &mut Conn, ids: &[i64], as_of: NaiveDate) -> Result<HashMap<i64, Tally>> {
+    let mut sums = HashMap::new();
+    for chunk in ids.chunks(TOGETHER) {
+        let condition = milestones::agreement_id.eq_any(chunk);
+        add_up(&mut sums, tallies!(conn, as_of, condition, by milestones::agreement_id => Option<i64>))?;
+    }
+    Ok(sums)
+}
+
+/// The sums over the milestones of each project.
+pub fn by_project(conn: &mut Conn, ids: &[i64], as_of: NaiveDate) -> Result<HashMap<i64, Tally>> {
+    let mut sums = HashMap::new();
+    for chunk in ids.chunks(TOGETHER) {
+        let condition = milestones::project_id.eq_any(chunk);
+        add_up(&mut sums, tallies!(conn, as_of, condition, by milestones::project_id => Option<i64>))?;
+    }
+    Ok(sums)
+}
+
+/// Owners in one statement.
+const TOGETHER: usize = 10_000;
+
+/// Adds the sums of each status to those of its owner.
+fn add_up<O: Into<Option<i64>>>(
+    sums: &mut HashMap<i64, Tally>,
+    rows: impl Iterator<Item = Result<(O, Tally)>>,
+) -> Result<()> {
+    for row in rows {
+        let (owner, tally) = row?;
+        if let Some(owner) = owner.into() {
+            *sums.entry(owner).or_default() += &tally;
+        }
+    }
+    Ok(())
+}
 
 /// What milestones belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -36,6 +36,7 @@ pub fn log_response(
     };
     let client = || peer::of(request).map(|address| address.to_string());
     let milliseconds = took.as_secs_f64() * 1000.0;
+    // `line!(warn)` expands to `tracing::warn!` with all fields; the level of `tracing::event!` must be constant.
     macro_rules! line {
         ($level:ident) => {
             tracing::$level!(

@@ -13,7 +13,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What the value of a period says.
+    /// How the values of periods are combined.
     Accumulation as "IndicatorAccumulation" {
         /// 累计: what the period added, in the indicator's direction; the periods are summed up.
         Cumulative => "cumulative",

@@ -44,13 +44,17 @@ fn print_quantity(units: i128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A decimal that is read, printed and published alike, whatever the width of the integer that holds it.
+/// Defines a decimal number over an integer of any width.
+///
+/// `decimal! { /// Money. Fen(i64, BigInt) as "Money", places 2, … }` expands to `struct Fen(pub i64)` with `Display`,
+/// `FromStr`, `Serialize`, `Deserialize` and `ToSchema` for text of two places, and, because of `BigInt`, with `FromSql` and `ToSql` for
+/// a column of that type.
 macro_rules! decimal {
-    ($(#[doc = $about:literal])+ $([$($meta:meta),+])? $name:ident($units:ty) as $component:literal, places $places:literal,
+    ($(#[doc = $about:literal])+ $name:ident($units:ty $(, $column:ident)?) as $component:literal, places $places:literal,
      pattern $pattern:literal, at most $length:literal, example $example:literal, printed by $print:expr) => {
         $(#[doc = $about])+
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        $($(#[$meta])+)?
+        $(#[derive(FromSqlRow, AsExpression)] #[diesel(sql_type = $column)])?
         pub struct $name(pub $units);
 
         impl std::fmt::Display for $name {
@@ -96,39 +100,34 @@ macro_rules! decimal {
                 std::borrow::Cow::Borrowed($component)
             }
         }
-    };
-}
 
-/// How a decimal is stored in a `BIGINT` column.
-macro_rules! stored {
-    ($name:ident) => {
-        impl<DB: Backend> FromSql<BigInt, DB> for $name
-        where
-            i64: FromSql<BigInt, DB>,
-        {
-            fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
-                i64::from_sql(bytes).map($name)
+        $(
+            impl<DB: Backend> FromSql<$column, DB> for $name
+            where
+                $units: FromSql<$column, DB>,
+            {
+                fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
+                    <$units>::from_sql(bytes).map($name)
+                }
             }
-        }
 
-        impl<DB: Backend> ToSql<BigInt, DB> for $name
-        where
-            i64: ToSql<BigInt, DB>,
-        {
-            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-                self.0.to_sql(out)
+            impl<DB: Backend> ToSql<$column, DB> for $name
+            where
+                $units: ToSql<$column, DB>,
+            {
+                fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                    self.0.to_sql(out)
+                }
             }
-        }
+        )?
     };
 }
 
 decimal! {
     /// Money as a decimal string with two places: yuan and fen, or what the currency has; stored in hundredths.
-    [derive(FromSqlRow, AsExpression), diesel(sql_type = BigInt)]
-    Fen(i64) as "Money", places 2, pattern r"^-?[0-9]{1,17}(\.[0-9]{1,2})?$", at most 24,
+    Fen(i64, BigInt) as "Money", places 2, pattern r"^-?[0-9]{1,17}(\.[0-9]{1,2})?$", at most 24,
     example "1200000.00", printed by |fen| print(fen, 2)
 }
-stored!(Fen);
 
 decimal! {
     /// A sum of money as a decimal string with two places. It holds the sum of any number of amounts.
@@ -138,11 +137,9 @@ decimal! {
 
 decimal! {
     /// A quantity as a decimal string of up to four places; its unit stands beside it.
-    [derive(FromSqlRow, AsExpression), diesel(sql_type = BigInt)]
-    Quantity(i64) as "Quantity", places 4, pattern r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$", at most 24,
+    Quantity(i64, BigInt) as "Quantity", places 4, pattern r"^-?[0-9]{1,12}(\.[0-9]{1,4})?$", at most 24,
     example "120", printed by print_quantity
 }
-stored!(Quantity);
 
 decimal! {
     /// A sum of quantities as a decimal string of up to four places; its unit stands beside it. It holds the sum of any

@@ -52,7 +52,7 @@ impl Direction {
 }
 
 text_enum! {
-    /// How an exchange stands.
+    /// Status of an exchange.
     Status as "ExchangeStatus" {
         /// 计划中.
         Planned => "planned",
@@ -66,7 +66,7 @@ text_enum! {
 }
 
 impl Status {
-    /// What may follow this status.
+    /// Returns the statuses that may follow this one.
     pub fn next(self) -> &'static [Status] {
         match self {
             Status::Planned => &[Status::InProgress, Status::Completed, Status::Cancelled],

@@ -1,9 +1,59 @@
-//! Enumerations of milestones (里程碑).
+//! Types of milestones (里程碑).
+
+use diesel::backend::Backend;
+use diesel::deserialize::{FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::serialize::{Output, ToSql};
+use diesel::sql_types::BigInt;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text_enum;
 
+/// The weight of a milestone among others, with three decimal places; stored in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromSqlRow, AsExpression)]
+#[diesel(sql_type = BigInt)]
+pub struct Weight(pub i64);
+
+impl Weight {
+    /// The default weight.
+    pub const ONE: Weight = Weight(1_000);
+}
+
+impl Serialize for Weight {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[expect(clippy::cast_precision_loss, reason = "at most 1,000,000,000")]
+        serializer.serialize_f64(self.0 as f64 / 1000.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Weight {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Weight, D::Error> {
+        let weight = f64::deserialize(deserializer)?;
+        #[expect(clippy::cast_possible_truncation, reason = "0 to 1,000,000 by the schema, rounded")]
+        Ok(Weight((weight * 1000.0).round() as i64))
+    }
+}
+
+impl<DB: Backend> FromSql<BigInt, DB> for Weight
+where
+    i64: FromSql<BigInt, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
+        i64::from_sql(bytes).map(Weight)
+    }
+}
+
+impl<DB: Backend> ToSql<BigInt, DB> for Weight
+where
+    i64: ToSql<BigInt, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> diesel::serialize::Result {
+        self.0.to_sql(out)
+    }
+}
+
 text_enum! {
-    /// How a milestone stands.
+    /// Status of a milestone.
     Status as "MilestoneStatus" {
         /// 未开始: planned.
         Scheduled => "scheduled",
@@ -21,7 +71,7 @@ text_enum! {
 }
 
 impl Status {
-    /// What may follow this status.
+    /// Returns the statuses that may follow this one.
     pub fn next(self) -> &'static [Status] {
         use Status::{Cancelled, InProgress, Met, NotMet, PartiallyMet, Scheduled};
         match self {

@@ -3,7 +3,7 @@
 use crate::text_enum;
 
 text_enum! {
-    /// What a member does in a pairing.
+    /// Role of a member in a pairing.
     Role as "PairingRole" {
         /// 支援方: the stronger side.
         Supporter => "supporter",

@@ -3,7 +3,7 @@
 use crate::text_enum;
 
 text_enum! {
-    /// How a progress report stands.
+    /// Status of a progress report.
     Status as "ProgressReportStatus" {
         /// 草稿.
         Draft => "draft",
@@ -17,7 +17,7 @@ text_enum! {
 }
 
 impl Status {
-    /// What may follow this status.
+    /// Returns the statuses that may follow this one.
     pub fn next(self) -> &'static [Status] {
         match self {
             Status::Draft | Status::Returned => &[Status::Submitted],

@@ -3,7 +3,7 @@
 use crate::text_enum;
 
 text_enum! {
-    /// What was last decided about a resolution.
+    /// Status of a resolution: the last decision about it.
     Status as "ResolutionStatus" {
         /// 办理中.
         Open => "open",
@@ -15,7 +15,7 @@ text_enum! {
 }
 
 impl Status {
-    /// What may follow this status.
+    /// Returns the statuses that may follow this one.
     pub fn next(self) -> &'static [Status] {
         match self {
             Status::Open => &[Status::Done, Status::Dropped],
@@ -25,7 +25,7 @@ impl Status {
 }
 
 text_enum! {
-    /// What a resolution is on a date; where it became a commitment or a milestone, what that one is.
+    /// State of a resolution on a date; that of the commitment or milestone that it became, if any.
     State as "ResolutionState" {
         /// 办理中.
         Open => "open",

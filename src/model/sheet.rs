@@ -1,7 +1,7 @@
 //! The sheet of a resource: its Chinese name, and the order and Chinese headers of its columns.
 //!
-//! English headers are the names of the fields. Each resource's `sheet.rs` declares the Chinese headers, their order, and the
-//! kind of record that a field refers to. Everything else about a column comes from the published schema.
+//! English headers are the names of the fields. The list of a resource's fields declares the Chinese headers, their order, and
+//! the kind of record that a field refers to. Everything else about a column comes from the published schema.
 
 /// A resource's sheet.
 pub struct Sheet {
@@ -51,33 +51,4 @@ impl Sheet {
         }
         field.names
     }
-}
-
-/// Declares `SHEET`: its Chinese name, then each field with its Chinese header, after `=>` the kind that the field refers to,
-/// and in braces the parts of the objects that it holds.
-///
-/// ```ignore
-/// sheet! { "结对", code "代码", programme "计划" => "programme", members "成员" { region "地区" => "region" } }
-/// ```
-#[macro_export]
-macro_rules! sheet {
-    ($zh:literal, $($name:ident $label:literal $(=> $names:literal)? $({ $($parts:tt)* })?),+ $(,)?) => {
-        /// Name and columns of the sheet.
-        pub static SHEET: $crate::model::sheet::Sheet = $crate::model::sheet::Sheet {
-            zh: $zh,
-            fields: $crate::sheet!(@fields $($name $label $(=> $names)? $({ $($parts)* })?,)+),
-        };
-    };
-    (@fields $($name:ident $label:literal $(=> $names:literal)? $({ $($parts:tt)* })?,)*) => {
-        &[$($crate::model::sheet::Field {
-            name: stringify!($name),
-            zh: $label,
-            names: $crate::sheet!(@names $($names)?),
-            parts: $crate::sheet!(@parts $($($parts)*)?),
-        }),*]
-    };
-    (@names) => { None };
-    (@names $names:literal) => { Some($names) };
-    (@parts) => { &[] };
-    (@parts $($parts:tt)+) => { $crate::sheet!(@fields $($parts)+) };
 }

@@ -3,7 +3,7 @@
 use crate::text_enum;
 
 text_enum! {
-    /// What a ledger entry records.
+    /// Kind of ledger entry.
     Kind as "TransactionKind" {
         /// 承诺: announced, not yet binding.
         Pledge => "pledge",

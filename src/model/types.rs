@@ -5,7 +5,7 @@ use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
-use diesel::sql_types::Timestamp;
+use diesel::sql_types::{Text, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
@@ -202,9 +202,30 @@ impl PartialSchema for Ref {
 impl ToSchema for Ref {}
 
 /// A record's code: a lower-case slug, unique among the records of its kind and never used again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, FromSqlRow, AsExpression)]
 #[serde(transparent)]
+#[diesel(sql_type = Text)]
 pub struct Code(pub String);
+
+impl<DB> FromSql<Text, DB> for Code
+where
+    DB: Backend,
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        String::from_sql(bytes).map(Code)
+    }
+}
+
+impl<DB> ToSql<Text, DB> for Code
+where
+    DB: Backend,
+    String: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.0.to_sql(out)
+    }
+}
 
 impl PartialSchema for Code {
     fn schema() -> RefOr<Schema> {

@@ -1,5 +1,5 @@
-//! Many records of one kind at once: what a file brings. What is there already is read with one query, what is new is
-//! inserted with few statements; a record with a fault is created by itself, so that it is reported like a single one.
+//! Writes many records of one kind at once, for imports. Existing records are read with one query, new ones are inserted with
+//! few statements. A record with a fault is created by itself, so that its faults are the same as those of a single request.
 
 mod updates;
 
@@ -16,24 +16,24 @@ use crate::audit::Action;
 use crate::db::page::PageRequest;
 use crate::db::schema::record_codes;
 use crate::db::{Conn, backend, search, surrogate_code};
-use crate::error::{Error, Fault, Problem, Result};
+use crate::error::{Error, Fault, Faults, Problem, Result};
 use crate::model::sheet::Sheet;
 use crate::model::types::{Code, Ref};
 use crate::validation::Contract;
-use crate::{insert_all, msg, rules, text_enum};
+use crate::{insert_all, msg, text_enum};
 use updates::Compared;
 
 text_enum! {
-    /// What a file may do to records that are there already.
+    /// What an import may do to existing records.
     Mode as "ImportMode" {
-        /// 新增或更新: creates what is not there, and makes what is there equal to the file.
+        /// 新增或更新: creates records that do not exist, and makes existing ones equal to the file.
         Upsert => "upsert",
-        /// 仅新增: creates; a record that is there already is a fault.
+        /// 仅新增: creates only; an existing record is a fault.
         Create => "create",
     }
 }
 
-/// What a file may do to records that exist, or existed.
+/// What an import may do to records that exist or existed.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     pub mode: Mode,
@@ -41,19 +41,19 @@ pub struct Policy {
     pub restore: bool,
 }
 
-/// What became of one record.
+/// The outcome for one record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     Created,
-    /// The fields that changed, and the version that stood before.
+    /// The fields that changed, and the version before.
     Updated(Vec<Change>, i64),
     /// The fields that differ from the record as it was deleted, and the version that was deleted.
     Restored(Vec<Change>, i64),
-    /// The version that stands.
+    /// The current version.
     Unchanged(i64),
 }
 
-/// One field that another value was given.
+/// A field that changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     pub field: String,
@@ -61,17 +61,17 @@ pub struct Change {
     pub after: Value,
 }
 
-/// A record that is there.
+/// An existing record.
 #[derive(Clone, Debug)]
 pub struct Held {
     pub id: i64,
-    /// The one that stands in for it where it has none.
+    /// Its surrogate code if it has no code.
     pub code: String,
     pub version: i64,
 }
 
-/// Creates the records with these codes, or makes those that are there equal to them. In one list no code may stand twice,
-/// and no record may refer to another of the list.
+/// Creates the records with these codes, or makes existing ones equal to them. A list must not contain a code twice, and no record
+/// may refer to another of the list.
 pub fn put_all<R: Resource>(
     tx: &mut Tx<'_>,
     sheet: &Sheet,
@@ -80,7 +80,7 @@ pub fn put_all<R: Resource>(
 ) -> Result<Vec<Result<Done>>> {
     tx.actor.require_writer()?;
     let codes: Vec<&str> = records.iter().map(|(code, _)| *code).collect();
-    let mut found: HashMap<String, i64> = (R::KIND.find_codes)(tx.conn, &codes)?.into_iter().collect();
+    let mut found: HashMap<String, i64> = R::KIND.find_codes(tx.conn, &codes)?.into_iter().collect();
     for code in codes.into_iter().filter(|code| surrogate_code::has_shape(R::KIND, code)) {
         if !found.contains_key(code)
             && let Some(id) = surrogate_code::find(tx.conn, R::KIND, code)?
@@ -127,7 +127,7 @@ fn load_by_id<R: Resource>(tx: &mut Tx<'_>, ids: &[i64]) -> Result<HashMap<i64, 
     Ok(read.into_iter().map(|read| (R::id_and_version(&read).0, read)).collect())
 }
 
-/// The same as [`Result`], with what is the record's own fault inside and what ends the work outside.
+/// A [`Result`] whose outer error ends the whole work and whose inner error is a problem of one record.
 type Outcome<T> = Result<Result<T>>;
 
 fn own_fault<T>(result: Result<T>) -> Outcome<T> {
@@ -156,8 +156,8 @@ fn restore_line<R: Resource>(tx: &mut Tx<'_>, sheet: &Sheet, id: i64, document: 
 }
 
 fn create_all<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result<Vec<Result<()>>> {
-    // Only where others write meanwhile can one of them meet what was not there a moment ago; which one it is shows one by
-    // one. SQLite would keep what a savepoint could undo in memory until the whole work is done.
+    // Only a concurrent write can make one of them fail here; creating them one by one finds which. On SQLite a savepoint would
+    // keep all changed pages in memory until the end of the transaction.
     let together = if tx.conn.is_sqlite() {
         create_together::<R>(tx, documents)?
     } else {
@@ -179,17 +179,17 @@ fn create_all<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result<Vec<
         .collect()
 }
 
-/// What belongs to a new record besides what its resource saves.
+/// The parts of a new record that its resource does not save itself.
 struct Draft {
-    /// Its place in the list.
+    /// Its index in the list.
     index: usize,
     code: Option<Code>,
-    /// What `q` searches.
+    /// The text that `q` searches.
     text: String,
     cited: Vec<Cited>,
 }
 
-/// Creates what has no fault and needs no care of its own; says of each whether it is created.
+/// Creates the records without faults that need no individual handling; returns for each whether it was created.
 fn create_together<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result<Vec<bool>> {
     let mut is_created = vec![false; documents.len()];
     let codes: Vec<&str> = documents.iter().filter_map(|document| document["code"].as_str()).collect();
@@ -200,7 +200,8 @@ fn create_together<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result
     let (mut news, mut drafts) = (Vec::new(), Vec::new());
     for (index, document) in documents.iter().enumerate() {
         let new = R::New::deserialize(*document)?;
-        let mut faults = rules::check(&new);
+        let mut faults = Faults::default();
+        R::validate(&new, &mut faults);
         let cited = citations::resolve(tx, R::KIND.cites, &mut faults, R::citations(&new))?;
         let code = R::code(&new).cloned();
         let is_used = code.as_ref().is_some_and(|code| used.contains(&code.0));
@@ -236,7 +237,7 @@ fn create_together<R: Resource>(tx: &mut Tx<'_>, documents: &[&Value]) -> Result
     Ok(is_created)
 }
 
-/// Whether the record's pairing is one that may be written; where it is not, a single creation says so.
+/// Whether the caller may write in the record's pairing; if not, creating it individually reports that.
 fn may_create<R: Resource>(tx: &mut Tx<'_>, new: &R::New) -> Result<bool> {
     if tx.actor.writes_everywhere() {
         return Ok(true);
@@ -258,7 +259,7 @@ pub fn each_of_pairing<R: Resource>(
         let read = R::load(conn, &[pairing], view)?;
         return read.into_iter().try_for_each(|read| visit(conn, serde_json::to_value(read)?));
     }
-    // A list that does not take the parameter would be the list of all.
+    // A list without this filter parameter would contain all records.
     let Ok(filter) = contract.query(&list, &format!("pairing={pairing}")) else { return Ok(()) };
     let filter = R::Filter::deserialize(filter)?;
     let mut after = None;

@@ -1,4 +1,4 @@
-//! What the engine must know of all resources at once: the published schemas, and every kind of record.
+//! The published schemas and the kinds of all resources.
 
 use crate::db::reference::{Kind, Kinds};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The kind with this name, as audit events and references name it.
+    /// Returns the kind with this name, which audit events and references use.
     pub fn kind(&self, name: &str) -> Result<&'static Kind> {
         let kind = self.kinds.iter().copied().find(|kind| kind.name == name);
         kind.ok_or_else(|| Error::unexpected(format!("no kind of record is named {name}")))

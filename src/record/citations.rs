@@ -1,4 +1,4 @@
-//! Citations: where a record, or one of its fields, comes from. Any record has them, as a field of its own.
+//! Citations: the sources of a record or of one of its fields. Every record has a field with its citations.
 
 use std::collections::HashMap;
 
@@ -14,32 +14,32 @@ use crate::error::{Faults, Result};
 use crate::insert_all;
 use crate::model::types::Ref;
 
-/// A document that says what the record says.
+/// A document that is a source of the record.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Citation {
     /// The document.
     pub document: Reference,
-    /// The field that it is the source of; null: of the whole record.
+    /// Field that the document is the source of; null for the whole record.
     #[schema(example = "signed_on")]
     pub field: Option<String>,
-    /// Where in the document: a paragraph, a page, an article.
+    /// Place in the document: paragraph, page or article.
     #[schema(example = "第10段")]
     pub locator: Option<String>,
     /// Free-text note.
     pub note: Option<String>,
 }
 
-/// A citation, as it is given.
+/// A citation of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCitation {
-    /// The document, by code or id.
+    /// Code or identifier of the document.
     pub document: Ref,
-    /// The field that it is the source of; absent: of the whole record.
+    /// Field that the document is the source of; null for the whole record.
     #[serde(default)]
     #[schema(max_length = 100, example = "signed_on")]
     pub field: Option<String>,
-    /// Where in the document: a paragraph, a page, an article.
+    /// Place in the document: paragraph, page or article.
     #[serde(default)]
     #[schema(max_length = 500, example = "第10段")]
     pub locator: Option<String>,
@@ -48,13 +48,13 @@ pub struct NewCitation {
     pub note: Option<String>,
 }
 
-/// A citation whose document was found.
+/// A citation whose document is resolved.
 pub struct Cited {
     document_id: i64,
     citation: NewCitation,
 }
 
-/// Finds the documents of a record's citations; a fault for each that is unknown.
+/// Resolves the documents of a record's citations; adds a fault for each unknown one.
 pub fn resolve(
     tx: &mut Tx<'_>,
     documents: &'static Kind,
@@ -71,14 +71,14 @@ pub fn resolve(
     Ok(cited)
 }
 
-/// Puts a record's citations in place of those that are there.
+/// Replaces the citations of a record.
 pub fn replace(conn: &mut Conn, kind: &Kind, id: i64, cited: Vec<Cited>) -> Result<()> {
     diesel::delete(citations::table.filter(citations::entity.eq(kind.name).and(citations::record_id.eq(id))))
         .execute(conn)?;
     insert(conn, kind, vec![(id, cited)])
 }
 
-/// Adds the citations of records that have none.
+/// Inserts the citations of new records.
 pub fn insert(conn: &mut Conn, kind: &Kind, cited: Vec<(i64, Vec<Cited>)>) -> Result<()> {
     let of_record = |(id, cited): (i64, Vec<Cited>)| {
         (0_i32..).zip(cited).map(move |(position, Cited { document_id, citation })| {
@@ -118,7 +118,7 @@ pub fn load(conn: &mut Conn, kind: &Kind, ids: &[i64]) -> Result<HashMap<i64, Ve
     Ok(by_record)
 }
 
-/// How many citations name a document.
+/// Counts the citations that refer to a document.
 pub fn count_of_document(conn: &mut Conn, document: i64) -> Result<i64> {
     Ok(citations::table.filter(citations::document_id.eq(document)).count().get_result(conn)?)
 }

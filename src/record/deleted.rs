@@ -1,8 +1,8 @@
-//! Deleted records: what the audit log holds of them, the refusal of their codes, and their restoration.
+//! Deleted records: their last state in the audit log, the refusal to reuse their codes, and their restoration.
 //!
 //! The event of a deletion holds the record as it was deleted. A restored record has the same id and code, the next
-//! version, and everything that the event holds; what the event does not hold (the bytes of a document's file) is gone.
-//! References are restored only where the records that they name exist.
+//! version, and all fields in the event; what the event does not contain (the bytes of a document's file) is lost.
+//! A record is restored only if the records that it refers to exist.
 
 use std::collections::HashMap;
 
@@ -57,7 +57,7 @@ pub fn find(conn: &mut Conn, kind: &'static Kind, id: i64) -> Result<Option<Dele
     Ok(decoded(event, &before).map(|state| Deletion { id, at, actor, state }))
 }
 
-/// Those of the codes that a deleted record has or had, and the ids of these records.
+/// Returns those of the codes that belong or belonged to a deleted record, with its id.
 pub fn by_code(conn: &mut Conn, kind: &'static Kind, codes: &[&str]) -> Result<HashMap<String, i64>> {
     let mut held: HashMap<String, i64> = record_codes::table
         .filter(record_codes::entity.eq(kind.name).and(record_codes::code.eq_any(codes)))
@@ -66,12 +66,12 @@ pub fn by_code(conn: &mut Conn, kind: &'static Kind, codes: &[&str]) -> Result<H
         .into_iter()
         .collect();
     let ids: Vec<i64> = held.values().copied().collect();
-    let existing: Vec<i64> = (kind.made)(conn, &ids)?.into_iter().map(|(id, ..)| id).collect();
+    let existing: Vec<i64> = kind.made(conn, &ids)?.into_iter().map(|(id, ..)| id).collect();
     held.retain(|_, id| !existing.contains(id));
     Ok(held)
 }
 
-/// Refuses a code that another record has or had. Codes are never reused, so that a link in an old report never names
+/// Refuses a code that another record has or had. Codes are never reused, so that a link in an old report never leads to
 /// another record.
 pub fn refuse_reuse(conn: &mut Conn, kind: &'static Kind, code: &Code, id: Option<i64>) -> Result<()> {
     let holder: Option<i64> =
@@ -89,7 +89,7 @@ pub fn refuse_reuse(conn: &mut Conn, kind: &'static Kind, code: &Code, id: Optio
 }
 
 impl Deletion {
-    /// When the record was deleted, by whom, and what a client that wants its code can do.
+    /// When and by whom the record was deleted, and how a client can restore it.
     fn message(&self, kind: &Kind) -> Msg {
         let Deletion { id, actor, .. } = self;
         let at = self.at.utc().to_rfc3339_opts(SecondsFormat::Secs, true);
@@ -117,7 +117,7 @@ pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read>
     tx.actor.require_writer()?;
     let not_found = || Problem::not_found(R::KIND.name, &reference.0);
     let id = id_of(tx.conn, R::KIND, reference)?.ok_or_else(not_found)?;
-    // Two restorations of one record take turns.
+    // Serializes two restorations of one record.
     backend::lock_kind(tx.conn, &format!("{} {id}", R::KIND.name))?;
     let Some(deletion) = find(tx.conn, R::KIND, id)? else { return Err(refuse_existing::<R>(tx, id)?) };
     tx.actor.require_scope(&R::scope_of_state(&deletion.state))?;
@@ -141,7 +141,7 @@ pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read>
 
 /// The refusal for a record that is not deleted; an error of its own for a caller that may not write it.
 fn refuse_existing<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<Error> {
-    if !(R::KIND.exists)(tx.conn, id)? {
+    if !R::KIND.exists(tx.conn, id)? {
         return Ok(Problem::not_found(R::KIND.name, &id.to_string()).into());
     }
     let scope = R::scope(tx.conn, id)?;
@@ -150,18 +150,19 @@ fn refuse_existing<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<Error> {
     Ok(Problem::conflict("not_deleted", detail).into())
 }
 
-/// Replaces the references of a record by the present codes of what they name: a code may have changed since.
+/// Replaces the references of a record by the current codes of the records that they refer to, because codes may have changed
+/// since the deletion.
 fn rename(conn: &mut Conn, kinds: Kinds, sheet: &Sheet, state: &mut Value) -> Result<()> {
     references::each(kinds, sheet, state, &mut |kind, reference| {
         let Some(id) = reference["id"].as_i64() else { return Ok(()) };
-        if let Some((_, code, _)) = (kind.made)(conn, &[id])?.pop() {
+        if let Some((_, code, _)) = kind.made(conn, &[id])?.pop() {
             *reference = Value::String(code.unwrap_or_else(|| id.to_string()));
         }
         Ok(())
     })
 }
 
-/// Names the records that the deleted one refers to and that do not exist any more.
+/// Reports the records that the deleted one refers to and that no longer exist.
 fn name_missing(error: Error, deletion: &Deletion) -> Error {
     let Error::Problem(mut problem) = error else { return error };
     for fault in problem.faults.iter_mut().filter(|fault| fault.code == "unknown_reference") {

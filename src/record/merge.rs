@@ -1,10 +1,10 @@
-//! Merge patches: what a client read becomes what it would write, the patch is applied, and the two are compared.
+//! Merge patches: the record as read is converted to a request, the patch is applied, and the two are compared.
 
 use serde_json::{Map, Value};
 
 use crate::validation::Contract;
 
-/// What a client would send to write what it read: the fields of the request, references as codes.
+/// Converts a record as read to the request that would write it: the fields of the request, references as codes.
 pub fn writable(contract: &Contract, component: &str, read: &Value) -> Value {
     let Some(properties) = contract.properties(component) else { return Value::Null };
     let mut fields = Map::new();
@@ -54,25 +54,25 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// The fields in which a record would become another. What is only written (a reason) is no field of the record.
+/// Returns the fields that differ. Write-only fields, such as a reason, are not fields of the record.
 pub fn differences(old: &Value, new: &Value) -> Vec<String> {
     let fields = old.as_object().into_iter().flatten();
     fields.filter(|(name, value)| new.get(name.as_str()) != Some(*value)).map(|(name, _)| name.clone()).collect()
 }
 
-/// What belongs to a record besides its rows, and has to be written.
+/// The parts of a record outside its rows that a write must update.
 #[derive(Clone, Copy)]
 pub struct Parts {
     pub code: bool,
     pub citations: bool,
-    /// What `q` searches.
+    /// The text that `q` searches.
     pub text: bool,
 }
 
 impl Parts {
     pub const ALL: Parts = Parts { code: true, citations: true, text: true };
 
-    /// Those that a change of these fields concerns.
+    /// The parts that a change of these fields affects.
     pub fn of(fields: &[String]) -> Parts {
         let has = |name: &str| fields.iter().any(|field| field == name);
         Parts { code: has("code"), citations: has("citations"), text: true }

@@ -10,33 +10,28 @@ pub mod deleted;
 pub(crate) mod merge;
 mod reading;
 pub mod references;
+mod resource;
 mod tx;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use utoipa::ToSchema;
-use validator::Validate;
 
-use crate::access::{Role, Scope};
+use crate::access::Role;
 use crate::audit::{Action, Event};
 use crate::db::backend::Edges;
-use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::db::schema::record_codes;
 use crate::db::{Conn, backend, search};
 use crate::error::{Error, Faults, Problem, Result};
-use crate::model::sheet::Sheet;
 use crate::model::types::{Code, Ref};
-use crate::{msg, rules};
-use citations::NewCitation;
+use crate::msg;
 use deleted::refuse_reuse;
 use merge::{Parts, differences, merge, writable};
 
 pub use catalog::Catalog;
 pub use reading::{each_page, for_bundle, load_all, search_bodies};
+pub use resource::{Given, Record, Resource, scope};
 pub use tx::Tx;
 
 /// The context of a read: the date that computed figures hold for.
@@ -46,96 +41,10 @@ pub struct ReadContext {
     pub as_of: NaiveDate,
 }
 
-/// A kind of record that clients create, read, change and delete.
-pub trait Resource: Sized + 'static {
-    /// What a client reads.
-    type Read: Serialize + ToSchema + Send + 'static;
-    /// What a client writes; a merge patch is applied to the same.
-    type New: Serialize + DeserializeOwned + ToSchema + Validate + Send + 'static;
-    /// Filter parameters of the list.
-    type Filter: DeserializeOwned + Send + Sync + 'static;
-
-    const KIND: &'static Kind;
-    /// The component's name of [`Resource::New`].
-    const NEW: &'static str;
-    /// The columns of the kind in files; `None` for kinds that no file brings.
-    const SHEET: Option<&'static Sheet> = None;
-    /// Fields of [`Resource::Read`] that follow from others or from the date: not part of the record's own state.
-    const COMPUTED: &'static [&'static str] = &[];
-
-    /// The ids of one page of the list.
-    fn page(conn: &mut Conn, filter: &Self::Filter, page: &PageRequest, view: ReadContext) -> Result<PageIds>;
-
-    /// Records by id, with what they embed; those that are gone are left out, the order is kept.
-    fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Self::Read>>;
-
-    /// Inserts a record or replaces the one that stood `before`; checks the rules that need the database.
-    fn save(tx: &mut Tx<'_>, before: Option<(i64, &Self::Read)>, new: Self::New) -> Result<i64>;
-
-    /// Inserts many records, and gives their ids; `None` for each that is refused, which is then created by itself, so that its
-    /// faults are found. By default each is saved as by [`Resource::save`]; kinds with many records need fewer statements.
-    fn save_together(tx: &mut Tx<'_>, news: Vec<Self::New>) -> Result<Vec<Option<i64>>> {
-        let save = |new| {
-            let saved = tx.savepoint(|tx| {
-                let id = Self::save(tx, None, new)?;
-                if !tx.actor.writes_everywhere() {
-                    let scope = Self::scope(tx.conn, id)?;
-                    tx.actor.require_scope(&scope)?;
-                }
-                Ok(id)
-            });
-            match saved {
-                Err(Error::Problem(_)) => Ok(None),
-                saved => saved.map(Some),
-            }
-        };
-        news.into_iter().map(save).collect()
-    }
-
-    /// Takes out of a patched record what does not follow from a patch that leaves it unsaid.
-    fn settle_patch(_merged: &mut Value, _before: &Value, _patch: &Value) {}
-
-    /// Refuses a change that the record's state forbids; `changed` are the names of its fields that would change.
-    fn refuse_change(_before: &Self::Read, _changed: &[String]) -> Result<()> {
-        Ok(())
-    }
-
-    /// Refuses a deletion that the record's state forbids.
-    fn refuse_deletion(_before: &Self::Read) -> Result<()> {
-        Ok(())
-    }
-
-    /// Adds to a record as it is read what a file must say of it, so that it can be created anew.
-    fn complete(_record: &mut Value) {}
-
-    /// Writes what a restored record has besides what a client writes, from the record as it was deleted.
-    fn restore_own(_tx: &mut Tx<'_>, _id: i64, _state: &Value) -> Result<()> {
-        Ok(())
-    }
-
-    /// What a deleted record belonged to.
-    fn scope_of_state(state: &Value) -> Scope {
-        state["pairing"]["id"].as_i64().map_or(Scope::Shared, Scope::Pairing)
-    }
-
-    /// What the record belongs to.
-    fn scope(conn: &mut Conn, id: i64) -> Result<Scope>;
-
-    /// The scope of a record to create; `None` if its reference is unknown.
-    fn scope_of_new(conn: &mut Conn, new: &Self::New) -> Result<Option<Scope>>;
-
-    /// The texts that `q` searches.
-    fn texts(new: &Self::New) -> Vec<&str>;
-
-    fn code(new: &Self::New) -> Option<&Code>;
-    fn citations(new: &Self::New) -> &[NewCitation];
-    fn id_and_version(read: &Self::Read) -> (i64, i64);
-}
-
-/// What a client asks of a record's version before it is changed (`If-Match`).
+/// The precondition of a change (`If-Match`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// `*`: whatever the version is.
+    /// `*`: any version.
     Any,
     /// One of these versions.
     Versions(Vec<i64>),
@@ -155,7 +64,7 @@ pub fn create<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<R::Read> {
     Ok(read)
 }
 
-/// Changes a record by a merge patch (RFC 7396); what changes nothing leaves no trace.
+/// Changes a record by a merge patch (RFC 7396). A patch that changes nothing writes nothing and records no event.
 pub fn update<R: Resource>(
     tx: &mut Tx<'_>,
     reference: &Ref,
@@ -186,12 +95,12 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
     let mut faults = Faults::default();
     for kind in tx.catalog.kinds {
         let mut count = 0;
-        for outgoing in kind.refers_to.iter().filter(|outgoing| outgoing.to == R::KIND.name) {
-            count += (outgoing.count)(tx.conn, id)?;
+        for outgoing in kind.references_out().filter(|outgoing| outgoing.to.name == R::KIND.name) {
+            count += outgoing.count(tx.conn, id)?;
         }
         let path = kind.path;
         if count > 0 && kind.is_confidential && tx.actor.role != Role::Admin {
-            // How many of them there are is for administrators alone.
+            // Their number is visible to administrators only.
             faults.push("", "referred_to", msg!("被 {path} 引用。", "{path} refer to it"));
         } else if count > 0 {
             faults.push("", "referred_to", msg!("被 {path} 引用 {count} 次。", "{path} refer to it {count} times"));
@@ -211,20 +120,20 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
     }
     citations::replace(tx.conn, R::KIND, id, Vec::new())?;
     backend::put_search_text(tx.conn, R::KIND.name, R::KIND.number, id, None)?;
-    (R::KIND.delete)(tx.conn, id)?;
+    R::KIND.delete(tx.conn, id)?;
     let before = snapshot::<R>(&before)?;
     record_event(tx, R::KIND, id, Action::Delete, None, Some(&before), None);
     Ok(())
 }
 
-/// Locks a record for a change; refuses who may not write it, and a stale precondition.
+/// Locks a record for a change. Refuses callers who may not write it, and a failed precondition.
 pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precondition) -> Result<(i64, R::Read)> {
     tx.actor.require_writer()?;
     let not_found = || Problem::not_found(R::KIND.name, &reference.0);
     let id = R::KIND.find(tx.conn, reference)?.ok_or_else(not_found)?;
-    let version = (R::KIND.lock)(tx.conn, id)?.ok_or_else(not_found)?;
-    // Before anything is said of the record, its version too: a patch that changes nothing is answered with the whole of
-    // it, personal data included.
+    let version = R::KIND.lock(tx.conn, id)?.ok_or_else(not_found)?;
+    // Checked before anything about the record is disclosed, even its version: the response to a patch that changes nothing
+    // contains the whole record, with personal data.
     let scope = R::scope(tx.conn, id)?;
     tx.actor.require_scope(&scope)?;
     if let Precondition::Versions(versions) = precondition
@@ -240,7 +149,7 @@ pub fn lock<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Precon
     Ok((id, read_back::<R>(tx, id)?))
 }
 
-/// Writes a record with what belongs to it: its rows, code, citations and search text.
+/// Writes a record with its rows, code, citations and search text.
 pub(super) fn save_whole<R: Resource>(
     tx: &mut Tx<'_>,
     before: Option<(i64, &R::Read)>,
@@ -249,7 +158,8 @@ pub(super) fn save_whole<R: Resource>(
 ) -> Result<i64> {
     let code = R::code(&new).filter(|_| parts.code).cloned();
     let body = parts.text.then(|| search::spaced_apart(&R::texts(&new)));
-    let mut faults = rules::check(&new);
+    let mut faults = Faults::default();
+    R::validate(&new, &mut faults);
     let cited = match parts.citations {
         true => Some(citations::resolve(tx, R::KIND.cites, &mut faults, R::citations(&new))?),
         false => None,
@@ -260,7 +170,7 @@ pub(super) fn save_whole<R: Resource>(
         let id = before.map(|(id, _)| id).or_else(|| tx.restored().map(|restored| restored.id));
         refuse_reuse(tx.conn, R::KIND, code, id)?;
     }
-    // What is wrong so far is reported together with what saving finds; the transaction is rolled back for either.
+    // Faults found so far are reported together with those that saving finds; either rolls the transaction back.
     let id = match (R::save(tx, before, new), faults.is_empty()) {
         (saved, true) => saved?,
         (Err(Error::Problem(mut problem)), false) if problem.status == 422 => {
@@ -276,7 +186,7 @@ pub(super) fn save_whole<R: Resource>(
         R::restore_own(tx, id, &restored.state)?;
     }
     if !tx.actor.writes_everywhere() {
-        // A record may have been brought into a pairing, or taken out of one.
+        // The change may have moved the record to another pairing.
         let scope = R::scope(tx.conn, id)?;
         tx.actor.require_scope(&scope)?;
     }
@@ -292,7 +202,7 @@ pub(super) fn save_whole<R: Resource>(
     Ok(id)
 }
 
-/// A record as it is now, within its transaction.
+/// Loads a record within the transaction.
 pub(super) fn read_back<R: Resource>(tx: &mut Tx<'_>, id: i64) -> Result<R::Read> {
     let view = ReadContext { as_of: tx.today };
     R::load(tx.conn, &[id], view)?.pop().ok_or_else(|| Problem::not_found(R::KIND.name, &id.to_string()).into())
@@ -326,7 +236,7 @@ fn keep_code(conn: &mut Conn, kind: &Kind, code: &Code, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// A record's own state, as the history keeps it: all but what is computed.
+/// A record's state for the audit log: all fields that are not computed.
 pub fn snapshot<R: Resource>(read: &R::Read) -> Result<Value> {
     Ok(own_state::<R>(serde_json::to_value(read)?))
 }
@@ -361,13 +271,13 @@ pub fn record_event(
     tx.record_event(event);
 }
 
-/// How many records a change may refer to through others: beyond any tree or plan that people keep, and a few
-/// milliseconds to walk.
+/// Maximum number of records that a record may refer to through others. More than any real tree or plan has, and traversed in
+/// a few milliseconds.
 pub const REACHABLE_MAX: usize = 10_000;
 
-/// Refuses new references of the record `id` to others of its kind that lead back to it, or to more than
-/// [`REACHABLE_MAX`] records. References that it `had` were checked when they were made. Changes to the graph of one kind
-/// take turns, because two of them could close a cycle that neither sees.
+/// Refuses new references of the record `id` to others of its kind from which the record itself, or more than
+/// [`REACHABLE_MAX`] records, can be reached. References that it `had` were checked when they were created. Changes to the graph
+/// of one kind are serialized, because two concurrent ones could close a cycle that neither sees.
 pub fn no_cycle(
     conn: &mut Conn,
     faults: &mut Faults,

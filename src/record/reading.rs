@@ -1,4 +1,4 @@
-//! Reading records of any kind, some or all of those that a filter covers.
+//! Reading records of any kind: by id, or all that match a filter.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::db::{Conn, search};
 use crate::error::Result;
 use crate::validation::Contract;
 
-/// Records by id, as they are read, with what a file must say of them besides.
+/// Loads records by id as JSON, with the additional fields that files contain.
 pub fn for_bundle<R: Resource>(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Value>> {
     let mut records = Vec::with_capacity(ids.len());
     for read in R::load(conn, ids, view)? {
@@ -20,7 +20,7 @@ pub fn for_bundle<R: Resource>(conn: &mut Conn, ids: &[i64], view: ReadContext) 
     Ok(records)
 }
 
-/// Records by id, with the text that the search index must hold of each.
+/// Returns the search text of records by id.
 pub fn search_bodies<R: Resource>(
     conn: &mut Conn,
     contract: &Contract,
@@ -35,10 +35,10 @@ pub fn search_bodies<R: Resource>(
     R::load(conn, ids, view)?.into_iter().map(body).collect()
 }
 
-/// Records of a kind that are in memory at a time where all that a filter covers are visited.
+/// Records that are in memory at a time when all records that match a filter are visited.
 const VISITED_TOGETHER: i64 = 500;
 
-/// Visits every record that a filter covers, some hundred at a time.
+/// Visits every record that matches a filter, a few hundred at a time.
 pub fn each_page<R: Resource>(
     conn: &mut Conn,
     filter: &R::Filter,
@@ -58,7 +58,7 @@ pub fn each_page<R: Resource>(
     }
 }
 
-/// Every record that a filter covers, all of them in memory: for kinds and filters that cover few.
+/// Loads every record that matches a filter into memory; only for kinds and filters with few records.
 pub fn load_all<R: Resource>(conn: &mut Conn, filter: &R::Filter, view: ReadContext) -> Result<Vec<R::Read>> {
     let mut all = Vec::new();
     each_page::<R>(conn, filter, view, |_, records| {

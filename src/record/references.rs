@@ -1,4 +1,4 @@
-//! The references of a record: every field that its resource's sheet marks as naming another record.
+//! The references in a record: the fields that its resource's sheet declares as references.
 
 use diesel::QueryResult;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::model::sheet::{Field, Sheet};
 
 /// Visits each reference of a record with the kind that it refers to. A reference is an object `{id, code, name}` in a record
-/// as it is read, and a code or id in a record as it is written.
+/// that was read, and a code or id in a record to be written.
 pub fn each(
     kinds: &[&'static Kind],
     sheet: &Sheet,
@@ -41,8 +41,8 @@ fn of_field(
     Ok(())
 }
 
-/// Replaces surrogate codes by ids. A record without a code of its own can be named by either, and two documents that name the
-/// same record must compare equal.
+/// Replaces surrogate codes by ids. A record without a code of its own can be referred to by either, and two documents that refer
+/// to the same record must compare equal.
 pub fn settle(conn: &mut Conn, kinds: &[&'static Kind], sheet: &Sheet, document: &mut Value) -> Result<()> {
     each(kinds, sheet, document, &mut |kind, value| {
         if let Some(id) = id_behind(conn, kind, value)? {
@@ -55,7 +55,7 @@ pub fn settle(conn: &mut Conn, kinds: &[&'static Kind], sheet: &Sheet, document:
 fn id_behind(conn: &mut Conn, kind: &Kind, value: &Value) -> QueryResult<Option<i64>> {
     match value.as_str() {
         // An own code has precedence: a database that imported the record has the surrogate code as its own.
-        Some(code) if surrogate_code::has_shape(kind, code) && (kind.own_code)(conn, code)?.is_none() => {
+        Some(code) if surrogate_code::has_shape(kind, code) && kind.own_code(conn, code)?.is_none() => {
             surrogate_code::find(conn, kind, code)
         }
         _ => Ok(None),

@@ -17,8 +17,7 @@ use crate::error::{Error, Faults, Result};
 use crate::model::types::{Instant, Ref};
 use crate::spool::Spool;
 
-/// A write's transaction, and who makes it. [`Tx::run`] is the only way to one, so that what was written cannot miss the
-/// history.
+/// The transaction of a write, with its actor. Only [`Tx::run`] creates one, so that every write records its audit events.
 pub struct Tx<'a> {
     pub conn: &'a mut Conn,
     pub actor: &'a Actor,
@@ -29,17 +28,17 @@ pub struct Tx<'a> {
     pub today: NaiveDate,
     /// Audit events to write at the end of the transaction.
     events: Vec<Event>,
-    /// Events before those, where there are many: on PostgreSQL, where they are written last ([`pending`]).
+    /// Earlier events, if there are many; on PostgreSQL they are written at the end ([`pending`]).
     settled: Option<Spool<Event>>,
-    /// Whether the work is undone at its end, so that it needs no audit events.
+    /// Whether the transaction will be rolled back, so that it needs no audit events.
     is_rehearsal: bool,
-    /// What references led to, where many records are written together.
+    /// Cached ids of references, for writes of many records.
     known: Option<Known>,
     /// The deleted record that the next row is inserted as.
     restored: Option<Arc<Restored>>,
 }
 
-/// A deleted record that is being restored: what its row takes over besides what a client writes.
+/// A deleted record that is being restored: the columns that its row keeps besides those that clients write.
 #[derive(Debug)]
 pub struct Restored {
     pub id: i64,
@@ -60,12 +59,12 @@ impl Restored {
     }
 }
 
-/// More events than this are kept on disk until the work is done.
+/// Beyond this number, pending events are moved to disk.
 const EVENTS_IN_MEMORY: usize = 1_000;
 
 impl Tx<'_> {
-    /// Does a work in the transaction that is under way, and then appends its events to the history, as the last thing
-    /// before the commit. A work that fails leaves none: its caller rolls back.
+    /// Runs `work` in the current transaction, and then appends its events to the audit log, as the last step before the commit.
+    /// If `work` fails, no event is written, and the caller rolls back.
     pub fn run<T, E: From<Error>>(
         conn: &mut Conn,
         actor: &Actor,
@@ -83,7 +82,7 @@ impl Tx<'_> {
         Ok(value)
     }
 
-    /// Does a work in the transaction that is under way, which its caller rolls back: no audit events are written.
+    /// Runs `work` in the current transaction, which the caller rolls back; no audit events are written.
     pub fn rehearse<T, E: From<Error>>(
         conn: &mut Conn,
         actor: &Actor,
@@ -110,14 +109,14 @@ impl Tx<'_> {
         Ok(Tx { conn, actor, request_id, catalog, now, today, events, settled, is_rehearsal, known, restored })
     }
 
-    /// Says that many records will be written: what their references lead to is then remembered. Nothing that a
-    /// reference could lead to may be deleted or given another code by this work afterwards.
+    /// Enables the cache of reference ids, for writes of many records. From then on this transaction must not delete records or
+    /// change codes that a reference could resolve to.
     pub fn expect_many(&mut self) {
         self.known.get_or_insert_with(Known::default);
     }
 
-    /// Moves many pending audit events out of memory. Outside of any [`Tx::savepoint`]: it is not
-    /// undone with a part of the work.
+    /// Moves pending audit events out of memory if there are many. Must not be called inside [`Tx::savepoint`], whose rollback
+    /// would not undo it.
     pub fn settle(&mut self) -> Result<()> {
         if self.events.len() < EVENTS_IN_MEMORY {
             return Ok(());
@@ -126,7 +125,7 @@ impl Tx<'_> {
             self.events.clear();
             return Ok(());
         }
-        // SQLite's one writer has no turn to wait for, and none to keep from others ([`chain::append`]).
+        // SQLite has a single writer, so appending early does not block others ([`chain::append`]).
         if self.conn.is_sqlite() {
             return chain::append(self.conn, self.events.drain(..).map(Ok));
         }
@@ -141,7 +140,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The id behind a reference, or a fault at its field: [`Kind::resolve`], asked once where many are written.
+    /// Resolves a reference to an id, or adds a fault at its field; like [`Kind::resolve`], with a cache for writes of many records.
     pub fn resolve(
         &mut self,
         kind: &'static Kind,
@@ -159,7 +158,7 @@ impl Tx<'_> {
         Ok(found)
     }
 
-    /// The ids behind a list of references in which nothing may stand twice: [`Kind::resolve_all`] likewise.
+    /// Resolves a list of references without duplicates; like [`Kind::resolve_all`], with the same cache.
     pub fn resolve_all(
         &mut self,
         kind: &'static Kind,
@@ -172,7 +171,7 @@ impl Tx<'_> {
             references.iter().map(|reference| known.and_then(|known| known.id(kind, reference))).collect();
         match ids {
             Some(ids) if ids.iter().collect::<HashSet<_>>().len() == ids.len() => Ok(ids),
-            // What is not known yet, and faults, are for the one who asks the database.
+            // References that are not cached, and faults, need the database.
             _ => {
                 let ids = kind.resolve_all(self.conn, faults, pointer, references)?;
                 if let (Some(known), true) = (&mut self.known, ids.len() == references.len()) {
@@ -183,7 +182,7 @@ impl Tx<'_> {
         }
     }
 
-    /// Does a part of the work that may fail by itself: its rows and audit events are then undone.
+    /// Runs a part of the work in a savepoint; if it fails, its rows and audit events are undone.
     pub fn savepoint<T>(&mut self, part: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         let mut events = std::mem::take(&mut self.events);
         let events_before = events.len();
@@ -212,14 +211,14 @@ impl Tx<'_> {
         });
         if done.is_err() {
             events.truncate(events_before);
-            // References may have led to what is undone.
+            // Cached ids may belong to rows that were undone.
             known = known.map(|_| Known::default());
         }
         (self.events, self.known) = (events, known);
         done
     }
 
-    /// Does the part of the work that inserts a record, so that the row becomes that of a deleted record.
+    /// Runs a part of the work that inserts a row, so that the row is inserted as the deleted record.
     pub fn restoring<T>(&mut self, restored: Restored, part: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
         self.restored = Some(Arc::new(restored));
         let done = part(self);
@@ -227,12 +226,12 @@ impl Tx<'_> {
         done
     }
 
-    /// The deleted record that is being restored, if one is.
+    /// The deleted record that is being restored, if any.
     pub fn restored(&self) -> Option<Arc<Restored>> {
         self.restored.clone()
     }
 
-    /// An event of this write, which says nothing yet of what stood before and after.
+    /// Returns an event of this write, without the states before and after.
     pub fn event(&self, action: Action, entity: &'static str) -> Event {
         Event::new(self.actor, self.request_id, self.now, action, entity)
     }
@@ -243,12 +242,12 @@ impl Tx<'_> {
     }
 }
 
-/// What references led to, by kind.
+/// Ids of references, by kind.
 #[derive(Default)]
 struct Known(HashMap<&'static str, HashMap<String, i64>>);
 
 impl Known {
-    /// More references of a kind are forgotten and asked for again, so that memory does not grow with them.
+    /// Maximum number of cached references of a kind, which bounds memory; the cache is emptied when it is full.
     const MOST: usize = 50_000;
 
     fn id(&self, kind: &Kind, reference: &Ref) -> Option<i64> {

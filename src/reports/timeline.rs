@@ -13,11 +13,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::db::page::{Key, KeyValue, PageRequest, key_value};
 use crate::db::reference::{Kind, Reference, References};
+use crate::db::schema::{agreement_sectors, project_sectors};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Result};
 use crate::http::list::{Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::types::Ref;
+use crate::resources::milestones::filter::in_sector;
 use crate::resources::{
     agreements, commitments, conferences, exchanges, milestones, pairings, programmes, projects, resolutions, sectors,
 };
@@ -206,6 +208,10 @@ impl KeyValue for Place {
 type After = (Place, i64);
 
 /// Reads a source: the dates of one column, in order, as many as a page can need; and counts all where it is asked to.
+///
+/// `source!(conn, scope, page, after, found, 6, Due, commitments.due_on, in sector |sector| …)` expands to the query of
+/// `commitments` by `due_on`, with the conditions of the filter, and appends its rows to `found.dates` as source 6. A function
+/// would need the type of each table, of its columns and of the condition as parameters.
 macro_rules! source {
     ($conn:ident, $scope:ident, $page:ident, $after:ident, $found:ident, $number:expr, $event:ident,
      $table:ident.$column:ident $(, where $condition:expr)? $(, in sector |$in:ident| $in_sector:expr)?) => {{
@@ -265,19 +271,15 @@ macro_rules! source {
 }
 
 /// The ids of the agreements in a sector, as a subquery.
-macro_rules! agreements_in {
-    ($sector:ident $(, $nullable:ident)?) => {{
-        use crate::db::schema::agreement_sectors as s;
-        s::table.filter(s::sector_id.eq($sector)).select(s::agreement_id $(.$nullable())?)
-    }};
+#[diesel::dsl::auto_type(no_type_alias)]
+fn agreements_in(sector: i64) -> _ {
+    agreement_sectors::table.filter(agreement_sectors::sector_id.eq(sector)).select(agreement_sectors::agreement_id)
 }
 
 /// The ids of the projects in a sector, as a subquery.
-macro_rules! projects_in {
-    ($sector:ident $(, $nullable:ident)?) => {{
-        use crate::db::schema::project_sectors as s;
-        s::table.filter(s::sector_id.eq($sector)).select(s::project_id $(.$nullable())?)
-    }};
+#[diesel::dsl::auto_type(no_type_alias)]
+fn projects_in(sector: i64) -> _ {
+    project_sectors::table.filter(project_sectors::sector_id.eq(sector)).select(project_sectors::project_id)
 }
 
 #[derive(Default)]
@@ -310,31 +312,18 @@ fn agreements_and_meetings(
     found: &mut Found,
 ) -> Result<()> {
     source!(conn, scope, page, after, found, 0, Signed, agreements.signed_on,
-        in sector |sector| t::id.eq_any(agreements_in!(sector)));
+        in sector |sector| t::id.eq_any(agreements_in(sector)));
     source!(conn, scope, page, after, found, 1, Effective, agreements.effective_on,
-        in sector |sector| t::id.eq_any(agreements_in!(sector)));
+        in sector |sector| t::id.eq_any(agreements_in(sector)));
     source!(conn, scope, page, after, found, 2, StatusChanged, agreements.status_on,
         where t::status.eq_any([agreements::Status::Suspended, agreements::Status::Terminated]),
-        in sector |sector| t::id.eq_any(agreements_in!(sector)));
+        in sector |sector| t::id.eq_any(agreements_in(sector)));
     source!(conn, scope, page, after, found, 3, Held, conferences.held_on, where t::status.ne(conferences::Status::Cancelled));
     source!(conn, scope, page, after, found, 4, Due, resolutions.due_on);
     source!(conn, scope, page, after, found, 5, Done, resolutions.done_on);
     source!(conn, scope, page, after, found, 6, Due, commitments.due_on,
-        in sector |sector| t::sector_id.eq(sector).or(t::sector_id.is_null().and(t::agreement_id.eq_any(agreements_in!(sector))).nullable()));
+        in sector |sector| t::sector_id.eq(sector).or(t::sector_id.is_null().and(t::agreement_id.eq_any(agreements_in(sector))).nullable()));
     Ok(())
-}
-
-/// Whether a milestone is in a sector: its project is, or its agreement, where it has no project that is in some.
-macro_rules! is_in {
-    ($sector:ident) => {{
-        use crate::db::schema::{milestones as m, project_sectors as s};
-        let divided = s::table.select(s::project_id.nullable());
-        let by_agreement = m::project_id.is_null().nullable().or(m::project_id.ne_all(divided));
-        let of_agreements = agreements_in!($sector, nullable);
-        m::project_id
-            .eq_any(projects_in!($sector, nullable))
-            .or(m::agreement_id.eq_any(of_agreements).and(by_agreement))
-    }};
 }
 
 fn work(
@@ -345,22 +334,22 @@ fn work(
     found: &mut Found,
 ) -> Result<()> {
     source!(conn, scope, page, after, found, 7, PlannedStart, projects.planned_start_on,
-        in sector |sector| t::id.eq_any(projects_in!(sector)));
+        in sector |sector| t::id.eq_any(projects_in(sector)));
     source!(conn, scope, page, after, found, 8, ActualStart, projects.actual_start_on,
-        in sector |sector| t::id.eq_any(projects_in!(sector)));
-    source!(conn, scope, page, after, found, 9, BaselineDue, milestones.baseline_due_on, in sector |sector| is_in!(sector));
-    source!(conn, scope, page, after, found, 10, Due, milestones.due_on, in sector |sector| is_in!(sector));
-    source!(conn, scope, page, after, found, 11, Done, milestones.met_on, in sector |sector| is_in!(sector));
+        in sector |sector| t::id.eq_any(projects_in(sector)));
+    source!(conn, scope, page, after, found, 9, BaselineDue, milestones.baseline_due_on, in sector |sector| in_sector(sector));
+    source!(conn, scope, page, after, found, 10, Due, milestones.due_on, in sector |sector| in_sector(sector));
+    source!(conn, scope, page, after, found, 11, Done, milestones.met_on, in sector |sector| in_sector(sector));
     source!(conn, scope, page, after, found, 12, PlannedStart, exchanges.planned_start_on);
     source!(conn, scope, page, after, found, 13, ActualStart, exchanges.actual_start_on);
     source!(conn, scope, page, after, found, 14, PlannedEnd, exchanges.planned_end_on);
     source!(conn, scope, page, after, found, 15, ActualEnd, exchanges.actual_end_on);
     source!(conn, scope, page, after, found, 16, PlannedEnd, projects.planned_end_on,
-        in sector |sector| t::id.eq_any(projects_in!(sector)));
+        in sector |sector| t::id.eq_any(projects_in(sector)));
     source!(conn, scope, page, after, found, 17, ActualEnd, projects.actual_end_on,
-        in sector |sector| t::id.eq_any(projects_in!(sector)));
+        in sector |sector| t::id.eq_any(projects_in(sector)));
     source!(conn, scope, page, after, found, 18, Expires, agreements.expires_on,
-        in sector |sector| t::id.eq_any(agreements_in!(sector)));
+        in sector |sector| t::id.eq_any(agreements_in(sector)));
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! One resource among all: what code that goes through the resources calls without their types.
+//! The interface of a resource for code that handles all resources without their types.
 
 use std::borrow::Cow;
 

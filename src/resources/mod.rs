@@ -11,8 +11,8 @@ pub mod commitments;
 pub mod conferences;
 pub mod documents;
 pub mod exchanges;
+pub mod fields;
 pub mod funds;
-pub mod kind;
 pub mod liaisons;
 pub mod milestones;
 pub mod organizations;
@@ -32,10 +32,31 @@ use std::sync::LazyLock;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::db::reference::{Kind, Kinds};
+use crate::db::reference::{Belongs, Kind, Kinds, Naming};
 use crate::error::{Error, Result};
 
 pub use any::{AnyResource, ApiResource, Form};
+
+/// The fields that most kinds have in common: `Kind { name: "sector", …, ..defaults() }`. A constant could not contain the
+/// reference to a static.
+pub const fn defaults() -> Kind {
+    Kind {
+        name: "",
+        path: "",
+        number: 0,
+        table: "",
+        owner: "",
+        naming: Naming::Columns { zh: "name_zh", en: "name_en" },
+        belongs: Belongs::Shared,
+        outgoing: &[],
+        acyclic: &[],
+        private: &[],
+        about: "",
+        cites: &documents::KIND,
+        is_restorable: true,
+        is_confidential: false,
+    }
+}
 
 /// The resources that bundles bring, in the order in which their records are applied: a kind comes after those that it
 /// refers to.

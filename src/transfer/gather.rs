@@ -1,4 +1,4 @@
-//! The rows of a file, spooled to disk by resource until they are written to the database in the order of their references.
+//! Queries and writes of a file, spooled to disk by resource until they are written to the database in the order of their references.
 //! Memory holds an index of some bytes per record.
 
 use std::collections::hash_map::{DefaultHasher, Entry};
@@ -131,7 +131,7 @@ impl Sink for Gathered {
         let Some(form) = self.forms.get(row.path.as_str()) else {
             return Err(Error::unexpected(format!("no resource {}", row.path)));
         };
-        let (path, after) = (form.kind.path, form.kind.after);
+        let (path, after) = (form.kind.path, form.kind.own_references());
         redaction::remove_marked(form.kind, &mut row.document);
         self.count += 1;
         if self.count > RECORDS_MAX {
@@ -168,7 +168,7 @@ impl Sink for Gathered {
         };
         let place = records.rows.push(&row)?;
         new.insert(Stored { place, table: row.place.table, row: row.place.row });
-        let before: Vec<CodeHash> = named_by(&row.document, after).map(hash_of).collect();
+        let before: Vec<CodeHash> = named_by(&row.document, &after).map(hash_of).collect();
         if !before.is_empty() {
             records.before.insert(number, before);
         }

@@ -41,10 +41,10 @@ impl Names {
             let mut found = OfKind::default();
             let mut after = 0;
             while found.names.len() < 2 * NAMES_MAX {
-                let ids = (kind.ids_after)(conn, after, PAGE)?;
+                let ids = kind.ids_after(conn, after, PAGE)?;
                 let Some(last) = ids.last() else { break };
                 after = *last;
-                for reference in (kind.references)(conn, &ids)? {
+                for reference in kind.references(conn, &ids)? {
                     let key = reference.key().0;
                     for name in crate::model::text::Text::all(Some(&reference.name)) {
                         found.by_name.entry(name_key(name)).or_default().push(key.clone());

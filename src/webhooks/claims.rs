@@ -17,10 +17,9 @@ use crate::access::secrets::{self, Secret, signing};
 use crate::db::Conn;
 use crate::db::schema::{webhook_deliveries, webhooks};
 use crate::error::Result;
-use crate::lock_version;
 use crate::model::types::Instant;
 use crate::webhooks::deliveries::Status as DeliveryStatus;
-use crate::webhooks::endpoints::Status;
+use crate::webhooks::endpoints::{KIND, Status};
 
 /// Maximum number of concurrent attempts of one process for one webhook.
 pub const AT_A_TIME: usize = 4;
@@ -172,7 +171,7 @@ pub fn finish(conn: &mut Conn, claimed: &Claimed, outcome: &Outcome, now: Instan
     };
     // Locks the webhook until the end of the transaction: a delivery enqueued behind this one meanwhile would stay
     // blocked.
-    lock_version!(conn, webhooks, claimed.webhook)?;
+    KIND.lock(conn, claimed.webhook)?;
     let mine = d::webhook_deliveries.find(claimed.id).filter(d::claim.eq(Some(&claimed.claim)));
     let changed = diesel::update(mine)
         .set((

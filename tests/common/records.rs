@@ -124,7 +124,7 @@ pub async fn listed_of(client: &Client, path: &str, query: &str, codes: &[&str])
 /// The name of a record where others refer to it, in Chinese and English.
 pub fn named(database: &Database, kind: &Kind, record: &Response) -> (String, Option<String>) {
     let id = record.body["id"].as_i64().expect("an id");
-    let found = (kind.references)(&mut database.connect(), &[id]).expect("the record is read");
+    let found = kind.references(&mut database.connect(), &[id]).expect("the record is read");
     let [reference] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(json!([reference.id, reference.code]), json!([id, record.body["code"]]));
     (reference.name.zh.clone(), reference.name.en.clone())

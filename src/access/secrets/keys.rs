@@ -20,7 +20,7 @@ const SECRET_LENGTH: usize = 43;
 const CHECKSUM_LENGTH: usize = 6;
 const CODE_LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// A family of keys, which its prefix tells apart: a key of one is malformed as a key of the other.
+/// A family of keys, distinguished by its prefix: a key of one is malformed as a key of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
     Api,

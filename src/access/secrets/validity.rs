@@ -1,14 +1,18 @@
 //! Expiry and revocation of keys.
 
 use chrono::NaiveDate;
+use diesel::QueryResult;
 
 use crate::config::Settings;
+use crate::db::Conn;
+use crate::db::backend::statement::{Bind, Statement};
+use crate::db::reference::Kind;
 use crate::error::Faults;
 use crate::model::types::Instant;
 use crate::{msg, text_enum};
 
 text_enum! {
-    /// How a key stands.
+    /// Status of a key.
     Status as "ApiKeyStatus" {
         /// It is good. 有效.
         Active => "active",
@@ -59,19 +63,14 @@ pub fn validate_expiry(faults: &mut Faults, expires_on: Option<NaiveDate>, today
     }
 }
 
-/// Revokes the key in a row, unless it is revoked already: a key keeps the time of its first revocation. Returns the number
-/// of changed rows.
-#[macro_export]
-macro_rules! revoke_key {
-    ($conn:expr, $table:ident, $id:expr, $now:expr) => {
-        diesel::update($table::table.find($id).filter($table::revoked_at.is_null()))
-            .set((
-                $table::revoked_at.eq(Some($now)),
-                $table::version.eq($table::version + 1),
-                $table::updated_at.eq($now),
-            ))
-            .execute($conn)
-    };
+/// Revokes a key, unless it is revoked already: a key keeps the time of its first revocation. Returns the number of changed
+/// rows.
+pub fn revoke(conn: &mut Conn, kind: &Kind, id: i64, now: Instant) -> QueryResult<usize> {
+    let table = kind.table;
+    let sql = format!(
+        "UPDATE {table} SET revoked_at = $1, version = version + 1, updated_at = $2 WHERE id = $3 AND revoked_at IS NULL"
+    );
+    Statement::new(sql, [Bind::Instant(now), Bind::Instant(now), Bind::Id(id)]).run(conn)
 }
 
 #[cfg(test)]

@@ -43,13 +43,13 @@ pub struct MoneyFigures {
     /// The currency (ISO 4217).
     #[schema(max_length = 3, example = "CNY")]
     pub currency: String,
-    /// What was pledged, less what of it was reversed.
+    /// Amount pledged, less reversals.
     pub pledged: FenTotal,
-    /// What was committed, less what of it was reversed.
+    /// Amount committed, less reversals.
     pub committed: FenTotal,
-    /// What was disbursed, less what of it was reversed.
+    /// Amount disbursed, less reversals.
     pub disbursed: FenTotal,
-    /// What was spent, less what of it was reversed.
+    /// Amount spent, less reversals.
     pub spent: FenTotal,
     /// What passed through an organization on its way, less what of it was reversed; in none of the other sums.
     pub passed_through: FenTotal,

@@ -1,4 +1,4 @@
-//! Records that are there and are made equal to documents, many at once.
+//! Updates of many existing records at once, so that they equal the documents of an import.
 
 use serde::de::Deserialize;
 use serde_json::Value;
@@ -17,21 +17,21 @@ pub struct Update<R: Resource> {
     id: i64,
     version: i64,
     before: R::Read,
-    /// The same as JSON.
+    /// The record as JSON.
     state: Value,
     patch: Value,
-    /// The record with the patch applied, as JSON and as what is saved; `None` where it is no record by its types.
+    /// The record with the patch applied, as JSON and deserialized; `None` if it cannot be deserialized.
     merged: Option<(Value, R::New)>,
     changes: Vec<Change>,
 }
 
-/// What a comparison of a record with a document comes to.
+/// The result of comparing a record with a document.
 pub enum Compared<R: Resource> {
     Done(Result<Done>),
     Differs(Box<Update<R>>),
 }
 
-/// Compares a record with a document, field by field: what the document leaves unsaid stays.
+/// Compares a record with a document, field by field. Fields that the document does not contain keep their values.
 pub fn compare<R: Resource>(
     tx: &mut Tx<'_>,
     sheet: &Sheet,
@@ -39,7 +39,7 @@ pub fn compare<R: Resource>(
     before: R::Read,
     document: &Value,
 ) -> Result<Compared<R>> {
-    // Whether a document differs from a record is no business of who may not write that.
+    // Whether a document differs from a record must not be disclosed to callers who may not write the record.
     if !tx.actor.writes_everywhere() {
         let scope = R::scope(tx.conn, id)?;
         if let Err(error) = tx.actor.require_scope(&scope) {
@@ -51,7 +51,7 @@ pub fn compare<R: Resource>(
     let old = writable(&tx.catalog.contract, R::NEW, &state);
     let mut patch = document.clone();
     references::settle(tx.conn, tx.catalog.kinds, sheet, &mut patch)?;
-    // Who has no code was found by the one that stands in for it, and stays without.
+    // A record without a code was found by its surrogate code, and does not get that as its code.
     if old["code"].is_null()
         && let Some(fields) = patch.as_object_mut()
     {
@@ -61,7 +61,7 @@ pub fn compare<R: Resource>(
     merge(&mut merged, &patch);
     R::settle_patch(&mut merged, &old, &patch);
     let Ok(new) = R::New::deserialize(&merged) else {
-        // Said again, and better, by the change itself.
+        // The change itself reports the fault with more detail.
         let update = Update { id, version, before, state, patch, merged: None, changes: Vec::new() };
         return Ok(Compared::Differs(Box::new(update)));
     };
@@ -78,16 +78,16 @@ pub fn compare<R: Resource>(
     })
 }
 
-/// Changes records; those that are refused are left as they were. What they are afterwards is indexed and read for all at once.
+/// Changes records; those whose change is refused stay as they are. The changed records are indexed and read together.
 pub fn update_together<R: Resource>(tx: &mut Tx<'_>, updates: Vec<Update<R>>) -> Result<Vec<Result<Done>>> {
     let (mut done, mut unfinished, mut texts) = (Vec::with_capacity(updates.len()), Vec::new(), Vec::new());
     for update in updates {
         let Update { id, version, before, state, patch, merged, changes } = update;
         let fields: Vec<String> = changes.iter().map(|change| change.field.clone()).collect();
         let saved = own_fault(tx.savepoint(|tx| {
-            let locked = (R::KIND.lock)(tx.conn, id)?;
+            let locked = R::KIND.lock(tx.conn, id)?;
             let Some((merged, new)) = merged.filter(|_| locked == Some(version)) else {
-                // It is no record, or another has changed it since it was read.
+                // It cannot be deserialized, or was changed by another transaction since it was read.
                 return record::update::<R>(tx, &Ref(id.to_string()), &Precondition::Any, &patch).map(|_| None);
             };
             tx.catalog.contract.validate(R::NEW, &merged)?;

@@ -12,12 +12,12 @@ use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::figures::members::{self, Places};
 use crate::figures::{exchanges, tally};
-use crate::links;
 use crate::model::types::Ref;
 use crate::record::{self, ReadContext, Resource};
-use crate::resources::agreements::parties;
+use crate::resources::agreements::{self, parties};
 use crate::resources::commitments::Commitments;
 use crate::resources::exchanges::Exchanges;
+use crate::resources::fields::links;
 use crate::resources::projects;
 use crate::resources::resolutions::Resolutions;
 use crate::resources::transactions::api::TransactionFilter;
@@ -116,7 +116,9 @@ fn load_agreements(conn: &mut Conn, pairings: &[i64], by_member: bool, facts: &m
     }
     let ids: Vec<i64> = facts.agreements.keys().copied().collect();
     for chunk in ids.chunks(CHUNK) {
-        for (agreement, sector) in links!(conn, agreement_sectors, agreement_id in chunk, sector_id) {
+        for (agreement, sector) in
+            links::load(conn, &agreements::KIND, links::field(&agreements::KIND, "sectors")?, chunk)?
+        {
             if let Some(fact) = facts.agreements.get_mut(&agreement) {
                 fact.sectors.push(sector);
             }

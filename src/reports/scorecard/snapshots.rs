@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::model::decimal::{Fen, Quantity};
 use crate::resources::commitments::{Accumulation, Direction};
-use crate::resources::milestones::Status as MilestoneStatus;
+use crate::resources::milestones::{Status as MilestoneStatus, Weight};
 use crate::resources::pairings::Role;
 use crate::resources::{exchanges as people, progress_reports, resolutions as decided, transactions};
 
@@ -63,7 +63,7 @@ pub struct Milestone {
     pub agreement: Option<Id>,
     pub project: Option<Id>,
     pub status: MilestoneStatus,
-    pub weight: f64,
+    pub weight: Weight,
     pub progress: i64,
     pub due_on: NaiveDate,
     pub baseline_due_on: NaiveDate,

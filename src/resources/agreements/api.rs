@@ -3,83 +3,80 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::amendments::api::{create_amendment, list_amendments};
 use super::{Agreements, Kind, Side, State, Status};
 use crate::db::reference::Reference;
+use crate::error::Faults;
 use crate::http::routes::{self, Routes};
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-/// What the sides of a pairing signed.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Agreement {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The pairing that it belongs to.
-    pub pairing: Reference,
-    /// What kind of agreement it is.
-    pub kind: Kind,
-    /// The agreement's title.
-    pub title: Text,
-    /// Its number among the papers of who issued it.
+crate::fields! {
+    /// What the sides of a pairing signed.
+    Agreement;
+    /// An agreement to create.
+    NewAgreement;
+    resource Agreements, table agreements, sheet "协议", code Code;
+
+    /// Pairing that the agreement belongs to.
+    pairing: Ref<pairings> "结对",
+    /// Kind of agreement.
+    kind: Kind "类别",
+    /// Title.
+    title: Text "标题" searched,
+    /// Reference number assigned by the issuing body.
     #[schema(max_length = 200)]
-    pub number: Option<String>,
-    /// The agreement that it hangs under.
-    pub parent: Option<Reference>,
-    /// The conference at which it was signed.
-    pub conference: Option<Reference>,
-    /// What was last decided about it.
-    pub status: Status,
-    /// Since when it has this status.
-    pub status_on: Option<NaiveDate>,
-    /// Why it was suspended or terminated.
-    pub status_reason: Option<String>,
-    /// When it was signed.
-    pub signed_on: Option<NaiveDate>,
-    /// Its first day in force; null: from its signing.
-    pub effective_on: Option<NaiveDate>,
-    /// Its last day in force; null: open.
-    pub expires_on: Option<NaiveDate>,
-    /// Who signed it.
-    pub parties: Vec<Party>,
-    /// The fields that it is about.
-    pub sectors: Vec<Reference>,
-    /// What it says, in short.
-    pub summary: Option<Text>,
+    number: Option<String> "文号" searched,
+    /// Agreement of the same pairing that this one is subordinate to. A change that leads back to the record, or reaches
+    /// more than 10,000 records through others, is rejected (422).
+    parent: Option<Ref<agreements>> "上级协议",
+    /// Conference of the same pairing at which the agreement was signed.
+    conference: Option<Ref<conferences>> "签署会议",
+    /// Status. `draft` can become `signed`; `signed` can become `suspended` or `terminated`; `suspended` can become
+    /// `signed` or `terminated`.
+    #[new(serde(default = "draft"))]
+    status: Status "状态",
+    /// Day from which the status holds. A change of status without a date takes today.
+    status_on: Option<NaiveDate> "状态日期",
+    /// Reason for a suspension or termination; required for these and null otherwise.
+    status_reason: Option<String> "状态原因",
+    /// Day of signing, not in the future; null when unsigned or unknown.
+    signed_on: Option<NaiveDate> "签署日期",
+    /// First day in force; if null, `signed_on`.
+    effective_on: Option<NaiveDate> "生效日期",
+    /// Last day in force; null when open.
+    expires_on: Option<NaiveDate> "到期日期",
+    /// Parties. From `signed` on at least two, with each side of the pairing represented by a member region, or by a region
+    /// or organization within it.
+    #[new(schema(max_items = 200))]
+    #[new(serde(default))]
+    parties: nested { Vec<Party> } from { Vec<NewParty> } in agreement_parties "签署方" {
+        region "地区" => regions, organization "单位" => organizations, side "方别", signatory "签署人", signatory_title "签署人职务", signed_on "签署日期",
+    },
+    /// Fields of cooperation that the agreement covers.
+    sectors: Vec<Ref<sectors>> in agreement_sectors.sector_id "合作领域",
+    /// Summary of the content.
+    summary: Option<Text> "摘要" searched,
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-    /// What it is on `as_of`.
-    pub state: State,
-    /// Σ(weight·progress)/Σ(weight) over its milestones that are not cancelled, in percent; null where there is no weight.
+    note: Option<String> "备注" searched,
+    /// State on `as_of`, computed from status and dates.
+    state: computed State,
+    /// Average progress of the milestones that are not cancelled, weighted by `weight`, in percent; null when the sum of
+    /// the weights is 0.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
-    pub progress: Option<f64>,
-    /// How many milestones the progress counts.
+    progress: computed Option<f64>,
+    /// Number of milestones that the progress counts.
     #[schema(minimum = 0, example = 4)]
-    pub progress_counted: i64,
-    /// How many it leaves out: the cancelled.
+    progress_counted: computed i64,
+    /// Number of cancelled milestones, which the progress does not count.
     #[schema(minimum = 0, example = 0)]
-    pub progress_left_out: i64,
-    /// How many of its milestones are overdue on `as_of`.
+    progress_left_out: computed i64,
+    /// Number of milestones that are overdue on `as_of`.
     #[schema(minimum = 0, example = 1)]
-    pub overdue: i64,
+    overdue: computed i64,
 }
 
 /// Who signed an agreement.
@@ -99,67 +96,6 @@ pub struct Party {
     pub signatory_title: Option<String>,
     /// When it signed, where that differs.
     pub signed_on: Option<NaiveDate>,
-}
-
-/// An agreement to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "period"), schema(function = "reason_and_date"), schema(function = "two_parties"))]
-pub struct NewAgreement {
-    /// Unique slug.
-    pub code: Code,
-    /// The pairing that it belongs to.
-    pub pairing: Ref,
-    /// What kind of agreement it is.
-    pub kind: Kind,
-    /// The agreement's title.
-    pub title: Text,
-    /// Its number among the papers of who issued it.
-    #[serde(default)]
-    #[schema(max_length = 200)]
-    pub number: Option<String>,
-    /// The agreement of the same pairing that it hangs under. A change that leads back to the record, or to more than 10,000 records
-    /// through others, is refused (422).
-    #[serde(default)]
-    pub parent: Option<Ref>,
-    /// The conference of the same pairing at which it was signed.
-    #[serde(default)]
-    pub conference: Option<Ref>,
-    /// What was decided about it. From `draft` to `signed`; from `signed` to `suspended` or `terminated`; from
-    /// `suspended` to `signed` or `terminated`.
-    #[serde(default = "draft")]
-    pub status: Status,
-    /// Since when it has this status; today where a change of status names no date.
-    #[serde(default)]
-    pub status_on: Option<NaiveDate>,
-    /// Why it was suspended or terminated; required for these.
-    #[serde(default)]
-    pub status_reason: Option<String>,
-    /// When it was signed; not in the future.
-    #[serde(default)]
-    pub signed_on: Option<NaiveDate>,
-    /// Its first day in force; absent: from its signing.
-    #[serde(default)]
-    pub effective_on: Option<NaiveDate>,
-    /// Its last day in force; absent: open.
-    #[serde(default)]
-    pub expires_on: Option<NaiveDate>,
-    /// Who signs it. `signed` needs two at least, each side of the pairing among them or among their regions.
-    #[serde(default)]
-    #[schema(max_items = 200)]
-    pub parties: Vec<NewParty>,
-    /// The fields that it is about.
-    #[serde(default)]
-    pub sectors: Vec<Ref>,
-    /// What it says, in short.
-    #[serde(default)]
-    pub summary: Option<Text>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
 }
 
 /// Who signs an agreement: a region or an organization.
@@ -191,31 +127,36 @@ fn draft() -> Status {
     Status::Draft
 }
 
-fn period(new: &NewAgreement) -> Result<(), ValidationError> {
-    rules::period(new.effective_on, new.expires_on, "/expires_on", "effective_on")
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewAgreement, faults: &mut Faults) {
+    period(new, faults);
+    reason_and_date(new, faults);
+    two_parties(new, faults);
 }
 
-fn reason_and_date(new: &NewAgreement) -> Result<(), ValidationError> {
+fn period(new: &NewAgreement, faults: &mut Faults) {
+    rules::period(faults, new.effective_on, new.expires_on, "/expires_on", "effective_on");
+}
+
+fn reason_and_date(new: &NewAgreement, faults: &mut Faults) {
     if new.status.needs_reason() && new.status_reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
         let status = new.status;
-        return Err(rules::broken(
+        faults.push(
             "/status_reason",
             "required",
             msg!("状态为 {status} 时须说明原因。", "is required when the status is {status}"),
-        ));
+        );
     }
-    Ok(())
 }
 
-fn two_parties(new: &NewAgreement) -> Result<(), ValidationError> {
+fn two_parties(new: &NewAgreement, faults: &mut Faults) {
     if new.status != Status::Draft && new.parties.len() < 2 {
-        return Err(rules::broken(
+        faults.push(
             "/parties",
             "too_few",
             msg!("已签署的协议须有两个以上签署方。", "must be two at least, for an agreement that is signed"),
-        ));
+        );
     }
-    Ok(())
 }
 
 text_enum! {

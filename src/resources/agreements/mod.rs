@@ -8,29 +8,31 @@
 pub mod amendments;
 pub mod api;
 pub mod parties;
-pub mod sheet;
 pub mod store;
 
 use chrono::NaiveDate;
 
-use crate::{kind, named, text_enum};
+use crate::text_enum;
+
+use crate::db::reference::{self, Belongs, Naming, Outgoing};
 
 /// The resource.
 pub struct Agreements;
 
-kind!(
-    "agreement", "agreements", 7, agreements, named!(agreements by title_zh, title_en), "What the sides signed, and its amendments. 协议及其变更。",
-    refers to {
-        "pairing" by agreements::pairing_id,
-        "agreement" by agreements::parent_id,
-        "conference" by agreements::conference_id,
-        "region" by agreement_parties::region_id,
-        "organization" by agreement_parties::organization_id,
-        "sector" by agreement_sectors::sector_id,
-        "agreement" by amendments::agreement_id,
-    },
-    after &["parent"]
-);
+/// The kind of these records.
+pub static KIND: reference::Kind = reference::Kind {
+    name: "agreement",
+    path: "agreements",
+    number: 7,
+    table: "agreements",
+    owner: "agreement_id",
+    naming: Naming::Columns { zh: "title_zh", en: "title_en" },
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING, &[Outgoing { field: "", to: &KIND, table: "amendments", column: "agreement_id" }]],
+    acyclic: &["parent"],
+    about: "What the sides signed, and its amendments. 协议及其变更。",
+    ..super::defaults()
+};
 
 text_enum! {
     /// What kind of agreement it is.
@@ -53,7 +55,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What was last decided about an agreement.
+    /// Status of an agreement: the last decision about it.
     Status as "AgreementStatus" {
         /// 草案: not signed yet.
         Draft => "draft",
@@ -67,7 +69,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What an agreement is on a date.
+    /// State of an agreement on a date.
     State as "AgreementState" {
         /// Not signed yet.
         Draft => "draft",
@@ -97,7 +99,7 @@ text_enum! {
 }
 
 impl Status {
-    /// What may follow this status.
+    /// Returns the statuses that may follow this one.
     pub fn next(self) -> &'static [Status] {
         match self {
             Status::Draft => &[Status::Signed],

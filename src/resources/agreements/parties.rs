@@ -85,7 +85,7 @@ pub fn require_both_sides(conn: &mut Conn, faults: &mut Faults, pairing: i64, pa
     Ok(())
 }
 
-/// Puts an agreement's parties in place of those that are there.
+/// Replaces an agreement's parties.
 pub fn replace(conn: &mut Conn, agreement: i64, parties: Vec<Signed>) -> Result<()> {
     diesel::delete(agreement_parties::table.filter(agreement_parties::agreement_id.eq(agreement))).execute(conn)?;
     for (position, Signed { region_id, organization_id, party }) in (0_i32..).zip(parties) {

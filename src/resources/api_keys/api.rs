@@ -6,7 +6,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
-use validator::{Validate, ValidationError};
 
 use super::{ApiKeys, Status, store};
 use crate::access::Role;
@@ -14,14 +13,14 @@ use crate::access::secrets::ShownOnce;
 use crate::access::secrets::keys::IssuedKey;
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
-use crate::error::Result;
+use crate::error::{Faults, Result};
 use crate::http::Call;
 use crate::http::idempotency::Posted;
 use crate::http::routes::{self, Routes};
 use crate::model::types::{Code, Instant, Ref};
-use crate::record::Resource;
+use crate::msg;
+use crate::record::Record;
 use crate::resources::ApiResource;
-use crate::{msg, rules};
 
 /// A key, without its secret part.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,16 +51,15 @@ pub struct ApiKey {
     pub revoked_at: Option<Instant>,
     /// When it was last used, to the minute; null: never.
     pub last_used_at: Option<Instant>,
-    /// How it stands today.
+    /// Status today.
     pub status: Status,
     /// Free-text note.
     pub note: Option<String>,
 }
 
 /// A key to make.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[validate(schema(function = "administrators_are_of_all"))]
 pub struct NewApiKey {
     /// Whose it is, as the history and the records show it. Names that begin with `oidc:` (holders of tokens), and
     /// `anonymous`, `operator`, `other` and `service`, are refused (422).
@@ -91,15 +89,15 @@ pub struct NewApiKey {
     pub issued: Option<IssuedKey>,
 }
 
-fn administrators_are_of_all(new: &NewApiKey) -> Result<(), ValidationError> {
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewApiKey, faults: &mut Faults) {
     if new.role == Role::Admin && !new.pairings.is_empty() {
-        return Err(rules::broken(
+        faults.push(
             "/pairings",
             "not_for_role",
             msg!("admin 密钥不限定结对关系。", "an administrator's key names no pairings"),
-        ));
+        );
     }
-    Ok(())
 }
 
 /// A key that was just made.

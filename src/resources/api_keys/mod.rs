@@ -7,16 +7,30 @@ pub mod api;
 pub mod marks;
 pub mod store;
 
-use crate::kind;
-
 pub use crate::access::secrets::validity::Status;
+use crate::db::reference::{Belongs, Kind, Naming, Outgoing};
+use crate::resources::pairings;
 
 /// The resource.
 pub struct ApiKeys;
 
-kind!(
-    "api_key", "api-keys", 20, api_keys, store::references,
-    "The keys that people and programs call with; for administrators. 密钥管理。",
-    refers to { "pairing" by api_key_pairings::pairing_id },
-    restorable false, confidential true
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "api_key",
+    path: "api-keys",
+    number: 20,
+    table: "api_keys",
+    owner: "api_key_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToAdministration,
+    outgoing: &[&[Outgoing {
+        field: "pairings",
+        to: &pairings::KIND,
+        table: "api_key_pairings",
+        column: "pairing_id",
+    }]],
+    about: "The keys that people and programs call with; for administrators. 密钥管理。",
+    is_restorable: false,
+    is_confidential: true,
+    ..super::defaults()
+};

@@ -1,13 +1,13 @@
-//! The rows of API keys.
+//! Queries and writes of API keys.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::api::{ApiKey, ApiKeyFilter, NewApiKey};
-use super::{ApiKeys, Status};
+use super::api::{ApiKey, ApiKeyFilter, NewApiKey, validate};
+use super::{ApiKeys, KIND, Status};
 use crate::access::secrets::Secret;
 use crate::access::secrets::keys::{Family, IssuedKey};
-use crate::access::secrets::validity::{Validity, validate_expiry};
+use crate::access::secrets::validity::{self, Validity, validate_expiry};
 use crate::access::{Role, Scope, names};
 use crate::audit::Action;
 use crate::db::page::{self, PageIds, PageRequest};
@@ -18,9 +18,10 @@ use crate::error::{Error, Faults, Problem, Result};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::NewCitation;
-use crate::record::{self, Precondition, ReadContext, Resource, Tx};
+use crate::record::{self, Given, Precondition, ReadContext, Record, Resource, Tx};
+use crate::resources::fields::links;
 use crate::resources::pairings;
-use crate::{filter, links, msg, put_links, put_row, record_page, revoke_key};
+use crate::{filter, keyset, msg};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
@@ -52,14 +53,37 @@ impl Row {
     }
 }
 
-impl Resource for ApiKeys {
+impl Record for ApiKeys {
     type Read = ApiKey;
     type New = NewApiKey;
-    type Filter = ApiKeyFilter;
 
     const KIND: &'static Kind = &super::KIND;
     const NEW: &'static str = "NewApiKey";
     const COMPUTED: &'static [&'static str] = &["last_used_at", "status"];
+
+    fn given(_: &NewApiKey) -> Vec<Given<'_>> {
+        Vec::new()
+    }
+
+    fn texts(new: &NewApiKey) -> Vec<&str> {
+        [Some(&new.name), new.note.as_ref()].into_iter().flatten().map(String::as_str).collect()
+    }
+
+    fn code(new: &NewApiKey) -> Option<&Code> {
+        new.issued.as_ref().map(|issued| &issued.code)
+    }
+
+    fn citations(_: &NewApiKey) -> &[NewCitation] {
+        &[]
+    }
+
+    fn id_and_version(read: &ApiKey) -> (i64, i64) {
+        (read.id, read.version)
+    }
+}
+
+impl Resource for ApiKeys {
+    type Filter = ApiKeyFilter;
 
     fn page(conn: &mut Conn, filter: &ApiKeyFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
@@ -80,12 +104,12 @@ impl Resource for ApiKeys {
             faults.refuse()?;
             Ok(query)
         };
-        record_page!(conn, page, filter.sort, filtered, api_keys)
+        keyset!(conn, page, filter.sort, filtered, api_keys)
     }
 
     fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<ApiKey>> {
         let rows: Vec<Row> = api_keys::table.filter(api_keys::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
-        let named = links!(conn, api_key_pairings, api_key_id in ids, pairing_id);
+        let named = links::load(conn, &KIND, links::field(&KIND, "pairings")?, ids)?;
         let mut references = References::default();
         named.iter().for_each(|(_, pairing)| references.want(&pairings::KIND, *pairing));
         references.load(conn)?;
@@ -130,7 +154,11 @@ impl Resource for ApiKeys {
         faults.refuse()?;
         let values = Values { name: name.trim().to_owned(), role, expires_on, note };
         let id = match (before, issued) {
-            (Some((id, _)), _) => put_row!(tx, api_keys, Some(id), values),
+            (Some((id, _)), _) => {
+                let stamp = (api_keys::version.eq(api_keys::version + 1), api_keys::updated_at.eq(tx.now));
+                diesel::update(api_keys::table.find(id)).set((&values, stamp)).execute(tx.conn)?;
+                id
+            }
             (None, Some(issued)) => {
                 let own = (api_keys::code.eq(issued.code.0), api_keys::secret_sha256.eq(issued.sha256));
                 let stamp = (api_keys::version.eq(1), api_keys::created_at.eq(tx.now), api_keys::updated_at.eq(tx.now));
@@ -141,8 +169,12 @@ impl Resource for ApiKeys {
             }
             (None, None) => return Err(Error::unexpected("a key without a secret")),
         };
-        put_links!(tx, api_key_pairings, api_key_id = id, pairing_id in named);
+        links::replace(tx.conn, &KIND, links::field(&KIND, "pairings")?, id, &named)?;
         Ok(id)
+    }
+
+    fn validate(new: &NewApiKey, faults: &mut Faults) {
+        validate(new, faults);
     }
 
     fn refuse_change(before: &ApiKey, _: &[String]) -> Result<()> {
@@ -163,25 +195,9 @@ impl Resource for ApiKeys {
     fn scope_of_new(_: &mut Conn, _: &NewApiKey) -> Result<Option<Scope>> {
         Ok(Some(Scope::Administration))
     }
-
-    fn texts(new: &NewApiKey) -> Vec<&str> {
-        [Some(&new.name), new.note.as_ref()].into_iter().flatten().map(String::as_str).collect()
-    }
-
-    fn code(new: &NewApiKey) -> Option<&Code> {
-        new.issued.as_ref().map(|issued| &issued.code)
-    }
-
-    fn citations(_: &NewApiKey) -> &[NewCitation] {
-        &[]
-    }
-
-    fn id_and_version(read: &ApiKey) -> (i64, i64) {
-        (read.id, read.version)
-    }
 }
 
-/// Makes a key; gives it whole, beside what is kept of it.
+/// Issues a key; returns its record and the secret.
 pub fn issue(tx: &mut Tx<'_>, mut new: NewApiKey) -> Result<(ApiKey, Secret)> {
     let issued = IssuedKey::random(Family::Api);
     let secret = issued.secret.clone();
@@ -189,16 +205,16 @@ pub fn issue(tx: &mut Tx<'_>, mut new: NewApiKey) -> Result<(ApiKey, Secret)> {
     Ok((record::create::<ApiKeys>(tx, new)?, secret))
 }
 
-/// Revokes a key; one that was revoked stays so since then.
+/// Revokes a key; a key keeps the time of its first revocation.
 pub fn revoke(tx: &mut Tx<'_>, reference: &Ref) -> Result<ApiKey> {
     let (id, before) = record::lock::<ApiKeys>(tx, reference, &Precondition::Any)?;
-    if revoke_key!(tx.conn, api_keys, id, tx.now)? == 0 {
+    if validity::revoke(tx.conn, &super::KIND, id, tx.now)? == 0 {
         return Ok(before);
     }
     record::changed::<ApiKeys>(tx, id, Action::Revoke, None, &before)
 }
 
-/// Keys go by their name.
+/// References to keys, named by the names of the keys.
 pub fn references(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Reference>> {
     let rows: Vec<(i64, String, String)> = api_keys::table
         .filter(api_keys::id.eq_any(ids))

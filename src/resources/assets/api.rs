@@ -1,73 +1,33 @@
 //! What clients see of assets.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::Validate;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Assets, Kind};
-use crate::db::reference::Reference;
 use crate::http::routes::Routes;
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
 use crate::text_enum;
 
-/// What a region brings into cooperation.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Asset {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug; null if the record has none.
-    pub code: Option<Code>,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The region that brings it.
-    pub region: Reference,
-    /// The asset's name.
-    pub name: Text,
-    /// What it is.
-    pub kind: Option<Kind>,
-    /// The title that it bears, as it was awarded.
-    #[schema(max_length = 500, example = "国家地理标志保护产品")]
-    pub designation: Option<String>,
-    /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-}
+crate::fields! {
+    /// What a region brings into cooperation.
+    Asset;
+    /// An asset to create.
+    NewAsset;
+    resource Assets, table assets, sheet "资源", code Option<Code>;
 
-/// An asset to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct NewAsset {
-    /// Optional unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// The region that brings it.
-    pub region: Ref,
-    /// The asset's name.
-    pub name: Text,
-    /// What it is.
-    #[serde(default)]
-    pub kind: Option<Kind>,
-    /// The title that it bears, as it was awarded.
-    #[serde(default)]
+    /// Region that provides the asset.
+    region: Ref<regions> "地区",
+    /// Name.
+    name: Text "名称" searched,
+    /// Kind of asset; null when unknown.
+    kind: Option<Kind> "类别",
+    /// Awarded title.
     #[schema(max_length = 500, example = "国家地理标志保护产品")]
-    pub designation: Option<String>,
+    designation: Option<String> "称号" searched,
     /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
+    note: Option<String> "备注" searched,
 }
 
 text_enum! {

@@ -3,24 +3,29 @@
 //! An asset is of a region and not of a pairing; all pairings share it.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
-use crate::{kind, named, text_enum};
+use crate::text_enum;
+
+use crate::db::reference;
 
 /// The resource.
 pub struct Assets;
 
-kind!(
-    "asset", "assets", 19, assets, named!(assets by name_zh, name_en),
-    "Parks, laboratories, heritage, farm products and the like that a region brings. 资源平台。",
-    refers to {
-        "region" by assets::region_id,
-    }
-);
+/// The kind of these records.
+pub static KIND: reference::Kind = reference::Kind {
+    name: "asset",
+    path: "assets",
+    number: 19,
+    table: "assets",
+    owner: "asset_id",
+    outgoing: &[api::OUTGOING],
+    about: "Parks, laboratories, heritage, farm products and the like that a region brings. 资源平台。",
+    ..super::defaults()
+};
 
 text_enum! {
-    /// What an asset is.
+    /// Kind of asset.
     Kind as "AssetKind" {
         /// 园区.
         Park => "park",

@@ -6,7 +6,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
-use validator::Validate;
 
 use super::{CalendarKeys, Status, store};
 use crate::access::feeds::{Feed, PARAMETER};
@@ -23,7 +22,7 @@ use crate::http::response::ReadResponse;
 use crate::http::routes::{self, Routes, handlers};
 use crate::http::{Call, typed};
 use crate::model::types::{Code, Instant, Ref};
-use crate::record::Resource;
+use crate::record::{Record, Resource};
 use crate::resources::{ApiResource, pairings};
 
 /// A key of a calendar, without its secret part.
@@ -55,12 +54,12 @@ pub struct CalendarKey {
     /// Who made it.
     #[schema(max_length = 200, example = "新会区对口办")]
     pub created_by: String,
-    /// How it stands today.
+    /// Status today.
     pub status: Status,
 }
 
 /// A key of a calendar to make.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCalendarKey {
     /// Whose calendar it is for.

@@ -6,17 +6,25 @@
 pub mod api;
 pub mod store;
 
-use crate::kind;
-
 pub use crate::access::secrets::validity::Status;
+
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct CalendarKeys;
 
-kind!(
-    "calendar_key", "calendar-keys", 30, calendar_keys, store::references,
-    "The keys that calendar programs read a feed with; for editors of the pairing. 日历订阅密钥。",
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "calendar_key",
+    path: "calendar-keys",
+    number: 30,
+    table: "calendar_keys",
+    owner: "calendar_key_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToPairing,
     // A pairing that is deleted takes its keys along: there is nothing left that they open.
-    refers to {},
-    restorable false
-);
+    outgoing: &[],
+    about: "The keys that calendar programs read a feed with; for editors of the pairing. 日历订阅密钥。",
+    is_restorable: false,
+    ..super::defaults()
+};

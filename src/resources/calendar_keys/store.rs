@@ -1,4 +1,4 @@
-//! The rows of the keys of calendars.
+//! Queries and writes of the keys of calendars.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -8,7 +8,7 @@ use super::{CalendarKeys, Status};
 use crate::access::feeds::Feed;
 use crate::access::secrets::Secret;
 use crate::access::secrets::keys::{Family, IssuedKey};
-use crate::access::secrets::validity::{Validity, validate_expiry};
+use crate::access::secrets::validity::{self, Validity, validate_expiry};
 use crate::access::{Scope, Visibility};
 use crate::audit::Action;
 use crate::db::page::{self, PageIds, PageRequest};
@@ -19,9 +19,9 @@ use crate::error::{Error, Faults, Problem, Result};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::citations::NewCitation;
-use crate::record::{self, Precondition, ReadContext, Resource, Tx};
+use crate::record::{self, Given, Precondition, ReadContext, Record, Resource, Tx};
 use crate::resources::pairings;
-use crate::{filter, msg, record_page, revoke_key};
+use crate::{filter, keyset, msg};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = calendar_keys)]
@@ -45,14 +45,37 @@ impl Row {
     }
 }
 
-impl Resource for CalendarKeys {
+impl Record for CalendarKeys {
     type Read = CalendarKey;
     type New = NewCalendarKey;
-    type Filter = CalendarKeyFilter;
 
     const KIND: &'static Kind = &super::KIND;
     const NEW: &'static str = "NewCalendarKey";
     const COMPUTED: &'static [&'static str] = &["status"];
+
+    fn given(_: &NewCalendarKey) -> Vec<Given<'_>> {
+        Vec::new()
+    }
+
+    fn texts(_: &NewCalendarKey) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn code(new: &NewCalendarKey) -> Option<&Code> {
+        new.issued.as_ref().map(|issued| &issued.code)
+    }
+
+    fn citations(_: &NewCalendarKey) -> &[NewCitation] {
+        &[]
+    }
+
+    fn id_and_version(read: &CalendarKey) -> (i64, i64) {
+        (read.id, read.version)
+    }
+}
+
+impl Resource for CalendarKeys {
+    type Filter = CalendarKeyFilter;
 
     fn page(conn: &mut Conn, filter: &CalendarKeyFilter, request: &PageRequest, _: ReadContext) -> Result<PageIds> {
         page(conn, filter, request, &Visibility::Everything)
@@ -120,22 +143,6 @@ impl Resource for CalendarKeys {
     fn scope_of_new(_: &mut Conn, new: &NewCalendarKey) -> Result<Option<Scope>> {
         Ok(new.pairing.map(Scope::Pairing))
     }
-
-    fn texts(_: &NewCalendarKey) -> Vec<&str> {
-        Vec::new()
-    }
-
-    fn code(new: &NewCalendarKey) -> Option<&Code> {
-        new.issued.as_ref().map(|issued| &issued.code)
-    }
-
-    fn citations(_: &NewCalendarKey) -> &[NewCitation] {
-        &[]
-    }
-
-    fn id_and_version(read: &CalendarKey) -> (i64, i64) {
-        (read.id, read.version)
-    }
 }
 
 /// A page of the keys of the pairings that the reader may write in.
@@ -167,10 +174,10 @@ pub fn page(
         faults.refuse()?;
         Ok(query)
     };
-    record_page!(conn, page, filter.sort, filtered, calendar_keys)
+    keyset!(conn, page, filter.sort, filtered, calendar_keys)
 }
 
-/// Makes a key of a pairing's feed; gives it whole, beside what is kept of it.
+/// Issues a key of a pairing's feed; returns its record and the secret.
 pub fn issue(tx: &mut Tx<'_>, pairing: &Ref, mut new: NewCalendarKey) -> Result<(CalendarKey, Secret)> {
     let not_found = || Problem::not_found(pairings::KIND.name, &pairing.0);
     new.pairing = Some(pairings::KIND.find(tx.conn, pairing)?.ok_or_else(not_found)?);
@@ -180,16 +187,16 @@ pub fn issue(tx: &mut Tx<'_>, pairing: &Ref, mut new: NewCalendarKey) -> Result<
     Ok((record::create::<CalendarKeys>(tx, new)?, secret))
 }
 
-/// Revokes a key; one that was revoked stays so since then.
+/// Revokes a key; a key keeps the time of its first revocation.
 pub fn revoke(tx: &mut Tx<'_>, reference: &Ref) -> Result<CalendarKey> {
     let (id, before) = record::lock::<CalendarKeys>(tx, reference, &Precondition::Any)?;
-    if revoke_key!(tx.conn, calendar_keys, id, tx.now)? == 0 {
+    if validity::revoke(tx.conn, &super::KIND, id, tx.now)? == 0 {
         return Ok(before);
     }
     record::changed::<CalendarKeys>(tx, id, Action::Revoke, None, &before)
 }
 
-/// Keys go by their name.
+/// References to keys, named by the names of the keys.
 pub fn references(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Reference>> {
     let rows: Vec<(i64, String, String)> = calendar_keys::table
         .filter(calendar_keys::id.eq_any(ids))

@@ -3,76 +3,74 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
 
 use super::{Accumulation, Commitments, Direction};
-use crate::db::reference::Reference;
+use crate::error::Faults;
 use crate::figures::pace::Pace;
 use crate::http::routes::Routes;
 use crate::model::decimal::{Quantity, QuantityTotal};
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
+use crate::resources::fields::Searched;
 use crate::{msg, rules, text_enum};
 
-/// A clause of an agreement, as something checkable.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Commitment {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// The record's slug; null where it has none.
-    pub code: Option<Code>,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The agreement whose clause it is.
-    pub agreement: Reference,
-    /// The pairing of that agreement.
-    pub pairing: Reference,
-    /// Where in the agreement: an article, a paragraph.
+crate::fields! {
+    /// A clause of an agreement, as something checkable.
+    Commitment;
+    /// A commitment to create.
+    NewCommitment;
+    resource Commitments, table commitments, sheet "协议事项", code Option<Code>;
+
+    /// Agreement that contains the clause.
+    agreement: Ref<agreements> "协议",
+    /// Pairing of that agreement.
+    pairing: stored Ref<pairings>,
+    /// Place of the clause in the agreement: article or paragraph.
     #[schema(max_length = 200, example = "第三条")]
-    pub clause: Option<String>,
-    /// What is committed to.
-    pub text: Text,
-    /// The field of cooperation that it is about.
-    pub sector: Option<Reference>,
-    /// Who is responsible.
-    pub responsible: Vec<Reference>,
-    /// Its first day; null: with the agreement.
-    pub starts_on: Option<NaiveDate>,
-    /// Its last day; null: with the agreement.
-    pub due_on: Option<NaiveDate>,
-    /// The indicator by which it is measured; null if it is assessed in words.
-    pub indicator: Option<Indicator>,
+    clause: Option<String> "条款" searched,
+    /// Text of the commitment.
+    text: Text "内容" searched,
+    /// Field of cooperation.
+    sector: Option<Ref<sectors>> "合作领域",
+    /// Responsible organizations.
+    responsible: Vec<Ref<organizations>> in commitment_responsible.organization_id "责任单位",
+    /// First day of the period; if null, that of the agreement.
+    starts_on: Option<NaiveDate> "开始日期",
+    /// Last day of the period; if null, that of the agreement.
+    due_on: Option<NaiveDate> "到期日",
+    /// Indicator that measures the commitment; null if it is not measured by a number.
+    #[new(serde(default))]
+    indicator: nested { Option<Indicator> } from { Option<NewIndicator> } in commitments "指标" {
+        name "指标名称", unit "单位", baseline "基线值", target "目标值", direction "方向", accumulation "累计方式",
+    } searched,
+    indicator_name: column Option<String>,
+    indicator_unit: column Option<String>,
+    indicator_baseline: column Option<Quantity>,
+    indicator_target: column Option<Quantity>,
+    indicator_direction: column Option<Direction>,
+    indicator_accumulation: column Option<Accumulation>,
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-    /// The first day of its period: its own, or that of its agreement; null where neither has one.
-    pub period_from_on: Option<NaiveDate>,
-    /// The last day of its period: its own, or that of its agreement; null where neither has one.
-    pub period_to_on: Option<NaiveDate>,
-    /// Where the indicator stands by the approved reports up to `as_of`; null where unknown.
-    pub actual: Option<QuantityTotal>,
-    /// How far it is from the baseline to the target, in percent; null where unknown. May be negative, and more than 100.
+    note: Option<String> "备注" searched,
+    /// First day of the period: `starts_on`, else that of the agreement; null when neither has one.
+    period_from_on: computed Option<NaiveDate>,
+    /// Last day of the period: `due_on`, else that of the agreement; null when neither has one.
+    period_to_on: computed Option<NaiveDate>,
+    /// Value of the indicator by the approved reports up to `as_of`; null when unknown.
+    actual: computed Option<QuantityTotal>,
+    /// Distance covered from baseline to target, in percent; may be negative or more than 100; null when unknown.
     #[schema(example = 62.5)]
-    pub completion: Option<f64>,
-    /// The share of its period that completion is held against, in percent; null without a period.
+    completion: computed Option<f64>,
+    /// Share of the period that `completion` is compared with, in percent; null without a
+    /// period.
     #[schema(minimum = 0, maximum = 100, example = 49.59)]
-    pub expected: Option<f64>,
-    /// How it keeps pace with its time on `as_of`.
-    pub pace: Pace,
-    /// The end of the last approved period up to `as_of`; null where there is none.
-    pub reported_to: Option<NaiveDate>,
+    expected: computed Option<f64>,
+    /// Pace on `as_of`: `completion` compared with `expected`.
+    pace: computed Pace,
+    /// Last day of the last approved report up to `as_of`; null when there is none.
+    reported_to: computed Option<NaiveDate>,
 }
 
-/// What a commitment is measured by.
+/// Indicator that measures a commitment.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Indicator {
     /// What is measured.
@@ -87,50 +85,11 @@ pub struct Indicator {
     pub target: Option<Quantity>,
     /// Which way it is to move.
     pub direction: Direction,
-    /// What the value of a period says.
+    /// How the values of periods are combined.
     pub accumulation: Accumulation,
 }
 
-/// A commitment to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "period"), schema(function = "unit"), schema(function = "direction"))]
-pub struct NewCommitment {
-    /// Optional unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// The agreement whose clause it is.
-    pub agreement: Ref,
-    /// Where in the agreement: an article, a paragraph.
-    #[serde(default)]
-    #[schema(max_length = 200, example = "第三条")]
-    pub clause: Option<String>,
-    /// What is committed to.
-    pub text: Text,
-    /// The field of cooperation that it is about.
-    #[serde(default)]
-    pub sector: Option<Ref>,
-    /// Who is responsible.
-    #[serde(default)]
-    pub responsible: Vec<Ref>,
-    /// Its first day; absent: with the agreement.
-    #[serde(default)]
-    pub starts_on: Option<NaiveDate>,
-    /// Its last day; absent: with the agreement.
-    #[serde(default)]
-    pub due_on: Option<NaiveDate>,
-    /// The indicator by which it is measured; absent if it is assessed in words.
-    #[serde(default)]
-    pub indicator: Option<NewIndicator>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
-}
-
-/// What a commitment is to be measured by.
+/// Indicator of a commitment to create.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewIndicator {
@@ -151,9 +110,15 @@ pub struct NewIndicator {
     /// Which way it is to move.
     #[serde(default = "rising")]
     pub direction: Direction,
-    /// What the value of a period says.
+    /// How the values of periods are combined.
     #[serde(default = "cumulative")]
     pub accumulation: Accumulation,
+}
+
+impl Searched for NewIndicator {
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.name.as_deref().into_iter()
+    }
 }
 
 fn rising() -> Direction {
@@ -164,38 +129,44 @@ fn cumulative() -> Accumulation {
     Accumulation::Cumulative
 }
 
-fn period(new: &NewCommitment) -> Result<(), ValidationError> {
-    rules::period(new.starts_on, new.due_on, "/due_on", "starts_on")
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewCommitment, faults: &mut Faults) {
+    period(new, faults);
+    unit(new, faults);
+    direction(new, faults);
 }
 
-fn unit(new: &NewCommitment) -> Result<(), ValidationError> {
+fn period(new: &NewCommitment, faults: &mut Faults) {
+    rules::period(faults, new.starts_on, new.due_on, "/due_on", "starts_on");
+}
+
+fn unit(new: &NewCommitment, faults: &mut Faults) {
     match &new.indicator {
         Some(NewIndicator { unit: None, .. }) => {
-            Err(rules::broken("/indicator/unit", "required", msg!("指标须有单位。", "is required of an indicator")))
+            faults.push("/indicator/unit", "required", msg!("指标须有单位。", "is required of an indicator"))
         }
-        _ => Ok(()),
+        _ => {}
     }
 }
 
-fn direction(new: &NewCommitment) -> Result<(), ValidationError> {
+fn direction(new: &NewCommitment, faults: &mut Faults) {
     let Some(NewIndicator { baseline: Some(baseline), target: Some(target), direction, .. }) = &new.indicator else {
-        return Ok(());
+        return;
     };
     let is_against = match direction {
         Direction::Rising => target < baseline,
         Direction::Falling => target > baseline,
     };
     if is_against {
-        return Err(rules::broken(
+        faults.push(
             "/indicator/target",
             "against_direction",
             msg!(
                 "方向为 {direction}，目标值与基线值（{baseline}）不符。",
                 "does not fit the direction {direction} from the baseline {baseline}"
             ),
-        ));
+        );
     }
-    Ok(())
 }
 
 text_enum! {

@@ -6,22 +6,25 @@
 
 pub mod api;
 mod approved;
-pub mod sheet;
 pub mod store;
 
 pub use crate::model::commitments::{Accumulation, Direction};
-use crate::{kind, named};
+
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct Commitments;
 
-kind!(
-    "commitment", "commitments", 11, commitments, named!(commitments by text_zh, text_en),
-    "Clauses turned into something checkable, and the reports on them. 协议事项及其进展报告。",
-    refers to {
-        "pairing" by commitments::pairing_id,
-        "agreement" by commitments::agreement_id,
-        "sector" by commitments::sector_id,
-        "organization" by commitment_responsible::organization_id,
-    }
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "commitment",
+    path: "commitments",
+    number: 11,
+    table: "commitments",
+    owner: "commitment_id",
+    naming: Naming::Columns { zh: "text_zh", en: "text_en" },
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    about: "Clauses turned into something checkable, and the reports on them. 协议事项及其进展报告。",
+    ..super::defaults()
+};

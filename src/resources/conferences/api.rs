@@ -3,58 +3,52 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
 
 use super::{Conferences, Kind, Status};
 use crate::db::reference::Reference;
+use crate::error::Faults;
 use crate::http::routes::Routes;
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
-use crate::{msg, rules, text_enum};
+use crate::{msg, text_enum};
 
-/// A meeting of a pairing.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Conference {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The pairing that meets.
-    pub pairing: Reference,
-    /// What kind of conference it is.
-    pub kind: Kind,
-    /// Which of its kind it is in the pairing (第几次).
-    #[schema(minimum = 1, example = 1)]
-    pub sequence_number: Option<i64>,
-    /// Its title, where it has one of its own.
-    pub title: Option<Text>,
-    /// How it stands.
-    pub status: Status,
-    /// When it was held, or is to be.
-    pub held_on: Option<NaiveDate>,
-    /// The region that hosts it.
-    pub host_region: Option<Reference>,
-    /// Where it meets.
+crate::fields! {
+    /// A meeting of a pairing.
+    Conference;
+    /// A conference to create.
+    NewConference;
+    resource Conferences, table conferences, sheet "会议", code Code;
+
+    /// Pairing that meets.
+    pairing: Ref<pairings> "结对",
+    /// Kind of conference.
+    #[new(serde(default = "joint_conference"))]
+    kind: Kind "类别",
+    /// Number of the conference among those of its kind in the pairing (第几次).
+    #[read(schema(minimum = 1, example = 1))]
+    #[new(schema(minimum = 1, maximum = 100_000, example = 1))]
+    sequence_number: Option<i64> "届次",
+    /// Title, if the conference has one of its own.
+    title: Option<Text> "标题" searched,
+    /// Status. `planned` and `postponed` can become `held`, `postponed` or `cancelled`.
+    #[new(serde(default = "planned"))]
+    status: Status "状态",
+    /// Day on which the conference was or will be held. Required when `held`, and not in the future then.
+    held_on: Option<NaiveDate> "召开日期",
+    /// Region that hosts the conference.
+    host_region: Option<Ref<regions>> "主办地区",
+    /// Place of the meeting.
     #[schema(max_length = 500)]
-    pub venue: Option<String>,
-    /// Who takes part.
-    pub participants: Vec<Participant>,
-    /// What was discussed, in short.
-    pub summary: Option<String>,
+    venue: Option<String> "地点" searched,
+    /// Participants.
+    #[new(serde(default))]
+    participants: nested { Vec<Participant> } from { Vec<NewParticipant> } in conference_participants "参会人员" {
+        name "姓名", title "职务", organization "单位" => organizations, region "地区" => regions,
+    },
+    /// Summary of the discussion.
+    summary: Option<String> "摘要" searched,
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
+    note: Option<String> "备注" searched,
 }
 
 /// Who takes part in a conference.
@@ -70,52 +64,6 @@ pub struct Participant {
     pub organization: Option<Reference>,
     /// The region that is represented.
     pub region: Option<Reference>,
-}
-
-/// A conference to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "day_of_meeting"))]
-pub struct NewConference {
-    /// Unique slug.
-    pub code: Code,
-    /// The pairing that meets.
-    pub pairing: Ref,
-    /// What kind of conference it is.
-    #[serde(default = "joint_conference")]
-    pub kind: Kind,
-    /// Which of its kind it is in the pairing (第几次).
-    #[serde(default)]
-    #[schema(minimum = 1, maximum = 100_000, example = 1)]
-    pub sequence_number: Option<i64>,
-    /// Its title, where it has one of its own.
-    #[serde(default)]
-    pub title: Option<Text>,
-    /// How it stands. From `planned` or `postponed` it is held, postponed or cancelled.
-    #[serde(default = "planned")]
-    pub status: Status,
-    /// When it was held, or is to be; required and not in the future when `held`.
-    #[serde(default)]
-    pub held_on: Option<NaiveDate>,
-    /// The region that hosts it.
-    #[serde(default)]
-    pub host_region: Option<Ref>,
-    /// Where it meets.
-    #[serde(default)]
-    #[schema(max_length = 500)]
-    pub venue: Option<String>,
-    /// Who takes part.
-    #[serde(default)]
-    pub participants: Vec<NewParticipant>,
-    /// What was discussed, in short.
-    #[serde(default)]
-    pub summary: Option<String>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
 }
 
 /// Who takes part in a conference: a person, an organization or a region.
@@ -146,15 +94,15 @@ fn planned() -> Status {
     Status::Planned
 }
 
-fn day_of_meeting(new: &NewConference) -> Result<(), ValidationError> {
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewConference, faults: &mut Faults) {
     if new.status == Status::Held && new.held_on.is_none() {
-        return Err(rules::broken(
+        faults.push(
             "/held_on",
             "required",
             msg!("状态为 held 时须给出召开日期。", "is required when the status is held"),
-        ));
+        );
     }
-    Ok(())
 }
 
 text_enum! {

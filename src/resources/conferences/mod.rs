@@ -4,25 +4,29 @@
 //! the conference at which it was signed.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
 use crate::model::text::Text;
-use crate::{kind, text_enum};
+use crate::text_enum;
+
+use crate::db::reference::{self, Belongs, Naming};
 
 /// The resource.
 pub struct Conferences;
 
-kind!(
-    "conference", "conferences", 9, conferences, store::references,
-    "Joint conferences and other meetings of a pairing. 联席会议。",
-    refers to {
-        "pairing" by conferences::pairing_id,
-        "region" by conferences::host_region_id,
-        "region" by conference_participants::region_id,
-        "organization" by conference_participants::organization_id,
-    }
-);
+/// The kind of these records.
+pub static KIND: reference::Kind = reference::Kind {
+    name: "conference",
+    path: "conferences",
+    number: 9,
+    table: "conferences",
+    owner: "conference_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    about: "Joint conferences and other meetings of a pairing. 联席会议。",
+    ..super::defaults()
+};
 
 text_enum! {
     /// What kind of conference it is.
@@ -41,7 +45,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// How a conference stands.
+    /// Status of a conference.
     Status as "ConferenceStatus" {
         /// 拟召开.
         Planned => "planned",
@@ -77,7 +81,7 @@ impl Kind {
 }
 
 impl Status {
-    /// What may follow this status.
+    /// Returns the statuses that may follow this one.
     pub fn next(self) -> &'static [Status] {
         match self {
             Status::Planned => &[Status::Held, Status::Postponed, Status::Cancelled],

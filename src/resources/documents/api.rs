@@ -5,110 +5,65 @@ use actix_web::http::header;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, get, put};
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::Validate;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Documents, Kind, files};
 use crate::access::policy::{Access, Reach};
 use crate::db::page::RecordSort;
-use crate::db::reference::Reference;
 use crate::error::{Error, Problem, Result};
 use crate::http::body::within_deadline;
 use crate::http::export::Body;
 use crate::http::multipart::Described;
 use crate::http::routes::{self, Routes};
 use crate::http::{Call, guarded_body, peer, response};
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
+use crate::model::types::Ref;
 use crate::msg;
-use crate::record::Resource;
-use crate::record::citations::{Citation, NewCitation};
+use crate::record::Record;
 use crate::resources::ApiResource;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The most bytes of a document's file.
 const FILE_MAX: usize = 20 * 1024 * 1024;
 
-/// A file or a web source that records cite.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Document {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The document's title.
-    pub title: Text,
-    /// What the document is; null where unknown.
-    pub kind: Option<Kind>,
-    /// Who published it.
-    #[schema(max_length = 500, example = "羊城晚报")]
-    pub publisher: Option<String>,
-    /// When it was published.
-    pub published_on: Option<NaiveDate>,
-    /// Where it can be read.
-    #[schema(max_length = 2000, example = "https://example.org/report.html")]
-    pub url: Option<String>,
-    /// Its language (BCP 47).
-    #[schema(max_length = 35, example = "zh-CN")]
-    pub language: Option<String>,
-    /// Free-text note.
-    pub note: Option<String>,
-    /// The file's media type; null while there is no file.
-    #[schema(max_length = 200, example = "application/pdf")]
-    pub media_type: Option<String>,
-    /// The file's size in bytes.
-    #[schema(minimum = 0, example = 48213)]
-    pub byte_size: Option<i64>,
-    /// The file's SHA-256 in hexadecimal digits.
-    #[schema(max_length = 64)]
-    pub sha256: Option<String>,
-    /// The pairings whose editors may change it: those of the key that made it. None: only keys of all pairings.
-    pub pairings: Vec<Reference>,
-    /// What the record itself rests on.
-    pub citations: Vec<Citation>,
-}
+crate::fields! {
+    /// A file or a web source that records cite.
+    Document;
+    /// A document to create.
+    NewDocument;
+    resource Documents, table documents, sheet "文件", code Code;
 
-/// A document to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct NewDocument {
-    /// Unique slug.
-    pub code: Code,
-    /// The document's title.
-    pub title: Text,
-    /// What the document is.
-    #[serde(default)]
-    pub kind: Option<Kind>,
-    /// Who published it.
-    #[serde(default)]
+    /// Title.
+    title: Text "标题" searched,
+    /// Kind of document; null when unknown.
+    kind: Option<Kind> "类别",
+    /// Publisher.
     #[schema(max_length = 500, example = "羊城晚报")]
-    pub publisher: Option<String>,
-    /// When it was published.
-    #[serde(default)]
-    pub published_on: Option<NaiveDate>,
-    /// Where it can be read: an http or https address.
-    #[serde(default)]
-    #[schema(max_length = 2000, pattern = "^https?://[!-~]+$", example = "https://example.org/report.html")]
-    pub url: Option<String>,
-    /// Its language (BCP 47).
-    #[serde(default)]
-    #[schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", example = "zh-CN")]
-    pub language: Option<String>,
+    publisher: Option<String> "发布单位" searched,
+    /// Date of publication.
+    published_on: Option<NaiveDate> "发布日期",
+    /// Address at which the document can be read (http or https).
+    #[read(schema(max_length = 2000, example = "https://example.org/report.html"))]
+    #[new(schema(max_length = 2000, pattern = "^https?://[!-~]+$", example = "https://example.org/report.html"))]
+    url: Option<String> "网址",
+    /// Language tag (BCP 47).
+    #[read(schema(max_length = 35, example = "zh-CN"))]
+    #[new(schema(max_length = 35, pattern = "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", example = "zh-CN"))]
+    language: Option<String> "语言",
     /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// What the record itself rests on.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
+    note: Option<String> "备注" searched,
+    /// Media type of the file; null until a file is attached.
+    #[schema(max_length = 200, example = "application/pdf")]
+    media_type: stored Option<String>,
+    /// Size of the file in bytes; null until a file is attached.
+    #[schema(minimum = 0, example = 48213)]
+    byte_size: stored Option<i64>,
+    /// SHA-256 of the file in hexadecimal digits; null until a file is attached.
+    #[schema(max_length = 64)]
+    sha256: stored Option<String>,
+    /// Pairings whose editors may change the document: those of the key that created it. If empty, only keys of all
+    /// pairings may.
+    pairings: stored Vec<Ref<pairings>> in document_pairings.pairing_id,
 }
 
 /// Filter parameters of the list of documents.
@@ -118,7 +73,7 @@ pub struct DocumentFilter {
     /// Words in title, publisher and note.
     #[param(max_length = 200, example = "牵手")]
     pub q: Option<String>,
-    /// What the documents are; several repeat the parameter.
+    /// Only documents of these kinds; several repeat the parameter.
     #[serde(default)]
     pub kind: Vec<Kind>,
     /// That editors of this pairing may change.
@@ -132,19 +87,6 @@ pub struct DocumentFilter {
     /// Sort order; a leading `-` sorts descending.
     #[param(inline)]
     pub sort: Option<RecordSort>,
-}
-
-impl ApiResource for Documents {
-    const ROUTES: Routes = Routes {
-        label: "文件",
-        exceptions: &[("createDocument", Access::Editors(Reach::AllRecords))],
-        ..Routes::OF_PAIRING
-    };
-
-    fn mount(config: &mut ServiceConfig<'_>) {
-        routes::mount::<Self>(config, &Self::ROUTES);
-        config.service(put_content).service(get_content);
-    }
 }
 
 /// Attaches the file of a document.
@@ -236,4 +178,17 @@ fn is_media_type(text: &str) -> bool {
             .next()
             .and_then(|essence| essence.trim().split_once('/'))
             .is_some_and(|(a, b)| token(a) && token(b))
+}
+
+impl ApiResource for Documents {
+    const ROUTES: Routes = Routes {
+        label: "文件",
+        exceptions: &[("createDocument", Access::Editors(Reach::AllRecords))],
+        ..Routes::OF_PAIRING
+    };
+
+    fn mount(config: &mut ServiceConfig<'_>) {
+        routes::mount::<Self>(config, &Self::ROUTES);
+        config.service(put_content).service(get_content);
+    }
 }

@@ -9,22 +9,31 @@
 pub mod api;
 pub mod directory;
 pub mod files;
-pub mod sheet;
 pub mod store;
 pub mod sweep;
 
-use crate::{kind, named, text_enum};
+use crate::text_enum;
+
+use crate::db::reference::{self, Naming};
 
 /// The resource.
 pub struct Documents;
 
-kind!(
-    "document", "documents", 1, documents, named!(documents by title_zh, title_en), "Files and web sources that records cite. 文件与出处。",
-    refers to { "pairing" by document_pairings::pairing_id }
-);
+/// The kind of these records.
+pub static KIND: reference::Kind = reference::Kind {
+    name: "document",
+    path: "documents",
+    number: 1,
+    table: "documents",
+    owner: "document_id",
+    naming: Naming::Columns { zh: "title_zh", en: "title_en" },
+    outgoing: &[api::OUTGOING],
+    about: "Files and web sources that records cite. 文件与出处。",
+    ..super::defaults()
+};
 
 text_enum! {
-    /// What a document is.
+    /// Kind of document.
     Kind as "DocumentKind" {
         /// 新闻报道: a report in the press.
         NewsReport => "news_report",

@@ -1,128 +1,54 @@
-//! The rows of documents.
+//! Queries and writes of documents.
 
-use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde_json::Value;
 
 use super::api::{Document, DocumentFilter, NewDocument};
-use super::{Documents, Kind};
+use super::{Documents, KIND};
 use crate::access::Scope;
+use crate::db::Conn;
 use crate::db::page::{PageIds, PageRequest};
-use crate::db::reference::References;
-use crate::db::schema::{document_pairings, documents};
-use crate::db::{Conn, MultiBackend, reference};
+use crate::db::schema::document_pairings;
 use crate::error::{Faults, Result};
-use crate::model::sheet::Sheet;
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::{ReadContext, Resource, Tx, citations};
+use crate::model::types::Ref;
+use crate::record::{ReadContext, Resource, Tx};
+use crate::resources::fields::links;
+use crate::resources::fields::{Changeset, Loading};
 use crate::resources::pairings;
-use crate::{filter, links, put_links, put_row, record_page, record_parts};
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = documents)]
-struct Row {
-    id: i64,
-    version: i64,
-    created_at: Instant,
-    updated_at: Instant,
-    media_type: Option<String>,
-    byte_size: Option<i64>,
-    sha256: Option<String>,
-    #[diesel(embed)]
-    values: Values,
-}
-
-/// What is written, besides the version and the times.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = documents, treat_none_as_null = true)]
-struct Values {
-    code: String,
-    title_zh: String,
-    title_en: Option<String>,
-    kind: Option<Kind>,
-    publisher: Option<String>,
-    published_on: Option<NaiveDate>,
-    url: Option<String>,
-    language: Option<String>,
-    note: Option<String>,
-}
+use crate::{filter, keyset};
 
 impl Resource for Documents {
-    type Read = Document;
-    type New = NewDocument;
     type Filter = DocumentFilter;
-
-    const KIND: &'static reference::Kind = &super::KIND;
-    const NEW: &'static str = "NewDocument";
-    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
 
     fn page(conn: &mut Conn, filter: &DocumentFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
-            let DocumentFilter { q, kind, pairing, published_from, published_to, updated_since, sort: _ } = filter;
-            let mut faults = Faults::default();
-            let mut query = documents::table.into_boxed::<MultiBackend>();
-            filter!(query, conn, faults, documents:
+            filter!(conn, documents, filter => DocumentFilter {
                 text(q),
                 among(kind => kind),
                 linked(pairing => pairings in document_pairings(document_id, pairing_id)),
                 from(published_from => published_on),
                 to(published_to => published_on),
                 since(updated_since),
-            );
-            faults.refuse()?;
-            Ok(query)
+            })
         };
-        record_page!(conn, page, filter.sort, filtered, documents)
+        keyset!(conn, page, filter.sort, filtered, documents)
     }
 
     fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Document>> {
-        let rows: Vec<Row> = documents::table.filter(documents::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
-        let of = links!(conn, document_pairings, document_id in ids, pairing_id);
-        let mut references = References::default();
-        of.iter().for_each(|(_, pairing)| references.want(&pairings::KIND, *pairing));
-        references.load(conn)?;
-        let mut cited = citations::load(conn, Self::KIND, ids)?;
-        Ok(crate::db::page::in_order(ids, rows, |row| row.id)
-            .map(|row| Document {
-                id: row.id,
-                code: Code(row.values.code),
-                version: row.version,
-                created_at: row.created_at,
-                updated_at: row.updated_at,
-                title: Text { zh: row.values.title_zh, en: row.values.title_en },
-                kind: row.values.kind,
-                publisher: row.values.publisher,
-                published_on: row.values.published_on,
-                url: row.values.url,
-                language: row.values.language,
-                note: row.values.note,
-                media_type: row.media_type,
-                byte_size: row.byte_size,
-                sha256: row.sha256,
-                pairings: references.linked(&pairings::KIND, &of, row.id),
-                citations: cited.remove(&row.id).unwrap_or_default(),
-            })
-            .collect())
+        Loading::<Self>::begin(conn, ids)?.finish(conn, |_, _, _| ())
     }
 
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Document)>, new: NewDocument) -> Result<i64> {
-        let NewDocument { code, title, kind, publisher, published_on, url, language, note, citations: _ } = new;
-        let values = Values {
-            code: code.0,
-            title_zh: title.zh,
-            title_en: title.en,
-            kind,
-            publisher,
-            published_on,
-            url,
-            language,
-            note,
-        };
-        let id = put_row!(tx, documents, before.map(|(id, _)| id), values);
+        let mut change = Changeset::<Self>::resolve(tx, before, &new)?;
+        if let Some((_, before)) = before {
+            change.row.media_type.clone_from(&before.media_type);
+            change.row.byte_size = before.byte_size;
+            change.row.sha256.clone_from(&before.sha256);
+        }
+        let id = change.write(tx, before)?;
         if before.is_none() && tx.restored().is_none() {
             let of = tx.actor.pairings.clone().unwrap_or_default();
-            put_links!(tx, document_pairings, document_id = id, pairing_id in of);
+            links::insert(tx.conn, &KIND, links::field(&KIND, "pairings")?, id, &of)?;
         }
         Ok(id)
     }
@@ -133,8 +59,7 @@ impl Resource for Documents {
         let of: Vec<Ref> = of.into_iter().map(|id| Ref(id.to_string())).collect();
         let of = pairings::KIND.resolve_all(tx.conn, &mut faults, "/pairings", &of)?;
         faults.refuse()?;
-        put_links!(tx, document_pairings, document_id = id, pairing_id in of);
-        Ok(())
+        links::replace(tx.conn, &KIND, links::field(&KIND, "pairings")?, id, &of)
     }
 
     fn scope_of_state(state: &Value) -> Scope {
@@ -155,13 +80,6 @@ impl Resource for Documents {
     fn scope_of_new(_: &mut Conn, _: &NewDocument) -> Result<Option<Scope>> {
         Ok(Some(Scope::Anyone))
     }
-
-    fn texts(new: &NewDocument) -> Vec<&str> {
-        let texts = [Some(&new.title.zh), new.title.en.as_ref(), new.publisher.as_ref(), new.note.as_ref()];
-        texts.into_iter().flatten().map(String::as_str).collect()
-    }
-
-    record_parts!(Document, NewDocument, code required);
 }
 
 /// The ids of the pairings of a document, as it is read.

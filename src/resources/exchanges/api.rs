@@ -5,63 +5,55 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
-use validator::{Validate, ValidationError};
 
 use super::{Direction, Exchanges, Profession, Stage, Status};
-use crate::db::reference::Reference;
+use crate::error::Faults;
 use crate::http::routes::Routes;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
 
-/// A secondment, or a group of them.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Exchange {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug; null if the record has none.
-    pub code: Option<Code>,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The pairing that it is under.
-    pub pairing: Reference,
-    /// The profession of those who go.
-    pub profession: Profession,
-    /// From which side to which.
-    pub direction: Direction,
-    /// How many go; null where it is unknown.
+crate::fields! {
+    /// A secondment, or a group of them.
+    Exchange;
+    /// An exchange to create.
+    NewExchange;
+    resource Exchanges, table exchanges, sheet "人员交流", code Option<Code>;
+
+    /// Pairing that the exchange belongs to.
+    pairing: Ref<pairings> "结对",
+    /// Profession of the persons.
+    profession: Profession "类别",
+    /// Direction between the sides of the pairing.
+    direction: Direction "方向",
+    /// Number of persons; null when unknown.
     #[schema(minimum = 1, maximum = 1_000_000, example = 5)]
-    pub headcount: Option<i64>,
-    /// The organization that they come from.
-    pub sending: Option<Reference>,
-    /// The organization that they go to.
-    pub hosting: Option<Reference>,
-    /// When it is to begin.
-    pub planned_start_on: Option<NaiveDate>,
-    /// When it is to end.
-    pub planned_end_on: Option<NaiveDate>,
-    /// When it began.
-    pub actual_start_on: Option<NaiveDate>,
-    /// When it ended: the last day.
-    pub actual_end_on: Option<NaiveDate>,
-    /// How it stands.
-    pub status: Status,
-    /// The names of those who go, as far as they are known. Personal data: null for who may not see it.
+    headcount: Option<i64> "人数",
+    /// Organization that sends the persons.
+    sending: Option<Ref<organizations>> "派出单位",
+    /// Organization that hosts the persons; differs from `sending`.
+    hosting: Option<Ref<organizations>> "接收单位",
+    /// Planned first day.
+    planned_start_on: Option<NaiveDate> "计划开始",
+    /// Planned last day, not before `planned_start_on`.
+    planned_end_on: Option<NaiveDate> "计划结束",
+    /// Actual first day, not in the future.
+    actual_start_on: Option<NaiveDate> "实际开始",
+    /// Actual last day, not before `actual_start_on` and not in the future.
+    actual_end_on: Option<NaiveDate> "实际结束",
+    /// Status. A status that cannot follow the present one is rejected with those that can.
+    #[new(serde(default = "planned"))]
+    status: Status "状态",
+    // Not searched: a caller that may not read it must not find records by it.
+    /// Names of the persons, no more than `headcount`. Personal data: disclosed only to keys of the pairing, null
+    /// otherwise.
     #[schema(max_items = 1000)]
-    pub names: Option<Vec<PersonName>>,
+    #[new(serde(default))]
+    names: nested { Option<Vec<PersonName>> } from { Vec<PersonName> } in exchange_names "姓名" {},
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-    /// Where it is on `as_of`, by its actual dates, or by its status where they are unknown.
-    pub stage: Stage,
+    note: Option<String> "备注" searched,
+    /// Stage on `as_of`, by the actual dates, or by the status where these are unknown.
+    stage: computed Stage,
 }
 
 /// The name of a person who goes.
@@ -82,78 +74,34 @@ impl PartialSchema for PersonName {
 
 impl ToSchema for PersonName {}
 
-/// An exchange to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "planned_period"), schema(function = "actual_period"), schema(function = "names_fit"))]
-pub struct NewExchange {
-    /// Optional unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// The pairing that it is under.
-    pub pairing: Ref,
-    /// The profession of those who go.
-    pub profession: Profession,
-    /// From which side to which.
-    pub direction: Direction,
-    /// How many go; absent where it is unknown.
-    #[serde(default)]
-    #[schema(minimum = 1, maximum = 1_000_000, example = 5)]
-    pub headcount: Option<i64>,
-    /// The organization that they come from.
-    #[serde(default)]
-    pub sending: Option<Ref>,
-    /// The organization that they go to: another one.
-    #[serde(default)]
-    pub hosting: Option<Ref>,
-    /// When it is to begin.
-    #[serde(default)]
-    pub planned_start_on: Option<NaiveDate>,
-    /// When it is to end.
-    #[serde(default)]
-    pub planned_end_on: Option<NaiveDate>,
-    /// When it began; not in the future.
-    #[serde(default)]
-    pub actual_start_on: Option<NaiveDate>,
-    /// When it ended, the last day; not in the future.
-    #[serde(default)]
-    pub actual_end_on: Option<NaiveDate>,
-    /// How it stands. A status that may not follow the one before is refused with those that may.
-    #[serde(default = "planned")]
-    pub status: Status,
-    /// The names of those who go, no more than `headcount`. Personal data: shown only to keys of the pairing.
-    #[serde(default)]
-    #[schema(max_items = 1000)]
-    pub names: Vec<PersonName>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
-}
-
 fn planned() -> Status {
     Status::Planned
 }
 
-fn planned_period(new: &NewExchange) -> Result<(), ValidationError> {
-    rules::period(new.planned_start_on, new.planned_end_on, "/planned_end_on", "planned_start_on")
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewExchange, faults: &mut Faults) {
+    planned_period(new, faults);
+    actual_period(new, faults);
+    names_fit(new, faults);
 }
 
-fn actual_period(new: &NewExchange) -> Result<(), ValidationError> {
-    rules::period(new.actual_start_on, new.actual_end_on, "/actual_end_on", "actual_start_on")
+fn planned_period(new: &NewExchange, faults: &mut Faults) {
+    rules::period(faults, new.planned_start_on, new.planned_end_on, "/planned_end_on", "planned_start_on");
 }
 
-fn names_fit(new: &NewExchange) -> Result<(), ValidationError> {
+fn actual_period(new: &NewExchange, faults: &mut Faults) {
+    rules::period(faults, new.actual_start_on, new.actual_end_on, "/actual_end_on", "actual_start_on");
+}
+
+fn names_fit(new: &NewExchange, faults: &mut Faults) {
     let count = new.names.len();
     match new.headcount {
-        Some(headcount) if i64::try_from(count).is_ok_and(|count| count > headcount) => Err(rules::broken(
+        Some(headcount) if i64::try_from(count).is_ok_and(|count| count > headcount) => faults.push(
             "/names",
             "too_many",
             msg!("有 {count} 个姓名，多于人数（{headcount}）。", "are {count}, more than the headcount ({headcount})"),
-        )),
-        _ => Ok(()),
+        ),
+        _ => {}
     }
 }
 

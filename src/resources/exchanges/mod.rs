@@ -5,27 +5,31 @@
 //! [`Stage`], computed and never stored.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
 use chrono::NaiveDate;
 
-use crate::kind;
 pub use crate::model::exchanges::{Direction, Profession, Stage, Status};
+
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct Exchanges;
 
-kind!(
-    "exchange", "exchanges", 15, exchanges, store::references,
-    "Secondments of cadres, teachers, doctors and technicians. 人才交流。",
-    refers to {
-        "pairing" by exchanges::pairing_id,
-        "organization" by exchanges::sending_id,
-        "organization" by exchanges::hosting_id,
-    },
-    private &["names"]
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "exchange",
+    path: "exchanges",
+    number: 15,
+    table: "exchanges",
+    owner: "exchange_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    private: &["names"],
+    about: "Secondments of cadres, teachers, doctors and technicians. 人才交流。",
+    ..super::defaults()
+};
 
 /// Where an exchange is on a date. Where the first or last day is unknown, it follows from the status.
 pub fn stage(

@@ -1,88 +1,39 @@
 //! What clients see of funds.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Funds, Source};
 use crate::db::page::RecordSort;
-use crate::db::reference::Reference;
 use crate::http::routes::Routes;
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
-use crate::rules;
 
-/// A pot of money with a purpose.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Fund {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The programme that it serves.
-    pub programme: Reference,
-    /// The fund's name.
-    pub name: Text,
-    /// When it begins.
-    pub starts_on: Option<NaiveDate>,
-    /// When it ends.
-    pub ends_on: Option<NaiveDate>,
-    /// The fields of cooperation that it is for.
-    pub focus: Vec<Reference>,
-    /// Where its money comes from.
-    pub source_kinds: Vec<Source>,
+crate::fields! {
+    /// A pot of money with a purpose.
+    Fund;
+    /// A fund to create.
+    NewFund;
+    resource Funds, table funds, sheet "资金", code Code;
+
+    /// Programme that the fund serves.
+    programme: Ref<programmes> "计划",
+    /// Name.
+    name: Text "名称" searched,
+    /// First day; null when unknown.
+    starts_on: Option<NaiveDate> "开始日期",
+    /// Last day, not before `starts_on`; null when open or unknown.
+    ends_on: Option<NaiveDate> "结束日期",
+    /// Fields of cooperation that the fund focuses on.
+    #[new(schema(max_items = 100))]
+    focus: Vec<Ref<sectors>> in fund_sectors.sector_id "重点领域",
+    /// Kinds of sources of the money, each at most once.
+    #[new(schema(max_items = 20))]
+    #[new(serde(default))]
+    source_kinds: nested { Vec<Source> } from { Vec<Source> } in fund_source_kinds "资金来源" {},
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-}
-
-/// A fund to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "period"))]
-pub struct NewFund {
-    /// Unique slug.
-    pub code: Code,
-    /// The programme that it serves.
-    pub programme: Ref,
-    /// The fund's name.
-    pub name: Text,
-    /// When it begins.
-    #[serde(default)]
-    pub starts_on: Option<NaiveDate>,
-    /// When it ends.
-    #[serde(default)]
-    pub ends_on: Option<NaiveDate>,
-    /// The fields of cooperation that it is for.
-    #[serde(default)]
-    #[schema(max_items = 100)]
-    pub focus: Vec<Ref>,
-    /// Where its money comes from, each kind once.
-    #[serde(default)]
-    #[schema(max_items = 20)]
-    pub source_kinds: Vec<Source>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
-}
-
-fn period(new: &NewFund) -> Result<(), ValidationError> {
-    rules::period(new.starts_on, new.ends_on, "/ends_on", "starts_on")
+    note: Option<String> "备注" searched,
 }
 
 /// Filter parameters of the list of funds.

@@ -3,22 +3,26 @@
 //! What goes in and out of a fund are transactions that name it; the fund itself holds no amounts.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
-use crate::{kind, named, text_enum};
+use crate::text_enum;
+
+use crate::db::reference::Kind;
 
 /// The resource.
 pub struct Funds;
 
-kind!(
-    "fund", "funds", 17, funds, named!(funds by name_zh, name_en),
-    "Pots of money with a purpose, a period and focus sectors. 资金。",
-    refers to {
-        "programme" by funds::programme_id,
-        "sector" by fund_sectors::sector_id,
-    }
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "fund",
+    path: "funds",
+    number: 17,
+    table: "funds",
+    owner: "fund_id",
+    outgoing: &[api::OUTGOING],
+    about: "Pots of money with a purpose, a period and focus sectors. 资金。",
+    ..super::defaults()
+};
 
 text_enum! {
     /// Where a fund's money comes from.

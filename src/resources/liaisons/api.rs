@@ -1,113 +1,67 @@
 //! What clients see of liaisons.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Body, Liaisons};
-use crate::db::reference::Reference;
+use crate::error::Faults;
 use crate::http::routes::Routes;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
 
-/// A leader or a department assigned to a pairing.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Liaison {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug; null if the record has none.
-    pub code: Option<Code>,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The pairing that it is assigned to.
-    pub pairing: Reference,
-    /// The person's name.
-    #[schema(max_length = 200)]
-    pub name: Option<String>,
-    /// The person's office.
-    #[schema(max_length = 200, example = "副市长")]
-    pub title: Option<String>,
-    /// The body that it is of.
-    pub body: Option<Body>,
-    /// The organization that it is of.
-    pub organization: Option<Reference>,
-    /// The first day of the assignment.
-    pub from_on: Option<NaiveDate>,
-    /// The last day of the assignment.
-    pub to_on: Option<NaiveDate>,
-    /// How to reach it. Personal data: null for who may not see it.
+crate::fields! {
+    /// A leader or a department assigned to a pairing.
+    Liaison;
+    /// A liaison to create: at least one of name, title, body and organization.
+    NewLiaison;
+    resource Liaisons, table liaisons, sheet "挂钩联系", code Option<Code>;
+
+    /// Pairing that the liaison is assigned to.
+    pairing: Ref<pairings> "结对",
+    /// Name of the person.
+    #[read(schema(max_length = 200))]
+    #[new(schema(min_length = 1, max_length = 200))]
+    name: Option<String> "姓名" searched,
+    /// Office of the person.
+    #[read(schema(max_length = 200, example = "副市长"))]
+    #[new(schema(min_length = 1, max_length = 200, example = "副市长"))]
+    title: Option<String> "职务" searched,
+    /// Body that the liaison represents.
+    body: Option<Body> "班子",
+    /// Organization that the liaison represents.
+    organization: Option<Ref<organizations>> "单位",
+    /// First day of the assignment; null when unknown.
+    from_on: Option<NaiveDate> "起始日期",
+    /// Last day of the assignment, not before `from_on`; null when open or unknown.
+    to_on: Option<NaiveDate> "截止日期",
+    // Not searched: a caller that may not read it must not find records by it.
+    /// Contact details. Personal data: disclosed only to keys of the pairing, null otherwise.
     #[schema(max_length = 500)]
-    pub contact: Option<String>,
+    contact: Option<String> "联系方式",
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
+    note: Option<String> "备注" searched,
 }
 
-/// A liaison to create: at least one of name, title, body and organization.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "names_somebody"), schema(function = "period"))]
-pub struct NewLiaison {
-    /// Optional unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// The pairing that it is assigned to.
-    pub pairing: Ref,
-    /// The person's name.
-    #[serde(default)]
-    #[schema(min_length = 1, max_length = 200)]
-    pub name: Option<String>,
-    /// The person's office.
-    #[serde(default)]
-    #[schema(min_length = 1, max_length = 200, example = "副市长")]
-    pub title: Option<String>,
-    /// The body that it is of.
-    #[serde(default)]
-    pub body: Option<Body>,
-    /// The organization that it is of.
-    #[serde(default)]
-    pub organization: Option<Ref>,
-    /// The first day of the assignment.
-    #[serde(default)]
-    pub from_on: Option<NaiveDate>,
-    /// The last day of the assignment.
-    #[serde(default)]
-    pub to_on: Option<NaiveDate>,
-    /// How to reach it. Personal data: shown only to keys of the pairing.
-    #[serde(default)]
-    #[schema(max_length = 500)]
-    pub contact: Option<String>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewLiaison, faults: &mut Faults) {
+    names_somebody(new, faults);
+    period(new, faults);
 }
 
-fn names_somebody(new: &NewLiaison) -> Result<(), ValidationError> {
+fn names_somebody(new: &NewLiaison, faults: &mut Faults) {
     if new.name.is_none() && new.title.is_none() && new.body.is_none() && new.organization.is_none() {
-        return Err(rules::broken(
+        faults.push(
             "",
             "one_of",
             msg!("须给出姓名、职务、班子或单位。", "must have a name, a title, a body or an organization"),
-        ));
+        );
     }
-    Ok(())
 }
 
-fn period(new: &NewLiaison) -> Result<(), ValidationError> {
-    rules::period(new.from_on, new.to_on, "/to_on", "from_on")
+fn period(new: &NewLiaison, faults: &mut Faults) {
+    rules::period(faults, new.from_on, new.to_on, "/to_on", "from_on");
 }
 
 text_enum! {

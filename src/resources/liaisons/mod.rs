@@ -4,23 +4,29 @@
 //! data: only keys of the pairing see it, and no search finds it.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
-use crate::{kind, text_enum};
+use crate::text_enum;
+
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct Liaisons;
 
-kind!(
-    "liaison", "liaisons", 14, liaisons, store::references,
-    "City leaders and departments assigned to a pairing. 挂钩联系。",
-    refers to {
-        "pairing" by liaisons::pairing_id,
-        "organization" by liaisons::organization_id,
-    },
-    private &["contact"]
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "liaison",
+    path: "liaisons",
+    number: 14,
+    table: "liaisons",
+    owner: "liaison_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    private: &["contact"],
+    about: "City leaders and departments assigned to a pairing. 挂钩联系。",
+    ..super::defaults()
+};
 
 text_enum! {
     /// The body that a liaison is of.

@@ -1,184 +1,127 @@
 //! What clients see of milestones.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
-
-use super::revisions::api::{confirm, list_confirmations, list_revisions};
-use super::{Milestones, Status};
-use crate::db::reference::Reference;
-use crate::http::routes::{self, Routes};
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
-use crate::resources::ApiResource;
-use crate::{msg, rules, text_enum};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// A dated, checkable point of an agreement or of a project.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Milestone {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// The record's slug; null where it has none.
-    pub code: Option<Code>,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The agreement that it belongs to; null where it belongs to a project.
-    pub agreement: Option<Reference>,
-    /// The project that it belongs to; null where it belongs to an agreement.
-    pub project: Option<Reference>,
-    /// The pairing of that agreement or project.
-    pub pairing: Reference,
-    /// What is to be reached.
-    pub title: Text,
-    /// What kind of point it is, in the programme's own words.
-    #[schema(max_length = 100, example = "signing")]
-    pub kind: Option<String>,
-    /// When it is due.
-    pub due_on: NaiveDate,
-    /// When it was due at first; set by the service, once.
-    pub baseline_due_on: NaiveDate,
-    /// When those who are responsible expect it.
-    pub forecast_on: Option<NaiveDate>,
-    /// When it was met, wholly or in part.
-    pub met_on: Option<NaiveDate>,
-    /// How it stands.
-    pub status: Status,
-    /// Why it was not met or was cancelled.
-    pub status_reason: Option<String>,
-    /// How far it is, in percent; 100 when met.
-    #[schema(minimum = 0, maximum = 100, example = 40)]
-    pub progress: i32,
-    /// What it counts for among the milestones of its agreement or project, to three places.
-    #[schema(minimum = 0, maximum = 1_000_000, example = 1.0)]
-    pub weight: f64,
-    /// Who is responsible.
-    pub responsible: Vec<Reference>,
-    /// What must be reached before.
-    pub depends_on: Vec<Reference>,
-    /// Free-text note.
-    pub note: Option<String>,
-    /// When the supporters' side confirmed that it is met.
-    pub supporter_confirmed_at: Option<Instant>,
-    /// When the recipients' side confirmed that it is met.
-    pub recipient_confirmed_at: Option<Instant>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-    /// Whether it is overdue on `as_of`: `as_of` is after `due_on`, and the status is `scheduled`, `in_progress` or `not_met`.
-    /// On the due date itself it is not overdue yet.
-    pub overdue: bool,
-    /// How many days overdue on `as_of`; 0 when it is not.
-    #[schema(minimum = 0, example = 12)]
-    pub days_late: i64,
-    /// `due_on` minus `baseline_due_on` in days; negative when it was brought forward.
-    #[schema(example = 30)]
-    pub slippage_days: i64,
-}
+use super::revisions::api::{confirm, list_confirmations, list_revisions};
+use super::{Milestones, Status, Weight};
+use crate::error::Faults;
+use crate::http::routes::{self, Routes};
+use crate::model::types::{Instant, Ref};
+use crate::resources::ApiResource;
+use crate::{msg, text_enum};
 
-/// A milestone to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "day_of_meeting"), schema(function = "belongs_to_one"))]
-pub struct NewMilestone {
-    /// Optional unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// The agreement that it belongs to; absent where it belongs to a project.
-    #[serde(default)]
-    pub agreement: Option<Ref>,
-    /// The project that it belongs to; absent where it belongs to an agreement.
-    #[serde(default)]
-    pub project: Option<Ref>,
-    /// What is to be reached.
-    pub title: Text,
-    /// What kind of point it is, in the programme's own words.
-    #[serde(default)]
+crate::fields! {
+    /// A dated, checkable point of an agreement or of a project.
+    Milestone;
+    /// A milestone to create.
+    NewMilestone;
+    resource Milestones, table milestones, sheet "里程碑", code Option<Code>, copied as InsertedMilestone;
+
+    /// Agreement that the milestone belongs to; null when it belongs to a project.
+    agreement: Option<Ref<agreements>> "协议",
+    /// Project that the milestone belongs to; null when it belongs to an agreement.
+    project: Option<Ref<projects>> "项目",
+    /// Pairing of that agreement or project.
+    pairing: stored Ref<pairings>,
+    /// Title.
+    title: Text "名称" searched,
+    /// Kind of milestone, as the programme names it.
     #[schema(max_length = 100, example = "signing")]
-    pub kind: Option<String>,
-    /// When it is due. A change that moves it needs a `reason`.
-    pub due_on: NaiveDate,
-    /// When those who are responsible expect it.
-    #[serde(default)]
-    pub forecast_on: Option<NaiveDate>,
-    /// When it was met, wholly or in part: required for `met` and `partially_met`, and for these alone; not in the future.
-    #[serde(default)]
-    pub met_on: Option<NaiveDate>,
-    /// How it stands. `not_met` needs a `reason`, and a due date that has passed.
-    #[serde(default = "scheduled")]
-    pub status: Status,
-    /// How far it is, in percent; met is 100. Absent: 0.
-    #[serde(default)]
+    kind: Option<String> "类别",
+    /// Due date. A change of the due date requires a `reason`.
+    due_on: NaiveDate "到期日",
+    /// First due date, set on creation.
+    baseline_due_on: stored NaiveDate,
+    /// Day on which the responsible organizations expect the milestone to be met.
+    forecast_on: Option<NaiveDate> "预计日期",
+    /// Day on which the milestone was met or partially met. Required for `met` and `partially_met`, null for every other
+    /// status; not in the future.
+    met_on: Option<NaiveDate> "完成日期",
+    /// Status. `not_met` requires a `reason`, and a due date in the past.
+    #[new(serde(default = "scheduled"))]
+    status: Status "状态",
+    /// Reason for the status `not_met` or `cancelled`; null otherwise.
+    status_reason: stored Option<String>,
+    /// Progress in percent; 100 when met.
     #[schema(minimum = 0, maximum = 100, example = 40)]
-    pub progress: i32,
-    /// What it counts for among the milestones of its agreement or project; kept to three places. Absent: 1.
-    #[serde(default = "one")]
-    #[schema(minimum = 0, maximum = 1_000_000, example = 1.0)]
-    pub weight: f64,
-    /// Who is responsible.
-    #[serde(default)]
-    pub responsible: Vec<Ref>,
-    /// Milestones that must be met before this one. A change that leads back to the milestone, or to more than 10,000
-    /// milestones through others, is refused (422).
-    #[serde(default)]
-    pub depends_on: Vec<Ref>,
+    #[new(serde(default))]
+    progress: i32 "进度（%）",
+    /// Weight among the milestones of the same agreement or project, with three decimal places.
+    #[schema(value_type = f64, minimum = 0, maximum = 1_000_000, example = 1.0)]
+    #[new(serde(default = "one"))]
+    weight: Weight in weight_thousandths "权重",
+    /// Responsible organizations.
+    responsible: Vec<Ref<organizations>> in milestone_responsible.organization_id "责任单位",
+    /// Milestones that must be met before this one. A change that leads back to the record, or reaches more than 10,000
+    /// records through others, is rejected (422).
+    depends_on: Vec<Ref<milestones>> in milestone_dependencies.depends_on_id "前置里程碑",
     /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Why the due date moves, or why it was not met or is cancelled; goes into the revision and the history.
-    #[serde(default)]
+    note: Option<String> "备注" searched,
+    /// Reason for a new due date, or for the status `not_met` or `cancelled`; recorded in the revision and in the history.
     #[schema(example = "汛期停工，顺延一个月")]
-    pub reason: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
+    reason: written Option<String> "原因",
+    /// When the supporters' side confirmed that the milestone is met; null before.
+    supporter_confirmed_at: stored Option<Instant>,
+    /// When the recipients' side confirmed that the milestone is met; null before.
+    recipient_confirmed_at: stored Option<Instant>,
+    /// Whether the milestone is overdue on `as_of`: `due_on` is before `as_of`, and the status is `scheduled`,
+    /// `in_progress` or `not_met`.
+    overdue: computed bool,
+    /// Days overdue on `as_of`; 0 when not overdue.
+    #[schema(minimum = 0, example = 12)]
+    days_late: computed i64,
+    /// `due_on` minus `baseline_due_on` in days; negative when the due date was brought forward.
+    #[schema(example = 30)]
+    slippage_days: computed i64,
 }
 
 fn scheduled() -> Status {
     Status::Scheduled
 }
 
-fn one() -> f64 {
-    1.0
+fn one() -> Weight {
+    Weight::ONE
 }
 
-fn day_of_meeting(new: &NewMilestone) -> Result<(), ValidationError> {
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewMilestone, faults: &mut Faults) {
+    day_of_meeting(new, faults);
+    belongs_to_one(new, faults);
+}
+
+fn day_of_meeting(new: &NewMilestone, faults: &mut Faults) {
     let status = new.status;
     match (status.has_met_on(), new.met_on) {
-        (true, None) => Err(rules::broken(
+        (true, None) => faults.push(
             "/met_on",
             "required",
             msg!("状态为 {status} 时须给出完成日期。", "is required when the status is {status}"),
-        )),
-        (false, Some(_)) => Err(rules::broken(
+        ),
+        (false, Some(_)) => faults.push(
             "/met_on",
             "not_for_status",
             msg!("状态为 {status} 时不得有完成日期。", "must be null when the status is {status}"),
-        )),
-        _ => Ok(()),
+        ),
+        _ => {}
     }
 }
 
-fn belongs_to_one(new: &NewMilestone) -> Result<(), ValidationError> {
+fn belongs_to_one(new: &NewMilestone, faults: &mut Faults) {
     match (&new.agreement, &new.project) {
-        (None, None) => Err(rules::broken(
+        (None, None) => faults.push(
             "/agreement",
             "required",
             msg!("须给出 agreement 或 project。", "is required unless it belongs to a project"),
-        )),
-        (Some(_), Some(_)) => Err(rules::broken(
+        ),
+        (Some(_), Some(_)) => faults.push(
             "/project",
             "one_of",
             msg!("agreement 与 project 只能给出一个。", "must be absent when the milestone belongs to an agreement"),
-        )),
-        _ => Ok(()),
+        ),
+        _ => {}
     }
 }
 

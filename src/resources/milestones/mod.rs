@@ -5,31 +5,34 @@
 //! milestones along.
 //!
 //! The baseline stays: `baseline_due_on` is the first due date, and every move of `due_on` needs a reason and leaves a
-//! [revision](moves). `met` and `partially_met` have the day on which that was; `not_met` has a reason, and is refused
+//! [revision](revisions). `met` and `partially_met` have the day on which that was; `not_met` has a reason, and is refused
 //! before the due date. Both sides can confirm that a milestone is met; a milestone that is no longer met is no longer
 //! confirmed.
 
 pub mod api;
-mod draft;
-mod filter;
+mod changeset;
+pub mod filter;
 pub mod revisions;
-pub mod sheet;
 pub mod store;
 
-pub use crate::model::milestones::Status;
-use crate::{kind, named};
+pub use crate::model::milestones::{Status, Weight};
+
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct Milestones;
 
-kind!(
-    "milestone", "milestones", 8, milestones, named!(milestones by title_zh, title_en), "Dated, checkable points. 里程碑。",
-    refers to {
-        "pairing" by milestones::pairing_id,
-        "agreement" by milestones::agreement_id,
-        "project" by milestones::project_id,
-        "organization" by milestone_responsible::organization_id,
-        "milestone" by milestone_dependencies::depends_on_id,
-    },
-    after &["depends_on"]
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "milestone",
+    path: "milestones",
+    number: 8,
+    table: "milestones",
+    owner: "milestone_id",
+    naming: Naming::Columns { zh: "title_zh", en: "title_en" },
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    acyclic: &["depends_on"],
+    about: "Dated, checkable points. 里程碑。",
+    ..super::defaults()
+};

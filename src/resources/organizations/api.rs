@@ -1,66 +1,31 @@
 //! What clients see of organizations.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::Validate;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Kind, Organizations};
 use crate::db::page::RecordSort;
-use crate::db::reference::Reference;
 use crate::http::routes::Routes;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
 
-use crate::model::text::Text;
+crate::fields! {
+    /// A department, a company, an association, a school, a hospital, a park.
+    Organization;
+    /// An organization to create.
+    NewOrganization;
+    resource Organizations, table organizations, sheet "单位", code Code;
 
-/// A department, a company, an association, a school, a hospital, a park.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Organization {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The organization's name.
-    pub name: Text,
-    /// What it is.
-    pub kind: Kind,
-    /// The region that it belongs to.
-    pub region: Reference,
-    /// The organization that it is part of.
-    pub parent: Option<Reference>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-}
-
-/// An organization to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct NewOrganization {
-    /// Unique slug.
-    pub code: Code,
-    /// The organization's name.
-    pub name: Text,
-    /// What it is.
-    pub kind: Kind,
-    /// The region that it belongs to.
-    pub region: Ref,
-    /// The organization that it is part of. A change that leads back to the record, or to more than 10,000 records
-    /// through others, is refused (422).
-    #[serde(default)]
-    pub parent: Option<Ref>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
+    /// Name.
+    name: Text "名称" searched,
+    /// Kind of organization.
+    kind: Kind "类别",
+    /// Region that the organization belongs to.
+    region: Ref<regions> "所在地区",
+    /// Organization that this one is part of. A change that leads back to the record, or reaches more than 10,000 records
+    /// through others, is rejected (422).
+    parent: Option<Ref<organizations>> "上级单位",
 }
 
 /// Filter parameters of the list of organizations.
@@ -74,7 +39,7 @@ pub struct OrganizationFilter {
     pub region: Option<Ref>,
     /// Part of this organization, directly.
     pub parent: Option<Ref>,
-    /// What the organizations are; several repeat the parameter.
+    /// Only organizations of these kinds; several repeat the parameter.
     #[serde(default)]
     pub kind: Vec<Kind>,
     /// Only records changed at this instant or later.

@@ -2,24 +2,30 @@
 //! may have a parent.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
-use crate::{kind, named, text_enum};
+use crate::text_enum;
+
+use crate::db::reference;
 
 /// The resource.
 pub struct Organizations;
 
-kind!(
-    "organization", "organizations", 3, organizations, named!(organizations by name_zh, name_en), "Departments, companies, schools, hospitals. 单位。",
-    refers to {
-        "region" by organizations::region_id, "organization" by organizations::parent_id,
-    },
-    after &["parent"]
-);
+/// The kind of these records.
+pub static KIND: reference::Kind = reference::Kind {
+    name: "organization",
+    path: "organizations",
+    number: 3,
+    table: "organizations",
+    owner: "organization_id",
+    outgoing: &[api::OUTGOING],
+    acyclic: &["parent"],
+    about: "Departments, companies, schools, hospitals. 单位。",
+    ..super::defaults()
+};
 
 text_enum! {
-    /// What an organization is.
+    /// Kind of organization.
     Kind as "OrganizationKind" {
         /// 党委机构.
         PartyBody => "party_body",

@@ -3,67 +3,60 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
 
 use super::{Pairings, Role};
 use crate::access::policy::{Access, Reach};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
+use crate::error::Faults;
 use crate::figures::tally::StatusCounts;
 use crate::http::routes::Routes;
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
 use crate::{msg, rules};
 
-/// The tie between supporters and recipients.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Pairing {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The programme that it belongs to.
-    pub programme: Reference,
-    /// The pairing's name.
-    pub name: Text,
-    /// Who supports whom, and when.
-    pub members: Vec<Member>,
-    /// The fields that the sides cooperate in.
-    pub sectors: Vec<Reference>,
-    /// When it was established.
-    pub established_on: Option<NaiveDate>,
-    /// When it ended.
-    pub ended_on: Option<NaiveDate>,
-    /// The pairing whose place it took.
-    pub supersedes: Option<Reference>,
+crate::fields! {
+    /// The tie between supporters and recipients.
+    Pairing;
+    /// A pairing to create.
+    NewPairing;
+    resource Pairings, table pairings, sheet "结对", code Code;
+
+    /// Programme that the pairing belongs to.
+    programme: Ref<programmes> "计划",
+    /// Name.
+    name: Text "名称" searched,
+    /// Member regions, with at least one supporter and one recipient.
+    #[new(schema(min_items = 2, max_items = 200))]
+    members: nested { Vec<Member> } from { Vec<NewMember> } in pairing_members "成员" {
+        region "地区" => regions, role "角色", is_lead "是否牵头", from_on "起始日期", to_on "截止日期",
+    },
+    /// Fields of cooperation.
+    sectors: Vec<Ref<sectors>> in pairing_sectors.sector_id "合作领域",
+    /// Day on which the pairing was established; null when unknown.
+    established_on: Option<NaiveDate> "建立日期",
+    /// Last day, not before `established_on`; null when the pairing has not ended.
+    ended_on: Option<NaiveDate> "结束日期",
+    /// Pairing that this one replaced. A change that leads back to the record, or reaches more than 10,000 records through
+    /// others, is rejected (422).
+    supersedes: Option<Ref<pairings>> "取代的结对",
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-    /// Σ(weight·progress)/Σ(weight) over its milestones that are not cancelled, in percent; null where there is no weight.
+    note: Option<String> "备注" searched,
+    /// Average progress of the milestones that are not cancelled, weighted by `weight`, in percent; null when the sum of
+    /// the weights is 0.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
-    pub progress: Option<f64>,
-    /// How many milestones the progress counts.
+    progress: computed Option<f64>,
+    /// Number of milestones that the progress counts.
     #[schema(minimum = 0, example = 10)]
-    pub progress_counted: i64,
-    /// How many it leaves out: the cancelled.
+    progress_counted: computed i64,
+    /// Number of cancelled milestones, which the progress does not count.
     #[schema(minimum = 0, example = 0)]
-    pub progress_left_out: i64,
-    /// How many of its milestones have each status.
-    pub milestones: StatusCounts,
-    /// How many of its milestones are overdue on `as_of`.
+    progress_left_out: computed i64,
+    /// Number of its milestones in each status.
+    milestones: computed StatusCounts,
+    /// Number of milestones that are overdue on `as_of`.
     #[schema(minimum = 0, example = 2)]
-    pub overdue: i64,
+    overdue: computed i64,
 }
 
 /// A region in a pairing.
@@ -79,41 +72,6 @@ pub struct Member {
     pub from_on: Option<NaiveDate>,
     /// Its last day in the pairing; null: to the pairing's end.
     pub to_on: Option<NaiveDate>,
-}
-
-/// A pairing to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "period"), schema(function = "both_sides"))]
-pub struct NewPairing {
-    /// Unique slug.
-    pub code: Code,
-    /// The programme that it belongs to.
-    pub programme: Ref,
-    /// The pairing's name.
-    pub name: Text,
-    /// Who supports whom: one supporter and one recipient at least.
-    #[schema(min_items = 2, max_items = 200)]
-    pub members: Vec<NewMember>,
-    /// The fields that the sides cooperate in.
-    #[serde(default)]
-    pub sectors: Vec<Ref>,
-    /// When it was established.
-    #[serde(default)]
-    pub established_on: Option<NaiveDate>,
-    /// When it ended.
-    #[serde(default)]
-    pub ended_on: Option<NaiveDate>,
-    /// The pairing whose place it takes. A change that leads back to the record, or to more than 10,000 records
-    /// through others, is refused (422).
-    #[serde(default)]
-    pub supersedes: Option<Ref>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
 }
 
 /// A region to take into a pairing.
@@ -146,18 +104,24 @@ impl NewMember {
     }
 }
 
-fn period(new: &NewPairing) -> Result<(), ValidationError> {
-    rules::period(new.established_on, new.ended_on, "/ended_on", "established_on")
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewPairing, faults: &mut Faults) {
+    period(new, faults);
+    both_sides(new, faults);
 }
 
-fn both_sides(new: &NewPairing) -> Result<(), ValidationError> {
+fn period(new: &NewPairing, faults: &mut Faults) {
+    rules::period(faults, new.established_on, new.ended_on, "/ended_on", "established_on");
+}
+
+fn both_sides(new: &NewPairing, faults: &mut Faults) {
     match Role::ALL.iter().find(|role| new.members.iter().all(|member| member.role != **role)) {
-        None => Ok(()),
-        Some(role) => Err(rules::broken(
+        None => {}
+        Some(role) => faults.push(
             "/members",
             "side_missing",
             msg!("缺少角色为 {role} 的成员。", "must have a member with the role {role}"),
-        )),
+        ),
     }
 }
 

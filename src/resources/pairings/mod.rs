@@ -4,22 +4,25 @@
 //! replaced. At any time one supporter at most leads. A pairing that takes another's place names it (`supersedes`).
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
 pub use crate::model::pairings::Role;
-use crate::{kind, named};
+
+use crate::db::reference::{Belongs, Kind};
 
 /// The resource.
 pub struct Pairings;
 
-kind!(
-    "pairing", "pairings", 6, pairings, named!(pairings by name_zh, name_en), "Supporters tied to recipients. 结对关系。",
-    refers to {
-        "programme" by pairings::programme_id,
-        "pairing" by pairings::supersedes_id,
-        "region" by pairing_members::region_id,
-        "sector" by pairing_sectors::sector_id,
-    },
-    after &["supersedes"]
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "pairing",
+    path: "pairings",
+    number: 6,
+    table: "pairings",
+    owner: "pairing_id",
+    belongs: Belongs::ToItself,
+    outgoing: &[api::OUTGOING],
+    acyclic: &["supersedes"],
+    about: "Supporters tied to recipients. 结对关系。",
+    ..super::defaults()
+};

@@ -1,83 +1,34 @@
 //! What clients see of programmes.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::Programmes;
 use crate::db::page::RecordSort;
 use crate::http::routes::Routes;
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant};
-use crate::record::citations::{Citation, NewCitation};
 use crate::resources::ApiResource;
-use crate::rules;
 
-/// A policy that pairs regions, with a period and a lead body.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Programme {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The programme's name.
-    pub name: Text,
-    /// What the programme is for.
-    pub description: Option<Text>,
-    /// Who leads it.
+crate::fields! {
+    /// A policy that pairs regions, with a period and a lead body.
+    Programme;
+    /// A programme to create.
+    NewProgramme;
+    resource Programmes, table programmes, sheet "计划", code Code;
+
+    /// Name.
+    name: Text "名称" searched,
+    /// Purpose of the programme.
+    description: Option<Text> "说明" searched,
+    /// Body that leads the programme.
     #[schema(max_length = 500, example = "中共江门市委、江门市人民政府")]
-    pub lead_body: Option<String>,
-    /// When it begins.
-    pub starts_on: Option<NaiveDate>,
-    /// When it ends.
-    pub ends_on: Option<NaiveDate>,
-    /// The principles that it follows.
-    pub principles: Option<Text>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-}
-
-/// A programme to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "period"))]
-pub struct NewProgramme {
-    /// Unique slug.
-    pub code: Code,
-    /// The programme's name.
-    pub name: Text,
-    /// What the programme is for.
-    #[serde(default)]
-    pub description: Option<Text>,
-    /// Who leads it.
-    #[serde(default)]
-    #[schema(max_length = 500, example = "中共江门市委、江门市人民政府")]
-    pub lead_body: Option<String>,
-    /// When it begins.
-    #[serde(default)]
-    pub starts_on: Option<NaiveDate>,
-    /// When it ends.
-    #[serde(default)]
-    pub ends_on: Option<NaiveDate>,
-    /// The principles that it follows.
-    #[serde(default)]
-    pub principles: Option<Text>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
-}
-
-fn period(new: &NewProgramme) -> Result<(), ValidationError> {
-    rules::period(new.starts_on, new.ends_on, "/ends_on", "starts_on")
+    lead_body: Option<String> "牵头单位" searched,
+    /// First day; null when unknown.
+    starts_on: Option<NaiveDate> "开始日期",
+    /// Last day, not before `starts_on`; null when open or unknown.
+    ends_on: Option<NaiveDate> "结束日期",
+    /// Principles of the programme.
+    principles: Option<Text> "原则" searched,
 }
 
 /// Filter parameters of the list of programmes.

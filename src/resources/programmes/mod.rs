@@ -1,15 +1,21 @@
 //! Programmes (计划): the policies that pair regions, each with a period and a lead body.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
-use crate::{kind, named};
+use crate::db::reference::Kind;
 
 /// The resource.
 pub struct Programmes;
 
-kind!(
-    "programme", "programmes", 5, programmes, named!(programmes by name_zh, name_en), "Policies that pair regions. 计划：结对政策。",
-    refers to {}
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "programme",
+    path: "programmes",
+    number: 5,
+    table: "programmes",
+    owner: "programme_id",
+    outgoing: &[api::OUTGOING],
+    about: "Policies that pair regions. 计划：结对政策。",
+    ..super::defaults()
+};

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{ProgressReports, Status, store};
 use crate::db::reference::Reference;
@@ -14,94 +14,50 @@ use crate::http::Call;
 use crate::http::idempotency::Posted;
 use crate::http::routes::{self, Routes};
 use crate::model::decimal::Quantity;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::Resource;
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::{Instant, Ref};
+use crate::record::Record;
 use crate::resources::{ApiResource, commitments};
 use crate::{msg, rules, text_enum};
-use utoipa_actix_web::service_config::ServiceConfig;
 
-/// What is reported on a commitment for a period.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ProgressReport {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// The record's slug; null where it has none.
-    pub code: Option<Code>,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The commitment that it reports on.
-    pub commitment: Reference,
-    /// The pairing of that commitment.
-    pub pairing: Reference,
-    /// The period's first day.
-    pub period_start_on: NaiveDate,
-    /// The period's last day.
-    pub period_end_on: NaiveDate,
-    /// The period's value in the indicator's unit: what it added, or where the indicator stood at its end. Null: unknown.
-    pub value: Option<Quantity>,
-    /// What was done, in words.
-    pub narrative: Option<String>,
-    /// How it stands.
-    pub status: Status,
-    /// Why it was returned.
-    pub return_note: Option<String>,
-    /// The approved report that it corrects.
-    pub supersedes: Option<Reference>,
-    /// When it was last submitted.
-    pub submitted_at: Option<Instant>,
-    /// Who submitted it.
-    pub submitted_by: Option<String>,
-    /// When it was approved or returned.
-    pub reviewed_at: Option<Instant>,
-    /// Who approved or returned it.
-    pub reviewed_by: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-    /// The approved report that corrects it; null while there is none.
-    pub superseded_by: Option<Reference>,
-    /// Whether it counts: it is approved, and no approved report corrects it.
-    pub counts: bool,
-}
+crate::fields! {
+    /// What is reported on a commitment for a period.
+    ProgressReport;
+    /// A progress report to create.
+    NewProgressReport;
+    resource ProgressReports, table progress_reports, sheet "进展报告", code Option<Code>;
 
-/// A progress report to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "period"), schema(function = "says_something"), schema(function = "note_of_return"))]
-pub struct NewProgressReport {
-    /// Optional unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// The commitment that it reports on.
-    pub commitment: Ref,
-    /// The period's first day.
-    pub period_start_on: NaiveDate,
-    /// The period's last day.
-    pub period_end_on: NaiveDate,
-    /// The period's value in the indicator's unit: what it added, or where the indicator stood at its end.
-    #[serde(default)]
-    pub value: Option<Quantity>,
-    /// What was done, in words; required without a value.
-    #[serde(default)]
-    pub narrative: Option<String>,
-    /// How it stands. From `draft` or `returned` to `submitted`; from there to `approved` or `returned`.
-    #[serde(default = "draft")]
-    pub status: Status,
-    /// Why it is returned; required for `returned`, and for it alone.
-    #[serde(default)]
-    pub return_note: Option<String>,
-    /// The approved report of the same commitment that it corrects.
-    #[serde(default)]
-    pub supersedes: Option<Ref>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
+    /// Commitment that is reported on.
+    commitment: Ref<commitments> "协议事项",
+    /// Pairing of that commitment.
+    pairing: stored Ref<pairings>,
+    /// First day of the period.
+    period_start_on: NaiveDate "期间开始",
+    /// Last day of the period, not before `period_start_on`.
+    period_end_on: NaiveDate "期间结束",
+    /// Value of the period in the unit of the indicator: the increment, or the value at the end of the period, depending on
+    /// the indicator's `accumulation`. Null when unknown.
+    value: Option<Quantity> "数值",
+    /// Description of the progress; required without a value.
+    narrative: Option<String> "进展说明" searched,
+    /// Status. `draft` and `returned` can become `submitted`; `submitted` can become `approved` or `returned`.
+    #[new(serde(default = "draft"))]
+    status: Status "状态",
+    /// Reason for the return; required when `returned` and null otherwise.
+    return_note: Option<String> "退回意见" searched,
+    /// Approved report of the same commitment that this one corrects.
+    supersedes: Option<Ref<progress_reports>> "取代的报告",
+    /// When the report was last submitted; null before.
+    submitted_at: stored Option<Instant>,
+    /// Name of the key that submitted the report.
+    submitted_by: stored Option<String>,
+    /// When the report was approved or returned; null before.
+    reviewed_at: stored Option<Instant>,
+    /// Name of the key that approved or returned the report.
+    reviewed_by: stored Option<String>,
+    /// Approved report that corrects this one; null when there is none.
+    superseded_by: computed Option<Reference>,
+    /// Whether the report counts: it is approved, and no approved report corrects it.
+    counts: computed bool,
 }
 
 /// Why a report is returned.
@@ -117,34 +73,36 @@ fn draft() -> Status {
     Status::Draft
 }
 
-fn period(new: &NewProgressReport) -> Result<(), ValidationError> {
-    rules::period(Some(new.period_start_on), Some(new.period_end_on), "/period_end_on", "period_start_on")
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewProgressReport, faults: &mut Faults) {
+    period(new, faults);
+    says_something(new, faults);
+    note_of_return(new, faults);
 }
 
-fn says_something(new: &NewProgressReport) -> Result<(), ValidationError> {
+fn period(new: &NewProgressReport, faults: &mut Faults) {
+    rules::period(faults, Some(new.period_start_on), Some(new.period_end_on), "/period_end_on", "period_start_on");
+}
+
+fn says_something(new: &NewProgressReport, faults: &mut Faults) {
     let has_words = new.narrative.as_deref().is_some_and(|words| !words.trim().is_empty());
     if new.value.is_none() && !has_words {
-        return Err(rules::broken(
-            "/value",
-            "required",
-            msg!("数值与文字说明至少填一项。", "is required without a narrative"),
-        ));
+        faults.push("/value", "required", msg!("数值与文字说明至少填一项。", "is required without a narrative"));
     }
-    Ok(())
 }
 
-fn note_of_return(new: &NewProgressReport) -> Result<(), ValidationError> {
+fn note_of_return(new: &NewProgressReport, faults: &mut Faults) {
     let status = new.status;
     match (status, new.return_note.as_deref().is_some_and(|note| !note.trim().is_empty())) {
         (Status::Returned, false) => {
-            Err(rules::broken("/return_note", "required", msg!("退回须说明原因。", "is required to return a report")))
+            faults.push("/return_note", "required", msg!("退回须说明原因。", "is required to return a report"))
         }
-        (Status::Draft | Status::Submitted | Status::Approved, true) => Err(rules::broken(
+        (Status::Draft | Status::Submitted | Status::Approved, true) => faults.push(
             "/return_note",
             "not_for_status",
             msg!("状态为 {status} 时不得有退回说明。", "must be null when the status is {status}"),
-        )),
-        _ => Ok(()),
+        ),
+        _ => {}
     }
 }
 
@@ -195,16 +153,6 @@ pub struct ProgressReportFilter {
     /// Sort order; a leading `-` sorts descending. Default: `period_end_on`.
     #[param(inline)]
     pub sort: Option<Sort>,
-}
-
-impl ApiResource for ProgressReports {
-    const ROUTES: Routes = Routes { label: "进展报告", ..Routes::OF_PAIRING };
-
-    fn mount(config: &mut ServiceConfig<'_>) {
-        routes::mount::<Self>(config, &Self::ROUTES);
-        routes::mount_nested::<Self>(config, &Self::ROUTES, &commitments::KIND);
-        config.service(submit).service(approve).service(send_back);
-    }
 }
 
 /// Submits a report.
@@ -270,4 +218,14 @@ async fn decide(call: Call, reference: String, status: Status, note: Option<Stri
         Posted::done(version, &report)
     })
     .await
+}
+
+impl ApiResource for ProgressReports {
+    const ROUTES: Routes = Routes { label: "进展报告", ..Routes::OF_PAIRING };
+
+    fn mount(config: &mut ServiceConfig<'_>) {
+        routes::mount::<Self>(config, &Self::ROUTES);
+        routes::mount_nested::<Self>(config, &Self::ROUTES, &commitments::KIND);
+        config.service(submit).service(approve).service(send_back);
+    }
 }

@@ -8,22 +8,25 @@
 pub mod api;
 pub mod order;
 pub mod periods;
-pub mod sheet;
 pub mod store;
 
-use crate::kind;
 pub use crate::model::progress_reports::Status;
+
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct ProgressReports;
 
-kind!(
-    "progress_report", "progress-reports", 12, progress_reports, store::references,
-    "Reports on commitments, period by period. 进展报告。",
-    refers to {
-        "pairing" by progress_reports::pairing_id,
-        "commitment" by progress_reports::commitment_id,
-        "progress_report" by progress_reports::supersedes_id,
-    },
-    after &["supersedes"]
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "progress_report",
+    path: "progress-reports",
+    number: 12,
+    table: "progress_reports",
+    owner: "progress_report_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    about: "Reports on commitments, period by period. 进展报告。",
+    ..super::defaults()
+};

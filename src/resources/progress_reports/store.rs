@@ -1,65 +1,27 @@
-//! The rows of progress reports.
+//! Queries and writes of progress reports.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 
-use super::api::{NewProgressReport, ProgressReport, ProgressReportFilter, Sort};
+use super::api::{
+    NewProgressReport, ProgressReport, ProgressReportFilter, ProgressReportParts, ProgressReportRow, Sort, validate,
+};
 use super::{KIND, ProgressReports, Status, periods};
-use crate::access::Scope;
-use crate::db::page::{self, PageIds, PageRequest};
-use crate::db::reference::{self, Reference, References};
+use crate::db::page::{PageIds, PageRequest};
+use crate::db::reference::Reference;
 use crate::db::schema::{commitments as commitments_table, progress_reports};
 use crate::db::{Conn, MultiBackend};
-use crate::error::{Error, Faults, Problem, Result};
-use crate::model::decimal::Quantity;
-use crate::model::sheet::Sheet;
+use crate::error::{Faults, Problem, Result};
 use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::{self, Precondition, ReadContext, Resource, Tx, citations};
-use crate::resources::{agreements, commitments, pairings};
-use crate::{filter, keyset, msg, put_row, record_parts, rules};
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = progress_reports)]
-struct Row {
-    id: i64,
-    version: i64,
-    created_at: Instant,
-    updated_at: Instant,
-    #[diesel(embed)]
-    values: Values,
-}
-
-/// What is written, besides the version and the times.
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = progress_reports, treat_none_as_null = true)]
-struct Values {
-    code: Option<String>,
-    pairing_id: i64,
-    commitment_id: i64,
-    period_start_on: NaiveDate,
-    period_end_on: NaiveDate,
-    value: Option<Quantity>,
-    narrative: Option<String>,
-    status: Status,
-    return_note: Option<String>,
-    supersedes_id: Option<i64>,
-    submitted_at: Option<Instant>,
-    submitted_by: Option<String>,
-    reviewed_at: Option<Instant>,
-    reviewed_by: Option<String>,
-}
+use crate::model::types::{Instant, Ref};
+use crate::record::{self, Precondition, ReadContext, Resource, Tx};
+use crate::resources::fields::{Changeset, Loading};
+use crate::resources::{agreements, commitments};
+use crate::{filter, keyset, msg, rules};
 
 impl Resource for ProgressReports {
-    type Read = ProgressReport;
-    type New = NewProgressReport;
     type Filter = ProgressReportFilter;
-
-    const KIND: &'static reference::Kind = &super::KIND;
-    const NEW: &'static str = "NewProgressReport";
-    const SHEET: Option<&'static Sheet> = Some(&super::sheet::SHEET);
-    const COMPUTED: &'static [&'static str] = &["superseded_by", "counts"];
 
     fn page(conn: &mut Conn, filter: &ProgressReportFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
@@ -109,114 +71,43 @@ impl Resource for ProgressReports {
     }
 
     fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<ProgressReport>> {
-        let rows: Vec<Row> =
-            progress_reports::table.filter(progress_reports::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+        let mut loading = Loading::<Self>::begin(conn, ids)?;
         let corrections = periods::corrections(conn, ids)?;
-        let mut references = References::default();
-        for row in &rows {
-            references.want(&pairings::KIND, row.values.pairing_id);
-            references.want(&commitments::KIND, row.values.commitment_id);
-            references.want(Self::KIND, row.values.supersedes_id);
-        }
-        corrections.values().for_each(|id| references.want(Self::KIND, *id));
-        references.load(conn)?;
-
-        let mut cited = citations::load(conn, Self::KIND, ids)?;
-        Ok(page::in_order(ids, rows, |row| row.id)
-            .map(|row| {
-                let superseded_by = references.optional(Self::KIND, corrections.get(&row.id).copied());
-                ProgressReport {
-                    id: row.id,
-                    code: row.values.code.map(Code),
-                    version: row.version,
-                    created_at: row.created_at,
-                    updated_at: row.updated_at,
-                    commitment: references.get(&commitments::KIND, row.values.commitment_id),
-                    pairing: references.get(&pairings::KIND, row.values.pairing_id),
-                    period_start_on: row.values.period_start_on,
-                    period_end_on: row.values.period_end_on,
-                    value: row.values.value,
-                    narrative: row.values.narrative,
-                    status: row.values.status,
-                    return_note: row.values.return_note,
-                    supersedes: references.optional(Self::KIND, row.values.supersedes_id),
-                    submitted_at: row.values.submitted_at,
-                    submitted_by: row.values.submitted_by,
-                    reviewed_at: row.values.reviewed_at,
-                    reviewed_by: row.values.reviewed_by,
-                    citations: cited.remove(&row.id).unwrap_or_default(),
-                    counts: row.values.status == Status::Approved && superseded_by.is_none(),
-                    superseded_by,
-                }
-            })
-            .collect())
+        corrections.values().for_each(|id| loading.references.want(&KIND, *id));
+        loading.finish(conn, |head, row, references| {
+            let superseded_by = references.optional(&KIND, corrections.get(&head.id).copied());
+            ProgressReportParts { counts: row.status == Status::Approved && superseded_by.is_none(), superseded_by }
+        })
     }
 
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &ProgressReport)>, new: NewProgressReport) -> Result<i64> {
-        let NewProgressReport {
-            code,
-            commitment,
-            period_start_on,
-            period_end_on,
-            value,
-            narrative,
-            status,
-            return_note,
-            supersedes,
-            citations: _,
-        } = new;
-        let id = before.map(|(id, _)| id);
-        let mut faults = Faults::default();
-        let commitment_id = commitments::KIND.resolve(tx.conn, &mut faults, "/commitment", &commitment)?;
-        let supersedes_id = KIND.resolve_optional(tx.conn, &mut faults, "/supersedes", supersedes.as_ref())?;
+        let mut change = Changeset::<Self>::resolve(tx, before, &new)?;
+        let (id, status) = (before.map(|(id, _)| id), new.status);
+        let (row, faults) = (&mut change.row, &mut change.faults);
         match before {
-            Some((_, before)) => rules::transition(&mut faults, before.status, status, before.status.next()),
-            None => rules::transition(&mut faults, Status::Draft, status, Status::first()),
+            Some((_, before)) => rules::transition(faults, before.status, status, before.status.next()),
+            None => rules::transition(faults, Status::Draft, status, Status::first()),
         }
-        if let (Some(corrected), Some(commitment)) = (supersedes_id, commitment_id) {
-            periods::may_be_corrected(tx.conn, &mut faults, corrected, commitment, id)?;
+        if let (Some(corrected), true) = (row.supersedes_id, row.commitment_id != 0) {
+            periods::may_be_corrected(tx.conn, faults, corrected, row.commitment_id, id)?;
         }
-        faults.refuse()?;
-        let Some(commitment_id) = commitment_id else { return Err(Error::unexpected("a reference was lost")) };
+        change.refuse()?;
+        let row = &mut change.row;
         // Reports of one commitment take turns: two of them could each find the period free.
-        (commitments::KIND.lock)(tx.conn, commitment_id)?;
-        // What is sent back claims no days: so a report that waits while another locks them finds a way out.
+        commitments::KIND.lock(tx.conn, row.commitment_id)?;
+        // A report that is returned claims no days, so that it can be returned while another report locks them.
         if status != Status::Returned {
-            periods::require_free_period(tx.conn, commitment_id, period_start_on, period_end_on, &[id, supersedes_id])?;
+            let others = [id, row.supersedes_id];
+            let (start, end) = (row.period_start_on, row.period_end_on);
+            periods::require_free_period(tx.conn, row.commitment_id, start, end, &others)?;
         }
+        row.pairing_id = commitments::KIND.pairing(tx.conn, row.commitment_id)?.unwrap_or(0);
+        stamp(tx, before.map(|(_, before)| before), row);
+        change.write(tx, before)
+    }
 
-        let pairing_id =
-            commitments_table::table.find(commitment_id).select(commitments_table::pairing_id).first(tx.conn)?;
-        let before = before.map(|(_, before)| before);
-        let has_changed = before.is_none_or(|before| before.status != status);
-        let by = || Some(tx.actor.name.clone());
-        let (submitted_at, submitted_by) = match status {
-            Status::Submitted if has_changed => (Some(tx.now), by()),
-            Status::Approved if before.is_none() => (Some(tx.now), by()),
-            _ => before.map_or((None, None), |before| (before.submitted_at, before.submitted_by.clone())),
-        };
-        let (reviewed_at, reviewed_by) = match status {
-            Status::Approved | Status::Returned if has_changed => (Some(tx.now), by()),
-            Status::Submitted => (None, None),
-            _ => before.map_or((None, None), |before| (before.reviewed_at, before.reviewed_by.clone())),
-        };
-        let values = Values {
-            code: code.map(|code| code.0),
-            pairing_id,
-            commitment_id,
-            period_start_on,
-            period_end_on,
-            value,
-            narrative,
-            status,
-            return_note,
-            supersedes_id,
-            submitted_at,
-            submitted_by,
-            reviewed_at,
-            reviewed_by,
-        };
-        Ok(put_row!(tx, progress_reports, id, values))
+    fn validate(new: &NewProgressReport, faults: &mut Faults) {
+        validate(new, faults);
     }
 
     fn settle_patch(merged: &mut Value, before: &Value, patch: &Value) {
@@ -272,21 +163,22 @@ impl Resource for ProgressReports {
             Status::Submitted | Status::Approved => Self::refuse_change(before, &["deleted".to_owned()]),
         }
     }
+}
 
-    fn scope(conn: &mut Conn, id: i64) -> Result<Scope> {
-        Ok(Scope::Pairing(progress_reports::table.find(id).select(progress_reports::pairing_id).first(conn)?))
-    }
-
-    fn scope_of_new(conn: &mut Conn, new: &NewProgressReport) -> Result<Option<Scope>> {
-        let commitment = commitments::KIND.find(conn, &new.commitment)?;
-        commitment.map(|id| commitments::Commitments::scope(conn, id)).transpose()
-    }
-
-    fn texts(new: &NewProgressReport) -> Vec<&str> {
-        [new.narrative.as_ref(), new.return_note.as_ref()].into_iter().flatten().map(String::as_str).collect()
-    }
-
-    record_parts!(ProgressReport, NewProgressReport, code optional);
+/// Sets when and by whom a report was last submitted, and reviewed.
+fn stamp(tx: &Tx<'_>, before: Option<&ProgressReport>, row: &mut ProgressReportRow) {
+    let has_changed = before.is_none_or(|before| before.status != row.status);
+    let by = || Some(tx.actor.name.clone());
+    (row.submitted_at, row.submitted_by) = match row.status {
+        Status::Submitted if has_changed => (Some(tx.now), by()),
+        Status::Approved if before.is_none() => (Some(tx.now), by()),
+        _ => before.map_or((None, None), |before| (before.submitted_at, before.submitted_by.clone())),
+    };
+    (row.reviewed_at, row.reviewed_by) = match row.status {
+        Status::Approved | Status::Returned if has_changed => (Some(tx.now), by()),
+        Status::Submitted => (None, None),
+        _ => before.map_or((None, None), |before| (before.reviewed_at, before.reviewed_by.clone())),
+    };
 }
 
 /// Submits, approves or returns a report; what it is already, it stays.
@@ -314,7 +206,7 @@ pub fn decide(tx: &mut Tx<'_>, reference: &Ref, status: Status, note: Option<Str
     record::update::<ProgressReports>(tx, reference, &Precondition::Any, &patch)
 }
 
-/// A report goes by its period.
+/// References to reports, named by their periods.
 pub fn references(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Reference>> {
     use progress_reports as r;
     let rows: Vec<(i64, Option<String>, NaiveDate, NaiveDate)> =

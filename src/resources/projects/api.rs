@@ -3,79 +3,80 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
 
 use super::{Projects, Role, Status};
 use crate::db::page::RecordSort;
 use crate::db::reference::Reference;
+use crate::error::{Faults, Result};
 use crate::http::routes::Routes;
 use crate::model::decimal::Fen;
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
 use crate::{msg, rules};
 
-/// Work under a pairing.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Project {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The pairing that it belongs to.
-    pub pairing: Reference,
-    /// The agreement that it is under.
-    pub agreement: Option<Reference>,
-    /// The project's title.
-    pub title: Text,
-    /// What it is about.
-    pub description: Option<Text>,
-    /// The fields that it is in, each with its share.
-    pub sectors: Vec<SectorShare>,
-    /// Who does what in it.
-    pub organizations: Vec<ProjectOrganization>,
-    /// Where it is.
-    pub location: Option<Reference>,
-    /// How it stands.
-    pub status: Status,
-    /// When it is to begin.
-    pub planned_start_on: Option<NaiveDate>,
-    /// When it is to end.
-    pub planned_end_on: Option<NaiveDate>,
-    /// When it began.
-    pub actual_start_on: Option<NaiveDate>,
-    /// When it ended.
-    pub actual_end_on: Option<NaiveDate>,
-    /// What is invested in all.
-    pub investment: Option<Fen>,
-    /// The currency of the investment (ISO 4217).
-    #[schema(max_length = 3, example = "CNY")]
-    pub currency: String,
+crate::fields! {
+    /// Work under a pairing.
+    Project;
+    /// A project to create.
+    NewProject;
+    resource Projects, table projects, sheet "项目", code Code;
+
+    /// Pairing that the project belongs to.
+    pairing: Ref<pairings> "结对",
+    /// Agreement of the same pairing that the project is part of.
+    agreement: Option<Ref<agreements>> "协议",
+    /// Title.
+    title: Text "名称" searched,
+    /// Description.
+    description: Option<Text> "说明" searched,
+    /// Fields of cooperation with their shares, which sum to 100 percent unless the list is empty.
+    #[new(schema(max_items = 100))]
+    #[new(serde(default, deserialize_with = "shares_of_hundred"))]
+    sectors: nested { Vec<SectorShare> } from { Vec<NewSectorShare> } in project_sectors "合作领域" {
+        sector "合作领域" => sectors, percent "占比（%）",
+    },
+    /// Organizations involved, with their roles.
+    #[new(schema(max_items = 200))]
+    #[new(serde(default))]
+    organizations: nested { Vec<ProjectOrganization> } from { Vec<NewProjectOrganization> } in project_organizations "参与单位" {
+        organization "单位" => organizations, role "角色",
+    },
+    /// Region in which the project is located.
+    location: Option<Ref<regions>> "地点",
+    /// Status. A status that cannot follow the present one is rejected with those that can.
+    #[new(serde(default = "proposed"))]
+    status: Status "状态",
+    /// Planned first day.
+    planned_start_on: Option<NaiveDate> "计划开始",
+    /// Planned last day, not before `planned_start_on`.
+    planned_end_on: Option<NaiveDate> "计划结束",
+    /// Actual first day, not in the future.
+    actual_start_on: Option<NaiveDate> "实际开始",
+    /// Actual last day, not before `actual_start_on` and not in the future.
+    actual_end_on: Option<NaiveDate> "实际结束",
+    /// Total investment, as a decimal string.
+    #[new(schema(value_type = Option<String>, pattern = r"^[0-9]{1,12}(\.[0-9]{1,2})?$", max_length = 15, example = "1200000.00"))]
+    investment: Option<Fen> "投资额",
+    /// Currency of the investment (ISO 4217).
+    #[read(schema(max_length = 3, example = "CNY"))]
+    #[new(schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "CNY"))]
+    #[new(serde(default = "rules::yuan"))]
+    currency: String "币种",
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-    /// Σ(weight·progress)/Σ(weight) over its milestones that are not cancelled, in percent; null where there is no weight.
+    note: Option<String> "备注" searched,
+    /// Average progress of the milestones that are not cancelled, weighted by `weight`, in percent; null when the sum of
+    /// the weights is 0.
     #[schema(minimum = 0, maximum = 100, example = 62.5)]
-    pub progress: Option<f64>,
-    /// How many milestones the progress counts.
+    progress: computed Option<f64>,
+    /// Number of milestones that the progress counts.
     #[schema(minimum = 0, example = 4)]
-    pub progress_counted: i64,
-    /// How many it leaves out: the cancelled.
+    progress_counted: computed i64,
+    /// Number of cancelled milestones, which the progress does not count.
     #[schema(minimum = 0, example = 0)]
-    pub progress_left_out: i64,
-    /// How many of its milestones are overdue on `as_of`.
+    progress_left_out: computed i64,
+    /// Number of milestones that are overdue on `as_of`.
     #[schema(minimum = 0, example = 1)]
-    pub overdue: i64,
+    overdue: computed i64,
 }
 
 /// A field of cooperation, and what of the project is in it.
@@ -95,65 +96,6 @@ pub struct ProjectOrganization {
     pub organization: Reference,
     /// What it does in the project.
     pub role: Role,
-}
-
-/// A project to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "planned_period"), schema(function = "actual_period"), schema(function = "shares"))]
-pub struct NewProject {
-    /// Unique slug.
-    pub code: Code,
-    /// The pairing that it belongs to.
-    pub pairing: Ref,
-    /// The agreement of the same pairing that it is under.
-    #[serde(default)]
-    pub agreement: Option<Ref>,
-    /// The project's title.
-    pub title: Text,
-    /// What it is about.
-    #[serde(default)]
-    pub description: Option<Text>,
-    /// The fields that it is in; their percents sum to 100, where there are any.
-    #[serde(default, deserialize_with = "shares_of_hundred")]
-    #[schema(max_items = 100)]
-    pub sectors: Vec<NewSectorShare>,
-    /// Who does what in it.
-    #[serde(default)]
-    #[schema(max_items = 200)]
-    pub organizations: Vec<NewProjectOrganization>,
-    /// Where it is.
-    #[serde(default)]
-    pub location: Option<Ref>,
-    /// How it stands. A status that may not follow the one before is refused with those that may.
-    #[serde(default = "proposed")]
-    pub status: Status,
-    /// When it is to begin.
-    #[serde(default)]
-    pub planned_start_on: Option<NaiveDate>,
-    /// When it is to end.
-    #[serde(default)]
-    pub planned_end_on: Option<NaiveDate>,
-    /// When it began; not in the future.
-    #[serde(default)]
-    pub actual_start_on: Option<NaiveDate>,
-    /// When it ended; not in the future.
-    #[serde(default)]
-    pub actual_end_on: Option<NaiveDate>,
-    /// What is invested in all, as a decimal string.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = r"^[0-9]{1,12}(\.[0-9]{1,2})?$", max_length = 15, example = "1200000.00")]
-    pub investment: Option<Fen>,
-    /// The currency of the investment (ISO 4217).
-    #[serde(default = "rules::yuan")]
-    #[schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "CNY")]
-    pub currency: String,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
 }
 
 /// A field of cooperation, and what of the project is in it.
@@ -195,27 +137,34 @@ fn proposed() -> Status {
     Status::Proposed
 }
 
-fn planned_period(new: &NewProject) -> Result<(), ValidationError> {
-    rules::period(new.planned_start_on, new.planned_end_on, "/planned_end_on", "planned_start_on")
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewProject, faults: &mut Faults) {
+    planned_period(new, faults);
+    actual_period(new, faults);
+    shares(new, faults);
 }
 
-fn actual_period(new: &NewProject) -> Result<(), ValidationError> {
-    rules::period(new.actual_start_on, new.actual_end_on, "/actual_end_on", "actual_start_on")
+fn planned_period(new: &NewProject, faults: &mut Faults) {
+    rules::period(faults, new.planned_start_on, new.planned_end_on, "/planned_end_on", "planned_start_on");
 }
 
-fn shares(new: &NewProject) -> Result<(), ValidationError> {
+fn actual_period(new: &NewProject, faults: &mut Faults) {
+    rules::period(faults, new.actual_start_on, new.actual_end_on, "/actual_end_on", "actual_start_on");
+}
+
+fn shares(new: &NewProject, faults: &mut Faults) {
     let sum: i64 = new.sectors.iter().map(NewSectorShare::hundredths).sum();
     if new.sectors.is_empty() || sum == 10_000 {
-        return Ok(());
+        return;
     }
     let sum: i64 = new.sectors.iter().map(NewSectorShare::thousandths).sum();
     let (whole, rest) = (sum / 1_000, sum % 1_000);
     let rest = if rest % 10 == 0 { format!("{:02}", rest / 10) } else { format!("{rest:03}") };
-    Err(rules::broken(
+    faults.push(
         "/sectors",
         "sum",
         msg!("各领域占比之和须为 100，现为 {whole}.{rest}。", "must have percents that sum to 100, not {whole}.{rest}"),
-    ))
+    );
 }
 
 /// Shares that sum to 100 in thousandths of a percent, in hundredths that do so, too: what rounding leaves over goes to the

@@ -4,28 +4,31 @@
 //! with it takes them along.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
-use crate::{kind, named, text_enum};
+use crate::text_enum;
+
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct Projects;
 
-kind!(
-    "project", "projects", 13, projects, named!(projects by title_zh, title_en),
-    "Work under a pairing, usually under an agreement. 项目。",
-    refers to {
-        "pairing" by projects::pairing_id,
-        "agreement" by projects::agreement_id,
-        "region" by projects::location_id,
-        "sector" by project_sectors::sector_id,
-        "organization" by project_organizations::organization_id,
-    }
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "project",
+    path: "projects",
+    number: 13,
+    table: "projects",
+    owner: "project_id",
+    naming: Naming::Columns { zh: "title_zh", en: "title_en" },
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    about: "Work under a pairing, usually under an agreement. 项目。",
+    ..super::defaults()
+};
 
 text_enum! {
-    /// How a project stands.
+    /// Status of a project.
     Status as "ProjectStatus" {
         /// 拟议.
         Proposed => "proposed",
@@ -43,7 +46,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// What an organization does in a project.
+    /// Role of an organization in a project.
     Role as "ProjectRole" {
         /// 牵头单位.
         Lead => "lead",
@@ -57,7 +60,7 @@ text_enum! {
 }
 
 impl Status {
-    /// What may follow this status.
+    /// Returns the statuses that may follow this one.
     pub fn next(self) -> &'static [Status] {
         use Status::{Cancelled, Completed, InProgress, Planned, Proposed, Suspended};
         match self {

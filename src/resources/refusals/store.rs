@@ -1,4 +1,4 @@
-//! The rows of refusals, for reading.
+//! Queries and writes of refusals, for reading.
 
 use diesel::prelude::*;
 

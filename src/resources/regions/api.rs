@@ -1,97 +1,50 @@
 //! What clients see of regions.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Level, Regions};
 use crate::db::page::RecordSort;
-use crate::db::reference::Reference;
+use crate::error::Faults;
 use crate::http::routes::Routes;
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
-use crate::rules;
 
-/// An administrative division or a functional zone.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Region {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// Its code in GB/T 2260; null for a zone that has none.
+crate::fields! {
+    /// An administrative division or a functional zone.
+    Region;
+    /// A region to create.
+    NewRegion;
+    resource Regions, table regions, sheet "地区", code Code;
+
+    /// Code in GB/T 2260; null for a zone that has none.
     #[schema(max_length = 12, pattern = "^[0-9]{2,12}$", example = "440785")]
-    pub division_code: Option<String>,
-    /// The region's name.
-    pub name: Text,
-    /// What it is in the order of administration.
-    pub level: Level,
-    /// The region that it is part of.
-    pub parent: Option<Reference>,
-    /// Degrees north (WGS 84).
+    division_code: Option<String> "行政区划代码",
+    /// Name.
+    name: Text "名称" searched,
+    /// Administrative level.
+    level: Level "级别",
+    /// Region that directly contains this one. A change that leads back to the record, or reaches more than 10,000 records
+    /// through others, is rejected (422).
+    parent: Option<Ref<regions>> "上级地区",
+    /// Latitude in degrees north (WGS 84); given together with `longitude`.
     #[schema(minimum = -90, maximum = 90, example = 22.18)]
-    pub latitude: Option<f64>,
-    /// Degrees east (WGS 84).
+    latitude: Option<f64> "纬度",
+    /// Longitude in degrees east (WGS 84); given together with `latitude`.
     #[schema(minimum = -180, maximum = 180, example = 112.31)]
-    pub longitude: Option<f64>,
+    longitude: Option<f64> "经度",
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
+    note: Option<String> "备注" searched,
 }
 
-/// A region to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "position"))]
-pub struct NewRegion {
-    /// Unique slug.
-    pub code: Code,
-    /// Its code in GB/T 2260; null for a zone that has none.
-    #[serde(default)]
-    #[schema(max_length = 12, pattern = "^[0-9]{2,12}$", example = "440785")]
-    pub division_code: Option<String>,
-    /// The region's name.
-    pub name: Text,
-    /// What it is in the order of administration.
-    pub level: Level,
-    /// The region that it is part of. A change that leads back to the record, or to more than 10,000 records
-    /// through others, is refused (422).
-    #[serde(default)]
-    pub parent: Option<Ref>,
-    /// Degrees north (WGS 84).
-    #[serde(default)]
-    #[schema(minimum = -90, maximum = 90, example = 22.18)]
-    pub latitude: Option<f64>,
-    /// Degrees east (WGS 84).
-    #[serde(default)]
-    #[schema(minimum = -180, maximum = 180, example = 112.31)]
-    pub longitude: Option<f64>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
-}
-
-fn position(new: &NewRegion) -> Result<(), ValidationError> {
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewRegion, faults: &mut Faults) {
     if new.latitude.is_some() == new.longitude.is_some() {
-        return Ok(());
+        return;
     }
     let pointer = if new.latitude.is_none() { "/latitude" } else { "/longitude" };
-    Err(rules::broken(pointer, "required", crate::msg!("经纬度须同时给出。", "latitude and longitude go together")))
+    faults.push(pointer, "required", crate::msg!("经纬度须同时给出。", "latitude and longitude go together"));
 }
 
 /// Filter parameters of the list of regions.
@@ -103,7 +56,7 @@ pub struct RegionFilter {
     pub q: Option<String>,
     /// Part of this region, directly.
     pub parent: Option<Ref>,
-    /// What the regions are; several repeat the parameter.
+    /// Only regions of these kinds; several repeat the parameter.
     #[serde(default)]
     pub level: Vec<Level>,
     /// With this code in GB/T 2260.

@@ -1,24 +1,30 @@
 //! Regions (行政区): administrative divisions and functional zones, a tree. `division_code` is GB/T 2260.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
-use crate::{kind, named, text_enum};
+use crate::text_enum;
+
+use crate::db::reference::Kind;
 
 /// The resource.
 pub struct Regions;
 
-kind!(
-    "region", "regions", 2, regions, named!(regions by name_zh, name_en), "Administrative divisions and functional zones. 行政区与功能区。",
-    refers to {
-        "region" by regions::parent_id,
-    },
-    after &["parent"]
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "region",
+    path: "regions",
+    number: 2,
+    table: "regions",
+    owner: "region_id",
+    outgoing: &[api::OUTGOING],
+    acyclic: &["parent"],
+    about: "Administrative divisions and functional zones. 行政区与功能区。",
+    ..super::defaults()
+};
 
 text_enum! {
-    /// What a region is in the order of administration.
+    /// Administrative level of a region.
     Level as "RegionLevel" {
         /// 省级.
         Province => "province",

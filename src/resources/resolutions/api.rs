@@ -3,62 +3,51 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
-
-use super::{Resolutions, State, Status};
-use crate::db::reference::Reference;
-use crate::figures::pace::Pace;
-use crate::http::routes::{self, Routes};
-use crate::model::text::Text;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
-use crate::resources::{ApiResource, conferences, milestones};
-use crate::{msg, rules, text_enum};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-/// What a conference decided.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Resolution {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// The record's slug; null where it has none.
-    pub code: Option<Code>,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The conference that decided it.
-    pub conference: Reference,
-    /// The pairing of that conference.
-    pub pairing: Reference,
-    /// What was decided.
-    pub text: Text,
-    /// Who is responsible.
-    pub responsible: Vec<Reference>,
-    /// When it is due.
-    pub due_on: Option<NaiveDate>,
-    /// What was last decided about it.
-    pub status: Status,
-    /// When it was done.
-    pub done_on: Option<NaiveDate>,
-    /// The commitment that it became.
-    pub commitment: Option<Reference>,
-    /// The milestone that it became.
-    pub milestone: Option<Reference>,
+use super::{Resolutions, State, Status};
+use crate::error::Faults;
+use crate::figures::pace::Pace;
+use crate::http::routes::{self, Routes};
+use crate::model::types::Ref;
+use crate::resources::{ApiResource, conferences, milestones};
+use crate::{msg, text_enum};
+
+crate::fields! {
+    /// What a conference decided.
+    Resolution;
+    /// A resolution to create.
+    NewResolution;
+    resource Resolutions, table resolutions, sheet "会议议定事项", code Option<Code>;
+
+    /// Conference that passed the resolution.
+    conference: Ref<conferences> "会议",
+    /// Pairing of that conference.
+    pairing: stored Ref<pairings>,
+    /// Text of the resolution.
+    text: Text "内容" searched,
+    /// Responsible organizations.
+    responsible: Vec<Ref<organizations>> in resolution_responsible.organization_id "责任单位",
+    /// Due date; null when there is none.
+    due_on: Option<NaiveDate> "到期日",
+    /// Status. `open` can become `done` or `dropped`, and both can become `open` again.
+    #[new(serde(default = "open"))]
+    status: Status "状态",
+    /// Day on which the resolution was done; only with the status `done`, and not in the future.
+    done_on: Option<NaiveDate> "完成日期",
+    /// Commitment of the same pairing that the resolution became; excludes `milestone`.
+    commitment: Option<Ref<commitments>> "协议事项",
+    /// Milestone of the same pairing that the resolution became; excludes `commitment`.
+    milestone: Option<Ref<milestones>> "里程碑",
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-    /// What it is on `as_of`: by itself, or by what it became.
-    pub state: State,
-    /// How the commitment stands that it became; null where it became none.
-    pub commitment_standing: Option<CommitmentStanding>,
-    /// How the milestone stands that it became; null where it became none.
-    pub milestone_standing: Option<MilestoneStanding>,
+    note: Option<String> "备注" searched,
+    /// State on `as_of`: that of the commitment or milestone that the resolution became, else by its own status and due
+    /// date.
+    state: computed State,
+    /// Standing of the commitment that the resolution became; null without one.
+    commitment_standing: computed Option<CommitmentStanding>,
+    /// Standing of the milestone that the resolution became; null without one.
+    milestone_standing: computed Option<MilestoneStanding>,
 }
 
 /// How the commitment stands that a resolution became.
@@ -67,7 +56,7 @@ pub struct CommitmentStanding {
     /// How far it is, in percent; null where unknown.
     #[schema(example = 62.5)]
     pub completion: Option<f64>,
-    /// How it keeps pace with its time.
+    /// Pace on `as_of`.
     pub pace: Pace,
 }
 
@@ -83,69 +72,35 @@ pub struct MilestoneStanding {
     pub days_late: i64,
 }
 
-/// A resolution to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "day_done"), schema(function = "becomes_one"))]
-pub struct NewResolution {
-    /// Optional unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// The conference that decided it.
-    pub conference: Ref,
-    /// What was decided.
-    pub text: Text,
-    /// Who is responsible.
-    #[serde(default)]
-    pub responsible: Vec<Ref>,
-    /// When it is due.
-    #[serde(default)]
-    pub due_on: Option<NaiveDate>,
-    /// What was decided about it since. From `open` to `done` or `dropped`, and back.
-    #[serde(default = "open")]
-    pub status: Status,
-    /// When it was done: only of one that is, and not in the future.
-    #[serde(default)]
-    pub done_on: Option<NaiveDate>,
-    /// The commitment of the same pairing that it became.
-    #[serde(default)]
-    pub commitment: Option<Ref>,
-    /// The milestone of the same pairing that it became.
-    #[serde(default)]
-    pub milestone: Option<Ref>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
-}
-
 fn open() -> Status {
     Status::Open
 }
 
-fn day_done(new: &NewResolution) -> Result<(), ValidationError> {
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewResolution, faults: &mut Faults) {
+    day_done(new, faults);
+    becomes_one(new, faults);
+}
+
+fn day_done(new: &NewResolution, faults: &mut Faults) {
     let status = new.status;
     if status != Status::Done && new.done_on.is_some() {
-        return Err(rules::broken(
+        faults.push(
             "/done_on",
             "not_for_status",
             msg!("状态为 {status} 时不得有办结日期。", "must be null when the status is {status}"),
-        ));
+        );
     }
-    Ok(())
 }
 
-fn becomes_one(new: &NewResolution) -> Result<(), ValidationError> {
+fn becomes_one(new: &NewResolution, faults: &mut Faults) {
     if new.commitment.is_some() && new.milestone.is_some() {
-        return Err(rules::broken(
+        faults.push(
             "/milestone",
             "one_of",
             msg!("commitment 与 milestone 只能给出一个。", "must be null when it became a commitment"),
-        ));
+        );
     }
-    Ok(())
 }
 
 text_enum! {

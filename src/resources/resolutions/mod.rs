@@ -4,7 +4,6 @@
 //! then on its [`State`] is that one's.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
 use chrono::NaiveDate;
@@ -13,22 +12,25 @@ use crate::figures::lateness;
 use crate::figures::pace::Pace;
 pub use crate::model::resolutions::{State, Status};
 use crate::resources::milestones;
-use crate::{kind, named};
+
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct Resolutions;
 
-kind!(
-    "resolution", "resolutions", 10, resolutions, named!(resolutions by text_zh, text_en),
-    "What conferences decided. 议定事项。",
-    refers to {
-        "pairing" by resolutions::pairing_id,
-        "conference" by resolutions::conference_id,
-        "commitment" by resolutions::commitment_id,
-        "milestone" by resolutions::milestone_id,
-        "organization" by resolution_responsible::organization_id,
-    }
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "resolution",
+    path: "resolutions",
+    number: 10,
+    table: "resolutions",
+    owner: "resolution_id",
+    naming: Naming::Columns { zh: "text_zh", en: "text_en" },
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    about: "What conferences decided. 议定事项。",
+    ..super::defaults()
+};
 
 /// The state of a resolution that became nothing else.
 pub fn state(status: Status, due_on: Option<NaiveDate>, as_of: NaiveDate) -> State {

@@ -1,70 +1,32 @@
 //! What clients see of sectors.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::Validate;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::Sectors;
 use crate::db::page::RecordSort;
-use crate::db::reference::Reference;
 use crate::http::routes::Routes;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
 
-use crate::model::text::Text;
+crate::fields! {
+    /// A field of cooperation.
+    Sector;
+    /// A sector to create.
+    NewSector;
+    resource Sectors, table sectors, sheet "合作领域", code Code;
 
-/// A field of cooperation.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Sector {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug.
-    pub code: Code,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The sector's name.
-    pub name: Text,
-    /// The list of sectors that it is from.
+    /// Name.
+    name: Text "名称" searched,
+    /// Vocabulary that the code is from.
     #[schema(max_length = 200, example = "jiangmen-2022")]
-    pub vocabulary: Option<String>,
-    /// The wider sector that it is part of.
-    pub parent: Option<Reference>,
-    /// What it covers.
-    pub description: Option<Text>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-}
-
-/// A sector to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct NewSector {
-    /// Unique slug.
-    pub code: Code,
-    /// The sector's name.
-    pub name: Text,
-    /// The list of sectors that it is from.
-    #[serde(default)]
-    #[schema(max_length = 200, example = "jiangmen-2022")]
-    pub vocabulary: Option<String>,
-    /// The wider sector that it is part of. A change that leads back to the record, or to more than 10,000 records
-    /// through others, is refused (422).
-    #[serde(default)]
-    pub parent: Option<Ref>,
-    /// What it covers.
-    #[serde(default)]
-    pub description: Option<Text>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
+    vocabulary: Option<String> "分类体系",
+    /// Wider sector that this one is part of. A change that leads back to the record, or reaches more than 10,000 records
+    /// through others, is rejected (422).
+    parent: Option<Ref<sectors>> "上级领域",
+    /// Description of the sector.
+    description: Option<Text> "说明" searched,
 }
 
 /// Filter parameters of the list of sectors.

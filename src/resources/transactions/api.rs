@@ -1,136 +1,90 @@
 //! What clients see of transactions.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{Kind, Transactions};
-use crate::db::reference::Reference;
+use crate::error::Faults;
 use crate::http::routes::Routes;
 use crate::model::decimal::Fen;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
-use crate::{msg, rules, text_enum};
+use crate::{msg, text_enum};
 
-/// A ledger entry.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Transaction {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// The record's slug; null where it was given none.
-    pub code: Option<Code>,
-    /// Version; always 1, because an entry is never changed.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// What the entry records.
-    pub kind: Kind,
-    /// How much; never negative, a reversal's kind says which way it counts.
-    pub amount: Fen,
-    /// The currency of the amount (ISO 4217).
+crate::fields! {
+    /// A ledger entry.
+    Transaction;
+    /// A ledger entry to write. It is never changed; a mistake is reversed by another entry.
+    NewTransaction;
+    resource Transactions, table transactions, sheet "资金流水", code Option<Code>;
+
+    /// Kind of entry.
+    kind: Kind "类别",
+    /// Amount as a decimal string, more than 0; the kind gives its sign. The reversals of an entry take back at most its
+    /// amount.
+    #[new(schema(value_type = String, pattern = r"^[0-9]{1,12}(\.[0-9]{1,2})?$", max_length = 15, example = "1200000.00"))]
+    amount: Fen "金额",
+    /// Currency of the amount (ISO 4217).
     #[schema(max_length = 3, example = "CNY")]
-    pub currency: String,
-    /// The day from which the entry counts.
-    pub value_on: NaiveDate,
-    /// The fund that the money is of.
-    pub fund: Option<Reference>,
-    /// The pairing that the money is for: that of the project, where there is one.
-    pub pairing: Option<Reference>,
-    /// The project that the money is for.
-    pub project: Option<Reference>,
-    /// Who gives the money.
-    pub provider: Option<Reference>,
-    /// Who gets the money.
-    pub receiver: Option<Reference>,
-    /// The entry that this one reverses; null in all but reversals.
-    pub reverses: Option<Reference>,
+    currency: stored String,
+    /// Currency of the amount (ISO 4217). Absent: CNY, or for a reversal that of the entry that it reverses.
+    #[schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "CNY")]
+    currency: written Option<String> "币种",
+    /// Value date. That of a reversal is not before that of the entry that it reverses.
+    value_on: NaiveDate "日期",
+    /// Fund that the money comes from. A reversal takes over fund, pairing, project, provider, receiver and `pass_through`
+    /// of the entry that it reverses; a different value is rejected.
+    fund: Option<Ref<funds>> "资金",
+    /// Pairing that the money is for; by default, that of the project.
+    pairing: Option<Ref<pairings>> "结对",
+    /// Project that the money is for, of the same pairing.
+    project: Option<Ref<projects>> "项目",
+    /// Organization that provides the money.
+    provider: Option<Ref<organizations>> "出资方",
+    /// Organization that receives the money; differs from the provider.
+    receiver: Option<Ref<organizations>> "收款方",
+    /// Entry that this one reverses, which is not itself a reversal. Required for reversals and null otherwise.
+    reverses: Option<Ref<transactions>> "冲销的流水",
     /// Whether the money only passes through the receiver, and is counted where it is passed on.
     #[schema(example = false)]
-    pub pass_through: bool,
-    /// What reversals with a value date of `as_of` or earlier have taken back of it.
-    pub reversed: Fen,
-    /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-}
-
-/// A ledger entry to write. It is never changed; a mistake is reversed by another entry.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "amount_is_something"), schema(function = "reversals_alone_reverse"))]
-pub struct NewTransaction {
-    /// Unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// What the entry records.
-    pub kind: Kind,
-    /// How much, as a decimal string; more than 0. Reversals of one entry together take back its amount at most.
-    #[schema(value_type = String, pattern = r"^[0-9]{1,12}(\.[0-9]{1,2})?$", max_length = 15, example = "1200000.00")]
-    pub amount: Fen,
-    /// The currency of the amount (ISO 4217): CNY unless given; a reversal has that of the entry it reverses.
-    #[serde(default)]
-    #[schema(pattern = "^[A-Z]{3}$", min_length = 3, max_length = 3, example = "CNY")]
-    pub currency: Option<String>,
-    /// The day from which the entry counts; a reversal's is not before that of the entry it reverses.
-    pub value_on: NaiveDate,
-    /// The fund that the money is of. A reversal has fund, pairing, project, provider, receiver and `pass_through` of
-    /// the entry it reverses: what is left out is taken from there, anything else is refused.
-    #[serde(default)]
-    pub fund: Option<Ref>,
-    /// The pairing that the money is for; that of the project unless given.
-    #[serde(default)]
-    pub pairing: Option<Ref>,
-    /// The project of the same pairing that the money is for.
-    #[serde(default)]
-    pub project: Option<Ref>,
-    /// Who gives the money.
-    #[serde(default)]
-    pub provider: Option<Ref>,
-    /// Who gets the money; another than the provider.
-    #[serde(default)]
-    pub receiver: Option<Ref>,
-    /// The entry to reverse; required of a reversal, and of no other kind. It is not a reversal itself.
-    #[serde(default)]
-    pub reverses: Option<Ref>,
-    /// Whether the money only passes through the receiver, and is counted where it is passed on; false unless given.
-    #[serde(default)]
+    pass_through: stored bool,
+    /// Whether the money only passes through the receiver, and is counted where it is passed on. Absent: false, or for a
+    /// reversal that of the entry that it reverses.
     #[schema(example = false)]
-    pub pass_through: Option<bool>,
+    pass_through: written Option<bool> "是否转拨",
     /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
+    note: Option<String> "备注" searched,
+    /// Amount taken back by reversals with a value date up to `as_of`.
+    reversed: computed Fen,
 }
 
-fn amount_is_something(new: &NewTransaction) -> Result<(), ValidationError> {
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewTransaction, faults: &mut Faults) {
+    amount_is_something(new, faults);
+    reversals_alone_reverse(new, faults);
+}
+
+fn amount_is_something(new: &NewTransaction, faults: &mut Faults) {
     if new.amount > Fen(0) {
-        return Ok(());
+        return;
     }
-    Err(rules::broken("/amount", "not_positive", msg!("须大于 0。", "must be more than 0")))
+    faults.push("/amount", "not_positive", msg!("须大于 0。", "must be more than 0"));
 }
 
-fn reversals_alone_reverse(new: &NewTransaction) -> Result<(), ValidationError> {
+fn reversals_alone_reverse(new: &NewTransaction, faults: &mut Faults) {
     match (new.kind, &new.reverses) {
-        (Kind::Reversal, None) => Err(rules::broken(
+        (Kind::Reversal, None) => faults.push(
             "/reverses",
             "required",
             msg!("冲销须指明被冲销的流水。", "is required of a reversal: the entry that it reverses"),
-        )),
-        (kind, Some(_)) if kind != Kind::Reversal => Err(rules::broken(
+        ),
+        (kind, Some(_)) if kind != Kind::Reversal => faults.push(
             "/reverses",
             "not_for_kind",
             msg!("只有冲销才能指明被冲销的流水。", "is for reversals alone, not for a {kind}"),
-        )),
-        _ => Ok(()),
+        ),
+        _ => {}
     }
 }
 

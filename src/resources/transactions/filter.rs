@@ -12,7 +12,7 @@ use crate::resources::programmes;
 /// A filtered query over transactions.
 pub type Query<'a> = transactions::BoxedQuery<'a, MultiBackend>;
 
-/// All transactions that fit a filter; a reference that names nothing is a fault.
+/// Query of the transactions that match a filter; a reference to an unknown record is a fault.
 pub fn filtered<'a>(conn: &mut Conn, filter: &'a TransactionFilter) -> Result<Query<'a>> {
     let TransactionFilter {
         q,

@@ -11,25 +11,25 @@ pub mod api;
 pub mod booked;
 pub mod filter;
 mod reversal;
-pub mod sheet;
 pub mod store;
 
-use crate::kind;
 pub use crate::model::transactions::Kind;
+
+use crate::db::reference::{self, Belongs, Naming};
 
 /// The resource.
 pub struct Transactions;
 
-kind!(
-    "transaction", "transactions", 18, transactions, store::references,
-    "The ledger of pledges, commitments, disbursements, expenditures and their reversals; append-only. 资金流水，只增不改。",
-    refers to {
-        "fund" by transactions::fund_id,
-        "pairing" by transactions::pairing_id,
-        "project" by transactions::project_id,
-        "organization" by transactions::provider_id,
-        "organization" by transactions::receiver_id,
-        "transaction" by transactions::reverses_id,
-    },
-    after &["reverses"]
-);
+/// The kind of these records.
+pub static KIND: reference::Kind = reference::Kind {
+    name: "transaction",
+    path: "transactions",
+    number: 18,
+    table: "transactions",
+    owner: "transaction_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    about: "The ledger of pledges, commitments, disbursements, expenditures and their reversals; append-only. 资金流水，只增不改。",
+    ..super::defaults()
+};

@@ -5,34 +5,13 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
+use super::api::{NewTransaction, TransactionRow};
 use super::{KIND, Kind};
 use crate::db::schema::transactions;
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Faults, Result};
 use crate::model::decimal::Fen;
 use crate::msg;
-
-/// What an entry is booked on.
-#[derive(Clone, Copy, Queryable, Selectable, Insertable)]
-#[diesel(table_name = transactions)]
-pub struct Account {
-    pub fund_id: Option<i64>,
-    pub pairing_id: Option<i64>,
-    pub project_id: Option<i64>,
-    pub provider_id: Option<i64>,
-    pub receiver_id: Option<i64>,
-    pub pass_through: bool,
-}
-
-/// What a request says of it.
-pub struct Given {
-    pub fund: Option<i64>,
-    pub pairing: Option<i64>,
-    pub project: Option<i64>,
-    pub provider: Option<i64>,
-    pub receiver: Option<i64>,
-    pub pass_through: Option<bool>,
-}
 
 /// An entry that is to be reversed.
 #[derive(Queryable, Selectable)]
@@ -42,20 +21,24 @@ struct Original {
     amount: Fen,
     currency: String,
     value_on: NaiveDate,
-    #[diesel(embed)]
-    account: Account,
+    fund_id: Option<i64>,
+    pairing_id: Option<i64>,
+    project_id: Option<i64>,
+    provider_id: Option<i64>,
+    receiver_id: Option<i64>,
+    pass_through: bool,
 }
 
-/// Validates the reversal of an entry; returns what it is booked on, and in which currency. Reversals of one entry take turns,
-/// because two of them could take back more than there is.
+/// Checks the reversal of an entry, and completes its row from that entry. Reversals of one entry take turns, because two of them
+/// could take back more than there is.
 pub fn validate(
     conn: &mut Conn,
     faults: &mut Faults,
     id: i64,
-    (amount, currency, value_on): (Fen, Option<&str>, NaiveDate),
-    given: Given,
-) -> Result<(Account, String)> {
-    (KIND.lock)(conn, id)?;
+    new: &NewTransaction,
+    row: &mut TransactionRow,
+) -> Result<()> {
+    KIND.lock(conn, id)?;
     let original: Original = transactions::table.find(id).select(Original::as_select()).first(conn)?;
     if original.kind == Kind::Reversal {
         faults.push(
@@ -66,44 +49,39 @@ pub fn validate(
                 "is a reversal itself, which cannot be reversed; book the entry anew"
             ),
         );
-        return Ok((original.account, original.currency));
+        return Ok(());
     }
-    if currency.is_some_and(|currency| currency != original.currency) {
+    if new.currency.as_ref().is_some_and(|currency| *currency != original.currency) {
         let own = &original.currency;
         faults.push("/currency", "other_currency", msg!("须与原流水相同：{own}。", "must be the original's: {own}"));
     }
-    if value_on < original.value_on {
+    if new.value_on < original.value_on {
         let first = original.value_on;
-        faults.push(
-            "/value_on",
-            "before_start",
-            msg!("不得早于原流水的日期（{first}）。", "must not be before that of the original ({first})"),
-        );
+        let message = msg!("不得早于原流水的日期（{first}）。", "must not be before that of the original ({first})");
+        faults.push("/value_on", "before_start", message);
     }
     let left = Fen(original.amount.0.saturating_sub(reversed(conn, &[id], None)?.get(&id).map_or(0, |sum| sum.0)));
-    if amount > left {
-        faults.push(
-            "/amount",
-            "exceeds_rest",
-            msg!("超出尚未冲销的金额 {left}。", "is more than what is left to reverse: {left}"),
-        );
+    if new.amount > left {
+        let message = msg!("超出尚未冲销的金额 {left}。", "is more than what is left to reverse: {left}");
+        faults.push("/amount", "exceeds_rest", message);
     }
-    let Account { fund_id, pairing_id, project_id, provider_id, receiver_id, pass_through } = original.account;
     for (pointer, given, own) in [
-        ("/fund", given.fund, fund_id),
-        ("/pairing", given.pairing, pairing_id),
-        ("/project", given.project, project_id),
-        ("/provider", given.provider, provider_id),
-        ("/receiver", given.receiver, receiver_id),
+        ("/fund", &mut row.fund_id, original.fund_id),
+        ("/pairing", &mut row.pairing_id, original.pairing_id),
+        ("/project", &mut row.project_id, original.project_id),
+        ("/provider", &mut row.provider_id, original.provider_id),
+        ("/receiver", &mut row.receiver_id, original.receiver_id),
     ] {
-        if given.is_some() && given != own {
+        if given.is_some() && *given != own {
             differs(faults, pointer);
         }
+        *given = own;
     }
-    if given.pass_through.is_some_and(|given| given != pass_through) {
+    if new.pass_through.is_some_and(|given| given != original.pass_through) {
         differs(faults, "/pass_through");
     }
-    Ok((original.account, original.currency))
+    (row.currency, row.pass_through) = (original.currency, original.pass_through);
+    Ok(())
 }
 
 fn differs(faults: &mut Faults, pointer: &str) {

@@ -1,84 +1,36 @@
 //! What clients see of twinnings.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
-use validator::{Validate, ValidationError};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::Twinnings;
-use crate::db::reference::Reference;
 use crate::http::routes::Routes;
-use crate::model::types::{Code, Instant, Ref};
-use crate::record::citations::{Citation, NewCitation};
+use crate::model::types::Ref;
 use crate::resources::ApiResource;
-use crate::{rules, text_enum};
+use crate::text_enum;
 
-/// Two organizations tied under a pairing.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Twinning {
-    /// Numeric identifier, assigned on creation and never reused.
-    #[schema(minimum = 1, example = 1)]
-    pub id: i64,
-    /// Unique slug; null if the record has none.
-    pub code: Option<Code>,
-    /// Version, incremented by every change.
-    #[schema(minimum = 1, example = 1)]
-    pub version: i64,
-    /// Time of creation.
-    pub created_at: Instant,
-    /// Time of the last change.
-    pub updated_at: Instant,
-    /// The pairing that it is under.
-    pub pairing: Reference,
-    /// The organization on the supporters' side.
-    pub supporter_organization: Reference,
-    /// The organization on the recipients' side.
-    pub recipient_organization: Reference,
-    /// The field of cooperation.
-    pub sector: Option<Reference>,
-    /// The first day of the tie.
-    pub from_on: Option<NaiveDate>,
-    /// The last day of the tie.
-    pub to_on: Option<NaiveDate>,
+crate::fields! {
+    /// Two organizations tied under a pairing.
+    Twinning;
+    /// A twinning to create.
+    NewTwinning;
+    resource Twinnings, table twinnings, sheet "单位结对", code Option<Code>;
+
+    /// Pairing that the twinning belongs to.
+    pairing: Ref<pairings> "结对",
+    /// Organization on the supporters' side.
+    supporter_organization: Ref<organizations> "支援方单位",
+    /// Organization on the recipients' side; differs from `supporter_organization`.
+    recipient_organization: Ref<organizations> "受援方单位",
+    /// Field of cooperation.
+    sector: Option<Ref<sectors>> "合作领域",
+    /// First day; null when unknown.
+    from_on: Option<NaiveDate> "起始日期",
+    /// Last day, not before `from_on`; null when open or unknown.
+    to_on: Option<NaiveDate> "截止日期",
     /// Free-text note.
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    pub citations: Vec<Citation>,
-}
-
-/// A twinning to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
-#[validate(schema(function = "period"))]
-pub struct NewTwinning {
-    /// Optional unique slug.
-    #[serde(default)]
-    pub code: Option<Code>,
-    /// The pairing that it is under.
-    pub pairing: Ref,
-    /// The organization on the supporters' side.
-    pub supporter_organization: Ref,
-    /// The organization on the recipients' side: another one.
-    pub recipient_organization: Ref,
-    /// The field of cooperation.
-    #[serde(default)]
-    pub sector: Option<Ref>,
-    /// The first day of the tie.
-    #[serde(default)]
-    pub from_on: Option<NaiveDate>,
-    /// The last day of the tie.
-    #[serde(default)]
-    pub to_on: Option<NaiveDate>,
-    /// Free-text note.
-    #[serde(default)]
-    pub note: Option<String>,
-    /// Sources cited for this record.
-    #[serde(default)]
-    pub citations: Vec<NewCitation>,
-}
-
-fn period(new: &NewTwinning) -> Result<(), ValidationError> {
-    rules::period(new.from_on, new.to_on, "/to_on", "from_on")
+    note: Option<String> "备注" searched,
 }
 
 text_enum! {

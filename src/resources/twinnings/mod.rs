@@ -5,21 +5,23 @@
 //! may stand for either side.
 
 pub mod api;
-pub mod sheet;
 pub mod store;
 
-use crate::kind;
+use crate::db::reference::{Belongs, Kind, Naming};
 
 /// The resource.
 pub struct Twinnings;
 
-kind!(
-    "twinning", "twinnings", 16, twinnings, store::references,
-    "Two organizations tied under a pairing. 单位结对。",
-    refers to {
-        "pairing" by twinnings::pairing_id,
-        "organization" by twinnings::supporter_organization_id,
-        "organization" by twinnings::recipient_organization_id,
-        "sector" by twinnings::sector_id,
-    }
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "twinning",
+    path: "twinnings",
+    number: 16,
+    table: "twinnings",
+    owner: "twinning_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToPairing,
+    outgoing: &[api::OUTGOING],
+    about: "Two organizations tied under a pairing. 单位结对。",
+    ..super::defaults()
+};

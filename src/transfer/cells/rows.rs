@@ -1,4 +1,4 @@
-//! The rows of a record in the tables of its resource.
+//! Queries and writes of a record in the tables of its resource.
 
 use serde_json::Value;
 

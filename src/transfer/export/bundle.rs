@@ -142,7 +142,7 @@ pub fn all_of(conn: &mut Conn, kind: &Kind, filter: &Value, view: ReadContext) -
 fn by_code(conn: &mut Conn, kind: &Kind, ids: &[i64]) -> Result<Vec<i64>> {
     let mut named: Vec<(Box<str>, i64)> = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(10_000) {
-        for (id, code, created_at) in (kind.made)(conn, chunk)? {
+        for (id, code, created_at) in kind.made(conn, chunk)? {
             let code = code.unwrap_or_else(|| surrogate_code::code(kind, id, created_at));
             named.push((code.into(), id));
         }
@@ -164,7 +164,7 @@ pub fn name_references(conn: &mut Conn, form: &Form, records: &mut [Value]) -> R
     }
     let mut codes: HashMap<(&'static str, i64), String> = HashMap::new();
     for (name, (kind, ids)) in nameless {
-        for (id, code, created_at) in (kind.made)(conn, &ids)? {
+        for (id, code, created_at) in kind.made(conn, &ids)? {
             codes.insert((name, id), code.unwrap_or_else(|| surrogate_code::code(kind, id, created_at)));
         }
     }

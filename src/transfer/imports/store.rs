@@ -1,4 +1,4 @@
-//! The rows of imports.
+//! Queries and writes of imports.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};

@@ -223,10 +223,10 @@ fn named(conn: &mut Conn, kind: &'static Kind, language: Language) -> Result<Vec
     let mut named = Vec::new();
     let mut after = 0;
     while named.len() < OFFERED {
-        let ids = (kind.ids_after)(conn, after, 1_000)?;
+        let ids = kind.ids_after(conn, after, 1_000)?;
         let Some(last) = ids.last() else { break };
         after = *last;
-        for reference in (kind.references)(conn, &ids)? {
+        for reference in kind.references(conn, &ids)? {
             let code = reference.key().0;
             let name = match language {
                 Language::Zh => reference.name.zh,

@@ -7,18 +7,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
-use validator::{Validate, ValidationError};
 
 use super::{Status, store};
 use crate::db::Conn;
 use crate::db::page::PageRequest;
-use crate::error::Result;
+use crate::error::{Faults, Result};
 use crate::http::idempotency::Posted;
 use crate::http::list::{ListPage, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::types::{Instant, Ref};
 use crate::webhooks::send::Failure;
-use crate::{msg, rules, text_enum};
+use crate::{msg, text_enum};
 
 /// A message to a webhook and the outcome of its attempts.
 #[derive(Debug, Serialize, ToSchema)]
@@ -84,9 +83,8 @@ pub struct WebhookDeliveryFilter {
 }
 
 /// The messages to send again. Give `since`, `failed` or both, or `events` alone.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[validate(schema(function = "says_what"))]
 pub struct NewWebhookReplay {
     /// Replay all events recorded at this instant or later, delivered or not; with `failed`, only those that were given
     /// up.
@@ -103,20 +101,21 @@ pub struct NewWebhookReplay {
     pub failed: bool,
 }
 
-fn says_what(new: &NewWebhookReplay) -> Result<(), ValidationError> {
+/// Checks the rules across the fields of a request.
+pub fn validate(new: &NewWebhookReplay, faults: &mut Faults) {
     let NewWebhookReplay { since, events, failed } = new;
     match (since.is_some() || *failed, events.is_empty()) {
-        (true, true) | (false, false) => Ok(()),
-        (false, true) => Err(rules::broken(
+        (true, true) | (false, false) => {}
+        (false, true) => faults.push(
             "",
             "required",
             msg!("须给出 since、events 或 failed。", "requires one of since, events and failed"),
-        )),
-        (true, false) => Err(rules::broken(
+        ),
+        (true, false) => faults.push(
             "/events",
             "not_together",
             msg!("不能与 since 或 failed 同时给出。", "cannot be combined with since or failed"),
-        )),
+        ),
     }
 }
 

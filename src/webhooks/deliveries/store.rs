@@ -4,7 +4,7 @@ use diesel::dsl::min;
 use diesel::prelude::*;
 
 use super::Status;
-use super::api::{NewWebhookReplay, Sort, WebhookDelivery, WebhookDeliveryFilter};
+use super::api::{NewWebhookReplay, Sort, WebhookDelivery, WebhookDeliveryFilter, validate};
 use crate::access::secrets;
 use crate::audit::undecodable;
 use crate::db::page::{self, PageIds, PageRequest};
@@ -12,12 +12,12 @@ use crate::db::schema::{audit_events, webhook_deliveries, webhooks};
 use crate::db::{Conn, MultiBackend};
 use crate::error::{Error, Faults, Problem, Result};
 use crate::model::types::{Instant, Ref};
-use crate::record::{self, Precondition, Resource, Tx};
+use crate::record::{self, Precondition, Record, Tx};
 use crate::webhooks::endpoints::{self as resource, KIND, Webhooks};
 use crate::webhooks::event::TEST;
 use crate::webhooks::queue::{self, Found, Wanted};
 use crate::webhooks::send::Failure;
-use crate::{keyset, msg, rules};
+use crate::{keyset, msg};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = webhook_deliveries)]
@@ -103,7 +103,9 @@ pub fn load(conn: &mut Conn, ids: &[i64]) -> Result<Vec<WebhookDelivery>> {
 pub fn replay(tx: &mut Tx<'_>, reference: &Ref, new: NewWebhookReplay) -> Result<(i64, i64)> {
     let (id, webhook) = record::lock::<Webhooks>(tx, reference, &Precondition::Any)?;
     let (_, version) = Webhooks::id_and_version(&webhook);
-    rules::check(&new).refuse()?;
+    let mut faults = Faults::default();
+    validate(&new, &mut faults);
+    faults.refuse()?;
     let NewWebhookReplay { since, events, failed } = new;
     let count = match (since.map(Instant::from), failed) {
         (Some(since), false) => go_back(tx, id, webhook.event_cursor, since)?,

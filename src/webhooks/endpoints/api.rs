@@ -9,7 +9,6 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
-use validator::Validate;
 
 use super::{Status, Webhooks, store};
 use crate::access::secrets::{Secret, ShownOnce};
@@ -19,7 +18,7 @@ use crate::http::Call;
 use crate::http::idempotency::Posted;
 use crate::http::routes::{self, Routes, handlers};
 use crate::model::types::{Code, Instant, Ref};
-use crate::record::Resource;
+use crate::record::Record;
 use crate::resources::ApiResource;
 use crate::webhooks::event::Change;
 use crate::webhooks::target::Targets;
@@ -90,7 +89,7 @@ pub struct Webhook {
 }
 
 /// A webhook to create.
-#[derive(Debug, Serialize, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// Optional unique slug.

@@ -8,17 +8,34 @@
 pub mod api;
 pub mod store;
 
-use crate::{kind, text_enum};
+use crate::text_enum;
+
+use crate::db::reference::{Belongs, Kind, Naming, Outgoing};
+use crate::resources::{self, pairings};
 
 /// The resource.
 pub struct Webhooks;
 
-kind!(
-    "webhook", "webhooks", 31, webhooks, store::references,
-    "Endpoints that receive changes; for administrators. 事件推送。",
-    refers to { "pairing" by webhook_pairings::pairing_id },
-    restorable false, confidential true
-);
+/// The kind of these records.
+pub static KIND: Kind = Kind {
+    name: "webhook",
+    path: "webhooks",
+    number: 31,
+    table: "webhooks",
+    owner: "webhook_id",
+    naming: Naming::Function(store::references),
+    belongs: Belongs::ToAdministration,
+    outgoing: &[&[Outgoing {
+        field: "pairings",
+        to: &pairings::KIND,
+        table: "webhook_pairings",
+        column: "pairing_id",
+    }]],
+    about: "Endpoints that receive changes; for administrators. 事件推送。",
+    is_restorable: false,
+    is_confidential: true,
+    ..resources::defaults()
+};
 
 text_enum! {
     /// Whether messages are sent to a webhook.

@@ -7,22 +7,23 @@ use diesel::prelude::*;
 use serde_json::json;
 
 use super::api::{NewWebhook, Sort, Webhook, WebhookFilter};
-use super::{Status, Webhooks};
+use super::{KIND, Status, Webhooks};
 use crate::access::Scope;
 use crate::access::secrets::{Secret, signing};
 use crate::audit::{Action, chain};
+use crate::db::Conn;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::{webhook_deliveries, webhooks};
-use crate::db::{Conn, MultiBackend, search};
 use crate::error::{Error, Faults, Problem, Result};
 use crate::model::text::Text;
 use crate::model::types::{Code, Instant, Ref};
 use crate::model::webhooks::DeliveryStatus;
 use crate::record::citations::NewCitation;
-use crate::record::{self, Precondition, ReadContext, Resource, Tx};
+use crate::record::{self, Given, Precondition, ReadContext, Record, Resource, Tx};
+use crate::resources::fields::links;
 use crate::resources::pairings;
-use crate::{filter, keyset, links, msg, put_links, put_row};
+use crate::{filter, keyset, msg};
 
 /// Maximum number of webhooks, because every event is matched against each of them.
 const WEBHOOKS_MAX: i64 = 100;
@@ -52,30 +53,46 @@ struct Values {
     actions_json: String,
 }
 
-impl Resource for Webhooks {
+impl Record for Webhooks {
     type Read = Webhook;
     type New = NewWebhook;
-    type Filter = WebhookFilter;
 
     const KIND: &'static Kind = &super::KIND;
     const NEW: &'static str = "NewWebhook";
     const COMPUTED: &'static [&'static str] = &["event_cursor", "pending", "failed"];
 
+    fn given(_: &NewWebhook) -> Vec<Given<'_>> {
+        Vec::new()
+    }
+
+    fn texts(new: &NewWebhook) -> Vec<&str> {
+        new.description.iter().map(String::as_str).collect()
+    }
+
+    fn code(new: &NewWebhook) -> Option<&Code> {
+        new.code.as_ref()
+    }
+
+    fn citations(_: &NewWebhook) -> &[NewCitation] {
+        &[]
+    }
+
+    fn id_and_version(read: &Webhook) -> (i64, i64) {
+        (read.id, read.version)
+    }
+}
+
+impl Resource for Webhooks {
+    type Filter = WebhookFilter;
+
     fn page(conn: &mut Conn, filter: &WebhookFilter, page: &PageRequest, _: ReadContext) -> Result<PageIds> {
         let filtered = |conn: &mut Conn| -> Result<_> {
-            let WebhookFilter { q, status, pairing, updated_since, sort: _ } = filter;
-            let mut faults = Faults::default();
-            let mut query = webhooks::table.into_boxed::<MultiBackend>();
-            filter!(query, conn, faults, webhooks:
+            filter!(conn, webhooks, filter => WebhookFilter {
+                text(q),
                 among(status => status),
                 linked(pairing => pairings in webhook_pairings(webhook_id, pairing_id)),
                 since(updated_since),
-            );
-            if let Some(words) = q {
-                query = query.filter(search::matches(conn, "webhooks.id", super::KIND.name, words));
-            }
-            faults.refuse()?;
-            Ok(query)
+            })
         };
         keyset!(conn, page, filter.sort.unwrap_or(Sort::Id), filtered, webhooks, {
             Sort::Id => asc id: i64,
@@ -87,7 +104,7 @@ impl Resource for Webhooks {
 
     fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Webhook>> {
         let rows: Vec<Row> = webhooks::table.filter(webhooks::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
-        let named = links!(conn, webhook_pairings, webhook_id in ids, pairing_id);
+        let named = links::load(conn, &KIND, links::field(&KIND, "pairings")?, ids)?;
         let mut references = References::default();
         named.iter().for_each(|(_, pairing)| references.want(&pairings::KIND, *pairing));
         references.load(conn)?;
@@ -131,7 +148,11 @@ impl Resource for Webhooks {
             actions_json: json!(actions).to_string(),
         };
         let id = match (before, secret) {
-            (Some((id, _)), _) => put_row!(tx, webhooks, Some(id), values),
+            (Some((id, _)), _) => {
+                let stamp = (webhooks::version.eq(webhooks::version + 1), webhooks::updated_at.eq(tx.now));
+                diesel::update(webhooks::table.find(id)).set((&values, stamp)).execute(tx.conn)?;
+                id
+            }
             (None, Some(secret)) => {
                 refuse_too_many(tx.conn)?;
                 // Events committed by others before this transaction commits may be sent too; no later event is missed.
@@ -145,7 +166,7 @@ impl Resource for Webhooks {
             }
             (None, None) => return Err(Error::unexpected("a new webhook has no secret")),
         };
-        put_links!(tx, webhook_pairings, webhook_id = id, pairing_id in named);
+        links::replace(tx.conn, &KIND, links::field(&KIND, "pairings")?, id, &named)?;
         Ok(id)
     }
 
@@ -155,22 +176,6 @@ impl Resource for Webhooks {
 
     fn scope_of_new(_: &mut Conn, _: &NewWebhook) -> Result<Option<Scope>> {
         Ok(Some(Scope::Administration))
-    }
-
-    fn texts(new: &NewWebhook) -> Vec<&str> {
-        new.description.iter().map(String::as_str).collect()
-    }
-
-    fn code(new: &NewWebhook) -> Option<&Code> {
-        new.code.as_ref()
-    }
-
-    fn citations(_: &NewWebhook) -> &[NewCitation] {
-        &[]
-    }
-
-    fn id_and_version(read: &Webhook) -> (i64, i64) {
-        (read.id, read.version)
     }
 }
 

@@ -20,7 +20,6 @@ use crate::error::Result;
 use crate::figures::tally::{self, Fact, Owner, Tally};
 use crate::model::types::Instant;
 use crate::resources::milestones::KIND;
-use crate::resources::milestones::store::to_thousandths;
 
 /// Ids that are in memory at a time.
 const TOGETHER: i64 = 1_000;
@@ -69,7 +68,7 @@ fn owner(facts: &Facts, agreement: Option<i64>, project: Option<i64>, due_on: Op
 fn fact(milestone: &Milestone) -> Fact {
     Fact {
         status: milestone.status,
-        weight: to_thousandths(milestone.weight),
+        weight: milestone.weight.0,
         progress: milestone.progress,
         due_on: milestone.due_on,
         baseline_due_on: milestone.baseline_due_on,

@@ -1,4 +1,4 @@
-//! The rows of amendments.
+//! Queries and writes of amendments.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;

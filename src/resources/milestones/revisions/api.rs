@@ -14,7 +14,7 @@ use crate::http::Call;
 use crate::http::idempotency::Posted;
 use crate::http::list::{ListPage, Page, PageParams};
 use crate::model::types::{Instant, Ref};
-use crate::record::Resource;
+use crate::record::Record;
 use crate::resources::milestones::Milestones;
 use crate::resources::milestones::api::Milestone;
 use crate::resources::pairings::Role;

@@ -1,4 +1,4 @@
-//! The rows of revisions, and the columns of confirmations.
+//! Queries and writes of revisions, and the columns of confirmations.
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
