@@ -1,9 +1,26 @@
 //! The blocks of the pages that no test runs, and why.
 
+const ADDING: &str = "docs/adding-a-resource";
+const BUILT: &str = "is built and tested by `.ci/run guide`";
+
 /// The page, in both languages; the first line of the block; the reason. A page without any example has an entry whose first
 /// line is empty.
 pub const BLOCKS: &[(&str, &str, &str)] = &[
     ("README", "cargo test", "is this test"),
+    (ADDING, "", "has no commands but those of cargo"),
+    (ADDING, "CREATE TABLE visits (", BUILT),
+    (ADDING, "DROP TABLE visits;", BUILT),
+    (ADDING, "+diesel::table! {", BUILT),
+    (ADDING, "//! Site visits (实地考察): a delegation of a pairing visits an organization.", BUILT),
+    (ADDING, "//! What clients see of visits.", BUILT),
+    (ADDING, "//! The rows of visits.", BUILT),
+    (ADDING, "- operation: createVisit", BUILT),
+    (ADDING, "pub mod twinnings;", BUILT),
+    (ADDING, "//! Visits: filters, the day of a visit, what may follow a status, restoration.", BUILT),
+    (ADDING, "UPDATE=1 cargo test --test suite -- schema::", "is this test"),
+    (ADDING, "cargo test --test suite -- visits", "is this test"),
+    (ADDING, "ALTER TABLE visits ADD COLUMN headcount BIGINT CHECK (headcount >= 0);", "shows a part of a file"),
+    (ADDING, "/// Number of participants.", "shows a part of a file"),
     ("docs/clients", "pip install openapi-python-client", "installs packages from PyPI; tests/sdk/run does the same"),
     ("docs/clients", "from pairing_tracker_client import Client", "needs the client that is generated above it"),
     ("docs/clients", "tests/sdk/run", "installs five languages; a step of .ci/run"),

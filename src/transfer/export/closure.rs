@@ -1,9 +1,9 @@
 //! The records of a programme's bundle, closed under references.
 //!
-//! The bundle has the programme's pairings and funds with everything that belongs to them: agreements and what is under them,
-//! conferences, projects, exchanges, liaisons, twinnings and transactions. It also has the assets of the pairings' regions, and
-//! every record that one of these refers to, directly or indirectly: parent regions, organizations, sectors, documents, and a
-//! superseded pairing of another programme with that programme.
+//! The bundle has the programme's pairings and funds with everything that belongs to them: the records of every kind whose list
+//! can be filtered by programme. It also has the assets of the pairings' regions, and every record that one of these refers to,
+//! directly or indirectly: parent regions, organizations, sectors, documents, and a superseded pairing of another programme with
+//! that programme.
 
 use std::collections::{BTreeMap, BTreeSet};
 
