@@ -2,7 +2,8 @@
 
 `guide.py DIRECTORY` copies the files and writes the blocks with `title="PATH"` into them:
 
-- A block is a whole new file. `NNNN` in its path is the next free number of a migration, and `{a,b}` makes a file for each.
+- A block is a whole new file. `NNNN` in its path is the next free number of a migration, `MMMM` the one after it, and `{a,b}` makes a
+  file for each.
 - A `diff` block changes the file, or makes it `from` another one. Its hunks, which `@@` separates, have no line numbers: the lines
   that it keeps and removes must be in the file exactly once.
 
@@ -38,7 +39,7 @@ mod visits;
 def changed(text, diff, path):
     """The text of a file after a diff block."""
     for hunk in diff.split("@@\n"):
-        lines = hunk.splitlines(keepends=True)
+        lines = [line if line.strip() else " \n" for line in hunk.splitlines(keepends=True)]
         if unknown := [line for line in lines if line[0] not in " -+"]:
             sys.exit(f"{path}: {unknown} are no lines of a diff block")
         before = "".join(line[1:] for line in lines if line[0] in " -")
@@ -52,7 +53,7 @@ def changed(text, diff, path):
 
 def expanded(path, number):
     """The paths that a title stands for."""
-    path = path.replace("NNNN", number)
+    path = path.replace("NNNN", f"{number:04}").replace("MMMM", f"{number + 1:04}")
     if choice := re.search(r"{(.*)}", path):
         return [path.replace(choice[0], one) for one in choice[1].split(",")]
     return [path]
@@ -60,7 +61,7 @@ def expanded(path, number):
 
 def next_number():
     numbers = [int(path.name.split("_")[0]) for path in Path("migrations/sqlite").iterdir()]
-    return f"{max(numbers) + 1:04}"
+    return max(numbers) + 1
 
 
 def main(directory):
@@ -86,7 +87,7 @@ def main(directory):
                 sys.exit(f"{path} exists already")
             if path in names:
                 outside.add(path)
-            elif path.startswith("src/") and path.endswith(".rs"):
+            elif path.startswith("src/") and language == "rust":
                 rust += len(text.splitlines())
             files[path] = text.encode()
     # The file of the tables is generated; the test of the schema compares it.
