@@ -66,53 +66,98 @@ pub fn object<'a>(value: &'a mut Value, key: &str) -> Result<&'a mut Map<String,
     value[key].as_object_mut().ok_or_else(|| Error::unexpected(format!("the document has no {key}")))
 }
 
+/// The properties of an operation on which its parameters, headers and errors depend.
+struct OperationTraits<'a> {
+    path: &'a str,
+    method: &'a str,
+    id: String,
+    /// Whether a query parameter refers to a record.
+    has_references: bool,
+    has_pages: bool,
+    is_generated_file: bool,
+}
+
+impl<'a> OperationTraits<'a> {
+    fn of(path: &'a str, method: &'a str, operation: &Value) -> OperationTraits<'a> {
+        let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let parameters = operation.get("parameters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let has_references =
+            parameters.iter().any(|parameter| parameter["in"] == "query" && names_reference(&parameter["schema"]));
+        let has_pages = parameters.iter().any(|parameter| parameter["name"] == "cursor");
+        let is_generated_file = headers::is_generated_file(has_pages, &operation["responses"]["200"]);
+        OperationTraits { path, method, id, has_references, has_pages, is_generated_file }
+    }
+
+    fn is_in_api(&self) -> bool {
+        self.path.starts_with("/api/")
+    }
+
+    fn is_read(&self) -> bool {
+        self.method == "get"
+    }
+
+    /// Whether the response has an entity tag, so that it can be 304.
+    fn is_conditional_read(&self) -> bool {
+        self.is_read() && self.is_in_api() && !self.is_generated_file
+    }
+}
+
 fn finish_operation(path: &str, method: &str, operation: &mut Value, tags: &[Tag], examples: &Value) -> Result<()> {
-    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let in_api = path.starts_with("/api/");
-    let is_read = method == "get";
+    if operation["operationId"] == "getBundle" {
+        formats::offer_bundle(&mut operation["responses"]["200"]);
+    }
+    let traits = OperationTraits::of(path, method, operation);
+    operation["security"] = security(&traits, operation, tags);
+    finish_parameters(&traits, operation);
+    let errors = error_statuses(&traits, operation);
+    let examples = &examples[&traits.id];
+    finish_responses(&traits, object(operation, "responses")?, &errors, &examples["responses"]);
+    finish_request_body(operation, &examples["request"]);
+    Ok(())
+}
+
+/// The security requirements of an operation by the access that its tag gives.
+fn security(traits: &OperationTraits<'_>, operation: &Value, tags: &[Tag]) -> Value {
     let tag = tags.iter().find(|tag| operation["tags"][0] == tag.name);
-    operation["security"] = match tag.map(|tag| tag.access(&id, is_read)) {
+    match tag.map(|tag| tag.access(&traits.id, traits.is_read())) {
         Some(Access::Public) => json!([]),
         // Public unless the service is private; a key may give access to personal data.
         Some(Access::Readers | Access::FeedReaders) => json!([{ "bearer": [] }, {}]),
         _ => json!([{ "bearer": [] }]),
-    };
+    }
+}
 
+/// Finishes the declared parameters, and adds the request headers of the method.
+fn finish_parameters(traits: &OperationTraits<'_>, operation: &mut Value) {
     let mut parameters = operation.get("parameters").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut has_references = false;
-    let has_pages = parameters.iter().any(|parameter| parameter["name"] == "cursor");
-    for parameter in &mut parameters {
-        has_references |= parameter["in"] == "query" && names_reference(&parameter["schema"]);
-        finish_parameter(parameter);
-    }
-    if id == "getBundle" {
-        formats::offer_bundle(&mut operation["responses"]["200"]);
-    }
-    let is_generated_file = headers::is_generated_file(has_pages, &operation["responses"]["200"]);
-    let mut refer = |name: &str| parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
-    match method {
-        "get" if in_api && !is_generated_file => refer("IfNoneMatch"),
-        "post" => refer("IdempotencyKey"),
-        "patch" | "delete" => refer("IfMatch"),
-        _ => {}
-    }
+    parameters.iter_mut().for_each(finish_parameter);
+    let header = match traits.method {
+        "get" if traits.is_conditional_read() => Some("IfNoneMatch"),
+        "post" => Some("IdempotencyKey"),
+        "patch" | "delete" => Some("IfMatch"),
+        _ => None,
+    };
+    parameters.extend(header.map(|name| json!({ "$ref": format!("#/components/parameters/{name}") })));
     if !parameters.is_empty() {
         operation["parameters"] = Value::Array(parameters);
     }
+}
 
+/// The statuses of the error responses, in ascending order.
+fn error_statuses(traits: &OperationTraits<'_>, operation: &Value) -> Vec<u16> {
     // The head of any request can be too large.
     let mut errors = vec![400, 414, 431, 500];
-    if !UNLIMITED.contains(&path) {
+    if !UNLIMITED.contains(&traits.path) {
         errors.extend([429, 503]);
     }
-    if in_api {
+    if traits.is_in_api() {
         // A valid token can lack all rights, including reading.
         errors.extend([401, 403]);
-        if path.contains('{') {
+        if traits.path.contains('{') {
             errors.push(404);
         }
-        match method {
-            "get" if has_references => errors.push(422),
+        match traits.method {
+            "get" if traits.has_references => errors.push(422),
             "post" => errors.extend([408, 409, 413, 415, 422]),
             "patch" => errors.extend([408, 409, 412, 413, 415, 422, 428]),
             "put" => errors.extend([408, 409, 413, 415]),
@@ -120,48 +165,55 @@ fn finish_operation(path: &str, method: &str, operation: &mut Value, tags: &[Tag
             _ => {}
         }
     }
-    match id.as_str() {
+    match traits.id.as_str() {
         "getReadiness" => errors.push(503),
         // IATI requires a date, which a programme can lack.
         "getProgrammeIati" => errors.push(409),
         _ => {}
     }
-    if formats::are_offered(operation, has_pages) {
+    if formats::are_offered(operation, traits.has_pages) {
         errors.push(406);
     }
     errors.sort_unstable();
-    let responses = object(operation, "responses")?;
+    errors
+}
+
+/// Finishes the declared responses, and adds 304 and the error responses.
+fn finish_responses(
+    traits: &OperationTraits<'_>,
+    responses: &mut Map<String, Value>,
+    errors: &[u16],
+    examples: &Value,
+) {
     for (status, response) in responses.iter_mut() {
-        finish_success(path, method, status, has_pages, response, &examples[&id]["responses"][status.as_str()]);
+        finish_success(traits, status, response, &examples[status.as_str()]);
     }
-    if has_pages {
+    if traits.has_pages {
         formats::offer(&mut responses["200"]);
     }
-    if is_read && in_api && !is_generated_file {
+    if traits.is_conditional_read() {
         responses.insert("304".to_owned(), json!({ "$ref": "#/components/responses/NotModified" }));
     }
     for status in errors {
         responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/Problem{status}") }));
     }
-    let request = &examples[&id]["request"];
-    if let (Some(content), false) =
-        (operation.pointer_mut("/requestBody/content").and_then(Value::as_object_mut), request.is_null())
-    {
-        for (_, media) in content.iter_mut() {
-            media["example"] = request.clone();
-        }
-    }
-    if let Some(body) = operation.get_mut("requestBody") {
-        body["required"] = json!(true);
-    }
-    if let Some(file) = operation.pointer_mut("/requestBody/content/application~1octet-stream") {
-        file["schema"] = formats::binary();
-    }
-    Ok(())
 }
 
-fn finish_success(path: &str, method: &str, status: &str, has_pages: bool, response: &mut Value, example: &Value) {
-    response["headers"] = headers::of_success(path, method, status, has_pages, response);
+fn finish_request_body(operation: &mut Value, example: &Value) {
+    let Some(body) = operation.get_mut("requestBody") else { return };
+    if let (Some(content), false) = (body.get_mut("content").and_then(Value::as_object_mut), example.is_null()) {
+        for (_, media) in content.iter_mut() {
+            media["example"] = example.clone();
+        }
+    }
+    body["required"] = json!(true);
+    if let Some(file) = body.pointer_mut("/content/application~1octet-stream") {
+        file["schema"] = formats::binary();
+    }
+}
+
+fn finish_success(traits: &OperationTraits<'_>, status: &str, response: &mut Value, example: &Value) {
+    response["headers"] = headers::of_success(traits.path, traits.method, status, traits.has_pages, response);
     if response.pointer("/content/application~1octet-stream").is_some() {
         // A file is returned with the media type of its upload.
         response["content"] = json!({ "*/*": {} });

@@ -18,75 +18,89 @@ const VISIBLE: &str = "^[ -~]+$";
 
 /// The header components.
 pub fn components() -> Value {
-    let header = |required: bool, pattern: &str, description: &str, example: &str| {
-        json!({ "description": description, "required": required,
-            "schema": { "type": "string", "maxLength": 4000, "pattern": pattern }, "example": example })
-    };
+    let groups = [of_representations(), of_requests()];
+    groups.iter().filter_map(Value::as_object).flatten().map(|(name, header)| (name.clone(), header.clone())).collect()
+}
+
+/// A header component whose value is a text.
+fn text_header(is_required: bool, pattern: &str, description: &str, example: &str) -> Value {
+    json!({ "description": description, "required": is_required,
+        "schema": { "type": "string", "maxLength": 4000, "pattern": pattern }, "example": example })
+}
+
+/// The header components about the returned resource: its version, place, links and file name.
+fn of_representations() -> Value {
     json!({
-        "ETag": header(true, TAG, "Version and digest of the response, for If-Match and If-None-Match.", "\"1-5f0c2a9be1d4\""),
-        "PageETag": header(false, TAG, "Digest of the page, for If-None-Match; absent for files.", "\"5f0c2a9be1d4a3b7\""),
-        "Location": header(true, "^/[!-~]+$", "Path of the new record.", "/api/v1/agreements/4"),
-        "Link": header(
+        "ETag": text_header(true, TAG, "Version and digest of the response, for If-Match and If-None-Match.", "\"1-5f0c2a9be1d4\""),
+        "PageETag": text_header(false, TAG, "Digest of the page, for If-None-Match; absent for files.", "\"5f0c2a9be1d4a3b7\""),
+        "Location": text_header(true, "^/[!-~]+$", "Path of the new record.", "/api/v1/agreements/4"),
+        "Link": text_header(
             false,
             LINKS,
             "Links (RFC 8288): `next` to the next page of a list, and `deprecation` to information about a deprecation.",
             "</api/v1/agreements?limit=20&cursor=eyJ>; rel=\"next\"",
         ),
-        "CatalogLink": header(
+        "CatalogLink": text_header(
             true,
             LINKS,
             "Identifies this document as the API catalog (RFC 9727, section 2).",
             "</.well-known/api-catalog>; rel=\"api-catalog\"",
         ),
-        "ContentDisposition": header(
+        "ContentDisposition": text_header(
             true,
             VISIBLE,
             "Suggested file name (RFC 6266).",
             "attachment; filename=\"bundle-2022-04-11.yaml\"",
         ),
-        "PageContentDisposition": header(
+        "PageContentDisposition": text_header(
             false,
             VISIBLE,
             "Suggested file name (RFC 6266); absent for pages.",
             "attachment; filename=\"milestones-2022-04-11.csv\"",
         ),
-        "Deprecation": header(
+    })
+}
+
+/// The header components about the handling of a request: deprecation, retries, limits and refusals.
+fn of_requests() -> Value {
+    json!({
+        "Deprecation": text_header(
             false,
             "^@-?[0-9]+$",
             "Date of deprecation in seconds since 1970 (RFC 9745); absent when nothing in the request is deprecated.",
             "@1688169599",
         ),
-        "Sunset": header(
+        "Sunset": text_header(
             false,
             VISIBLE,
             "Date from which what is deprecated may be removed (RFC 8594).",
             "Sun, 30 Jun 2024 23:59:59 GMT",
         ),
-        "XRequestId": header(true, "^[!-~]+$", "Identifier of the request in the service's log and audit log.", "b8c1f0d2a94e4f7c"),
+        "XRequestId": text_header(true, "^[!-~]+$", "Identifier of the request in the service's log and audit log.", "b8c1f0d2a94e4f7c"),
         "IdempotentReplayed": { "description": "`true` when this is the stored response to an earlier request with the same Idempotency-Key.",
             "schema": { "type": "string", "enum": ["true"] }, "example": "true" },
         "RetryAfter": { "description": "Seconds to wait before a retry.", "required": true,
             "schema": { "type": "integer", "format": "int32", "minimum": 0, "maximum": 3600 }, "example": 1 },
-        "RateLimitPolicy": header(
+        "RateLimitPolicy": text_header(
             false,
             VISIBLE,
             "Requests (`q`) that an address and a key may make in a window of seconds (`w`); absent when they are not limited.",
             "\"address\";q=6000;w=60, \"key\";q=6000;w=60",
         ),
-        "RateLimit": header(
+        "RateLimit": text_header(
             false,
             VISIBLE,
             "Remaining requests of each quota (`r`), and seconds until it is full again or, when none remain, until the next \
              request is allowed (`t`).",
             "\"address\";r=5999;t=1, \"key\";r=5998;t=1",
         ),
-        "AcceptEncoding": header(
+        "AcceptEncoding": text_header(
             false,
             VISIBLE,
             "Accepted content codings; present when the coding of the request is not accepted (RFC 9110, section 15.5.16).",
             coding::ACCEPTED,
         ),
-        "WwwAuthenticate": header(true, VISIBLE, "Authentication scheme.", "Bearer realm=\"pairing-tracker\""),
+        "WwwAuthenticate": text_header(true, VISIBLE, "Authentication scheme.", "Bearer realm=\"pairing-tracker\""),
     })
 }
 
