@@ -21,7 +21,7 @@ use crate::model::text::Language;
 use crate::msg;
 use crate::transfer::fault::{ImportFault, Severity};
 pub use list::faults_alone;
-use package::{Package, xml_error};
+use package::{ListSheet, Package, xml_error};
 
 /// The most cells that are marked, and the most faults that are listed.
 pub const MOST_MARKS: usize = 10_000;
@@ -143,21 +143,42 @@ fn write<F: Read + Seek>(
     language: Language,
     out: &mut (impl Write + Seek),
 ) -> Result<()> {
-    let options = SimpleFileOptions::default();
-    let mut zip = ZipWriter::new(out);
-    let styles = match &package.styles {
-        Some(part) => Some(styles::rewritten(&package::text(archive, part)?)?),
-        None => None,
-    };
     let list = package.list_sheet(language);
-    // The parts that are replaced or added.
-    let mut replaced: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    let nothing = Marks::new();
-    let mut sheets: BTreeMap<&str, (&Marks, Option<String>)> = BTreeMap::new();
-    let mut types = package::Additions::default();
-    if let (Some(part), Some((xml, _))) = (&package.styles, &styles) {
-        replaced.insert(part.clone(), xml.clone());
+    let mut changes = changed_parts(archive, package, &list, marks)?;
+    let mut zip = ZipWriter::new(out);
+    write_parts(archive, &list, &mut changes, &mut zip)?;
+    zip.start_file(&list.part, SimpleFileOptions::default()).map_err(Error::unexpected)?;
+    let is_there = |name: &str| package.sheet_number(name).is_some();
+    list::part(faults, language, changes.look.as_ref(), is_there, &mut zip).map_err(xml_error)?;
+    zip.finish().map_err(Error::unexpected)?;
+    Ok(())
+}
+
+/// The parts of a workbook that are not copied unchanged.
+struct ChangedParts<'a> {
+    /// The sheets to rewrite, each with its marks and the relation of its new drawing.
+    sheets: BTreeMap<&'a str, (&'a Marks, Option<String>)>,
+    /// The other parts that are replaced or added.
+    replaced: BTreeMap<String, Vec<u8>>,
+    /// The formats of marked cells, if the workbook has styles.
+    look: Option<styles::Look>,
+}
+
+/// The parts that change because of the marks and the new first sheet.
+fn changed_parts<'a, F: Read + Seek>(
+    archive: &mut ZipArchive<F>,
+    package: &'a Package,
+    list: &ListSheet,
+    marks: &'a BTreeMap<String, Marks>,
+) -> Result<ChangedParts<'a>> {
+    static NO_MARKS: Marks = Marks::new();
+    let (mut sheets, mut replaced, mut look) = (BTreeMap::new(), BTreeMap::new(), None);
+    if let Some(part) = &package.styles {
+        let (xml, formats) = styles::rewritten(&package::text(archive, part)?)?;
+        replaced.insert(part.clone(), xml);
+        look = Some(formats);
     }
+    let mut types = package::Additions::default();
     for (number, (name, marks)) in marks.iter().enumerate() {
         let Some(part) = package.sheet(name) else { continue };
         if part == list.part {
@@ -166,12 +187,24 @@ fn write<F: Read + Seek>(
         let drawing = comments::add(archive, part, number, marks, &mut replaced, &mut types)?;
         sheets.insert(part, (marks, drawing));
     }
+    // A selected sheet is rewritten without its selection, which moves to the list.
     for part in package.selected(archive)? {
-        sheets.entry(part).or_insert((&nothing, None));
+        sheets.entry(part).or_insert((&NO_MARKS, None));
     }
-    package.add_list(archive, &list, &mut replaced, &mut types)?;
+    package.add_list(archive, list, &mut replaced, &mut types)?;
     types.apply(archive, &mut replaced)?;
-    let look = styles.as_ref().map(|(_, look)| look);
+    Ok(ChangedParts { sheets, replaced, look })
+}
+
+/// Writes all parts except the list of faults, in the order of the original, followed by the added ones.
+fn write_parts<F: Read + Seek>(
+    archive: &mut ZipArchive<F>,
+    list: &ListSheet,
+    changes: &mut ChangedParts<'_>,
+    zip: &mut ZipWriter<impl Write + Seek>,
+) -> Result<()> {
+    let options = SimpleFileOptions::default();
+    let ChangedParts { sheets, replaced, look } = changes;
     for index in 0..archive.len() {
         let name = {
             let entry = archive.by_index_raw(index).map_err(Error::unexpected)?;
@@ -183,7 +216,7 @@ fn write<F: Read + Seek>(
         if let Some((marks, drawing)) = sheets.get(name.as_str()) {
             zip.start_file(&name, options).map_err(Error::unexpected)?;
             let entry = archive.by_index(index).map_err(Error::unexpected)?;
-            sheet::rewrite(entry, marks, look, drawing.as_deref(), &mut zip)?;
+            sheet::rewrite(entry, marks, look.as_ref(), drawing.as_deref(), zip)?;
         } else if let Some(bytes) = replaced.remove(&name) {
             zip.start_file(&name, options).map_err(Error::unexpected)?;
             zip.write_all(&bytes).map_err(Error::unexpected)?;
@@ -192,13 +225,9 @@ fn write<F: Read + Seek>(
             zip.raw_copy_file(entry).map_err(Error::unexpected)?;
         }
     }
-    for (name, bytes) in &replaced {
+    for (name, bytes) in replaced {
         zip.start_file(name, options).map_err(Error::unexpected)?;
         zip.write_all(bytes).map_err(Error::unexpected)?;
     }
-    zip.start_file(&list.part, options).map_err(Error::unexpected)?;
-    let is_there = |name: &str| package.sheet_number(name).is_some();
-    list::part(faults, language, look, is_there, &mut zip).map_err(xml_error)?;
-    zip.finish().map_err(Error::unexpected)?;
     Ok(())
 }

@@ -51,12 +51,19 @@ struct Rewriting<'a, W: Write> {
     look: Option<&'a Look>,
     /// Namespace prefix, including the colon.
     prefix: String,
+    /// Whether the rows are being read.
+    is_data: bool,
     /// The current row, from 1, and the next column, from 0.
     row: u32,
     column: u32,
     /// The marks of the row that are not written yet; `done` is the row up to which all marks are written.
     left: BTreeMap<u32, Mark>,
     done: u32,
+}
+
+/// The namespace prefix of `sheetData`, including the colon.
+fn data_prefix(element: &BytesStart<'_>) -> String {
+    element.name().as_ref().strip_suffix("sheetData").unwrap_or_default().to_owned()
 }
 
 /// Writes a sheet with its marks. `drawing` is the relation of a new drawing.
@@ -74,15 +81,19 @@ pub fn rewrite(
         marks,
         look,
         prefix: String::new(),
+        is_data: false,
         row: 0,
         column: 0,
         left: BTreeMap::new(),
         done: 0,
     };
-    let (mut buffer, mut is_data, mut depth) = (Vec::new(), false, 0_usize);
+    let (mut buffer, mut depth) = (Vec::new(), 0_usize);
     loop {
         buffer.clear();
         let event = reader.read_event_into(&mut buffer).map_err(xml_error)?;
+        if matches!(event, Event::Eof) {
+            return Ok(());
+        }
         let name = match &event {
             Event::Start(element) | Event::Empty(element) => element.local_name().as_ref().to_owned(),
             Event::End(element) => element.local_name().as_ref().to_owned(),
@@ -102,51 +113,54 @@ pub fn rewrite(
             Event::End(_) => depth = depth.saturating_sub(1),
             _ => {}
         }
-        match (event, name.as_str()) {
-            (Event::Start(element), "sheetData") => {
-                is_data = true;
-                let name = element.name();
-                state.prefix = name.as_ref().strip_suffix("sheetData").unwrap_or_default().to_owned();
-                state.writer.write_event(Event::Start(element.borrow())).map_err(xml_error)?;
-            }
-            (Event::Empty(element), "sheetData") => {
-                state.prefix = element.name().as_ref().strip_suffix("sheetData").unwrap_or_default().to_owned();
-                state.writer.write_event(Event::Start(element.borrow())).map_err(xml_error)?;
-                state.rows_before(u32::MAX).map_err(xml_error)?;
-                state.writer.write_event(Event::End(element.to_end())).map_err(xml_error)?;
-            }
-            (Event::End(element), "sheetData") => {
-                is_data = false;
-                state.rows_before(u32::MAX).map_err(xml_error)?;
-                state.writer.write_event(Event::End(element)).map_err(xml_error)?;
-            }
-            (Event::Start(element), "row") if is_data => state.row(&element, false).map_err(xml_error)?,
-            (Event::Empty(element), "row") if is_data => state.row(&element, true).map_err(xml_error)?,
-            (Event::End(element), "row") if is_data => {
-                state.cells_before(u32::MAX).map_err(xml_error)?;
-                state.writer.write_event(Event::End(element)).map_err(xml_error)?;
-            }
-            (Event::Start(element), "c") if is_data => {
-                let changed = state.cell(&element).map_err(xml_error)?;
-                state.writer.write_event(Event::Start(changed)).map_err(xml_error)?;
-            }
-            (Event::Empty(element), "c") if is_data => {
-                let changed = state.cell(&element).map_err(xml_error)?;
-                state.writer.write_event(Event::Empty(changed)).map_err(xml_error)?;
-            }
-            (Event::Eof, _) => return Ok(()),
-            (Event::Start(element), "sheetView") => {
-                state.writer.write_event(Event::Start(without(&element, &["tabSelected"]))).map_err(xml_error)?;
-            }
-            (Event::Empty(element), "sheetView") => {
-                state.writer.write_event(Event::Empty(without(&element, &["tabSelected"]))).map_err(xml_error)?;
-            }
-            (event, _) => state.writer.write_event(event).map_err(xml_error)?,
-        }
+        state.event(event, &name).map_err(xml_error)?;
     }
 }
 
 impl<W: Write> Rewriting<'_, W> {
+    /// Writes an event of the sheet with the marks that belong to it. `name` is the local name of its element.
+    fn event(&mut self, event: Event<'_>, name: &str) -> std::io::Result<()> {
+        match (event, name) {
+            (Event::Start(element), "sheetData") => {
+                self.is_data = true;
+                self.prefix = data_prefix(&element);
+                self.writer.write_event(Event::Start(element))
+            }
+            (Event::Empty(element), "sheetData") => {
+                self.prefix = data_prefix(&element);
+                self.writer.write_event(Event::Start(element.borrow()))?;
+                self.rows_before(u32::MAX)?;
+                self.writer.write_event(Event::End(element.to_end()))
+            }
+            (Event::End(element), "sheetData") => {
+                self.is_data = false;
+                self.rows_before(u32::MAX)?;
+                self.writer.write_event(Event::End(element))
+            }
+            (Event::Start(element), "row") if self.is_data => self.row(&element, false),
+            (Event::Empty(element), "row") if self.is_data => self.row(&element, true),
+            (Event::End(element), "row") if self.is_data => {
+                self.cells_before(u32::MAX)?;
+                self.writer.write_event(Event::End(element))
+            }
+            (Event::Start(element), "c") if self.is_data => {
+                let changed = self.cell(&element)?;
+                self.writer.write_event(Event::Start(changed))
+            }
+            (Event::Empty(element), "c") if self.is_data => {
+                let changed = self.cell(&element)?;
+                self.writer.write_event(Event::Empty(changed))
+            }
+            (Event::Start(element), "sheetView") => {
+                self.writer.write_event(Event::Start(without(&element, &["tabSelected"])))
+            }
+            (Event::Empty(element), "sheetView") => {
+                self.writer.write_event(Event::Empty(without(&element, &["tabSelected"])))
+            }
+            (event, _) => self.writer.write_event(event),
+        }
+    }
+
     /// Writes the missing rows with marks before a row.
     fn rows_before(&mut self, row: u32) -> std::io::Result<()> {
         let marks = self.marks;
