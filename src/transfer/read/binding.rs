@@ -4,6 +4,7 @@ use super::headings::{Heading, Headings};
 use super::line::letters;
 use super::{ReadOptions, faults};
 use crate::error::Result;
+use crate::model::text::Msg;
 use crate::msg;
 use crate::normalize::half_width;
 use crate::transfer::amounts::{Measure, Unit};
@@ -64,21 +65,15 @@ impl<'a> Binding<'a> {
                 Heading::Column(column, unit) => (column, unit),
                 Heading::RowNumber => continue,
                 Heading::Unit(column) => {
-                    let message = msg!(
-                        "表头“{shown}”的单位无法换算；请改为元、万元、亿元或百分比等，并换算数值。",
-                        "has a unit that cannot be converted: \"{shown}\"; use the unit of the column and convert the numbers"
-                    );
-                    sink.fault(of_header(faults::at(&spot, "unknown_unit", &message), Some(column.zh.clone())))?;
+                    let fault = faults::at(&spot, "unknown_unit", &unknown_unit(&shown));
+                    sink.fault(of_header(fault, Some(column.zh.clone())))?;
                     continue;
                 }
                 Heading::Unknown => {
                     let suggestion = suggestion(table, header);
                     unknown.push((shown.clone(), suggestion.clone()));
-                    let message = msg!(
-                        "没有“{shown}”这一列；不需要的列可以删去，或选择忽略未知列（ignore_unknown_columns）。",
-                        "is not a column of this table: \"{shown}\"; delete it, or ignore unknown columns (ignore_unknown_columns)"
-                    );
-                    let fault = of_header(faults::at(&spot, "unknown_column", &message), suggestion);
+                    let fault = faults::at(&spot, "unknown_column", &unknown_column(&shown));
+                    let fault = of_header(fault, suggestion);
                     sink.fault(if options.ignore_unknown_columns { faults::warning(fault) } else { fault })?;
                     continue;
                 }
@@ -107,6 +102,20 @@ impl<'a> Binding<'a> {
         let columns = self.columns.iter().map(|bound| (pointer(bound.column).to_owned(), bound.letters.clone()));
         Layout { sheet: self.sheet.clone(), columns: columns.collect() }
     }
+}
+
+fn unknown_unit(header: &str) -> Msg {
+    msg!(
+        "表头“{header}”的单位无法换算；请改为元、万元、亿元或百分比等，并换算数值。",
+        "has a unit that cannot be converted: \"{header}\"; use the unit of the column and convert the numbers"
+    )
+}
+
+fn unknown_column(header: &str) -> Msg {
+    msg!(
+        "没有“{header}”这一列；不需要的列可以删去，或选择忽略未知列（ignore_unknown_columns）。",
+        "is not a column of this table: \"{header}\"; delete it, or ignore unknown columns (ignore_unknown_columns)"
+    )
 }
 
 fn is_money(column: &Column) -> bool {
@@ -146,7 +155,7 @@ fn without_code(
         message_zh += &format!("；无法识别的列：{}", zh.join("、"));
         message_en += &format!("; unknown columns: {}", en.join(", "));
     }
-    let message = crate::model::text::Msg::new(message_zh + "。", message_en);
+    let message = Msg::new(message_zh + "。", message_en);
     let fault = faults::at(spot, "required", &message);
     ImportFault { resource: Some(table.path.to_owned()), pointer: "/code".to_owned(), ..fault }
 }

@@ -52,82 +52,115 @@ pub fn rows<F: Read + Seek>(file: &mut F, visit: impl FnMut(Line) -> Result<bool
     lines(&mut Text::new(file)?, visit).map(drop)
 }
 
-/// Why reading stopped before the end of the file: the row, and the code and message of the fault.
-type Ended = Option<(u32, &'static str, Msg)>;
+/// The fault at which reading stopped before the end of the file: its row, code and message.
+type RowFault = (u32, &'static str, Msg);
 
 /// Visits the rows, numbered as in a spreadsheet, until `visit` returns `false`.
-fn lines<F: Read + Seek>(text: &mut Text<'_, F>, mut visit: impl FnMut(Line) -> Result<bool>) -> Result<Ended> {
+fn lines<F: Read + Seek>(
+    text: &mut Text<'_, F>,
+    mut visit: impl FnMut(Line) -> Result<bool>,
+) -> Result<Option<RowFault>> {
     let mut piece = Vec::new();
     text.next(&mut piece)?;
     let declared = declared(&piece);
     let delimiter = declared.map_or_else(|| delimiter(&piece), |(delimiter, _)| delimiter);
+    // A spreadsheet shows the line below `sep=` as its first row.
+    let start = declared.map_or(0, |(_, length)| length);
     let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
     let (mut output, mut ends) = (vec![0; BYTES], vec![0; CELLS]);
     let (mut written, mut ended) = (0, 0);
-    // A spreadsheet shows the line below `sep=` as its first row.
-    let start = declared.map_or(0, |(_, length)| length);
-    let (mut row, mut at, mut is_between, mut last) = (1_u32, start, true, b'\n');
+    let mut position = TextPosition { row: 1, at: start, last: b'\n' };
+    let mut is_between = true;
     loop {
         if is_between {
-            // The parser skips blank lines, which a spreadsheet counts as rows.
-            while let Some(byte) = piece.get(at).copied().filter(|byte| matches!(byte, b'\r' | b'\n')) {
-                if !(last == b'\r' && byte == b'\n') {
-                    row = row.saturating_add(1);
-                }
-                last = byte;
-                at += 1;
-            }
+            position.skip_line_ends(&piece);
         }
-        if at == piece.len() && !piece.is_empty() {
+        if position.at == piece.len() && !piece.is_empty() {
             text.next(&mut piece)?;
-            at = 0;
+            position.at = 0;
             continue;
         }
-        let (result, read, wrote, cells) = reader.read_record(&piece[at..], &mut output[written..], &mut ends[ended..]);
-        if read > 0 {
-            last = piece[at + read - 1];
-        }
-        at += read;
+        let (result, read, wrote, cells) =
+            reader.read_record(&piece[position.at..], &mut output[written..], &mut ends[ended..]);
+        position.advance(&piece, read);
         written += wrote;
         ended += cells;
         is_between = false;
         match result {
             ReadRecordResult::InputEmpty => {}
-            ReadRecordResult::OutputFull => {
-                let message = msg!(
-                    "一行超过 1 MiB：可能有未闭合的引号。",
-                    "is a row longer than 1 MiB; a quotation mark may not be closed"
-                );
-                return Ok(Some((row, "row_too_long", message)));
-            }
-            ReadRecordResult::OutputEndsFull => {
-                let message = msg!("一行超过 {CELLS} 列。", "is a row with more than {CELLS} columns");
-                return Ok(Some((row, "too_many_columns", message)));
-            }
+            ReadRecordResult::OutputFull => return Ok(Some(too_long(position.row))),
+            ReadRecordResult::OutputEndsFull => return Ok(Some(too_wide(position.row))),
             ReadRecordResult::Record => {
-                let line = line(row, &output[..written], &ends[..ended]);
+                let line = line(position.row, &output[..written], &ends[..ended]);
                 let is_at_end = piece.is_empty();
-                let closing = line.cells.last().is_some_and(|(_, raw)| {
-                    matches!(raw, Raw::Cell(Cell::Text(text)) if text.contains('\n')) && last != b'"'
-                });
-                if is_at_end && closing {
-                    let message =
-                        msg!("引号未闭合，其后的内容无法读取。", "opens a quotation mark that is never closed");
-                    return Ok(Some((row, "unclosed_quote", message)));
+                if is_at_end && ends_in_open_quote(&line, position.last) {
+                    return Ok(Some(unclosed_quote(position.row)));
                 }
                 if !visit(line)? {
                     return Ok(None);
                 }
                 (written, ended, is_between) = (0, 0, true);
-                row = row.saturating_add(1);
+                position.row = position.row.saturating_add(1);
                 // The line end is counted already; the `\n` of a `\r\n` may follow.
                 if is_at_end {
-                    last = b'\n';
+                    position.last = b'\n';
                 }
             }
             ReadRecordResult::End => return Ok(None),
         }
     }
+}
+
+/// The position of the parser in the file.
+struct TextPosition {
+    /// The row as a spreadsheet numbers it, from 1.
+    row: u32,
+    /// The offset in the current piece of the text.
+    at: usize,
+    /// The last byte read.
+    last: u8,
+}
+
+impl TextPosition {
+    /// Counts and skips the line ends between two records: the parser skips blank lines, which a spreadsheet counts as rows.
+    fn skip_line_ends(&mut self, piece: &[u8]) {
+        while let Some(byte) = piece.get(self.at).copied().filter(|byte| matches!(byte, b'\r' | b'\n')) {
+            if !(self.last == b'\r' && byte == b'\n') {
+                self.row = self.row.saturating_add(1);
+            }
+            self.last = byte;
+            self.at += 1;
+        }
+    }
+
+    fn advance(&mut self, piece: &[u8], read: usize) {
+        if read > 0 {
+            self.last = piece[self.at + read - 1];
+        }
+        self.at += read;
+    }
+}
+
+fn too_long(row: u32) -> RowFault {
+    let message =
+        msg!("一行超过 1 MiB：可能有未闭合的引号。", "is a row longer than 1 MiB; a quotation mark may not be closed");
+    (row, "row_too_long", message)
+}
+
+fn too_wide(row: u32) -> RowFault {
+    (row, "too_many_columns", msg!("一行超过 {CELLS} 列。", "is a row with more than {CELLS} columns"))
+}
+
+fn unclosed_quote(row: u32) -> RowFault {
+    let message = msg!("引号未闭合，其后的内容无法读取。", "opens a quotation mark that is never closed");
+    (row, "unclosed_quote", message)
+}
+
+/// Whether the last row of a file ends inside a quotation: its last cell has several lines, and no quotation mark closes it.
+fn ends_in_open_quote(line: &Line, last: u8) -> bool {
+    line.cells
+        .last()
+        .is_some_and(|(_, raw)| matches!(raw, Raw::Cell(Cell::Text(text)) if text.contains('\n')) && last != b'"')
 }
 
 fn line(row: u32, bytes: &[u8], ends: &[usize]) -> Line {

@@ -9,9 +9,10 @@ use super::{binding, faults};
 use crate::access::redaction;
 use crate::db::surrogate_code;
 use crate::error::{Error, Result};
+use crate::model::text::Msg;
 use crate::msg;
 use crate::record::merge;
-use crate::resources::forms;
+use crate::resources::{Form, forms};
 use crate::transfer::columns::all_tables;
 use crate::transfer::fault::ImportFault;
 use crate::transfer::row::{Layout, Place, Row, Sink, Spot};
@@ -36,14 +37,17 @@ pub fn read<F: Read + Seek>(
     let table = binding::table(&tables, resource);
     let form = table.and_then(|table| forms().into_iter().find(|form| form.kind.path == table.path));
     let Some(form) = form else { return sink.fault(unknown_table(resource, &tables)) };
-    let read_only = contract.properties(&form.read);
     sink.layout(Layout::default())?;
-    let mut file = BufReader::new(file);
+    records(&mut BufReader::new(file), &form, contract, sink)
+}
+
+/// Reads a record from each line, and reports the lines that have none.
+fn records(file: &mut impl BufRead, form: &Form, contract: &Contract, sink: &mut dyn Sink) -> Result<()> {
     let (mut line, mut row) = (Vec::new(), 0_u32);
     loop {
         line.clear();
         row = row.saturating_add(1);
-        let read = (&mut file).take(BYTES + 1).read_until(b'\n', &mut line).map_err(Error::unexpected)?;
+        let read = file.take(BYTES + 1).read_until(b'\n', &mut line).map_err(Error::unexpected)?;
         let spot = Spot { row, ..Spot::default() };
         let fault = |code, message| ImportFault {
             resource: Some(form.kind.path.to_owned()),
@@ -61,38 +65,52 @@ pub fn read<F: Read + Seek>(
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let mut given: Value = match serde_json::from_slice(&line) {
-            Ok(given @ Value::Object(_)) => given,
-            Ok(_) => {
-                sink.fault(fault("type", msg!("每行须为一条记录。", "must be one record per line")))?;
-                continue;
-            }
-            Err(error) => {
-                let column = error.column();
-                let message = msg!("第 {column} 列附近不是有效的 JSON。", "is not valid JSON near column {column}");
-                sink.fault(fault("syntax", message))?;
+        let given = match parsed(&line, form) {
+            Ok(given) => given,
+            Err((code, message)) => {
+                sink.fault(fault(code, message))?;
                 continue;
             }
         };
-        normalize_numbers(&mut given);
-        // In the export of a list, a record without a code has its id and creation time, which give its surrogate code.
-        surrogate_code::name(form.kind, &mut given);
-        if given["version"].is_i64() {
-            redaction::remove_null(form.kind, &mut given);
-        }
         let Some(code) = given["code"].as_str().map(str::to_owned) else {
             let message = msg!("批量导入的记录须有代码。", "is required, because it identifies the record");
             sink.fault(ImportFault { pointer: "/code".to_owned(), ..fault("required", message) })?;
             continue;
         };
-        let mut document = merge::writable(contract, form.new, &given);
-        if let (Value::Object(fields), Value::Object(given)) = (&mut document, given) {
-            // Unknown fields are kept, so that the validation reports them.
-            let unknown = given.into_iter().filter(|(name, _)| read_only.is_none_or(|known| !known.contains_key(name)));
-            let unknown: Vec<_> = unknown.filter(|(name, _)| !fields.contains_key(name)).collect();
-            fields.extend(unknown);
-        }
+        let document = document(contract, form, given);
         let place = Place { table: 0, row, elsewhere: Vec::new() };
         sink.row(Row { path: form.kind.path.to_owned(), code, document, place })?;
     }
+}
+
+/// The JSON object of a line, or the code and message of its fault.
+fn parsed(line: &[u8], form: &Form) -> Result<Value, (&'static str, Msg)> {
+    let mut given: Value = match serde_json::from_slice(line) {
+        Ok(given @ Value::Object(_)) => given,
+        Ok(_) => return Err(("type", msg!("每行须为一条记录。", "must be one record per line"))),
+        Err(error) => {
+            let column = error.column();
+            let message = msg!("第 {column} 列附近不是有效的 JSON。", "is not valid JSON near column {column}");
+            return Err(("syntax", message));
+        }
+    };
+    normalize_numbers(&mut given);
+    // In the export of a list, a record without a code has its id and creation time, which give its surrogate code.
+    surrogate_code::name(form.kind, &mut given);
+    if given["version"].is_i64() {
+        redaction::remove_null(form.kind, &mut given);
+    }
+    Ok(given)
+}
+
+/// The fields of a record that clients write. Unknown fields are kept, so that the validation reports them.
+fn document(contract: &Contract, form: &Form, given: Value) -> Value {
+    let readable = contract.properties(&form.read);
+    let mut document = merge::writable(contract, form.new, &given);
+    if let (Value::Object(fields), Value::Object(given)) = (&mut document, given) {
+        let unknown = given.into_iter().filter(|(name, _)| readable.is_none_or(|known| !known.contains_key(name)));
+        let unknown: Vec<_> = unknown.filter(|(name, _)| !fields.contains_key(name)).collect();
+        fields.extend(unknown);
+    }
+    document
 }

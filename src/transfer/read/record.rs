@@ -52,33 +52,19 @@ pub fn record(
     sink: &mut dyn Sink,
 ) -> Result<Option<(String, Map<String, Value>)>> {
     if let Some(words) = remark(binding, line) {
-        let spot = Spot { sheet: binding.sheet.clone(), row: line.row, column: None };
-        let message = msg!(
-            "此行是合计或说明（“{words}”），不作为记录导入。",
-            "looks like a total or a remark (\"{words}\") and is not imported"
-        );
-        sink.fault(faults::warning(faults::at(&spot, "remark_row", &message)))?;
+        sink.fault(remark_fault(binding, line, &words))?;
         return Ok(None);
     }
     let unheaded = unheaded(binding, line, sink)?;
     binding.nameless.extend(unheaded);
     let (covered, merged) = covered(binding, line);
-    let is_read = |bound: &&Bound<'_>| !covered.contains(&bound.position);
     let has_own = |bound: &Bound<'_>| {
         line.at(bound.position).is_some_and(|raw| !raw.is_blank()) && !line.inherited.contains(&bound.position)
     };
     if !binding.columns.iter().any(has_own) {
         return Ok(None);
     }
-    let mut cells: Vec<(u32, Cow<'_, Cell>)> = Vec::with_capacity(binding.columns.len());
-    let mut unread: Vec<(&Bound<'_>, Unread)> = Vec::new();
-    for bound in binding.columns.iter().filter(is_read) {
-        match line.at(bound.position).map(|raw| raw.read(bound.column, bound.unit)) {
-            None => cells.push((bound.position, Cow::Owned(Cell::Empty))),
-            Some(Ok(cell)) => cells.push((bound.position, cell)),
-            Some(Err(why)) => unread.push((bound, why)),
-        }
-    }
+    let (cells, unread) = cells(binding, line, &covered);
     let at = |position: u32| {
         let found = cells.binary_search_by_key(&position, |(at, _)| *at).ok()?;
         cells.get(found).map(|(_, cell)| &**cell)
@@ -113,6 +99,24 @@ pub fn record(
     Ok(Some((code, document(contract, binding, at))))
 }
 
+/// The cells of a row by position, without those that are `covered`, and the columns whose cell cannot be read.
+fn cells<'l, 'b, 't>(
+    binding: &'b Binding<'t>,
+    line: &'l Line,
+    covered: &[u32],
+) -> (Vec<(u32, Cow<'l, Cell>)>, Vec<(&'b Bound<'t>, Unread)>) {
+    let mut cells = Vec::with_capacity(binding.columns.len());
+    let mut unread = Vec::new();
+    for bound in binding.columns.iter().filter(|bound| !covered.contains(&bound.position)) {
+        match line.at(bound.position).map(|raw| raw.read(bound.column, bound.unit)) {
+            None => cells.push((bound.position, Cow::Owned(Cell::Empty))),
+            Some(Ok(cell)) => cells.push((bound.position, cell)),
+            Some(Err(why)) => unread.push((bound, why)),
+        }
+    }
+    (cells, unread)
+}
+
 fn spot(binding: &Binding<'_>, line: &Line, bound: &Bound<'_>) -> Spot {
     Spot { sheet: binding.sheet.clone(), row: line.row, column: Some(bound.letters.clone()) }
 }
@@ -133,6 +137,16 @@ fn remark(binding: &Binding<'_>, line: &Line) -> Option<String> {
     let has_colon = |rest: &str| rest.chars().take(8).any(|letter| letter == ':');
     let is_remark = REMARKS.iter().filter_map(starts).any(|rest| has_colon(&rest) || rest == "单位" || rest == "人");
     (is_total || is_remark).then(|| faults::shown(&text).unwrap_or_default())
+}
+
+/// The warning that a total or remark is not imported.
+fn remark_fault(binding: &Binding<'_>, line: &Line, words: &str) -> ImportFault {
+    let spot = Spot { sheet: binding.sheet.clone(), row: line.row, column: None };
+    let message = msg!(
+        "此行是合计或说明（“{words}”），不作为记录导入。",
+        "looks like a total or a remark (\"{words}\") and is not imported"
+    );
+    faults::warning(faults::at(&spot, "remark_row", &message))
 }
 
 /// Warns about cells without a header above them, once per column. Returns the positions of the columns.

@@ -143,16 +143,7 @@ fn rows<'a, R: Read + Seek>(
     open: &mut Open<'a>,
 ) -> Result<()> {
     let of_sheet = |error: &XlsxError| unreadable(Some(name), error);
-    // The readable part of a damaged sheet is read, so that its other faults are reported as well.
-    let mut broken = None;
-    let mut merges = merges(book, name, facts).unwrap_or_else(|error| {
-        broken = Some(of_sheet(&error));
-        Merges::new(Vec::new())
-    });
-    let unsaved = unsaved(book, name, facts).unwrap_or_else(|error| {
-        broken = Some(of_sheet(&error));
-        HashSet::new()
-    });
+    let (mut merges, unsaved, damage) = merges_and_unsaved(book, name, facts);
     let is_1904 = book.has_1904_epoch();
     let mut cells = match book.worksheet_cells_reader(name) {
         Ok(cells) => cells,
@@ -186,22 +177,30 @@ fn rows<'a, R: Read + Seek>(
         } else {
             formats.raw(cell.get_value(), style)
         };
-        if let Raw::Cell(Cell::Text(text)) = &raw
-            && text.encode_utf16().count() > LETTERS
-        {
+        if is_too_long(&raw) {
             let spot = Spot { sheet: Some(name.to_owned()), row: line.row, column: Some(letters(position)) };
             let message = msg!("单元格最多 {LETTERS} 个字符。", "holds more than {LETTERS} characters");
             sheets.sink.fault(faults::at(&spot, "too_long", &message))?;
             continue;
         }
-        match line.cells.binary_search_by_key(&position, |(at, _)| *at) {
-            _ if matches!(raw, Raw::Cell(Cell::Empty)) => {}
-            Ok(found) => line.cells[found].1 = raw,
-            Err(place) => line.cells.insert(place, (position, raw)),
-        }
+        insert(&mut line, position, raw);
     }
     finish(&mut merges, line, name, sheets, open)?;
-    broken.map_or(Ok(()), |fault| sheets.sink.fault(fault))
+    damage.map_or(Ok(()), |error| sheets.sink.fault(of_sheet(&error)))
+}
+
+/// Whether a text is longer than the file format allows.
+fn is_too_long(raw: &Raw) -> bool {
+    matches!(raw, Raw::Cell(Cell::Text(text)) if text.encode_utf16().count() > LETTERS)
+}
+
+/// Inserts a cell that is not empty into its row, in the order of the columns. It replaces an earlier one of the same column.
+fn insert(line: &mut Line, position: u32, raw: Raw) {
+    match line.cells.binary_search_by_key(&position, |(at, _)| *at) {
+        _ if matches!(raw, Raw::Cell(Cell::Empty)) => {}
+        Ok(found) => line.cells[found].1 = raw,
+        Err(place) => line.cells.insert(place, (position, raw)),
+    }
 }
 
 /// Passes a row on with the values of merged ranges. Returns `false` if the rest of the sheet need not be read.
@@ -219,6 +218,25 @@ fn finish<'a>(
     let message = msg!("合并单元格的内容过多。", "has merged ranges with too much content");
     sheets.sink.fault(faults::at(&spot, "too_large", &message))?;
     Ok(false)
+}
+
+/// The merged ranges of a sheet, its formulas without a result, and the error if either cannot be read. The readable part of a
+/// damaged sheet is read, so that its other faults are reported as well.
+fn merges_and_unsaved<R: Read + Seek>(
+    book: &mut Xlsx<R>,
+    name: &str,
+    facts: Facts,
+) -> (Merges, HashSet<(u32, u32)>, Option<XlsxError>) {
+    let mut damage = None;
+    let merges = merges(book, name, facts).unwrap_or_else(|error| {
+        damage = Some(error);
+        Merges::new(Vec::new())
+    });
+    let unsaved = unsaved(book, name, facts).unwrap_or_else(|error| {
+        damage = Some(error);
+        HashSet::new()
+    });
+    (merges, unsaved, damage)
 }
 
 fn merges<R: Read + Seek>(book: &mut Xlsx<R>, name: &str, facts: Facts) -> Result<Merges, XlsxError> {
