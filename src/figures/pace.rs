@@ -217,22 +217,29 @@ mod tests {
     /// Goal, monthly values, date; actual, completion, expected, pace over the year 2022.
     type Case = (Option<Goal>, &'static [&'static str], &'static str, Option<&'static str>, Option<f64>, f64, Pace);
 
-    #[test]
-    fn standing_follows_from_a_table() {
-        let six: &[&str] = &["10", "10", "10", "10", "5", "5"];
-        let cases: Vec<Case> = vec![
-            // Rising and cumulative: the sum.
-            (goal(Rising, Cumulative, "", "100"), six, "2022-06-30", Some("50"), Some(50.0), 49.59, Pace::OnTrack),
-            (goal(Rising, Cumulative, "0", "100"), six, "2022-06-30", Some("50"), Some(50.0), 49.59, Pace::OnTrack),
-            (goal(Rising, Cumulative, "", "80"), six, "2022-06-30", Some("50"), Some(62.5), 49.59, Pace::Ahead),
-            (goal(Rising, Cumulative, "", "120"), six, "2022-06-30", Some("50"), Some(41.67), 49.59, Pace::Behind),
+    /// The values of the first six months.
+    const SIX: &[&str] = &["10", "10", "10", "10", "5", "5"];
+
+    /// Rising and cumulative: the actual value is the sum of the values.
+    fn sum_cases() -> Vec<Case> {
+        vec![
+            (goal(Rising, Cumulative, "", "100"), SIX, "2022-06-30", Some("50"), Some(50.0), 49.59, Pace::OnTrack),
+            (goal(Rising, Cumulative, "0", "100"), SIX, "2022-06-30", Some("50"), Some(50.0), 49.59, Pace::OnTrack),
+            (goal(Rising, Cumulative, "", "80"), SIX, "2022-06-30", Some("50"), Some(62.5), 49.59, Pace::Ahead),
+            (goal(Rising, Cumulative, "", "120"), SIX, "2022-06-30", Some("50"), Some(41.67), 49.59, Pace::Behind),
             // A baseline is where the sum begins.
-            (goal(Rising, Cumulative, "20", "120"), six, "2022-06-30", Some("70"), Some(50.0), 49.59, Pace::OnTrack),
+            (goal(Rising, Cumulative, "20", "120"), SIX, "2022-06-30", Some("70"), Some(50.0), 49.59, Pace::OnTrack),
             // Only periods that are over by the date count, and the share is that of the last one's end while the next runs.
-            (goal(Rising, Cumulative, "", "100"), six, "2022-02-28", Some("20"), Some(20.0), 16.16, Pace::Ahead),
-            (goal(Rising, Cumulative, "", "100"), six, "2022-07-20", Some("50"), Some(50.0), 49.59, Pace::OnTrack),
-            (goal(Rising, Cumulative, "", "100"), six, "2022-07-31", Some("50"), Some(50.0), 58.08, Pace::Behind),
-            // The last value, not the sum; a report without a value changes nothing.
+            (goal(Rising, Cumulative, "", "100"), SIX, "2022-02-28", Some("20"), Some(20.0), 16.16, Pace::Ahead),
+            (goal(Rising, Cumulative, "", "100"), SIX, "2022-07-20", Some("50"), Some(50.0), 49.59, Pace::OnTrack),
+            (goal(Rising, Cumulative, "", "100"), SIX, "2022-07-31", Some("50"), Some(50.0), 58.08, Pace::Behind),
+        ]
+    }
+
+    /// The actual value is the last one, not the sum.
+    fn last_value_cases() -> Vec<Case> {
+        vec![
+            // A report without a value changes nothing.
             (
                 goal(Rising, Last, "", "100"),
                 &["10", "30", ""],
@@ -244,7 +251,12 @@ mod tests {
             ),
             (goal(Rising, Last, "20", "40"), &["22", "25"], "2022-02-28", Some("25"), Some(25.0), 16.16, Pace::Ahead),
             (goal(Rising, Last, "20", "40"), &["19"], "2022-01-31", Some("19"), Some(-5.0), 8.49, Pace::Behind),
-            // Falling: less is more.
+        ]
+    }
+
+    /// Falling: smaller values are better.
+    fn falling_cases() -> Vec<Case> {
+        vec![
             (
                 goal(Falling, Last, "500", "100"),
                 &["450", "300"],
@@ -277,9 +289,15 @@ mod tests {
             (goal(Falling, Last, "", "100"), &["300"], "2022-01-31", Some("300"), None, 8.49, Pace::Unknown),
             (goal(Falling, Last, "", "100"), &["90"], "2022-01-31", Some("90"), Some(100.0), 8.49, Pace::Ahead),
             (goal(Falling, Cumulative, "", "100"), &["50"], "2022-01-31", None, None, 8.49, Pace::Unknown),
+        ]
+    }
+
+    /// Unknown figures, targets that are reached, and the end of the period.
+    fn edge_cases() -> Vec<Case> {
+        vec![
             // No target, no indicator, no value: unknown, never zero.
-            (goal(Rising, Cumulative, "", ""), six, "2022-06-30", Some("50"), None, 49.59, Pace::Unknown),
-            (None, six, "2022-06-30", None, None, 49.59, Pace::Unknown),
+            (goal(Rising, Cumulative, "", ""), SIX, "2022-06-30", Some("50"), None, 49.59, Pace::Unknown),
+            (None, SIX, "2022-06-30", None, None, 49.59, Pace::Unknown),
             (goal(Rising, Cumulative, "", "100"), &[], "2022-06-30", None, None, 49.59, Pace::Unknown),
             (goal(Rising, Cumulative, "", "100"), &[""], "2022-01-31", None, None, 8.49, Pace::Unknown),
             // To be kept where it is.
@@ -291,7 +309,12 @@ mod tests {
             (goal(Rising, Last, "", "100"), &["99.5"], "2022-12-31", Some("99.5"), Some(99.5), 100.0, Pace::Behind),
             (goal(Rising, Last, "", "100"), &["100"], "2023-03-01", Some("100"), Some(100.0), 100.0, Pace::OnTrack),
             (goal(Rising, Last, "", "100"), &["120"], "2023-03-01", Some("120"), Some(120.0), 100.0, Pace::Ahead),
-        ];
+        ]
+    }
+
+    #[test]
+    fn standing_follows_from_a_table() {
+        let cases = [sum_cases(), last_value_cases(), falling_cases(), edge_cases()].concat();
         let (start, due) = (Some(day("2022-01-01")), Some(day("2022-12-31")));
         for (index, (goal, values, as_of, actual, completion, expected, pace)) in cases.into_iter().enumerate() {
             let standing = standing(goal, start, due, &months(values), day(as_of));
