@@ -101,15 +101,7 @@ pub async fn measure(
     drop(service);
 
     eprintln!("{backend}: the bare inserts");
-    let event = first.event;
-    let all = [
-        ("milestones", MILESTONES, format!("id > {}", first.milestone)),
-        ("record_codes", CODES, format!("entity = 'milestone' AND record_id > {}", first.milestone)),
-        ("search_texts", "", format!("record_id > {} AND entity = 'milestone'", first.milestone)),
-        ("audit_events", EVENTS, format!("id > {event} AND entity = 'milestone'")),
-    ];
-    let bare_all = bare_insert(url, bare[0], &all, directory)?;
-    let bare_milestones = bare_insert(url, bare[1], &all[..1], directory)?;
+    let [bare_all, bare_milestones] = bare_inserts(url, bare, &first, directory)?;
     Ok(Bulk {
         backend,
         rows,
@@ -125,6 +117,23 @@ pub async fn measure(
         reads,
         slowest,
     })
+}
+
+/// Copies everything that the import wrote into one database, and its milestones only into another.
+fn bare_inserts(
+    url: &DatabaseUrl,
+    bare: [&DatabaseUrl; 2],
+    before: &Before,
+    directory: &Path,
+) -> Outcome<[Duration; 2]> {
+    let Before { milestone, event } = before;
+    let all = [
+        ("milestones", MILESTONES, format!("id > {milestone}")),
+        ("record_codes", CODES, format!("entity = 'milestone' AND record_id > {milestone}")),
+        ("search_texts", "", format!("record_id > {milestone} AND entity = 'milestone'")),
+        ("audit_events", EVENTS, format!("id > {event} AND entity = 'milestone'")),
+    ];
+    Ok([bare_insert(url, bare[0], &all, directory)?, bare_insert(url, bare[1], &all[..1], directory)?])
 }
 
 /// A CSV file of milestones, spread over the agreements.
