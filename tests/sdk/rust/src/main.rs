@@ -8,8 +8,8 @@ use std::fmt::Debug;
 use chrono::NaiveDate;
 use futures::TryStreamExt;
 use pairing_tracker_story::types::{
-    Agreement, AgreementKind, AgreementPatch, AgreementStatus, ListAgreementsSort, MilestoneStatus, NewAgreement,
-    NewDocument, NewMilestone, Problem, Text, TextPatch,
+    Agreement, AgreementKind, AgreementPatch, AgreementStatus, Document, ListAgreementsSort, Milestone,
+    MilestoneStatus, NewAgreement, NewDocument, NewMilestone, Problem, Text, TextPatch, builder,
 };
 use pairing_tracker_story::{ByteStream, Client, Error, ResponseValue};
 use reqwest::header::{AUTHORIZATION, ETAG, HeaderMap};
@@ -54,6 +54,88 @@ async fn agreements_of(client: &Client, pairing: &str) -> Outcome<Vec<Agreement>
     }
 }
 
+/// Creates a memorandum with a milestone.
+async fn create_memorandum(client: &Client, new: &NewAgreement, pairing: &str) -> Outcome<(Agreement, Milestone)> {
+    let created = client.create_agreement().idempotency_key("rust-1").body(new.clone()).send().await?;
+    assert_eq!((created.status, created.signed_on), (AgreementStatus::Draft, None));
+    // The same request again, as after a lost response, returns the same record.
+    let again = client.create_agreement().idempotency_key("rust-1").body(new.clone()).send().await?;
+    assert_eq!(again.id, created.id);
+    let due_on = due_on()?;
+    let due = signing(created.code.as_str())?.kind(Some("signing".parse()?));
+    let milestone = client.create_milestone().idempotency_key("rust-2").body(due).send().await?;
+    assert_eq!(milestone.due_on, due_on);
+    assert_eq!(milestone.pairing.code.as_ref().map(|code| code.as_str()), Some(pairing));
+    println!("ok 3 create a memorandum with a milestone");
+    Ok((created.into_inner(), milestone.into_inner()))
+}
+
+fn due_on() -> Outcome<NaiveDate> {
+    Ok(NaiveDate::from_ymd_opt(2030, 6, 30).ok_or("a date")?)
+}
+
+/// The milestone of an agreement's signature.
+fn signing(agreement: &str) -> Outcome<builder::NewMilestone> {
+    let agreement = Some(agreement.parse()?);
+    Ok(NewMilestone::builder().agreement(agreement).title(Text::builder().zh("签署")).due_on(due_on()?))
+}
+
+/// Changes an agreement, and returns its new ETag. A change with the old one and invalid records are refused.
+async fn update_memorandum(client: &Client, new: NewAgreement, code: &str) -> Outcome<String> {
+    let read = client.get_agreement().ref_(code).send().await?;
+    let seen = etag(&read)?;
+    let patch: AgreementPatch = AgreementPatch::builder()
+        .title(Some(TextPatch::builder().en(Some("Memorandum, as an example".parse()?)).try_into()?))
+        .note(Some("示例".parse()?))
+        .try_into()?;
+    let update = || client.update_agreement().ref_(code).if_match(seen.as_str()).body(patch.clone());
+    let updated = update().send().await?;
+    assert_eq!(updated.version.get(), read.version.get() + 1);
+    assert_eq!(updated.title.zh.as_str(), "示例备忘录");
+    assert_eq!(updated.title.en.as_ref().map(|en| en.as_str()), Some("Memorandum, as an example"));
+    println!("ok 4 change it with the ETag that was read");
+
+    assert_eq!(problem(412, update().send().await)?.code.as_str(), "precondition_failed");
+    let taken = problem(409, client.create_agreement().body(new).send().await)?;
+    assert_eq!((taken.code.as_str(), taken.errors[0].pointer.as_str()), ("already_exists", "/code"));
+    let met = signing(code)?.status(MilestoneStatus::Met);
+    let refused = problem(422, client.create_milestone().body(met).send().await)?;
+    assert_eq!((refused.errors[0].pointer.as_str(), refused.errors[0].code.as_str()), ("/met_on", "required"));
+    println!("ok 5 meet conflicts and a validation problem as typed errors");
+    etag(&updated)
+}
+
+/// Uploads and downloads a document, and returns it.
+async fn store_document(client: &Client) -> Outcome<ResponseValue<Document>> {
+    let content: Vec<u8> = (0..16384_u32).map(|index| index.to_le_bytes()[0]).collect();
+    let paper = NewDocument::builder().code("rust-document").title(Text::builder().zh("示例文件"));
+    let document = client.create_document().body(paper).send().await?;
+    let stored = client.put_document_content().ref_(document.code.as_str()).body(content.clone()).send().await?;
+    assert_eq!(stored.byte_size, Some(16384));
+    let file = client.get_document_content().ref_(document.code.as_str()).send().await?;
+    assert_eq!(bytes(file).await?, content);
+    println!("ok 6 upload and download a document");
+    Ok(stored)
+}
+
+async fn list_with_filters(client: &Client, pairing: &str, memorandum: &str) -> Outcome<()> {
+    let found = |status: Vec<AgreementStatus>| {
+        client
+            .list_agreements()
+            .pairing(pairing)
+            .kind(vec![AgreementKind::FrameworkAgreement, AgreementKind::Memorandum])
+            .status(status)
+            .sort(ListAgreementsSort::Xid)
+            .count(true)
+    };
+    let drafts = found(vec![AgreementStatus::Draft]).send().await?;
+    let all = found(vec![AgreementStatus::Draft, AgreementStatus::Signed]).send().await?;
+    assert_eq!((drafts.total, all.total), (Some(1), Some(3)));
+    assert_eq!(all.items[0].code.as_str(), memorandum);
+    println!("ok 7 list with several filters");
+    Ok(())
+}
+
 async fn story(client: &Client) -> Outcome<()> {
     let pairings = client.list_pairings().q("恩平").send().await?.into_inner().items;
     let [pairing] = pairings.as_slice() else { panic!("{pairings:?}") };
@@ -72,75 +154,15 @@ async fn story(client: &Client) -> Outcome<()> {
         .kind(AgreementKind::Memorandum)
         .title(Text::builder().zh("示例备忘录").en(Some("Sample memorandum".parse()?)))
         .try_into()?;
-    let created = client.create_agreement().idempotency_key("rust-1").body(new.clone()).send().await?;
-    assert_eq!((created.status, created.signed_on), (AgreementStatus::Draft, None));
-    // The same request again, as after a lost response, returns the same record.
-    let again = client.create_agreement().idempotency_key("rust-1").body(new.clone()).send().await?;
-    assert_eq!(again.id, created.id);
-    let code = created.code.as_str();
-    let due_on = NaiveDate::from_ymd_opt(2030, 6, 30).ok_or("a date")?;
-    let due = NewMilestone::builder()
-        .agreement(Some(code.parse()?))
-        .title(Text::builder().zh("签署"))
-        .due_on(due_on)
-        .kind(Some("signing".parse()?));
-    let milestone = client.create_milestone().idempotency_key("rust-2").body(due).send().await?;
-    assert_eq!(milestone.due_on, due_on);
-    assert_eq!(milestone.pairing.code.as_ref().map(|code| code.as_str()), Some(pairing.code.as_str()));
-    println!("ok 3 create a memorandum with a milestone");
-
-    let read = client.get_agreement().ref_(code).send().await?;
-    let seen = etag(&read)?;
-    let patch: AgreementPatch = AgreementPatch::builder()
-        .title(Some(TextPatch::builder().en(Some("Memorandum, as an example".parse()?)).try_into()?))
-        .note(Some("示例".parse()?))
-        .try_into()?;
-    let update = || client.update_agreement().ref_(code).if_match(seen.as_str()).body(patch.clone());
-    let updated = update().send().await?;
-    assert_eq!(updated.version.get(), read.version.get() + 1);
-    assert_eq!(updated.title.zh.as_str(), "示例备忘录");
-    assert_eq!(updated.title.en.as_ref().map(|en| en.as_str()), Some("Memorandum, as an example"));
-    println!("ok 4 change it with the ETag that was read");
-
-    assert_eq!(problem(412, update().send().await)?.code.as_str(), "precondition_failed");
-    let taken = problem(409, client.create_agreement().body(new).send().await)?;
-    assert_eq!((taken.code.as_str(), taken.errors[0].pointer.as_str()), ("already_exists", "/code"));
-    let met = NewMilestone::builder()
-        .agreement(Some(code.parse()?))
-        .title(Text::builder().zh("签署"))
-        .due_on(due_on)
-        .status(MilestoneStatus::Met);
-    let refused = problem(422, client.create_milestone().body(met).send().await)?;
-    assert_eq!((refused.errors[0].pointer.as_str(), refused.errors[0].code.as_str()), ("/met_on", "required"));
-    println!("ok 5 meet conflicts and a validation problem as typed errors");
-
-    let content: Vec<u8> = (0..16384_u32).map(|index| index.to_le_bytes()[0]).collect();
-    let paper = NewDocument::builder().code("rust-document").title(Text::builder().zh("示例文件"));
-    let document = client.create_document().body(paper).send().await?;
-    let stored = client.put_document_content().ref_(document.code.as_str()).body(content.clone()).send().await?;
-    assert_eq!(stored.byte_size, Some(16384));
-    let file = client.get_document_content().ref_(document.code.as_str()).send().await?;
-    assert_eq!(bytes(file).await?, content);
-    println!("ok 6 upload and download a document");
-
-    let found = |status: Vec<AgreementStatus>| {
-        client
-            .list_agreements()
-            .pairing(pairing.code.as_str())
-            .kind(vec![AgreementKind::FrameworkAgreement, AgreementKind::Memorandum])
-            .status(status)
-            .sort(ListAgreementsSort::Xid)
-            .count(true)
-    };
-    let drafts = found(vec![AgreementStatus::Draft]).send().await?;
-    let all = found(vec![AgreementStatus::Draft, AgreementStatus::Signed]).send().await?;
-    assert_eq!((drafts.total, all.total), (Some(1), Some(3)));
-    assert_eq!(all.items[0].code.as_str(), code);
-    println!("ok 7 list with several filters");
+    let (memorandum, milestone) = create_memorandum(client, &new, &pairing.code).await?;
+    let code = memorandum.code.as_str();
+    let updated = update_memorandum(client, new, code).await?;
+    let document = store_document(client).await?;
+    list_with_filters(client, &pairing.code, code).await?;
 
     client.delete_milestone().ref_(milestone.id.to_string()).if_match("*").send().await?;
-    client.delete_agreement().ref_(code).if_match(etag(&updated)?).send().await?;
-    client.delete_document().ref_(document.code.as_str()).if_match(etag(&stored)?).send().await?;
+    client.delete_agreement().ref_(code).if_match(updated).send().await?;
+    client.delete_document().ref_(document.code.as_str()).if_match(etag(&document)?).send().await?;
     let gone = problem(404, client.get_agreement().ref_(code).send().await)?;
     assert_eq!(gone.code.as_str(), "not_found");
     println!("ok 8 delete what was made");
