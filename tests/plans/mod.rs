@@ -8,6 +8,7 @@
 //! serve; how far a page reads is left to the planner. The statements are those of the service: its own list functions run on a
 //! connection that records them, for a first page and for a later one.
 
+mod cases;
 mod data;
 mod outbox;
 mod recorded;
@@ -17,184 +18,13 @@ use std::sync::{Arc, Mutex};
 use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use pairing_tracker::access::Visibility;
-use pairing_tracker::app::kinds;
-use pairing_tracker::audit::log as audit;
 use pairing_tracker::db::Conn;
-use pairing_tracker::db::page::{Key, PageIds, PageRequest};
-use pairing_tracker::error::Result;
-use pairing_tracker::record::{ReadContext, Resource};
-use pairing_tracker::resources::agreements::Agreements;
-use pairing_tracker::resources::commitments::Commitments;
-use pairing_tracker::resources::milestones::Milestones;
-use pairing_tracker::resources::progress_reports::ProgressReports;
-use pairing_tracker::resources::refusals::store as refusals;
-use pairing_tracker::resources::transactions::Transactions;
+use pairing_tracker::db::page::{Key, PageRequest};
 use serde_json::{Value, json};
 
 use crate::common::databases;
+use cases::{Case, Filter, all, cases, one};
 use data::{day, fill};
-
-/// A list's function, with its filter as in a query.
-type List = fn(&mut Conn, Value, &PageRequest) -> Result<PageIds>;
-
-/// A list, its filters, and its orders.
-struct Case {
-    table: &'static str,
-    list: List,
-    filters: Vec<Filter>,
-    sorts: &'static [&'static str],
-}
-
-/// A filter.
-struct Filter {
-    name: &'static str,
-    query: Value,
-    /// The only order that an index can combine with a range; every order where nothing is a range.
-    order: Option<&'static str>,
-    /// The column that bounds the rows read; none where a page may read the whole list for the rows that match.
-    bound: Option<&'static str>,
-}
-
-fn all(name: &'static str, query: Value) -> Filter {
-    Filter { name, query, order: None, bound: None }
-}
-
-fn one(bound: &'static str, name: &'static str, query: Value) -> Filter {
-    Filter { name, query, order: None, bound: Some(bound) }
-}
-
-fn range(order: &'static str, bound: &'static str, name: &'static str, query: Value) -> Filter {
-    Filter { name, query, order: Some(order), bound: Some(bound) }
-}
-
-fn page_of<R: Resource>(conn: &mut Conn, filter: Value, page: &PageRequest) -> Result<PageIds> {
-    let filter: R::Filter = serde_json::from_value(filter)?;
-    R::page(conn, &filter, page, ReadContext { as_of: day(1500) })
-}
-
-fn cases() -> Vec<Case> {
-    let since = "2026-01-01T00:00:00Z";
-    let spring = json!({ "signed_from": "2022-03-01", "signed_to": "2022-06-30" });
-    let year = json!({ "due_from": "2023-01-01", "due_to": "2023-12-31" });
-    let of_year = json!({ "value_from": "2023-01-01", "value_to": "2023-12-31" });
-    let of_pairing = json!({ "pairing": "1", "value_from": "2023-01-01" });
-    vec![
-        Case {
-            table: "milestones",
-            list: page_of::<Milestones>,
-            filters: vec![
-                all("nothing", json!({})),
-                all("status", json!({ "status": ["scheduled"] })),
-                one("pairing_id", "pairing", json!({ "pairing": "1" })),
-                one("pairing_id", "pairing and status", json!({ "pairing": "1", "status": ["scheduled"] })),
-                one("agreement_id", "agreement", json!({ "agreement": "agreement-7" })),
-                range("due_on", "due_on", "overdue", json!({ "overdue": true })),
-                range("due_on", "due_on", "due range", year.clone()),
-                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
-                range("due_on", "pairing_id", "pairing and overdue", json!({ "pairing": "1", "overdue": true })),
-                range(
-                    "updated_at",
-                    "pairing_id",
-                    "pairing and updated since",
-                    json!({ "pairing": "1", "updated_since": since }),
-                ),
-            ],
-            sorts: &["due_on", "-due_on", "id", "-id", "updated_at", "-updated_at"],
-        },
-        Case {
-            table: "agreements",
-            list: page_of::<Agreements>,
-            filters: vec![
-                all("nothing", json!({})),
-                all("status", json!({ "status": ["draft"] })),
-                one("pairing_id", "pairing", json!({ "pairing": "1" })),
-                one("pairing_id", "pairing and status", json!({ "pairing": "1", "status": ["draft"] })),
-                range("signed_on", "signed_order", "signed range", spring),
-                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
-            ],
-            sorts: &["id", "-id", "code", "-code", "signed_on", "-signed_on", "updated_at", "-updated_at"],
-        },
-        Case {
-            table: "commitments",
-            list: page_of::<Commitments>,
-            filters: vec![
-                all("nothing", json!({})),
-                one("pairing_id", "pairing", json!({ "pairing": "1" })),
-                one("agreement_id", "agreement", json!({ "agreement": "agreement-7" })),
-                range("due_on", "due_order", "due range", year),
-                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
-            ],
-            sorts: &["due_on", "-due_on", "id", "-id", "updated_at", "-updated_at"],
-        },
-        Case {
-            table: "progress_reports",
-            list: page_of::<ProgressReports>,
-            filters: vec![
-                all("nothing", json!({})),
-                all("status", json!({ "status": ["submitted"] })),
-                one("pairing_id", "pairing", json!({ "pairing": "1" })),
-                one("commitment_id", "commitment", json!({ "commitment": "7" })),
-                range("period_end_on", "period_end_on", "period", json!({ "period_from": "2023-01-01" })),
-                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
-            ],
-            sorts: &["period_end_on", "-period_end_on", "id", "-id", "updated_at", "-updated_at"],
-        },
-        Case {
-            table: "transactions",
-            list: page_of::<Transactions>,
-            filters: vec![
-                all("nothing", json!({})),
-                one("pairing_id", "pairing", json!({ "pairing": "1" })),
-                one("fund_id", "fund", json!({ "fund": "fund" })),
-                one("project_id", "project", json!({ "project": "project" })),
-                range("value_on", "value_on", "value range", of_year),
-                range("updated_at", "updated_at", "updated since", json!({ "updated_since": since })),
-                range("value_on", "pairing_id", "pairing and value range", of_pairing),
-            ],
-            sorts: &["value_on", "-value_on", "id", "-id", "updated_at", "-updated_at"],
-        },
-        Case {
-            table: "audit_events",
-            list: |conn, filter, page| {
-                audit::page(conn, kinds(), &serde_json::from_value(filter)?, page, &Visibility::Everything)
-            },
-            filters: vec![
-                all("nothing", json!({})),
-                all("entity", json!({ "entity": "milestone" })),
-                all("actor", json!({ "actor": "filler" })),
-                one("record_id", "record", json!({ "entity": "milestone", "record": "7" })),
-                one("request_id", "request", json!({ "request_id": "filler" })),
-                range("at", "at>", "since", json!({ "at_from": since })),
-            ],
-            sorts: &["at", "-at"],
-        },
-        Case {
-            table: "audit_events",
-            list: |conn, filter, page| {
-                audit::page(conn, kinds(), &serde_json::from_value(filter)?, page, &Visibility::Nothing)
-            },
-            filters: vec![
-                all("nothing", json!({})),
-                all("entity", json!({ "entity": "milestone" })),
-                all("actor", json!({ "actor": "filler" })),
-                one("record_id", "record", json!({ "entity": "milestone", "record": "7" })),
-            ],
-            sorts: &["at", "-at"],
-        },
-        Case {
-            table: "request_refusals",
-            list: |conn, filter, page| refusals::page(conn, &serde_json::from_value(filter)?, page),
-            filters: vec![
-                all("nothing", json!({})),
-                all("operation", json!({ "operation": "createSector" })),
-                one("actor", "actor", json!({ "actor": "filler" })),
-                range("first_at", "first_at", "since", json!({ "first_from": since })),
-            ],
-            sorts: &["first_at", "-first_at"],
-        },
-    ]
-}
 
 /// A sort key in the middle of an order.
 fn middle(sort: &str) -> Key {
