@@ -1,7 +1,8 @@
 //! Bundles: an exported bundle imports unchanged.
 
+mod random;
+
 use actix_web::http::Method;
-use chrono::NaiveDate;
 use pairing_tracker::access::Role;
 use pairing_tracker::transfer::plan::Outcome;
 use proptest::prelude::*;
@@ -13,6 +14,7 @@ use crate::common::bundles::import_bundle;
 use crate::common::records::{commitment, create, fault, milestone, report, with};
 use crate::common::{Client, Database, databases, on_each};
 use crate::examples::create_examples;
+pub use random::fill;
 
 async fn bundle(client: &Client, suffix: &str, query: &str) -> String {
     let response = client.get(&format!("exports/bundle.{suffix}{query}")).await.expect(200);
@@ -54,174 +56,6 @@ fn the_seed_round_trips_byte_for_byte() {
         let client = block_on(async || seeded.client());
         round_trip(&seeded, &client, elsewhere);
     }
-}
-
-/// Texts that file formats and their parsers are known to corrupt.
-const TEXTS: [&str; 30] = [
-    "no",
-    "1e3",
-    "2022-04-11",
-    " leading and trailing ",
-    "a\nb\n",
-    "\n x",
-    "'=1+1",
-    "=1+1",
-    "+1",
-    "😀",
-    "a\u{85}b",
-    "a\u{2028}b",
-    "\ttab\t",
-    "\\",
-    "\"",
-    "'",
-    "a\r\nb",
-    "null",
-    "~",
-    "true",
-    "0x1F",
-    "- x",
-    "# x",
-    "x: y",
-    "{x",
-    "| y",
-    "\u{feff}x",
-    "\u{7f}",
-    "甲；乙，丙、丁",
-    "1.50",
-];
-
-/// The random choices of a case, consumed one after the other.
-struct Choices<'a>(std::slice::Iter<'a, u8>);
-
-impl Choices<'_> {
-    fn next(&mut self) -> usize {
-        usize::from(self.0.next().copied().unwrap_or_default())
-    }
-
-    fn text(&mut self) -> &'static str {
-        TEXTS[self.next() % TEXTS.len()]
-    }
-
-    fn text_or_null(&mut self) -> Value {
-        if self.next().is_multiple_of(3) { Value::Null } else { json!(self.text()) }
-    }
-
-    fn name(&mut self) -> Value {
-        json!({ "zh": self.text(), "en": self.text_or_null() })
-    }
-
-    fn day(&mut self) -> String {
-        let first = NaiveDate::from_ymd_opt(2022, 1, 1).expect("a day");
-        (first + chrono::Days::new(self.next() as u64)).to_string()
-    }
-
-    fn day_or_null(&mut self) -> Value {
-        if self.next().is_multiple_of(2) { Value::Null } else { json!(self.day()) }
-    }
-
-    fn some<'a>(&mut self, of: &[&'a str]) -> Vec<&'a str> {
-        of.iter().filter(|_| self.next().is_multiple_of(2)).copied().collect()
-    }
-
-    fn code(&mut self, code: &str) -> Value {
-        if self.next().is_multiple_of(2) { Value::Null } else { json!(code) }
-    }
-
-    fn citations(&mut self) -> Value {
-        let cite = |one: &&str| json!({ "document": one, "field": "note", "locator": "第1页", "note": null });
-        let mut cited: Vec<Value> = self.some(&["doc-a", "doc-b"]).iter().map(cite).collect();
-        cited.iter_mut().for_each(|one| one["note"] = self.text_or_null());
-        json!(cited)
-    }
-}
-
-/// A record of every kind, in each state that is hard to import, with random content.
-pub async fn fill(client: &Client, bytes: &[u8]) {
-    let mut c = Choices(bytes.iter());
-    let key = |made: &Value| match made["code"].as_str() {
-        Some(code) => code.to_owned(),
-        None => made["id"].to_string(),
-    };
-    macro_rules! make {
-        ($path:literal, $record:tt) => {{
-            let record = with(json!($record), json!({ "citations": c.citations() }));
-            key(&create(client, $path, record).await.body)
-        }};
-    }
-    create(client, "documents", json!({ "code": "doc-a", "title": c.name(), "kind": "news_report", "note": c.text_or_null(), "publisher": c.text_or_null() })).await;
-    create(client, "documents", json!({ "code": "doc-b", "title": c.name(), "kind": "minutes", "citations": [{ "document": "doc-a" }], "published_on": c.day_or_null() })).await;
-    make!("regions", { "code": "north", "name": (c.name()), "level": "prefecture", "note": (c.text_or_null()) });
-    make!("regions", { "code": "east", "name": (c.name()), "level": "county", "parent": "north", "latitude": 22.5, "longitude": 113.25 });
-    make!("regions", { "code": "west", "name": (c.name()), "level": "county", "parent": "north" });
-    make!("organizations", { "code": "zz-board", "name": (c.name()), "kind": "government", "region": "east" });
-    make!("organizations", { "code": "aa-school", "name": (c.name()), "kind": "school", "region": "west", "parent": "zz-board" });
-    make!("sectors", { "code": "z-industry", "name": (c.name()), "description": (c.name()) });
-    make!("sectors", { "code": "parks", "name": (c.name()), "parent": "z-industry" });
-    make!("programmes", { "code": "plan", "name": (c.name()), "lead_body": (c.text_or_null()), "starts_on": (c.day_or_null()) });
-    let members =
-        json!([{ "region": "east", "role": "supporter", "is_lead": true }, { "region": "west", "role": "recipient" }]);
-    make!("pairings", { "code": "z-old", "programme": "plan", "name": (c.name()), "members": (members.clone()), "ended_on": (c.day_or_null()) });
-    make!("pairings", { "code": "new-one", "programme": "plan", "name": (c.name()), "members": (members.clone()), "supersedes": "z-old", "sectors": (c.some(&["parks", "z-industry"])), "note": (c.text_or_null()) });
-    make!("conferences", { "code": "first", "pairing": "new-one", "status": "held", "held_on": (c.day()), "venue": (c.text_or_null()), "summary": (c.text_or_null()),
-        "participants": [{ "name": (c.text()), "organization": "aa-school" }, { "region": "west", "title": (c.text_or_null()) }] });
-    let parties = json!([{ "region": "east", "side": "supporter", "signatory": c.text_or_null() }, { "organization": "aa-school", "side": "recipient" }]);
-    make!("agreements", { "code": "z-frame", "pairing": "new-one", "kind": "framework_agreement", "title": (c.name()), "status": "signed", "signed_on": "2022-01-01",
-        "parties": (parties.clone()), "sectors": (c.some(&["parks", "z-industry"])), "conference": "first", "number": (c.text_or_null()) });
-    make!("agreements", { "code": "a-note", "pairing": "new-one", "kind": "memorandum", "title": (c.name()), "status": "suspended", "status_on": (c.day()),
-        "status_reason": (c.text()), "signed_on": "2022-01-01", "parties": parties, "parent": "z-frame", "summary": (c.name()) });
-    let measured = make!("commitments", { "code": (c.code("measured")), "agreement": "z-frame", "text": (c.name()), "starts_on": "2022-01-01", "due_on": "2022-12-31",
-        "clause": (c.text_or_null()), "responsible": (c.some(&["zz-board", "aa-school"])), "indicator": { "name": (c.text_or_null()), "unit": (c.text()), "target": "100", "baseline": "0.5" } });
-    make!("commitments", { "code": (c.code("worded")), "agreement": "z-frame", "text": (c.name()), "sector": "parks", "note": (c.text_or_null()) });
-    let report = |from: &str, to: &str| json!({ "commitment": measured, "period_start_on": from, "period_end_on": to, "value": "1.5" });
-    let approved = create(
-        client,
-        "progress-reports",
-        with(report("2022-01-01", "2022-01-31"), json!({ "status": "approved", "code": c.code("z-january") })),
-    )
-    .await;
-    create(client, "progress-reports", with(report("2022-01-01", "2022-01-31"), json!({ "status": "approved", "supersedes": key(&approved.body), "code": c.code("a-correction"), "narrative": c.text() }))).await;
-    create(
-        client,
-        "progress-reports",
-        with(report("2022-02-01", "2022-02-28"), json!({ "narrative": c.text_or_null() })),
-    )
-    .await;
-    let returned =
-        create(client, "progress-reports", with(report("2022-03-01", "2022-03-31"), json!({ "status": "submitted" })))
-            .await;
-    client
-        .post(&format!("progress-reports/{}/return", key(&returned.body)), json!({ "note": c.text() }))
-        .await
-        .expect(200);
-    make!("projects", { "code": "works", "pairing": "new-one", "agreement": "z-frame", "title": (c.name()), "description": (c.name()), "investment": "12000000.50",
-        "sectors": [{ "sector": "parks", "percent": 33.33 }, { "sector": "z-industry", "percent": 66.67 }], "organizations": [{ "organization": "zz-board", "role": "lead" }],
-        "location": "west", "status": "in_progress", "actual_start_on": (c.day_or_null()) });
-    let first = make!("milestones", { "code": (c.code("z-begun")), "agreement": "z-frame", "title": (c.name()), "due_on": (c.day()), "weight": 2.5, "note": (c.text_or_null()) });
-    let second = make!("milestones", { "code": (c.code("a-met")), "project": "works", "title": (c.name()), "due_on": (c.day()), "status": "met", "met_on": (c.day()),
-        "depends_on": [first.clone()], "responsible": (c.some(&["zz-board", "aa-school"])) });
-    make!("milestones", { "code": (c.code("missed")), "agreement": "z-frame", "title": (c.name()), "due_on": (c.day()), "status": "not_met", "reason": (c.text()),
-        "depends_on": [second.clone(), first.clone()] });
-    let dropped = make!("milestones", { "agreement": "z-frame", "title": (c.name()), "due_on": (c.day()), "kind": (c.text_or_null()) });
-    client
-        .patch(&format!("milestones/{dropped}"), json!({ "status": "cancelled", "reason": c.text() }))
-        .await
-        .expect(200);
-    client
-        .patch(&format!("milestones/{first}"), json!({ "due_on": "2023-01-01", "reason": c.text() }))
-        .await
-        .expect(200);
-    make!("resolutions", { "code": (c.code("became")), "conference": "first", "text": (c.name()), "commitment": (measured.clone()), "responsible": ["aa-school"] });
-    make!("resolutions", { "conference": "first", "text": (c.name()), "milestone": (second.clone()) });
-    make!("resolutions", { "conference": "first", "text": (c.name()), "status": "done", "done_on": (c.day()), "note": (c.text_or_null()) });
-    make!("liaisons", { "code": (c.code("leader")), "pairing": "new-one", "name": (c.text()), "title": (c.text_or_null()), "contact": (c.text_or_null()), "body": "government" });
-    make!("exchanges", { "code": (c.code("teachers")), "pairing": "new-one", "profession": "teacher", "direction": "supporter_to_recipient", "headcount": 5,
-        "names": [(c.text()), "李四"], "sending": "zz-board", "hosting": "aa-school", "planned_start_on": (c.day_or_null()) });
-    make!("twinnings", { "code": (c.code("twins")), "pairing": "new-one", "supporter_organization": "zz-board", "recipient_organization": "aa-school", "note": (c.text_or_null()) });
-    make!("funds", { "code": "pot", "programme": "plan", "name": (c.name()), "focus": (c.some(&["parks"])), "note": (c.text_or_null()) });
-    let paid = make!("transactions", { "code": (c.code("z-paid")), "kind": "disbursement", "amount": "1000.50", "value_on": "2022-03-01", "fund": "pot", "project": "works",
-        "provider": "zz-board", "receiver": "aa-school", "pass_through": true, "note": (c.text_or_null()) });
-    make!("transactions", { "code": (c.code("a-back")), "kind": "reversal", "amount": "0.50", "value_on": "2022-03-02", "reverses": paid });
-    make!("assets", { "code": (c.code("park")), "region": "west", "name": (c.name()), "kind": "park", "note": (c.text_or_null()) });
 }
 
 #[test]
