@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use crate::common::flood::{self, Flood};
-use crate::common::program::{SQLITE, Service, connect, databases, on, read_response};
+use crate::common::program::{Done, SQLITE, Service, connect, databases, on, read_response};
 use crate::common::tamper;
 
 const SEED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/seed");
@@ -95,77 +95,112 @@ fn members(archive: &Path) -> Vec<(String, Vec<u8>)> {
     archive.entries().expect("entries").map(read).collect()
 }
 
+/// A directory in which the program runs, with a database and perhaps a directory of files.
+struct Installation {
+    directory: tempfile::TempDir,
+    url: String,
+    /// The arguments for files outside the database.
+    files: &'static [&'static str],
+}
+
+impl Installation {
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn run(&self, args: &[&str]) -> Done {
+        on(self.path(), &self.url, args)
+    }
+
+    /// Runs a command that reads or writes files.
+    fn run_with_files(&self, args: &[&str]) -> Done {
+        self.run(&[args, self.files].concat())
+    }
+
+    fn start(&self, more: &[&str]) -> Service {
+        Service::start(self.path(), &[&["--database-url", &self.url], self.files, more].concat())
+    }
+
+    /// Empties the database and the directory of files.
+    fn clear(&self) {
+        delete_database(self.path(), &self.url);
+        fs::remove_dir_all(self.path().join("files")).expect("the files go");
+        fs::create_dir(self.path().join("files")).expect("a directory");
+    }
+}
+
+/// Backs up a running service, stops it, and backs it up again. Returns the manifest of the second backup.
+fn back_up(installation: &Installation, service: Service) -> Value {
+    let in_directory = !installation.files.is_empty();
+    let backup = |more: &[&str]| installation.run_with_files(&[&["backup", "b.tar"], more].concat());
+    let first = json(&backup(&["--json"]).good());
+    assert_sound(&first);
+    assert_eq!(first["files"], i64::from(in_directory), "{first:#}");
+    assert!(first["rows"].as_i64().is_some_and(|rows| rows > 100), "{first:#}");
+    let archive = installation.path().join("b.tar");
+    let metadata = fs::metadata(&archive).expect("the archive");
+    assert_eq!((metadata.permissions().mode() & 0o777, Some(metadata.len())), (0o600, first["bytes"].as_u64()));
+    assert!(backup(&[]).refused().contains("b.tar exists already"));
+    // When it stops, it writes when keys were last used.
+    assert_eq!(service.stop().0, Some(0));
+    let again = backup(&["--force"]).good();
+    assert!(again.contains("Wrote b.tar: "), "{again}");
+    assert!(
+        !names(installation.path()).iter().any(|name| name.starts_with(".pairing-tracker")),
+        "nothing is left over"
+    );
+    let inside = members(&archive);
+    assert_eq!(inside[0].0, "manifest.json");
+    let manifest = json(std::str::from_utf8(&inside[0].1).expect("UTF-8"));
+    assert_eq!((&manifest["version"], &manifest["format"]), (&Value::from(env!("CARGO_PKG_VERSION")), &Value::from(1)));
+    assert_eq!(inside.len(), if in_directory { 3 } else { 2 });
+    manifest
+}
+
+/// Empties the installation, restores the backup, and asserts that records, keys and the audit log are as before.
+fn restore(installation: &Installation, manifest: &Value) {
+    let export = || installation.run(&["export", "--personal"]).good();
+    let verify = |more: &[&str]| installation.run(&[&["audit", "verify"], more].concat()).good();
+    let (exported, keys) = (export(), installation.run(&["key", "list"]).good());
+    let head = manifest["audit_head"].as_str().expect("a head");
+    verify(&["--head", head]);
+    let restore = || installation.run_with_files(&["restore", "b.tar", "--json"]);
+    assert!(restore().refused().contains("is not empty"));
+    assert!(export() == exported, "nothing was written");
+
+    installation.clear();
+    if !installation.files.is_empty() {
+        let refused = installation.run(&["restore", "b.tar"]).refused();
+        assert!(refused.contains("--files-dir"), "{refused}");
+    }
+    let restored = json(&restore().good());
+    assert_sound(&restored);
+    assert_eq!((&restored["migrated"], &restored["version"]), (&Value::from(0), &manifest["version"]));
+    assert_sound(&json(&installation.run_with_files(&["doctor", "--json"]).good()));
+    assert!(export() == exported, "other records");
+    assert_eq!(installation.run(&["key", "list"]).good(), keys);
+    assert_eq!(verify(&["--head", head]).lines().last(), Some(format!("Head: {head}").as_str()));
+}
+
 #[test]
 fn a_backup_restores_all_that_was_there() {
     for url in databases() {
         // Where files are stored does not depend on the backend: each is tested with one of them.
-        let in_directory = url == SQLITE;
-        let directory = tempfile::tempdir().expect("a directory");
-        let files: &[&str] = if in_directory { &["--files-dir", "files"] } else { &[] };
-        fs::create_dir(directory.path().join("files")).expect("a directory");
-        seeded(directory.path(), &url);
-        let made = on(directory.path(), &url, &["key", "create", "--name", "office", "--role", "admin"]).good();
+        let files: &[&str] = if url == SQLITE { &["--files-dir", "files"] } else { &[] };
+        let installation = Installation { directory: tempfile::tempdir().expect("a directory"), url, files };
+        fs::create_dir(installation.path().join("files")).expect("a directory");
+        seeded(installation.path(), &installation.url);
+        let made = installation.run(&["key", "create", "--name", "office", "--role", "admin"]).good();
         let key = made.trim_end();
-        let service = Service::start(directory.path(), &[&["--database-url", &url], files].concat());
-        let file = attach(&service, key);
-        assert_eq!(file, CONTENT);
-
-        // The service is running meanwhile.
-        let backup = |more: &[&str]| on(directory.path(), &url, &[&["backup", "b.tar"], files, more].concat());
-        let first = json(&backup(&["--json"]).good());
-        assert_sound(&first);
-        assert_eq!(first["files"], i64::from(in_directory), "{first:#}");
-        assert!(first["rows"].as_i64().is_some_and(|rows| rows > 100), "{first:#}");
-        let archive = directory.path().join("b.tar");
-        let metadata = fs::metadata(&archive).expect("the archive");
-        assert_eq!((metadata.permissions().mode() & 0o777, Some(metadata.len())), (0o600, first["bytes"].as_u64()));
-        assert!(backup(&[]).refused().contains("b.tar exists already"));
-        // When it stops, it writes when keys were last used.
-        assert_eq!(service.stop().0, Some(0));
-        let again = backup(&["--force"]).good();
-        assert!(again.contains("Wrote b.tar: "), "{again}");
-        assert!(
-            !names(directory.path()).iter().any(|name| name.starts_with(".pairing-tracker")),
-            "nothing is left over"
-        );
-        let inside = members(&archive);
-        assert_eq!(inside[0].0, "manifest.json");
-        let manifest = json(std::str::from_utf8(&inside[0].1).expect("UTF-8"));
-        assert_eq!(
-            (&manifest["version"], &manifest["format"]),
-            (&Value::from(env!("CARGO_PKG_VERSION")), &Value::from(1))
-        );
-        assert_eq!(inside.len(), if in_directory { 3 } else { 2 });
-
-        let export = || on(directory.path(), &url, &["export", "--personal"]).good();
-        let verify = |more: &[&str]| on(directory.path(), &url, &[&["audit", "verify"], more].concat()).good();
-        let (exported, keys) = (export(), on(directory.path(), &url, &["key", "list"]).good());
-        let head = manifest["audit_head"].as_str().expect("a head");
-        verify(&["--head", head]);
-        let restore = || on(directory.path(), &url, &[&["restore", "b.tar", "--json"], files].concat());
-        assert!(restore().refused().contains("is not empty"));
-        assert!(export() == exported, "nothing was written");
-
-        delete_database(directory.path(), &url);
-        fs::remove_dir_all(directory.path().join("files")).expect("the files go");
-        fs::create_dir(directory.path().join("files")).expect("a directory");
-        if in_directory {
-            let refused = on(directory.path(), &url, &["restore", "b.tar"]).refused();
-            assert!(refused.contains("--files-dir"), "{refused}");
-        }
-        let restored = json(&restore().good());
-        assert_sound(&restored);
-        assert_eq!((&restored["migrated"], &restored["version"]), (&Value::from(0), &manifest["version"]));
-        assert_sound(&json(&on(directory.path(), &url, &[&["doctor", "--json"], files].concat()).good()));
-        assert!(export() == exported, "other records");
-        assert_eq!(on(directory.path(), &url, &["key", "list"]).good(), keys);
-        assert_eq!(verify(&["--head", head]).lines().last(), Some(format!("Head: {head}").as_str()));
-        let service = Service::start(directory.path(), &[&["--database-url", &url, "--private"], files].concat());
+        let service = installation.start(&[]);
+        assert_eq!(attach(&service, key), CONTENT);
+        let manifest = back_up(&installation, service);
+        restore(&installation, &manifest);
+        let service = installation.start(&["--private"]);
         assert_eq!(service.request("GET /api/v1/pairings", Some(key)).0, 200, "keys still work");
         assert_eq!(service.request("GET /api/v1/pairings", None).0, 401);
         service.stop();
-        let service = Service::start(directory.path(), &[&["--database-url", &url], files].concat());
-        assert_eq!(content(&service), CONTENT);
+        assert_eq!(content(&installation.start(&[])), CONTENT);
     }
 }
 

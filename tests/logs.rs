@@ -1,78 +1,99 @@
 //! The log: it contains every request and no confidential data.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::common::program::{SQLITE, Service, finish, on, program, run};
 
 const PRIVATE: [&str; 6] = ["13800138000", "陈私密", "hidden-query", "private@example.org", "secret-header", "坏正文"];
 
-#[test]
-fn every_request_is_logged_and_no_secret_is() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = directory.path();
-    on(path, SQLITE, &["migrate"]).good();
-    let made = on(path, SQLITE, &["key", "create", "--name", "office", "--role", "admin"]).good();
-    let key = made.trim_end();
-    // A well-formed key that this database does not have.
-    let elsewhere = tempfile::tempdir().expect("a temporary directory");
-    on(elsewhere.path(), SQLITE, &["migrate"]).good();
-    let made = on(elsewhere.path(), SQLITE, &["key", "create", "--name", "x", "--role", "admin"]).good();
-    let unknown = made.trim_end();
-    let malformed = "ptk_abcdefghijklmnopqrstuvwxyz";
+/// A key that has the wrong form.
+const MALFORMED: &str = "ptk_abcdefghijklmnopqrstuvwxyz";
 
-    let args = ["--database-url", SQLITE, "--seed", "--log-format", "json"];
-    let service = Service::start_with(path, &args, &[("RUST_LOG", "debug,pairing_tracker=trace")]);
-    let mut ids = Vec::new();
-    let mut send = |key: &str, method: &str, target: &str, headers: &str, body: &str, wanted: u16| {
-        let id = format!("request-{}", ids.len());
+struct Keys {
+    valid: String,
+    /// A well-formed key that the database does not have.
+    unknown: String,
+    /// The unknown key in the form of a key for calendar feeds.
+    feed: String,
+}
+
+fn create_key(directory: &Path) -> String {
+    on(directory, SQLITE, &["migrate"]).good();
+    let made = on(directory, SQLITE, &["key", "create", "--name", "office", "--role", "admin"]).good();
+    made.trim_end().to_owned()
+}
+
+/// Requests to a service: their ids and the statuses of their responses.
+struct Requests<'a> {
+    service: &'a Service,
+    sent: Vec<(String, u16)>,
+}
+
+impl Requests<'_> {
+    fn send(&mut self, key: &str, method: &str, target: &str, headers: &str, body: &str, wanted: u16) {
+        let id = format!("request-{}", self.sent.len());
         let request = format!(
             "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: {id}\r\nX-Note: secret-header\r\n\
              Authorization: Bearer {key}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let answer = service.exchange(request.as_bytes());
+        let answer = self.service.exchange(request.as_bytes());
         assert_eq!(answer.split(' ').nth(1), Some(wanted.to_string().as_str()), "{request}\n{answer}");
-        ids.push((id, wanted));
-    };
+        self.sent.push((id, wanted));
+    }
+}
+
+/// Sends requests with confidential data in each part that could be logged.
+fn send_confidential(requests: &mut Requests<'_>, keys: &Keys) {
     let json = "Content-Type: application/json\r\n";
     let liaison =
         r#"{"code":"secretary","pairing":"xinhui-taishan","body":"government","name":"乙","contact":"13800138000"}"#;
-    send(key, "POST", "/api/v1/liaisons", json, liaison, 201);
+    requests.send(&keys.valid, "POST", "/api/v1/liaisons", json, liaison, 201);
     let broken = r#"{"pairing":"xinhui-taishan","contact":"13800138000","nmae":"陈私密"}"#;
-    send(key, "POST", "/api/v1/liaisons", json, broken, 400);
+    requests.send(&keys.valid, "POST", "/api/v1/liaisons", json, broken, 400);
     let exchange = r#"{"pairing":"xinhui-taishan","profession":"doctor","direction":"supporter_to_recipient","headcount":1,"names":["陈私密"]}"#;
-    send(key, "POST", "/api/v1/exchanges", json, exchange, 201);
-    send(key, "POST", "/api/v1/liaisons", json, r#"{"contact": "private@example.org", 坏正文"#, 400);
-    send(
-        key,
+    requests.send(&keys.valid, "POST", "/api/v1/exchanges", json, exchange, 201);
+    requests.send(&keys.valid, "POST", "/api/v1/liaisons", json, r#"{"contact": "private@example.org", 坏正文"#, 400);
+    requests.send(
+        &keys.valid,
         "PATCH",
         "/api/v1/liaisons/secretary",
         &format!("{json}If-Match: *\r\n"),
         r#"{"contact":"private@example.org"}"#,
         200,
     );
-    send(key, "GET", "/api/v1/liaisons?q=hidden-query&limit=5", "", "", 200);
-    send(key, "GET", "/api/v1/liaisons?hidden-query=1", "", "", 400);
-    send(key, "GET", "/api/v1/liaisons/secretary", "", "", 200);
-    send(unknown, "GET", "/api/v1/liaisons?q=hidden-query", "", "", 401);
-    send(malformed, "GET", "/api/v1/liaisons", "", "", 401);
+    requests.send(&keys.valid, "GET", "/api/v1/liaisons?q=hidden-query&limit=5", "", "", 200);
+    requests.send(&keys.valid, "GET", "/api/v1/liaisons?hidden-query=1", "", "", 400);
+    requests.send(&keys.valid, "GET", "/api/v1/liaisons/secretary", "", "", 200);
+    requests.send(&keys.unknown, "GET", "/api/v1/liaisons?q=hidden-query", "", "", 401);
+    requests.send(MALFORMED, "GET", "/api/v1/liaisons", "", "", 401);
     // A key in a URL; the bearer token beside it is valid.
-    let feed = format!("ptf_{}", &unknown[4..]);
-    send(key, "GET", &format!("/api/v1/pairings/xinhui-taishan/milestones.ics?key={feed}"), "", "", 401);
-    send(key, "GET", "/api/v1/none?q=hidden-query", "", "", 404);
-    let (code, told) = service.stop();
-    assert_eq!(code, Some(0));
+    requests.send(
+        &keys.valid,
+        "GET",
+        &format!("/api/v1/pairings/xinhui-taishan/milestones.ics?key={}", keys.feed),
+        "",
+        "",
+        401,
+    );
+    requests.send(&keys.valid, "GET", "/api/v1/none?q=hidden-query", "", "", 404);
+}
 
-    let log = told.join("\n");
-    for secret in PRIVATE.into_iter().chain([key, unknown, malformed, &feed]) {
+fn assert_confidential(log: &str, keys: &Keys) {
+    for secret in PRIVATE.into_iter().chain([keys.valid.as_str(), &keys.unknown, MALFORMED, &keys.feed]) {
         assert!(!log.contains(secret), "the log holds {secret}");
         let part = &secret[..secret.len().min(12)];
         assert!(secret.len() < 30 || !log.contains(&part[4..]), "the log holds a part of {secret}");
     }
     assert!(!log.contains("?q=") && !log.contains("limit=5"), "the log holds a query");
-    // The control: the log has what it may contain.
-    let lines: Vec<Value> = told.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    for (id, status) in &ids {
+}
+
+/// Asserts that the log has a line of each request.
+fn assert_logged(logged: &[String], sent: &[(String, u16)]) {
+    let lines: Vec<Value> = logged.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    for (id, status) in sent {
         let line =
             lines.iter().find(|line| line["request_id"] == id.as_str()).unwrap_or_else(|| panic!("no line of {id}"));
         assert_eq!(line["target"], "pairing_tracker::request", "{line}");
@@ -89,6 +110,27 @@ fn every_request_is_logged_and_no_secret_is() {
         (first["route"].as_str(), first["path"].as_str()),
         (Some("/api/v1/liaisons/{ref}"), Some("/api/v1/liaisons/secretary"))
     );
+}
+
+#[test]
+fn every_request_is_logged_and_no_secret_is() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let (valid, unknown) = (create_key(directory.path()), create_key(elsewhere.path()));
+    let feed = format!("ptf_{}", &unknown[4..]);
+    let keys = Keys { valid, unknown, feed };
+
+    let args = ["--database-url", SQLITE, "--seed", "--log-format", "json"];
+    let service = Service::start_with(directory.path(), &args, &[("RUST_LOG", "debug,pairing_tracker=trace")]);
+    let mut requests = Requests { service: &service, sent: Vec::new() };
+    send_confidential(&mut requests, &keys);
+    let sent = requests.sent;
+    let (code, logged) = service.stop();
+    assert_eq!(code, Some(0));
+
+    assert_confidential(&logged.join("\n"), &keys);
+    // The control: the log has what it may contain.
+    assert_logged(&logged, &sent);
 }
 
 #[test]

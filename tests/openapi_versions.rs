@@ -15,39 +15,66 @@ enum Version {
     V3_1,
 }
 
+fn branches(schema: &Value, word: &str) -> Vec<Value> {
+    schema[word].as_array().cloned().unwrap_or_default()
+}
+
+/// A schema of 3.1 without null, and whether null is allowed: as one of the types, or as a branch.
+fn without_null_3_1(mut schema: Value) -> (Value, bool) {
+    let mut is_nullable = false;
+    if let Some(types) = schema["type"].as_array().cloned() {
+        is_nullable = types.contains(&json!("null"));
+        let others: Vec<&Value> = types.iter().filter(|name| **name != json!("null")).collect();
+        assert_eq!(others.len(), 1, "{schema}");
+        schema["type"] = others[0].clone();
+    }
+    let (nulls, others): (Vec<Value>, Vec<Value>) =
+        branches(&schema, "oneOf").into_iter().partition(|branch| branch["type"] == "null");
+    if !nulls.is_empty() {
+        is_nullable = true;
+        assert_eq!(others.len(), 1, "{schema}");
+        schema = others[0].clone();
+    }
+    (schema, is_nullable)
+}
+
+/// A schema of 3.0 without its `allOf` around a reference, and whether null is allowed.
+fn without_null_3_0(mut schema: Value) -> (Value, bool) {
+    let is_nullable = schema["nullable"] == true;
+    assert!(!schema["type"].is_array() && schema["type"] != "null", "3.0 has one type, never null: {schema}");
+    assert!(schema["examples"].is_null() && schema["const"].is_null(), "3.0 does not know these: {schema}");
+    if schema["$ref"].is_string() {
+        assert_eq!(schema.as_object().map(|fields| fields.len()), Some(1), "nothing beside a $ref: {schema}");
+    }
+    if let [only] = branches(&schema, "allOf").as_slice() {
+        schema = only.clone();
+    }
+    (schema, is_nullable)
+}
+
+/// The keywords that are the same in both versions.
+const PLAIN: [&str; 13] = [
+    "$ref",
+    "type",
+    "format",
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "minItems",
+    "maxItems",
+    "default",
+    "writeOnly",
+];
+
 /// What a schema allows, in either version: its reference or type, whether null is allowed, its choices, its limits.
 fn facts(version: Version, schema: &Value) -> Value {
-    let mut schema = schema.clone();
-    let mut is_nullable = false;
-    let branches = |schema: &Value, word: &str| schema[word].as_array().cloned().unwrap_or_default();
-    match version {
-        Version::V3_1 => {
-            if let Some(types) = schema["type"].as_array().cloned() {
-                is_nullable = types.contains(&json!("null"));
-                let others: Vec<&Value> = types.iter().filter(|name| **name != json!("null")).collect();
-                assert_eq!(others.len(), 1, "{schema}");
-                schema["type"] = others[0].clone();
-            }
-            let (nulls, others): (Vec<Value>, Vec<Value>) =
-                branches(&schema, "oneOf").into_iter().partition(|branch| branch["type"] == "null");
-            if !nulls.is_empty() {
-                is_nullable = true;
-                assert_eq!(others.len(), 1, "{schema}");
-                schema = others[0].clone();
-            }
-        }
-        Version::V3_0 => {
-            is_nullable = schema["nullable"] == true;
-            assert!(!schema["type"].is_array() && schema["type"] != "null", "3.0 has one type, never null: {schema}");
-            assert!(schema["examples"].is_null() && schema["const"].is_null(), "3.0 does not know these: {schema}");
-            if schema["$ref"].is_string() {
-                assert_eq!(schema.as_object().map(|fields| fields.len()), Some(1), "nothing beside a $ref: {schema}");
-            }
-            if let [only] = branches(&schema, "allOf").as_slice() {
-                schema = only.clone();
-            }
-        }
-    }
+    let (schema, is_nullable) = match version {
+        Version::V3_1 => without_null_3_1(schema.clone()),
+        Version::V3_0 => without_null_3_0(schema.clone()),
+    };
     let properties: BTreeMap<String, Value> = schema["properties"]
         .as_object()
         .into_iter()
@@ -59,21 +86,6 @@ fn facts(version: Version, schema: &Value) -> Value {
     let inner =
         |word: &str| if schema[word].is_object() { facts(version, &schema[word]) } else { schema[word].clone() };
     let others = |word: &str| branches(&schema, word).iter().map(|branch| facts(version, branch)).collect::<Vec<_>>();
-    let plain = [
-        "$ref",
-        "type",
-        "format",
-        "enum",
-        "pattern",
-        "minLength",
-        "maxLength",
-        "minimum",
-        "maximum",
-        "minItems",
-        "maxItems",
-        "default",
-        "writeOnly",
-    ];
     json!({
         "nullable": is_nullable,
         "properties": properties,
@@ -82,7 +94,7 @@ fn facts(version: Version, schema: &Value) -> Value {
         "additionalProperties": inner("additionalProperties"),
         "oneOf": others("oneOf"),
         "anyOf": others("anyOf"),
-        "plain": plain.map(|word| schema[word].clone()),
+        "plain": PLAIN.map(|word| schema[word].clone()),
     })
 }
 
