@@ -61,7 +61,7 @@ fn recompute_hashes(conn: &mut Conn) {
 
 /// What verification finds, without a noted head and with the right one, after the owner of the database ran some statements;
 /// they are rolled back.
-fn verify_after(database: &Database, noted: &Head, tamper: impl FnOnce(&mut Conn)) -> [Result<i64, Break>; 2] {
+fn verify_after(database: &Database, noted: &Head, tamper: impl FnOnce(&mut Conn)) -> Found {
     let mut found = None;
     let undone = database.connect().transaction(|conn| {
         drop_triggers(conn);
@@ -74,6 +74,51 @@ fn verify_after(database: &Database, noted: &Head, tamper: impl FnOnce(&mut Conn
     found.expect("it was looked at")
 }
 
+/// Changes of an event, of each column.
+const CHANGES: [&str; 13] = [
+    "at = '2001-01-01 00:00:00'",
+    "actor = actor || ' '",
+    "actor_id = 'key:99'",
+    "action = 'amend'",
+    "entity = 'region'",
+    "record_id = record_id + 1",
+    "record_code = NULL",
+    "reason = ''",
+    "before_json = before_json || ' '",
+    "before_json = NULL",
+    "after_json = replace(after_json, '改', '变')",
+    "request_id = 'another'",
+    "hash = replace(hash, substr(hash, 1, 1), 'g')",
+];
+
+type Found = [Result<i64, Break>; 2];
+
+fn both(found: Break) -> Found {
+    [Err(found.clone()), Err(found)]
+}
+
+/// Statements that delete, swap or insert events, with what verification finds.
+fn tampered(head: &Head) -> Vec<(String, Found)> {
+    let last = head.id;
+    let copy = |id: i64, of: i64| {
+        format!(
+            "INSERT INTO audit_events SELECT {id}, at, actor, actor_id, action, entity, record_id, record_code, reason, \
+             before_json, after_json, request_id, hash FROM audit_events WHERE id = {of};"
+        )
+    };
+    let swapped = "UPDATE audit_events SET id = -1 WHERE id = 5; UPDATE audit_events SET id = 5 WHERE id = 6; \
+                   UPDATE audit_events SET id = 6 WHERE id = -1;";
+    vec![
+        ("DELETE FROM audit_events WHERE id = 5".to_owned(), both(Break::Missing(5))),
+        ("DELETE FROM audit_events WHERE id = 1".to_owned(), both(Break::Missing(1))),
+        (format!("DELETE FROM audit_events WHERE id = {last}"), [Ok(last - 1), Err(Break::CutOff(head.clone()))]),
+        (swapped.to_owned(), both(Break::Changed(5))),
+        (format!("DELETE FROM audit_events WHERE id = 5; {}", copy(5, 4)), both(Break::Changed(5))),
+        (copy(last + 1, last), both(Break::Changed(last + 1))),
+        (copy(0, 1), both(Break::Inserted(0))),
+    ]
+}
+
 #[test]
 fn any_tampering_with_the_chain_is_detected() {
     on_each(|database| async move {
@@ -81,45 +126,13 @@ fn any_tampering_with_the_chain_is_detected() {
         let head = verified_head(&database);
         let last = head.id;
         assert!(last > 50, "the seed has its events");
-        let both = |found: Break| [Err(found.clone()), Err(found)];
-        for column in [
-            "at = '2001-01-01 00:00:00'",
-            "actor = actor || ' '",
-            "actor_id = 'key:99'",
-            "action = 'amend'",
-            "entity = 'region'",
-            "record_id = record_id + 1",
-            "record_code = NULL",
-            "reason = ''",
-            "before_json = before_json || ' '",
-            "before_json = NULL",
-            "after_json = replace(after_json, '改', '变')",
-            "request_id = 'another'",
-            "hash = replace(hash, substr(hash, 1, 1), 'g')",
-        ] {
+        for column in CHANGES {
             let changed = last - 1;
             let sql = format!("UPDATE audit_events SET {column} WHERE id = {changed}");
             let found = verify_after(&database, &head, |conn| execute(conn, &sql).expect("a change"));
             assert_eq!(found, both(Break::Changed(changed)), "{column}");
         }
-        let copy = |id: i64, of: i64| {
-            format!(
-                "INSERT INTO audit_events SELECT {id}, at, actor, actor_id, action, entity, record_id, record_code, reason, \
-                 before_json, after_json, request_id, hash FROM audit_events WHERE id = {of};"
-            )
-        };
-        let swapped = "UPDATE audit_events SET id = -1 WHERE id = 5; UPDATE audit_events SET id = 5 WHERE id = 6; \
-                       UPDATE audit_events SET id = 6 WHERE id = -1;";
-        let cut_off = || [Ok(last - 1), Err(Break::CutOff(head.clone()))];
-        for (sql, found) in [
-            ("DELETE FROM audit_events WHERE id = 5".to_owned(), both(Break::Missing(5))),
-            ("DELETE FROM audit_events WHERE id = 1".to_owned(), both(Break::Missing(1))),
-            (format!("DELETE FROM audit_events WHERE id = {last}"), cut_off()),
-            (swapped.to_owned(), both(Break::Changed(5))),
-            (format!("DELETE FROM audit_events WHERE id = 5; {}", copy(5, 4)), both(Break::Changed(5))),
-            (copy(last + 1, last), [Err(Break::Changed(last + 1)), Err(Break::Changed(last + 1))]),
-            (copy(0, 1), both(Break::Inserted(0))),
-        ] {
+        for (sql, found) in tampered(&head) {
             let done = verify_after(&database, &head, |conn| execute(conn, &sql).expect("a change"));
             assert_eq!(done, found, "{sql}");
         }

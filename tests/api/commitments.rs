@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::common::records::{agreement, approved, codes_of, commitment, create, fault, listed, report, with};
 use crate::common::{Client, on_each};
 
-#[test]
-fn faults_of_an_indicator_are_reported_at_its_fields() {
+/// Fields of a commitment with the faults that they have.
+fn faulty_fields() -> Vec<(Value, Vec<(String, String)>)> {
     let against = || vec![fault("/indicator/target", "against_direction")];
     let pattern = |name: &str| vec![fault(&format!("/indicator/{name}"), "pattern")];
-    let cases = [
+    vec![
         (json!({ "indicator": {} }), vec![fault("/indicator/unit", "required")]),
         (json!({ "indicator": { "unit": null, "target": "5" } }), vec![fault("/indicator/unit", "required")]),
         (json!({ "indicator": { "unit": "" } }), vec![fault("/indicator/unit", "too_short")]),
@@ -40,38 +40,39 @@ fn faults_of_an_indicator_are_reported_at_its_fields() {
                 fault("/sector", "unknown_reference"),
             ],
         ),
-    ];
-    on_each(|database| {
-        let cases = cases.clone();
-        async move {
-            let client = database.client();
-            let plain = with(commitment("there"), json!({ "indicator": null }));
-            create(&client, "commitments", plain).await;
-            for (fields, faults) in cases {
-                let refused = client.post("commitments", with(commitment("new"), fields.clone())).await.expect(422);
-                assert_eq!(refused.faults(), faults, "creating with {fields}");
-                let refused = client.patch("commitments/there", fields.clone()).await.expect(422);
-                assert_eq!(refused.faults(), faults, "changing by {fields}");
-            }
-            let unknown = json!({ "indicator": { "unit": "人", "colour": "red" } });
-            let refused = client.post("commitments", with(commitment("new"), unknown.clone())).await.expect(400);
-            assert_eq!(refused.faults(), [fault("/indicator/colour", "unknown_field")]);
-            client.patch("commitments/there", unknown).await.expect(400);
-            // An indicator to be maintained has equal baseline and target; either may be unknown.
-            for (number, numbers) in [
-                json!({ "baseline": "95", "target": "95.0" }),
-                json!({ "baseline": "95", "target": "95", "direction": "falling" }),
-                json!({ "baseline": "-3.5", "target": "0" }),
-                json!({ "baseline": "10" }),
-                json!({}),
-            ]
-            .into_iter()
-            .enumerate()
-            {
-                let indicator = with(json!({ "unit": "%" }), numbers);
-                let body = with(commitment(&format!("good-{number}")), json!({ "indicator": indicator }));
-                create(&client, "commitments", body).await;
-            }
+    ]
+}
+
+#[test]
+fn faults_of_an_indicator_are_reported_at_its_fields() {
+    on_each(|database| async move {
+        let client = database.client();
+        let plain = with(commitment("there"), json!({ "indicator": null }));
+        create(&client, "commitments", plain).await;
+        for (fields, faults) in faulty_fields() {
+            let refused = client.post("commitments", with(commitment("new"), fields.clone())).await.expect(422);
+            assert_eq!(refused.faults(), faults, "creating with {fields}");
+            let refused = client.patch("commitments/there", fields.clone()).await.expect(422);
+            assert_eq!(refused.faults(), faults, "changing by {fields}");
+        }
+        let unknown = json!({ "indicator": { "unit": "人", "colour": "red" } });
+        let refused = client.post("commitments", with(commitment("new"), unknown.clone())).await.expect(400);
+        assert_eq!(refused.faults(), [fault("/indicator/colour", "unknown_field")]);
+        client.patch("commitments/there", unknown).await.expect(400);
+        // An indicator to be maintained has equal baseline and target; either may be unknown.
+        for (number, numbers) in [
+            json!({ "baseline": "95", "target": "95.0" }),
+            json!({ "baseline": "95", "target": "95", "direction": "falling" }),
+            json!({ "baseline": "-3.5", "target": "0" }),
+            json!({ "baseline": "10" }),
+            json!({}),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let indicator = with(json!({ "unit": "%" }), numbers);
+            let body = with(commitment(&format!("good-{number}")), json!({ "indicator": indicator }));
+            create(&client, "commitments", body).await;
         }
     });
 }

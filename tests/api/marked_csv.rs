@@ -69,24 +69,26 @@ fn sheets(workbook: &[u8]) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
+/// A CSV file with two faults: a date in words, and an unknown agreement.
+fn rows(separator: &str) -> String {
+    let rows = [
+        ["代码", "协议", "名称", "到期日", "备注"],
+        ["csv-good", AGREEMENT, "第一项", "2031-01-05", "=1+1"],
+        ["", "", "", "", ""],
+        ["csv-date", AGREEMENT, "第二项", "尽快", "一行\n又一行"],
+        ["csv-name", "xinhui-taishan-framework-2021", "第三项", "2031-03-05", "007"],
+    ];
+    let quoted = |cell: &&str| match *cell {
+        formula if formula.starts_with('=') => format!("'{formula}"),
+        lines if lines.contains('\n') => format!("\"{lines}\""),
+        plain => plain.to_owned(),
+    };
+    let lines = rows.iter().map(|row| row.iter().map(quoted).collect::<Vec<_>>().join(separator));
+    lines.collect::<Vec<_>>().join("\r\n")
+}
+
 #[test]
 fn a_csv_file_is_marked_corrected_and_sent_again() {
-    let rows = |separator: &str| {
-        let rows = [
-            ["代码", "协议", "名称", "到期日", "备注"],
-            ["csv-good", AGREEMENT, "第一项", "2031-01-05", "=1+1"],
-            ["", "", "", "", ""],
-            ["csv-date", AGREEMENT, "第二项", "尽快", "一行\n又一行"],
-            ["csv-name", "xinhui-taishan-framework-2021", "第三项", "2031-03-05", "007"],
-        ];
-        let quoted = |cell: &&str| match *cell {
-            formula if formula.starts_with('=') => format!("'{formula}"),
-            lines if lines.contains('\n') => format!("\"{lines}\""),
-            plain => plain.to_owned(),
-        };
-        let lines = rows.iter().map(|row| row.iter().map(quoted).collect::<Vec<_>>().join(separator));
-        lines.collect::<Vec<_>>().join("\r\n")
-    };
     on_each(|database| async move {
         let client = database.client();
         let files = [

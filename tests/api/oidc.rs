@@ -183,96 +183,128 @@ fn a_retry_by_another_subject_does_not_return_the_first_response() {
     });
 }
 
-#[test]
-fn an_invalid_token_is_refused_like_a_wrong_key() {
-    on_sqlite(async |database| {
-        let issuer = Issuer::start();
-        let client = client(&database, &issuer, &Clock::new());
-        let key = SigningKey::rsa("first", 0);
-        let stranger = SigningKey::rsa("first", 1);
-        let viewer = role("viewer", Value::Null);
-        let claims = |changes: Value| issuer.claims(with(viewer.clone(), changes));
-        let signed = |changes: Value| key.sign(&header("first"), &claims(changes));
-        let headed = |changes: Value| key.sign(&with(header("first"), changes), &claims(json!({})));
-        let good = signed(json!({}));
-        let n = key.jwk()["n"].as_str().expect("a modulus").to_owned();
-        let hs256 = json!({ "alg": "HS256", "typ": "JWT", "kid": "first" });
-        let none = json!({ "alg": "none", "typ": "JWT", "kid": "first" });
-        let (head, rest) = good.split_once('.').expect("three parts");
-        let (body, signature) = rest.split_once('.').expect("three parts");
-        let other_body = signed(role("admin", Value::Null));
-        let other_body = other_body.split('.').nth(1).expect("three parts");
+/// Tokens of an issuer with one key, `first`, and of a stranger whose key has the same id.
+struct Tokens {
+    issuer: Issuer,
+    key: SigningKey,
+    stranger: SigningKey,
+}
 
-        for (what, token) in [
-            ("unmodified", good.clone()),
-            ("two audiences", signed(json!({ "aud": ["account", AUDIENCE] }))),
-            ("expired within the leeway", signed(json!({ "exp": in_seconds(-30) }))),
-            ("valid within the leeway", signed(json!({ "nbf": in_seconds(30) }))),
-            ("an access token", headed(json!({ "typ": "at+jwt" }))),
-            ("an access token by its full media type", headed(json!({ "typ": "application/at+jwt" }))),
-            ("no type", key.sign(&json!({ "alg": "RS256", "kid": "first" }), &claims(json!({})))),
-            ("no kid where there is one key", key.sign(&json!({ "alg": "RS256" }), &claims(json!({})))),
+impl Tokens {
+    /// The claims of a viewer with changes.
+    fn claims(&self, changes: Value) -> Value {
+        self.issuer.claims(with(role("viewer", Value::Null), changes))
+    }
+
+    /// A valid token but for changed claims.
+    fn signed(&self, changes: Value) -> String {
+        self.key.sign(&header("first"), &self.claims(changes))
+    }
+
+    /// A valid token but for a changed header.
+    fn with_header(&self, changes: Value) -> String {
+        self.key.sign(&with(header("first"), changes), &self.claims(json!({})))
+    }
+
+    fn valid(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("unmodified", self.signed(json!({}))),
+            ("two audiences", self.signed(json!({ "aud": ["account", AUDIENCE] }))),
+            ("expired within the leeway", self.signed(json!({ "exp": in_seconds(-30) }))),
+            ("valid within the leeway", self.signed(json!({ "nbf": in_seconds(30) }))),
+            ("an access token", self.with_header(json!({ "typ": "at+jwt" }))),
+            ("an access token by its full media type", self.with_header(json!({ "typ": "application/at+jwt" }))),
+            ("no type", self.key.sign(&json!({ "alg": "RS256", "kid": "first" }), &self.claims(json!({})))),
+            ("no kid where there is one key", self.key.sign(&json!({ "alg": "RS256" }), &self.claims(json!({})))),
             (
                 "with its own key set, which gets no request",
-                headed(json!({ "jku": format!("{}/elsewhere", issuer.url) })),
+                self.with_header(json!({ "jku": format!("{}/elsewhere", self.issuer.url) })),
             ),
-        ] {
-            assert_eq!(read_status(&client, &token).await, 200, "{what}");
-        }
-        let bad = [
-            ("another audience", signed(json!({ "aud": "account" }))),
-            ("no audience", signed(json!({ "aud": null }))),
-            ("other audiences", signed(json!({ "aud": ["account", "pairing-tracker-2"] }))),
-            ("another issuer", signed(json!({ "iss": "https://id.example.org" }))),
-            ("the issuer with an additional slash", signed(json!({ "iss": format!("{}/", issuer.url) }))),
-            ("the issuer among others", signed(json!({ "iss": [issuer.url, "https://id.example.org"] }))),
-            ("no issuer", signed(json!({ "iss": null }))),
-            ("expired", signed(json!({ "exp": in_seconds(-90) }))),
-            ("no expiry", signed(json!({ "exp": null }))),
-            ("an expiry as text", signed(json!({ "exp": "tomorrow" }))),
-            ("not valid yet", signed(json!({ "nbf": in_seconds(90) }))),
-            ("a start as text", signed(json!({ "nbf": "today" }))),
-            ("no subject", signed(json!({ "sub": null }))),
-            ("an empty subject", signed(json!({ "sub": "" }))),
-            ("a long subject", signed(json!({ "sub": "x".repeat(256) }))),
-            ("a subject of two lines", signed(json!({ "sub": "a\nb" }))),
-            ("a name of two lines", signed(json!({ "preferred_username": "a\nb" }))),
-            ("a long token", signed(json!({ "filler": "x".repeat(8 * 1024) }))),
-            ("no algorithm", unsigned(&none, &claims(json!({})))),
-            ("no algorithm, with a signature", key.sign(&none, &claims(json!({})))),
-            ("a secret", sign_with_secret(n.as_bytes(), &hs256, &claims(json!({})))),
+        ]
+    }
+
+    fn with_invalid_claims(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("another audience", self.signed(json!({ "aud": "account" }))),
+            ("no audience", self.signed(json!({ "aud": null }))),
+            ("other audiences", self.signed(json!({ "aud": ["account", "pairing-tracker-2"] }))),
+            ("another issuer", self.signed(json!({ "iss": "https://id.example.org" }))),
+            ("the issuer with an additional slash", self.signed(json!({ "iss": format!("{}/", self.issuer.url) }))),
+            ("the issuer among others", self.signed(json!({ "iss": [self.issuer.url, "https://id.example.org"] }))),
+            ("no issuer", self.signed(json!({ "iss": null }))),
+            ("expired", self.signed(json!({ "exp": in_seconds(-90) }))),
+            ("no expiry", self.signed(json!({ "exp": null }))),
+            ("an expiry as text", self.signed(json!({ "exp": "tomorrow" }))),
+            ("not valid yet", self.signed(json!({ "nbf": in_seconds(90) }))),
+            ("a start as text", self.signed(json!({ "nbf": "today" }))),
+            ("no subject", self.signed(json!({ "sub": null }))),
+            ("an empty subject", self.signed(json!({ "sub": "" }))),
+            ("a long subject", self.signed(json!({ "sub": "x".repeat(256) }))),
+            ("a subject of two lines", self.signed(json!({ "sub": "a\nb" }))),
+            ("a name of two lines", self.signed(json!({ "preferred_username": "a\nb" }))),
+            ("a long token", self.signed(json!({ "filler": "x".repeat(8 * 1024) }))),
+        ]
+    }
+
+    /// Tokens with an invalid header, signature or form.
+    fn with_invalid_signatures(&self) -> Vec<(&'static str, String)> {
+        let n = self.key.jwk()["n"].as_str().expect("a modulus").to_owned();
+        let hs256 = json!({ "alg": "HS256", "typ": "JWT", "kid": "first" });
+        let none = json!({ "alg": "none", "typ": "JWT", "kid": "first" });
+        let good = self.signed(json!({}));
+        let (head, rest) = good.split_once('.').expect("three parts");
+        let (body, signature) = rest.split_once('.').expect("three parts");
+        let other_body = self.signed(role("admin", Value::Null));
+        let other_body = other_body.split('.').nth(1).expect("three parts");
+        vec![
+            ("no algorithm", unsigned(&none, &self.claims(json!({})))),
+            ("no algorithm, with a signature", self.key.sign(&none, &self.claims(json!({})))),
+            ("a secret", sign_with_secret(n.as_bytes(), &hs256, &self.claims(json!({})))),
             (
                 "a secret of the key file",
-                sign_with_secret(key.jwk().to_string().as_bytes(), &hs256, &claims(json!({}))),
+                sign_with_secret(self.key.jwk().to_string().as_bytes(), &hs256, &self.claims(json!({}))),
             ),
-            ("another algorithm of the same key", headed(json!({ "alg": "RS384" }))),
-            ("another padding of the same key", headed(json!({ "alg": "PS256" }))),
-            ("an unknown algorithm", headed(json!({ "alg": "RS257" }))),
-            ("an unknown key", key.sign(&header("second"), &claims(json!({})))),
-            ("a key of another issuer with the same id", stranger.sign(&header("first"), &claims(json!({})))),
+            ("another algorithm of the same key", self.with_header(json!({ "alg": "RS384" }))),
+            ("another padding of the same key", self.with_header(json!({ "alg": "PS256" }))),
+            ("an unknown algorithm", self.with_header(json!({ "alg": "RS257" }))),
+            ("an unknown key", self.key.sign(&header("second"), &self.claims(json!({})))),
+            ("a key of another issuer with the same id", self.stranger.sign(&header("first"), &self.claims(json!({})))),
             (
                 "a key of another issuer in the header of the token",
-                stranger.sign(&with(header("first"), json!({ "jwk": stranger.jwk() })), &claims(json!({}))),
+                self.stranger
+                    .sign(&with(header("first"), json!({ "jwk": self.stranger.jwk() })), &self.claims(json!({}))),
             ),
-            ("a critical extension", headed(json!({ "crit": ["exp"], "exp": 1 }))),
-            ("an empty list of critical extensions", headed(json!({ "crit": [] }))),
-            ("another type", headed(json!({ "typ": "logout+jwt" }))),
+            ("a critical extension", self.with_header(json!({ "crit": ["exp"], "exp": 1 }))),
+            ("an empty list of critical extensions", self.with_header(json!({ "crit": [] }))),
+            ("another type", self.with_header(json!({ "typ": "logout+jwt" }))),
             ("other claims", format!("{head}.{other_body}.{signature}")),
             ("no signature", format!("{head}.{body}.")),
             ("two parts", format!("{head}.{body}")),
             ("four parts", format!("{good}.{signature}")),
             ("something else", "abc".to_owned()),
             ("nothing", String::new()),
-        ];
+        ]
+    }
+}
+
+#[test]
+fn an_invalid_token_is_refused_like_a_wrong_key() {
+    on_sqlite(async |database| {
+        let issuer = Issuer::start();
+        let client = client(&database, &issuer, &Clock::new());
+        let tokens = Tokens { issuer, key: SigningKey::rsa("first", 0), stranger: SigningKey::rsa("first", 1) };
+        for (what, token) in tokens.valid() {
+            assert_eq!(read_status(&client, &token).await, 200, "{what}");
+        }
         let wrong_key = client.with_key("ptk_wrong").get("sectors").await.expect(401);
-        for (what, token) in bad {
+        for (what, token) in tokens.with_invalid_claims().into_iter().chain(tokens.with_invalid_signatures()) {
             let mut refused = client.with_key(&token).get("sectors").await;
             assert_eq!(refused.status.as_u16(), 401, "{what}");
             refused.body["request_id"] = wrong_key.body["request_id"].clone();
             assert_eq!(refused.body, wrong_key.body, "{what}");
             assert!(refused.header("www-authenticate").starts_with("Bearer"), "{what}");
         }
-        assert_eq!(issuer.requests(), (1, 1), "nothing in a token makes the service send requests");
+        assert_eq!(tokens.issuer.requests(), (1, 1), "nothing in a token makes the service send requests");
     });
 }
 

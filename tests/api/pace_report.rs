@@ -125,34 +125,39 @@ fn filters_apply_to_rows_and_counts_but_the_pace_filter_to_rows_only() {
     });
 }
 
+/// A pairing with changing members, and agreements that all, two or a school and a region signed.
+async fn create_changing_members(client: &Client) {
+    let dated = |region: &str, role: &str, from: Option<&str>, to: Option<&str>| {
+        with(member(region, role), json!({ "from_on": from, "to_on": to }))
+    };
+    // Heshan replaces Jianghai in the middle of the year; Kaiping pauses, so it is a member twice.
+    let members = json!([
+        dated("xinhui", "supporter", None, None),
+        dated("jianghai", "supporter", None, Some("2022-06-30")),
+        dated("heshan", "supporter", Some("2022-07-01"), None),
+        dated("kaiping", "recipient", None, Some("2022-03-31")),
+        dated("taishan", "recipient", None, None),
+        dated("kaiping", "recipient", Some("2022-09-01"), None),
+    ]);
+    create(client, "pairings", with(pairing("wide"), json!({ "members": members }))).await;
+    let school = json!({ "code": "school", "name": { "zh": "某中学" }, "kind": "school", "region": "heshan" });
+    create(client, "organizations", school).await;
+    let sign = |parties: Value| json!({ "pairing": "wide", "parties": parties });
+    let by = |code: &str, side: &str| party("region", code, side);
+    for (code, parties) in [
+        ("of-all", json!([])),
+        ("of-two", json!([by("xinhui", "supporter"), by("kaiping", "recipient")])),
+        ("of-a-school", json!([party("organization", "school", "supporter"), by("taishan", "recipient")])),
+    ] {
+        create(client, "agreements", with(agreement(code), sign(parties))).await;
+    }
+}
+
 #[test]
 fn a_commitment_counts_for_its_signatories_or_for_all_members_of_its_day() {
     on_each(|database| async move {
         let client = database.client();
-        let dated = |region: &str, role: &str, from: Option<&str>, to: Option<&str>| {
-            with(member(region, role), json!({ "from_on": from, "to_on": to }))
-        };
-        // Heshan replaces Jianghai in the middle of the year; Kaiping pauses, so it is a member twice.
-        let members = json!([
-            dated("xinhui", "supporter", None, None),
-            dated("jianghai", "supporter", None, Some("2022-06-30")),
-            dated("heshan", "supporter", Some("2022-07-01"), None),
-            dated("kaiping", "recipient", None, Some("2022-03-31")),
-            dated("taishan", "recipient", None, None),
-            dated("kaiping", "recipient", Some("2022-09-01"), None),
-        ]);
-        create(&client, "pairings", with(pairing("wide"), json!({ "members": members }))).await;
-        let school = json!({ "code": "school", "name": { "zh": "某中学" }, "kind": "school", "region": "heshan" });
-        create(&client, "organizations", school).await;
-        let sign = |parties: Value| json!({ "pairing": "wide", "parties": parties });
-        let by = |code: &str, side: &str| party("region", code, side);
-        for (code, parties) in [
-            ("of-all", json!([])),
-            ("of-two", json!([by("xinhui", "supporter"), by("kaiping", "recipient")])),
-            ("of-a-school", json!([party("organization", "school", "supporter"), by("taishan", "recipient")])),
-        ] {
-            create(&client, "agreements", with(agreement(code), sign(parties))).await;
-        }
+        create_changing_members(&client).await;
         let (spring, summer, autumn) = ("2022-03-31", "2022-07-01", "2022-10-31");
         let cases = [
             ("of-all", Some(spring), vec!["kaiping", "taishan"], vec!["jianghai", "kaiping", "taishan", "xinhui"]),

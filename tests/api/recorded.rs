@@ -39,78 +39,89 @@ fn rows(body: &Value, group: &str, figures: &str) -> Vec<(Value, Value)> {
     rows.map(|row| (row[group]["id"].clone(), row[figures].clone())).collect()
 }
 
+const FRAMEWORK: &str = "xinhui-taishan-framework-2022";
+
+/// A project of two sectors, whose shares are rounded.
+fn new_project() -> Value {
+    json!({
+        "code": "routes", "pairing": "xinhui-taishan", "agreement": FRAMEWORK, "title": { "zh": "线路" },
+        "sectors": [{ "sector": "transport", "percent": 33.33 }, { "sector": "health", "percent": 66.67 }]
+    })
+}
+
+fn new_project_milestone() -> Value {
+    with(milestone("of-project"), json!({ "agreement": null, "project": "routes", "weight": 3, "progress": 20 }))
+}
+
+fn new_commitment() -> Value {
+    json!({
+        "code": "teachers", "agreement": FRAMEWORK, "text": { "zh": "跟岗" }, "starts_on": "2022-01-01",
+        "due_on": "2022-12-31", "indicator": { "unit": "人", "target": "12" }
+    })
+}
+
+fn new_resolution() -> Value {
+    json!({ "code": "decided", "conference": "xinhui-taishan-first-joint-conference", "text": { "zh": "议定" },
+        "due_on": "2022-07-31" })
+}
+
+fn new_exchange() -> Value {
+    json!({ "code": "five", "pairing": "xinhui-taishan", "profession": "teacher", "headcount": 5,
+        "direction": "supporter_to_recipient", "status": "in_progress", "actual_start_on": "2022-03-01",
+        "sending": "jiangmen-polytechnic", "hosting": "taishan-industrial-new-town" })
+}
+
+fn new_reversal() -> Value {
+    json!({ "kind": "reversal", "reverses": "paid", "amount": "0.34", "value_on": "2022-06-01" })
+}
+
+/// Members of whom one replaces another in the middle of the year.
+fn other_members() -> Value {
+    json!({ "members": [
+        { "region": "xinhui", "role": "supporter", "to_on": "2022-06-30" },
+        { "region": "heshan", "role": "supporter", "from_on": "2022-07-01" },
+        { "region": "taishan", "role": "recipient" }
+    ] })
+}
+
+/// An approved report on a month; `last` is its last day.
+fn monthly_report(code: &str, month: &str, last: &str, value: &str) -> Value {
+    json!({
+        "code": code, "commitment": "teachers", "period_start_on": format!("2022-{month}-01"),
+        "period_end_on": format!("2022-{month}-{last}"), "value": value, "status": "approved"
+    })
+}
+
+fn transaction(kind: &str, code: &str, amount: &str) -> Value {
+    json!({
+        "code": code, "kind": kind, "amount": amount, "value_on": "2022-05-01", "fund": "jiangmen-balance-fund",
+        "project": "routes"
+    })
+}
+
 /// The writes of some months, in order: method, path, body.
 fn writes() -> Vec<(&'static str, &'static str, Value)> {
-    let framework = "xinhui-taishan-framework-2022";
-    let month = |commitment: &str, code: &str, month: &str, last: &str, value: &str| {
-        json!({
-            "code": code, "commitment": commitment, "period_start_on": format!("2022-{month}-01"),
-            "period_end_on": format!("2022-{month}-{last}"), "value": value, "status": "approved"
-        })
-    };
-    let corrected = with(month("teachers", "june-corrected", "06", "30", "3"), json!({ "supersedes": "june" }));
-    let paid = |kind: &str, code: &str, amount: &str| {
-        json!({
-            "code": code, "kind": kind, "amount": amount, "value_on": "2022-05-01", "fund": "jiangmen-balance-fund",
-            "project": "routes"
-        })
-    };
+    let corrected = with(monthly_report("june-corrected", "06", "30", "3"), json!({ "supersedes": "june" }));
     vec![
         ("POST", "milestones", milestone("first")),
         ("PATCH", "milestones/first", json!({ "due_on": "2022-09-30", "reason": "汛期" })),
         ("PATCH", "agreements/xinhui-taishan-framework-2022", json!({ "sectors": ["transport", "education"] })),
-        (
-            "POST",
-            "projects",
-            json!({
-                "code": "routes", "pairing": "xinhui-taishan", "agreement": framework, "title": { "zh": "线路" },
-                "sectors": [{ "sector": "transport", "percent": 33.33 }, { "sector": "health", "percent": 66.67 }]
-            }),
-        ),
-        (
-            "POST",
-            "milestones",
-            with(
-                milestone("of-project"),
-                json!({ "agreement": null, "project": "routes", "weight": 3, "progress": 20 }),
-            ),
-        ),
+        ("POST", "projects", new_project()),
+        ("POST", "milestones", new_project_milestone()),
         ("PATCH", "milestones/first", json!({ "status": "met", "met_on": "2022-06-29" })),
-        (
-            "POST",
-            "commitments",
-            json!({
-                "code": "teachers", "agreement": framework, "text": { "zh": "跟岗" }, "starts_on": "2022-01-01",
-                "due_on": "2022-12-31", "indicator": { "unit": "人", "target": "12" }
-            }),
-        ),
-        ("POST", "progress-reports", month("teachers", "june", "06", "30", "9")),
-        ("POST", "progress-reports", month("teachers", "july", "07", "31", "1")),
+        ("POST", "commitments", new_commitment()),
+        ("POST", "progress-reports", monthly_report("june", "06", "30", "9")),
+        ("POST", "progress-reports", monthly_report("july", "07", "31", "1")),
         ("POST", "progress-reports", corrected),
         ("PATCH", "commitments/teachers", json!({ "indicator": { "target": "4" }, "sector": "education" })),
-        (
-            "POST",
-            "resolutions",
-            json!({ "code": "decided", "conference": "xinhui-taishan-first-joint-conference", "text": { "zh": "议定" },
-                "due_on": "2022-07-31" }),
-        ),
+        ("POST", "resolutions", new_resolution()),
         ("PATCH", "resolutions/decided", json!({ "milestone": "of-project" })),
         ("PATCH", "resolutions/decided", json!({ "milestone": null, "commitment": "teachers" })),
-        (
-            "POST",
-            "exchanges",
-            json!({ "code": "five", "pairing": "xinhui-taishan", "profession": "teacher", "headcount": 5,
-                "direction": "supporter_to_recipient", "status": "in_progress", "actual_start_on": "2022-03-01",
-                "sending": "jiangmen-polytechnic", "hosting": "taishan-industrial-new-town" }),
-        ),
+        ("POST", "exchanges", new_exchange()),
         ("PATCH", "exchanges/five", json!({ "status": "completed", "actual_end_on": "2022-07-31", "headcount": 6 })),
-        ("POST", "transactions", paid("commitment", "promised", "100.00")),
-        ("POST", "transactions", paid("disbursement", "paid", "100.01")),
-        (
-            "POST",
-            "transactions",
-            json!({ "kind": "reversal", "reverses": "paid", "amount": "0.34", "value_on": "2022-06-01" }),
-        ),
+        ("POST", "transactions", transaction("commitment", "promised", "100.00")),
+        ("POST", "transactions", transaction("disbursement", "paid", "100.01")),
+        ("POST", "transactions", new_reversal()),
         ("POST", "agreements", with(agreement("other"), json!({ "pairing": "heshan-kaiping", "parties": [] }))),
         ("PATCH", "projects/routes", json!({ "agreement": null })),
         ("PATCH", "milestones/of-project", json!({ "status": "cancelled", "reason": "停建" })),
@@ -118,15 +129,7 @@ fn writes() -> Vec<(&'static str, &'static str, Value)> {
         ("PATCH", "agreements/other", json!({ "pairing": "xinhui-taishan" })),
         ("DELETE", "milestones/lone", Value::Null),
         ("DELETE", "agreements/other", Value::Null),
-        (
-            "PATCH",
-            "pairings/xinhui-taishan",
-            json!({ "members": [
-                { "region": "xinhui", "role": "supporter", "to_on": "2022-06-30" },
-                { "region": "heshan", "role": "supporter", "from_on": "2022-07-01" },
-                { "region": "taishan", "role": "recipient" }
-            ] }),
-        ),
+        ("PATCH", "pairings/xinhui-taishan", other_members()),
     ]
 }
 

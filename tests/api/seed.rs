@@ -92,9 +92,8 @@ fn a_plan_writes_nothing() {
     });
 }
 
-#[test]
-fn every_fault_is_reported_with_file_line_and_field_and_nothing_is_written() {
-    let first = "\
+/// Records with faults, beside a good one.
+const FAULTY: &str = "\
 regions:
   - code: good
     name: {zh: 某地}
@@ -115,7 +114,9 @@ milestones:
     status: met
     due_on: \"2022-06-30\"
 ";
-    let second = "\
+
+/// An unknown kind of records, a record without a code, a code that the other file has, and a kind that is no list.
+const FAULTY_OTHER: &str = "\
 planets: []
 regions:
   - name: {zh: 无代码}
@@ -125,30 +126,33 @@ regions:
     level: county
 pairings: none
 ";
+
+/// The faults of both: file, line, field, fault.
+const FAULTS: [(&str, i64, &str, &str); 10] = [
+    ("a.yaml", 7, "/level", "enum"),
+    ("a.yaml", 8, "/colour", "unknown_field"),
+    ("a.yaml", 11, "/name/zh", "required"),
+    ("a.yaml", 13, "/parent", "unknown_reference"),
+    ("a.yaml", 15, "/met_on", "required"),
+    ("a.yaml", 17, "/agreement", "unknown_reference"),
+    ("b.yaml", 1, "", "unknown_field"),
+    ("b.yaml", 3, "/code", "required"),
+    ("b.yaml", 5, "/code", "repeated"),
+    ("b.yaml", 8, "", "type"),
+];
+
+#[test]
+fn every_fault_is_reported_with_file_line_and_field_and_nothing_is_written() {
     on_each(|database| async move {
         let client = database.client();
         let before = events(&database);
-        let mut sources = [source("a.yaml", first), source("b.yaml", second), source("c.yaml", "regions: [")];
+        let mut sources = [source("a.yaml", FAULTY), source("b.yaml", FAULTY_OTHER), source("c.yaml", "regions: [")];
         for apply in [false, true] {
             let complaints = import_bundles(&database, &mut sources, apply).expect_err("it is bad");
             let mut located = located(&complaints);
             let syntax = located.pop().expect("a complaint");
             assert_eq!((syntax.0, syntax.3), ("c.yaml", "syntax"));
-            assert_eq!(
-                located,
-                [
-                    ("a.yaml", 7, "/level", "enum"),
-                    ("a.yaml", 8, "/colour", "unknown_field"),
-                    ("a.yaml", 11, "/name/zh", "required"),
-                    ("a.yaml", 13, "/parent", "unknown_reference"),
-                    ("a.yaml", 15, "/met_on", "required"),
-                    ("a.yaml", 17, "/agreement", "unknown_reference"),
-                    ("b.yaml", 1, "", "unknown_field"),
-                    ("b.yaml", 3, "/code", "required"),
-                    ("b.yaml", 5, "/code", "repeated"),
-                    ("b.yaml", 8, "", "type"),
-                ]
-            );
+            assert_eq!(located, FAULTS);
             if !apply {
                 continue;
             }
@@ -157,7 +161,7 @@ pairings: none
             assert!(words.starts_with("a.yaml:7: regions/here /level: must be one of "), "{words}");
         }
         // Without the unreadable files the result is the same: a good record beside a bad one is not written.
-        import_bundles(&database, &mut [source("a.yaml", first)], true).expect_err("it is bad");
+        import_bundles(&database, &mut [source("a.yaml", FAULTY)], true).expect_err("it is bad");
         client.get("regions/good").await.expect(404);
         assert_eq!(events(&database), before);
     });

@@ -12,7 +12,23 @@ const KINDS: [&str; 7] = ["agreement", "conference", "resolution", "commitment",
 /// A pairing apart from the seed, with a record of every kind and two records without dates.
 async fn build(client: &Client) {
     create(client, "pairings", pairing("lane")).await;
-    let of_lane = |fields: Value| with(json!({ "pairing": "lane" }), fields);
+    create_agreements(client).await;
+    create_conferences(client).await;
+    create_commitments(client).await;
+    create_works(client).await;
+    let teachers = json!({
+        "code": "teachers-go", "profession": "teacher", "direction": "supporter_to_recipient", "status": "completed",
+        "planned_start_on": "2022-03-01", "planned_end_on": "2022-06-30",
+        "actual_start_on": "2022-03-01", "actual_end_on": "2022-07-31"
+    });
+    create(client, "exchanges", of_lane(teachers)).await;
+}
+
+fn of_lane(fields: Value) -> Value {
+    with(json!({ "pairing": "lane" }), fields)
+}
+
+async fn create_agreements(client: &Client) {
     let agreements = [
         (
             "framework",
@@ -33,6 +49,10 @@ async fn build(client: &Client) {
     for (code, fields) in agreements {
         create(client, "agreements", with(agreement(code), of_lane(fields))).await;
     }
+}
+
+/// Conferences and the resolutions of one of them.
+async fn create_conferences(client: &Client) {
     for (code, fields) in [
         ("held", json!({ "status": "held", "held_on": "2022-02-18" })),
         ("to-come", json!({ "held_on": "2022-09-01" })),
@@ -48,6 +68,9 @@ async fn build(client: &Client) {
         let body = json!({ "code": code, "conference": "held", "text": { "zh": "年内完成" } });
         create(client, "resolutions", with(body, fields)).await;
     }
+}
+
+async fn create_commitments(client: &Client) {
     for (code, fields) in [
         ("teachers", json!({ "due_on": "2022-06-30" })),
         ("roads", json!({ "due_on": "2022-11-30", "sector": "transport" })),
@@ -56,6 +79,10 @@ async fn build(client: &Client) {
         let body = with(commitment(code), json!({ "agreement": "framework" }));
         create(client, "commitments", with(body, fields)).await;
     }
+}
+
+/// Projects, a milestone of a project, and one of an agreement.
+async fn create_works(client: &Client) {
     let days = json!({
         "planned_start_on": "2022-03-01", "planned_end_on": "2022-06-30",
         "actual_start_on": "2022-03-15", "actual_end_on": "2022-07-31",
@@ -70,12 +97,6 @@ async fn build(client: &Client) {
         create(client, "milestones", with(milestone(code), fields)).await;
     }
     client.patch("milestones/paving", json!({ "due_on": "2022-07-31", "reason": "汛期" })).await.expect(200);
-    let teachers = json!({
-        "code": "teachers-go", "profession": "teacher", "direction": "supporter_to_recipient", "status": "completed",
-        "planned_start_on": "2022-03-01", "planned_end_on": "2022-06-30",
-        "actual_start_on": "2022-03-01", "actual_end_on": "2022-07-31"
-    });
-    create(client, "exchanges", of_lane(teachers)).await;
 }
 
 /// The rows that [`build`] makes: the day, the event, the record.

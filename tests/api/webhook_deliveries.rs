@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::common::builders::{block_on, in_threads, on_each_with_own_runtime};
 use crate::common::receiver::{Receiver, Reply, advance, after, create_webhook, deliver_due, deliveries, owned, reply};
 use crate::common::records::{create, milestone, sector};
-use crate::common::{CONTRACT, on_each};
+use crate::common::{CONTRACT, Client, on_each};
 
 fn instant(value: &Value) -> DateTime<Utc> {
     value.as_str().expect("an instant").parse().expect("an instant")
@@ -179,6 +179,30 @@ fn only_one_of_several_processes_sends_a_message() {
     });
 }
 
+/// Fails the nine attempts that are left after a first failure.
+async fn fail_until_given_up(admin: &Client, receiver: &Receiver, from: Instant) {
+    receiver.respond_with(vec![reply(500); 9]);
+    for number in 1..=9 {
+        deliver_due(admin, after(from, number * 100_000)).await;
+    }
+    receiver.take();
+}
+
+/// Requests to send events again, with the faults that they have. The webhook subscribes to the event, but not to the next.
+fn faulty_replays(event: i64) -> Vec<(Value, Vec<(&'static str, &'static str)>)> {
+    vec![
+        (json!({}), vec![("", "required")]),
+        (json!({ "failed": false }), vec![("", "required")]),
+        (json!({ "failed": true, "events": [event] }), vec![("/events", "not_together")]),
+        (json!({ "events": [event, event] }), vec![("/events/1", "repeated")]),
+        // An event that does not exist, and one that the webhook does not subscribe to.
+        (
+            json!({ "events": [987_654_321, event + 1] }),
+            vec![("/events/0", "unknown_reference"), ("/events/1", "unknown_reference")],
+        ),
+    ]
+}
+
 #[test]
 fn events_are_sent_again_on_request() {
     on_each(|database| async move {
@@ -222,12 +246,7 @@ fn events_are_sent_again_on_request() {
         receiver.take();
 
         // Only the messages that were given up.
-        let failing = after(later, 1_000_000);
-        receiver.respond_with(vec![reply(500); 9]);
-        for number in 1..=9 {
-            deliver_due(&admin, after(failing, number * 100_000)).await;
-        }
-        receiver.take();
+        fail_until_given_up(&admin, &receiver, after(later, 1_000_000)).await;
         assert_eq!(admin.get(&hook).await.expect(200).body["failed"], 1);
         assert_eq!(
             replay(json!({ "failed": true, "since": "2999-01-01T00:00:00Z" })).await.expect(200).body["events"],
@@ -237,17 +256,7 @@ fn events_are_sent_again_on_request() {
         assert_eq!(deliver_due(&admin, after(Instant::now(), 1)).await, [Written::Delivered]);
         assert_eq!(receiver.take().len(), 1);
 
-        for (body, faults) in [
-            (json!({}), vec![("", "required")]),
-            (json!({ "failed": false }), vec![("", "required")]),
-            (json!({ "failed": true, "events": [event] }), vec![("/events", "not_together")]),
-            (json!({ "events": [event, event] }), vec![("/events/1", "repeated")]),
-            // An event that does not exist, and one that the webhook does not subscribe to.
-            (
-                json!({ "events": [987_654_321, event + 1] }),
-                vec![("/events/0", "unknown_reference"), ("/events/1", "unknown_reference")],
-            ),
-        ] {
+        for (body, faults) in faulty_replays(event) {
             let response = replay(body.clone()).await.expect(422);
             let faults: Vec<(String, String)> = owned(&faults);
             assert_eq!(response.faults(), faults, "{body}");
