@@ -51,9 +51,15 @@ fn empty() -> Vec<[Database; 2]> {
 }
 
 #[test]
-fn the_seed_round_trips_byte_for_byte() {
+fn the_seed_and_the_examples_round_trip_byte_for_byte() {
     for (seeded, elsewhere) in databases(true).into_iter().zip(empty()) {
-        let client = block_on(async || seeded.client());
+        let client = block_on(async || {
+            let client = seeded.client();
+            create_examples(&client).await;
+            client
+        });
+        let all = block_on(async || json_of(&bundle(&client, "json", "").await));
+        assert_eq!(all.len(), pairing_tracker::resources::kinds().len(), "the bundle has a record of every kind");
         round_trip(&seeded, &client, elsewhere);
     }
 }
