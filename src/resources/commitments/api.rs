@@ -141,11 +141,8 @@ fn period(new: &NewCommitment, faults: &mut Faults) {
 }
 
 fn unit(new: &NewCommitment, faults: &mut Faults) {
-    match &new.indicator {
-        Some(NewIndicator { unit: None, .. }) => {
-            faults.push("/indicator/unit", "required", msg!("指标须有单位。", "is required of an indicator"))
-        }
-        _ => {}
+    if new.indicator.as_ref().is_some_and(|indicator| indicator.unit.is_none()) {
+        faults.push("/indicator/unit", "required", msg!("指标须有单位。", "is required of an indicator"));
     }
 }
 

@@ -54,7 +54,7 @@ impl<R: Fields> Changeset<R> {
 
     /// Ends the write here if there are faults.
     pub fn refuse(&mut self) -> Result<()> {
-        Ok(std::mem::take(&mut self.faults).refuse()?)
+        std::mem::take(&mut self.faults).refuse()
     }
 
     /// Writes the record, unless it has faults; gives its id.

@@ -99,12 +99,15 @@ pub fn record(
     Ok(Some((code, document(contract, binding, at))))
 }
 
+/// Cells of a row, by position.
+type Cells<'l> = Vec<(u32, Cow<'l, Cell>)>;
+
 /// The cells of a row by position, without those that are `covered`, and the columns whose cell cannot be read.
 fn cells<'l, 'b, 't>(
     binding: &'b Binding<'t>,
     line: &'l Line,
     covered: &[u32],
-) -> (Vec<(u32, Cow<'l, Cell>)>, Vec<(&'b Bound<'t>, Unread)>) {
+) -> (Cells<'l>, Vec<(&'b Bound<'t>, Unread)>) {
     let mut cells = Vec::with_capacity(binding.columns.len());
     let mut unread = Vec::new();
     for bound in binding.columns.iter().filter(|bound| !covered.contains(&bound.position)) {
