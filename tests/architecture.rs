@@ -226,6 +226,28 @@ fn clients_and_databases_are_kept_apart() {
 }
 
 #[test]
+fn the_map_of_the_source_names_what_is_there() {
+    let code: String = all().into_iter().map(|(_, text)| text).collect();
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    let is_defined = |name: &str| {
+        ["fn", "mod", "struct", "enum", "trait"].iter().any(|keyword| {
+            let definition = format!("{keyword} {name}");
+            code.match_indices(&definition).any(|(at, _)| ends(&code[at + definition.len()..]))
+        })
+    };
+    for page in ["docs/architecture.md", "docs/architecture.zh-CN.md"] {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("the map");
+        let is_path = |name: &&str| name.chars().all(|letter| letter.is_ascii_alphabetic() || "_:".contains(letter));
+        let names: Vec<&str> = text.split('`').skip(1).step_by(2).filter(is_path).collect();
+        assert!(names.len() > 50, "{page} names {} things", names.len());
+        for name in names {
+            let last = name.rsplit("::").next().unwrap_or(name);
+            assert!(is_defined(last), "{page} names {name}, which the source does not define");
+        }
+    }
+}
+
+#[test]
 fn files_stay_short() {
     for (name, text) in all() {
         let lines = text.lines().count();
