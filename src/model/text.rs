@@ -103,7 +103,8 @@ impl Msg {
     }
 }
 
-/// A [`Msg`] from two format strings: `msg!("缺少 {name}", "{name} is missing")`.
+/// Creates a [`Msg`] from two format strings: `msg!("缺少 {name}", "{name} is missing")` expands to
+/// `Msg::new(format!("缺少 {name}"), format!("{name} is missing"))`.
 #[macro_export]
 macro_rules! msg {
     ($zh:literal, $en:literal) => {

@@ -11,9 +11,21 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// An enum that is snake_case text in JSON and in the database.
+/// Defines an enum that is snake_case text in JSON and in the database.
 ///
-/// The table of its values goes into the schema's description, because generators drop what stands at a variant.
+/// ```ignore
+/// text_enum! {
+///     /// Status of a visit.
+///     Status as "VisitStatus" {
+///         /// 计划中.
+///         Planned => "planned",
+///     }
+/// }
+/// ```
+///
+/// expands to `enum Status { Planned }` with `Status::ALL`, `as_str`, `Display`, `FromStr`, `Serialize`, `Deserialize`, `FromSql` and
+/// `ToSql` for a text column, and `ToSchema` for the component `VisitStatus`. The component's description has a table of the
+/// values, because generators ignore descriptions of variants.
 #[macro_export]
 macro_rules! text_enum {
     ($(#[doc = $about:literal])+ $name:ident as $component:literal {
