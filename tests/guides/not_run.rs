@@ -13,7 +13,7 @@ pub const BLOCKS: &[(&str, &str, &str)] = &[
     (ADDING, "+diesel::table! {", BUILT),
     (ADDING, "//! Site visits (实地考察): a delegation of a pairing visits an organization.", BUILT),
     (ADDING, "//! What clients see of visits.", BUILT),
-    (ADDING, "//! The rows of visits.", BUILT),
+    (ADDING, "//! Queries and writes of visits.", BUILT),
     (ADDING, "- operation: createVisit", BUILT),
     (ADDING, "pub mod twinnings;", BUILT),
     (ADDING, "//! Visits: filters, the day of a visit, what may follow a status, restoration.", BUILT),
