@@ -192,9 +192,9 @@ impl Kind {
     }
 
     /// Fields that refer to other records of this kind, which an import therefore writes first.
-    pub fn own_references(&self) -> Vec<&'static str> {
+    pub fn own_references(&self) -> impl Iterator<Item = &'static str> {
         let own = self.references_out().filter(|out| out.to.name == self.name && !out.field.is_empty());
-        own.map(|out| out.field).collect()
+        own.map(|out| out.field)
     }
 
     /// Where the references of an [acyclic](Kind::acyclic) field are stored, to follow them.

@@ -54,17 +54,19 @@ impl Posted {
     }
 
     /// [`Posted::created`] with a secret, which retries do not return.
-    pub fn created_once(location: String, version: i64, mut value: impl ShownOnce) -> Result<Posted> {
-        let posted = Posted::created(location, version, &value)?;
-        value.withhold();
-        Ok(Posted { stored: Some(serde_json::to_string(&value)?), ..posted })
+    pub fn created_once(location: String, version: i64, value: impl ShownOnce) -> Result<Posted> {
+        Posted::created(location, version, &value)?.stored_without_secret(value)
     }
 
     /// [`Posted::done`] with a secret, which retries do not return.
-    pub fn done_once(version: i64, mut value: impl ShownOnce) -> Result<Posted> {
-        let posted = Posted::done(version, &value)?;
+    pub fn done_once(version: i64, value: impl ShownOnce) -> Result<Posted> {
+        Posted::done(version, &value)?.stored_without_secret(value)
+    }
+
+    fn stored_without_secret(mut self, mut value: impl ShownOnce) -> Result<Posted> {
         value.withhold();
-        Ok(Posted { stored: Some(serde_json::to_string(&value)?), ..posted })
+        self.stored = Some(serde_json::to_string(&value)?);
+        Ok(self)
     }
 
     fn response(self) -> HttpResponse {

@@ -134,16 +134,19 @@ pub fn scope(conn: &mut Conn, kind: &Kind, id: i64) -> Result<Scope> {
 /// Returns the scope of a record to create: the pairing that it refers to, or that of the first record that it refers to and that
 /// belongs to one. `None` if that reference is unknown or absent.
 fn scope_of_new<R: Record>(conn: &mut Conn, new: &R::New) -> Result<Option<Scope>> {
-    if R::KIND.belongs != Belongs::ToPairing {
-        return Ok(Some(if R::KIND.belongs == Belongs::ToAdministration {
-            Scope::Administration
-        } else {
-            Scope::Shared
-        }));
+    match R::KIND.belongs {
+        Belongs::Shared | Belongs::ToItself => return Ok(Some(Scope::Shared)),
+        Belongs::ToAdministration => return Ok(Some(Scope::Administration)),
+        Belongs::ToPairing => {}
     }
     let decides = |given: &Given<'_>| matches!(given.kind.belongs, Belongs::ToPairing | Belongs::ToItself);
     let owner = R::given(new).into_iter().filter(decides).find_map(|given| Some((given.kind, given.refs.first()?)));
     let Some((kind, reference)) = owner else { return Ok(None) };
+    scope_of_reference(conn, kind, reference)
+}
+
+/// Returns the scope of the record behind a reference; `None` if the reference is unknown.
+pub fn scope_of_reference(conn: &mut Conn, kind: &Kind, reference: &Ref) -> Result<Option<Scope>> {
     let id = kind.find(conn, reference)?;
     id.map(|id| scope(conn, kind, id)).transpose()
 }

@@ -127,11 +127,10 @@ impl Engine<'_, '_, '_> {
         let mut rows: Vec<Validated> = Vec::with_capacity(BATCH);
         let mut codes = HashSet::new();
         let (mut written, mut plans_until) = (0, 0);
-        let own = form.kind.own_references();
         for row in validated {
             let row = row?;
             // A record must exist before another refers to it, so that such a pair is never in one batch.
-            let depends = named_by(&row.row.document, &own).any(|named| codes.contains(&hash_of(named)));
+            let depends = named_by(form.kind, &row.row.document).any(|named| codes.contains(&hash_of(named)));
             if rows.len() == BATCH || depends {
                 // Whenever the table may have doubled, since plans made for a small table are slow on a large one.
                 if written >= plans_until {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::fault::{ImportFault, Severity};
 use super::row::{Layout, Row, Sink};
 use crate::access::redaction;
+use crate::db::reference::Kind;
 use crate::error::{Error, Fault, Problem, Result};
 use crate::msg;
 use crate::normalize::name_key;
@@ -131,8 +132,8 @@ impl Sink for Gathered {
         let Some(form) = self.forms.get(row.path.as_str()) else {
             return Err(Error::unexpected(format!("no resource {}", row.path)));
         };
-        let (path, after) = (form.kind.path, form.kind.own_references());
-        redaction::remove_marked(form.kind, &mut row.document);
+        let kind = form.kind;
+        redaction::remove_marked(kind, &mut row.document);
         self.count += 1;
         if self.count > RECORDS_MAX {
             if self.count == RECORDS_MAX + 1 {
@@ -144,7 +145,7 @@ impl Sink for Gathered {
             }
             return Ok(());
         }
-        let records = match self.records.entry(path) {
+        let records = match self.records.entry(kind.path) {
             Entry::Occupied(records) => records.into_mut(),
             Entry::Vacant(place) => place.insert(Records {
                 rows: Spool::new()?,
@@ -168,7 +169,7 @@ impl Sink for Gathered {
         };
         let place = records.rows.push(&row)?;
         new.insert(Stored { place, table: row.place.table, row: row.place.row });
-        let before: Vec<CodeHash> = named_by(&row.document, &after).map(hash_of).collect();
+        let before: Vec<CodeHash> = named_by(kind, &row.document).map(hash_of).collect();
         if !before.is_empty() {
             records.before.insert(number, before);
         }
@@ -218,9 +219,9 @@ pub fn until_full(read: Result<()>) -> Result<()> {
     }
 }
 
-/// The codes that a record has in some of its reference fields.
-pub fn named_by<'a>(document: &'a Value, fields: &'a [&str]) -> impl Iterator<Item = &'a str> {
-    fields.iter().flat_map(|field| match &document[*field] {
+/// The codes of the records of the same kind that a record refers to.
+pub fn named_by<'a>(kind: &Kind, document: &'a Value) -> impl Iterator<Item = &'a str> {
+    kind.own_references().flat_map(|field| match &document[field] {
         Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
         one => one.as_str().into_iter().collect::<Vec<_>>(),
     })

@@ -116,9 +116,7 @@ fn load_agreements(conn: &mut Conn, pairings: &[i64], by_member: bool, facts: &m
     }
     let ids: Vec<i64> = facts.agreements.keys().copied().collect();
     for chunk in ids.chunks(CHUNK) {
-        for (agreement, sector) in
-            links::load(conn, &agreements::KIND, links::field(&agreements::KIND, "sectors")?, chunk)?
-        {
+        for (agreement, sector) in links::load(conn, &agreements::KIND, "sectors", chunk)? {
             if let Some(fact) = facts.agreements.get_mut(&agreement) {
                 fact.sectors.push(sector);
             }

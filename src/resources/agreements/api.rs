@@ -129,13 +129,9 @@ fn draft() -> Status {
 
 /// Checks the rules across the fields of a request.
 pub fn validate(new: &NewAgreement, faults: &mut Faults) {
-    period(new, faults);
+    rules::period(faults, new.effective_on, new.expires_on, "/expires_on", "effective_on");
     reason_and_date(new, faults);
     two_parties(new, faults);
-}
-
-fn period(new: &NewAgreement, faults: &mut Faults) {
-    rules::period(faults, new.effective_on, new.expires_on, "/expires_on", "effective_on");
 }
 
 fn reason_and_date(new: &NewAgreement, faults: &mut Faults) {

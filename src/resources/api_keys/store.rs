@@ -8,7 +8,7 @@ use super::{ApiKeys, KIND, Status};
 use crate::access::secrets::Secret;
 use crate::access::secrets::keys::{Family, IssuedKey};
 use crate::access::secrets::validity::{self, Validity, validate_expiry};
-use crate::access::{Role, Scope, names};
+use crate::access::{Role, names};
 use crate::audit::Action;
 use crate::db::page::{self, PageIds, PageRequest};
 use crate::db::reference::{Kind, Reference, References};
@@ -109,7 +109,7 @@ impl Resource for ApiKeys {
 
     fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<ApiKey>> {
         let rows: Vec<Row> = api_keys::table.filter(api_keys::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
-        let named = links::load(conn, &KIND, links::field(&KIND, "pairings")?, ids)?;
+        let named = links::load(conn, &KIND, "pairings", ids)?;
         let mut references = References::default();
         named.iter().for_each(|(_, pairing)| references.want(&pairings::KIND, *pairing));
         references.load(conn)?;
@@ -169,7 +169,7 @@ impl Resource for ApiKeys {
             }
             (None, None) => return Err(Error::unexpected("a key without a secret")),
         };
-        links::replace(tx.conn, &KIND, links::field(&KIND, "pairings")?, id, &named)?;
+        links::replace(tx.conn, &KIND, "pairings", id, &named)?;
         Ok(id)
     }
 
@@ -186,14 +186,6 @@ impl Resource for ApiKeys {
 
     fn refuse_deletion(_: &ApiKey) -> Result<()> {
         Err(Problem::conflict("key_stays", msg!("密钥只能吊销。", "A key is revoked, never deleted.")).into())
-    }
-
-    fn scope(_: &mut Conn, _: i64) -> Result<Scope> {
-        Ok(Scope::Administration)
-    }
-
-    fn scope_of_new(_: &mut Conn, _: &NewApiKey) -> Result<Option<Scope>> {
-        Ok(Some(Scope::Administration))
     }
 }
 

@@ -135,11 +135,6 @@ impl Resource for CalendarKeys {
         Err(Problem::conflict("key_stays", msg!("密钥只能吊销。", "A key is revoked, never deleted.")).into())
     }
 
-    fn scope(conn: &mut Conn, id: i64) -> Result<Scope> {
-        let pairing: i64 = calendar_keys::table.find(id).select(calendar_keys::pairing_id).first(conn)?;
-        Ok(Scope::Pairing(pairing))
-    }
-
     fn scope_of_new(_: &mut Conn, new: &NewCalendarKey) -> Result<Option<Scope>> {
         Ok(new.pairing.map(Scope::Pairing))
     }

@@ -131,13 +131,9 @@ fn cumulative() -> Accumulation {
 
 /// Checks the rules across the fields of a request.
 pub fn validate(new: &NewCommitment, faults: &mut Faults) {
-    period(new, faults);
+    rules::period(faults, new.starts_on, new.due_on, "/due_on", "starts_on");
     unit(new, faults);
     direction(new, faults);
-}
-
-fn period(new: &NewCommitment, faults: &mut Faults) {
-    rules::period(faults, new.starts_on, new.due_on, "/due_on", "starts_on");
 }
 
 fn unit(new: &NewCommitment, faults: &mut Faults) {

@@ -48,7 +48,7 @@ impl Resource for Documents {
         let id = change.write(tx, before)?;
         if before.is_none() && tx.restored().is_none() {
             let of = tx.actor.pairings.clone().unwrap_or_default();
-            links::insert(tx.conn, &KIND, links::field(&KIND, "pairings")?, id, &of)?;
+            links::insert(tx.conn, &KIND, "pairings", id, &of)?;
         }
         Ok(id)
     }
@@ -59,7 +59,7 @@ impl Resource for Documents {
         let of: Vec<Ref> = of.into_iter().map(|id| Ref(id.to_string())).collect();
         let of = pairings::KIND.resolve_all(tx.conn, &mut faults, "/pairings", &of)?;
         faults.refuse()?;
-        links::replace(tx.conn, &KIND, links::field(&KIND, "pairings")?, id, &of)
+        links::replace(tx.conn, &KIND, "pairings", id, &of)
     }
 
     fn scope_of_state(state: &Value) -> Scope {

@@ -80,17 +80,9 @@ fn planned() -> Status {
 
 /// Checks the rules across the fields of a request.
 pub fn validate(new: &NewExchange, faults: &mut Faults) {
-    planned_period(new, faults);
-    actual_period(new, faults);
-    names_fit(new, faults);
-}
-
-fn planned_period(new: &NewExchange, faults: &mut Faults) {
     rules::period(faults, new.planned_start_on, new.planned_end_on, "/planned_end_on", "planned_start_on");
-}
-
-fn actual_period(new: &NewExchange, faults: &mut Faults) {
     rules::period(faults, new.actual_start_on, new.actual_end_on, "/actual_end_on", "actual_start_on");
+    names_fit(new, faults);
 }
 
 fn names_fit(new: &NewExchange, faults: &mut Faults) {

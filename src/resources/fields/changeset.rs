@@ -9,9 +9,14 @@ use crate::record::{self, Given, Tx};
 pub struct Ids(Vec<(&'static str, Vec<i64>)>);
 
 impl Ids {
+    /// The ids of a field; `None` if requests have no such field, as with lists that only the service writes.
+    fn get(&self, field: &str) -> Option<&[i64]> {
+        self.0.iter().find(|(name, _)| *name == field).map(|(_, ids)| ids.as_slice())
+    }
+
     /// The ids of a list of references.
     pub fn list(&self, field: &str) -> &[i64] {
-        self.0.iter().find(|(name, _)| *name == field).map_or(&[], |(_, ids)| ids)
+        self.get(field).unwrap_or_default()
     }
 
     /// The column of a reference.
@@ -61,20 +66,13 @@ impl<R: Fields> Changeset<R> {
     pub fn write(self, tx: &mut Tx<'_>, before: Option<(i64, &R::Read)>) -> Result<i64> {
         self.faults.refuse()?;
         let id = R::put(tx, before.map(|(id, _)| id), &self.row)?;
-        for field in links::fields(R::KIND).filter(|field| self.ids.has(field.field)) {
-            let others = self.ids.list(field.field);
+        for name in links::fields(R::KIND).map(|field| field.field) {
+            let Some(others) = self.ids.get(name) else { continue };
             match before {
-                None => links::insert(tx.conn, R::KIND, field, id, others)?,
-                Some(_) => links::replace(tx.conn, R::KIND, field, id, others)?,
+                None => links::insert(tx.conn, R::KIND, name, id, others)?,
+                Some(_) => links::replace(tx.conn, R::KIND, name, id, others)?,
             }
         }
         Ok(id)
-    }
-}
-
-impl Ids {
-    /// Whether a request can refer to others by this field; some lists are written by the service alone.
-    fn has(&self, field: &str) -> bool {
-        self.0.iter().any(|(name, _)| *name == field)
     }
 }

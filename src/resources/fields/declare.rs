@@ -27,7 +27,7 @@
 /// - `struct TwinningRow { code, pairing_id: i64, sector_id: Option<i64>, note: Option<String> }`, a row for Diesel,
 /// - `struct TwinningParts { … }` with the fields that are not read from the row (an alias of `()` without any),
 /// - `static OUTGOING`, the columns that hold references, and `static SHEET`, the columns of a workbook's sheet,
-/// - `impl Fields for Twinnings`.
+/// - `impl Record for Twinnings` and `impl Fields for Twinnings`.
 ///
 /// The text after the type is the column's header in Chinese; `searched` lets `q` find the field. Attributes that differ between
 /// what is read and what is written are `#[read(…)]` and `#[new(…)]`. The types are

@@ -1,4 +1,4 @@
-//! Lists of references, which stand in tables of their own: one row for each reference, with its position.
+//! Lists of references. Each list has a table of its own: one row for each reference, with its position.
 
 use diesel::sql_types::BigInt;
 
@@ -13,16 +13,16 @@ pub fn fields(kind: &Kind) -> impl Iterator<Item = &'static Outgoing> {
     kind.references_out().filter(move |out| !out.field.is_empty() && out.table != own)
 }
 
-/// The field of a kind that is the list of references with this name.
-pub fn field(kind: &Kind, name: &str) -> Result<&'static Outgoing> {
+/// The list of references with this name.
+fn list(kind: &Kind, name: &str) -> Result<&'static Outgoing> {
     fields(kind)
         .find(|field| field.field == name)
         .ok_or_else(|| Error::unexpected(format!("{} has no list {name}", kind.name)))
 }
 
-/// The ids of a list for a page of records: pairs of record and other, in order.
-pub fn load(conn: &mut Conn, kind: &Kind, field: &Outgoing, ids: &[i64]) -> Result<Vec<(i64, i64)>> {
-    let Outgoing { table, column, .. } = field;
+/// Loads a list of some records: pairs of record and other, in order.
+pub fn load(conn: &mut Conn, kind: &Kind, name: &str, ids: &[i64]) -> Result<Vec<(i64, i64)>> {
+    let Outgoing { table, column, .. } = list(kind, name)?;
     let owner = kind.owner;
     let is_one = one_of(conn, owner, 1);
     let sql = format!("SELECT {owner}, {column} FROM {table} WHERE {is_one} ORDER BY {owner}, position");
@@ -30,26 +30,26 @@ pub fn load(conn: &mut Conn, kind: &Kind, field: &Outgoing, ids: &[i64]) -> Resu
     Ok(Statement::<(BigInt, BigInt)>::new(sql, [ids]).rows(conn)?)
 }
 
-/// Replaces the ids of a record's list; a list that is the same is left alone.
-pub fn replace(conn: &mut Conn, kind: &Kind, field: &Outgoing, id: i64, others: &[i64]) -> Result<()> {
-    let existing: Vec<i64> = load(conn, kind, field, &[id])?.into_iter().map(|(_, other)| other).collect();
+/// Replaces a record's list; an equal list is not written.
+pub fn replace(conn: &mut Conn, kind: &Kind, name: &str, id: i64, others: &[i64]) -> Result<()> {
+    let existing: Vec<i64> = load(conn, kind, name, &[id])?.into_iter().map(|(_, other)| other).collect();
     if existing == others {
         return Ok(());
     }
-    let sql = format!("DELETE FROM {} WHERE {} = $1", field.table, kind.owner);
+    let sql = format!("DELETE FROM {} WHERE {} = $1", list(kind, name)?.table, kind.owner);
     Statement::new(sql, [Bind::Id(id)]).run(conn)?;
-    insert(conn, kind, field, id, others)
+    insert(conn, kind, name, id, others)
 }
 
-/// Inserts the ids of the list of a record that has none yet, by one statement.
-pub fn insert(conn: &mut Conn, kind: &Kind, field: &Outgoing, id: i64, others: &[i64]) -> Result<()> {
+/// Inserts the list of a record that has none yet, by one statement.
+pub fn insert(conn: &mut Conn, kind: &Kind, name: &str, id: i64, others: &[i64]) -> Result<()> {
     if others.is_empty() {
         return Ok(());
     }
-    let Outgoing { table, column, .. } = field;
-    let list = numbered(conn, 2);
+    let Outgoing { table, column, .. } = list(kind, name)?;
+    let values = numbered(conn, 2);
     let sql =
-        format!("INSERT INTO {table} ({}, {column}, position) SELECT $1, value, position FROM {list}", kind.owner);
+        format!("INSERT INTO {table} ({}, {column}, position) SELECT $1, value, position FROM {values}", kind.owner);
     let others = Bind::ids(conn, others);
     Statement::new(sql, [Bind::Id(id), others]).run(conn)?;
     Ok(())

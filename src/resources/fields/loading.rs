@@ -23,7 +23,7 @@ impl<R: Fields> Loading<R> {
         let mut references = References::default();
         let mut lists = Vec::new();
         for field in links::fields(R::KIND) {
-            let links = links::load(conn, R::KIND, field, ids)?;
+            let links = links::load(conn, R::KIND, field.field, ids)?;
             links.iter().for_each(|(_, other)| references.want(field.to, *other));
             lists.push((field, links));
         }

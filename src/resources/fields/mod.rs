@@ -89,7 +89,6 @@ pub trait IdColumn: Copy {
     /// The column of a reference. Where a reference that is required was not found, the id is 0, which no record has; there is a
     /// fault then, so that nothing is written.
     fn from_id(id: Option<i64>) -> Self;
-    fn to_id(self) -> Option<i64>;
     fn read(self, references: &References, kind: &'static Kind) -> Self::Read;
 }
 
@@ -97,9 +96,6 @@ impl IdColumn for i64 {
     type Read = Reference;
     fn from_id(id: Option<i64>) -> i64 {
         id.unwrap_or(0)
-    }
-    fn to_id(self) -> Option<i64> {
-        Some(self)
     }
     fn read(self, references: &References, kind: &'static Kind) -> Reference {
         references.get(kind, self)
@@ -110,9 +106,6 @@ impl IdColumn for Option<i64> {
     type Read = Option<Reference>;
     fn from_id(id: Option<i64>) -> Option<i64> {
         id
-    }
-    fn to_id(self) -> Option<i64> {
-        self
     }
     fn read(self, references: &References, kind: &'static Kind) -> Option<Reference> {
         references.optional(kind, self)

@@ -47,7 +47,7 @@ crate::fields! {
 /// Checks the rules across the fields of a request.
 pub fn validate(new: &NewLiaison, faults: &mut Faults) {
     names_somebody(new, faults);
-    period(new, faults);
+    rules::period(faults, new.from_on, new.to_on, "/to_on", "from_on");
 }
 
 fn names_somebody(new: &NewLiaison, faults: &mut Faults) {
@@ -58,10 +58,6 @@ fn names_somebody(new: &NewLiaison, faults: &mut Faults) {
             msg!("须给出姓名、职务、班子或单位。", "must have a name, a title, a body or an organization"),
         );
     }
-}
-
-fn period(new: &NewLiaison, faults: &mut Faults) {
-    rules::period(faults, new.from_on, new.to_on, "/to_on", "from_on");
 }
 
 text_enum! {

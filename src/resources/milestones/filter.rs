@@ -93,8 +93,8 @@ fn with_status<'a>(query: Query<'a>, status: &'a [Status], sort: Option<Sort>, i
         // One status has an index in the order of due dates; over all agreements in that of ids, too.
         ([only], None | Some(Sort::DueOn | Sort::DueOnDesc)) => query.filter(milestones::status.eq(*only)),
         ([only], Some(Sort::Id | Sort::IdDesc)) if is_of_all => query.filter(milestones::status.eq(*only)),
-        // In other orders, and for several, it has none. As an expression, which no index knows, the condition leaves
-        // the planner to read in the order that is asked for.
+        // In other orders, and for several, it has none. As an expression, which no index knows, the condition lets
+        // the planner read in the requested order.
         (some, _) => {
             let names: Vec<&str> = some.iter().map(|status| status.as_str()).collect();
             query.filter(sql::<Text>("(milestones.status || '')").eq_any(names))

@@ -106,12 +106,8 @@ impl NewMember {
 
 /// Checks the rules across the fields of a request.
 pub fn validate(new: &NewPairing, faults: &mut Faults) {
-    period(new, faults);
-    both_sides(new, faults);
-}
-
-fn period(new: &NewPairing, faults: &mut Faults) {
     rules::period(faults, new.established_on, new.ended_on, "/ended_on", "established_on");
+    both_sides(new, faults);
 }
 
 fn both_sides(new: &NewPairing, faults: &mut Faults) {

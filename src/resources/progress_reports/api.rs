@@ -75,13 +75,9 @@ fn draft() -> Status {
 
 /// Checks the rules across the fields of a request.
 pub fn validate(new: &NewProgressReport, faults: &mut Faults) {
-    period(new, faults);
+    rules::period(faults, Some(new.period_start_on), Some(new.period_end_on), "/period_end_on", "period_start_on");
     says_something(new, faults);
     note_of_return(new, faults);
-}
-
-fn period(new: &NewProgressReport, faults: &mut Faults) {
-    rules::period(faults, Some(new.period_start_on), Some(new.period_end_on), "/period_end_on", "period_start_on");
 }
 
 fn says_something(new: &NewProgressReport, faults: &mut Faults) {

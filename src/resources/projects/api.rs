@@ -139,17 +139,9 @@ fn proposed() -> Status {
 
 /// Checks the rules across the fields of a request.
 pub fn validate(new: &NewProject, faults: &mut Faults) {
-    planned_period(new, faults);
-    actual_period(new, faults);
-    shares(new, faults);
-}
-
-fn planned_period(new: &NewProject, faults: &mut Faults) {
     rules::period(faults, new.planned_start_on, new.planned_end_on, "/planned_end_on", "planned_start_on");
-}
-
-fn actual_period(new: &NewProject, faults: &mut Faults) {
     rules::period(faults, new.actual_start_on, new.actual_end_on, "/actual_end_on", "actual_start_on");
+    shares(new, faults);
 }
 
 fn shares(new: &NewProject, faults: &mut Faults) {

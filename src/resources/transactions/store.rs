@@ -16,7 +16,7 @@ use crate::error::{Faults, Problem, Result};
 use crate::model::decimal::Fen;
 use crate::model::text::Text;
 use crate::model::types::Instant;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{self, ReadContext, Resource, Tx};
 use crate::resources::fields::{Changeset, Loading};
 use crate::resources::{pairings, projects};
 use crate::{keyset, msg, rules};
@@ -77,18 +77,10 @@ impl Resource for Transactions {
     }
 
     fn scope_of_new(conn: &mut Conn, new: &NewTransaction) -> Result<Option<Scope>> {
-        if let Some(original) = &new.reverses {
-            let id = super::KIND.find(conn, original)?;
-            return id.map(|id| Self::scope(conn, id)).transpose();
-        }
-        match (&new.pairing, &new.project) {
-            (Some(pairing), _) => Ok(pairings::KIND.find(conn, pairing)?.map(Scope::Pairing)),
-            (None, Some(project)) => {
-                let id = projects::KIND.find(conn, project)?;
-                id.map(|id| projects::Projects::scope(conn, id)).transpose()
-            }
-            (None, None) => Ok(Some(Scope::Shared)),
-        }
+        let owners = [(&super::KIND, &new.reverses), (&pairings::KIND, &new.pairing), (&projects::KIND, &new.project)];
+        let owner = owners.into_iter().find_map(|(kind, reference)| Some((kind, reference.as_ref()?)));
+        let Some((kind, reference)) = owner else { return Ok(Some(Scope::Shared)) };
+        record::scope_of_reference(conn, kind, reference)
     }
 }
 

@@ -103,7 +103,7 @@ fn parsed(line: &[u8], form: &Form) -> Result<Value, (&'static str, Msg)> {
     Ok(given)
 }
 
-/// The fields of a record that clients write. Unknown fields are kept, so that the validation reports them.
+/// The fields of a record that clients write. Unknown fields remain, so that the validation reports them.
 fn document(contract: &Contract, form: &Form, given: Value) -> Value {
     let readable = contract.properties(&form.read);
     let mut document = merge::writable(contract, form.new, &given);

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::api::{NewWebhook, Sort, Webhook, WebhookFilter};
 use super::{KIND, Status, Webhooks};
-use crate::access::Scope;
 use crate::access::secrets::{Secret, signing};
 use crate::audit::{Action, chain};
 use crate::db::Conn;
@@ -104,7 +103,7 @@ impl Resource for Webhooks {
 
     fn load(conn: &mut Conn, ids: &[i64], _: ReadContext) -> Result<Vec<Webhook>> {
         let rows: Vec<Row> = webhooks::table.filter(webhooks::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
-        let named = links::load(conn, &KIND, links::field(&KIND, "pairings")?, ids)?;
+        let named = links::load(conn, &KIND, "pairings", ids)?;
         let mut references = References::default();
         named.iter().for_each(|(_, pairing)| references.want(&pairings::KIND, *pairing));
         references.load(conn)?;
@@ -166,16 +165,8 @@ impl Resource for Webhooks {
             }
             (None, None) => return Err(Error::unexpected("a new webhook has no secret")),
         };
-        links::replace(tx.conn, &KIND, links::field(&KIND, "pairings")?, id, &named)?;
+        links::replace(tx.conn, &KIND, "pairings", id, &named)?;
         Ok(id)
-    }
-
-    fn scope(_: &mut Conn, _: i64) -> Result<Scope> {
-        Ok(Scope::Administration)
-    }
-
-    fn scope_of_new(_: &mut Conn, _: &NewWebhook) -> Result<Option<Scope>> {
-        Ok(Some(Scope::Administration))
     }
 }
 
