@@ -152,7 +152,10 @@ fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>)
     let request_id = format!("key-{}", secrets::random_hex::<6>());
     let actor = Actor::operator();
     let today = settings.today();
-    locked::short_transaction(conn, locked::PATIENCE, |conn| Tx::run(conn, &actor, &request_id, &catalog, today, work))
+    let (value, _) = locked::short_transaction(conn, locked::PATIENCE, |conn| {
+        Tx::run(conn, &actor, &request_id, &catalog, today, work)
+    })?;
+    Ok(value)
 }
 
 /// Every key, including revoked ones, oldest first.

@@ -257,7 +257,9 @@ fn import(
     let import = Import { actor: &actor, request_id: &request_id, catalog, today: settings.today(), options };
     match work {
         Work::Plan => Ok(import.plan(conn, &mut gathered, output)?),
-        Work::Apply { planned_on } => import.apply(conn, &mut gathered, planned_on.as_deref(), output),
+        Work::Apply { planned_on } => {
+            import.apply(conn, &mut gathered, planned_on.as_deref(), output).map(|(plan, _)| plan)
+        }
     }
 }
 

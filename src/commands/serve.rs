@@ -41,7 +41,7 @@ pub fn serve(settings: Settings) -> Outcome {
     let catalog = Arc::new(app::catalog().map_err(|e| e.to_string())?);
     prepare(&settings, &catalog)?;
     actix_web::rt::System::new().block_on(async move {
-        let store = Store::open(&settings.database_url, settings.connections).map_err(|e| e.cause())?;
+        let store = Store::open(&settings.database_url, settings.connections, catalog.kinds).map_err(|e| e.cause())?;
         let state = web::Data::new(app::state(store, catalog, settings, issuer).map_err(|e| e.cause())?);
         let jobs = state.parts.get::<Jobs>().map_err(|e| e.cause())?;
         jobs.run_on(tokio::runtime::Handle::current());

@@ -19,7 +19,7 @@ use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 
-pub use connect::{Copy, Manager};
+pub use connect::{Copy, Manager, Statements};
 pub use graph::{Edges, reachable};
 pub use migrations::{lacking_migrations, migrate, pending_migrations, revert_all, unknown_migration};
 pub use search::{
@@ -247,16 +247,12 @@ pub fn departures(conn: &Conn) -> SqlLiteral<Bool> {
     })
 }
 
-/// Notifies other processes at commit that `sender` changed data.
-pub fn announce_change(conn: &mut Conn, sender: &str) -> QueryResult<()> {
+/// Notifies the watchers of all processes at commit that there are new audit events.
+pub fn announce_change(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         // Other processes on the same file detect the change by SQLite's data version.
         Conn::Sqlite(_) => Ok(()),
-        Conn::Postgres(conn) => diesel::sql_query("SELECT pg_notify($1, $2)")
-            .bind::<Text, _>(CHANGED_CHANNEL)
-            .bind::<Text, _>(sender)
-            .execute(conn)
-            .map(drop),
+        Conn::Postgres(conn) => conn.batch_execute(&format!("NOTIFY {CHANGED_CHANNEL}")),
     }
 }
 
@@ -268,31 +264,16 @@ pub fn listen_for_changes(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-/// Whether a process other than `own` announced a change since the last call. Reads received notifications without a
-/// round trip.
-pub fn foreign_notifications(conn: &mut Conn, own: &str) -> QueryResult<bool> {
-    let mut has_changed = false;
+/// Whether changes were announced since the last call. Reads received notifications without a round trip.
+pub fn is_notified(conn: &mut Conn) -> QueryResult<bool> {
+    let mut is_notified = false;
     if let Conn::Postgres(conn) = conn {
         for notification in conn.notifications_iter() {
-            has_changed |= notification?.payload != own;
+            notification?;
+            is_notified = true;
         }
     }
-    Ok(has_changed)
-}
-
-#[derive(QueryableByName)]
-struct Snapshot {
-    #[diesel(sql_type = Text)]
-    snapshot: String,
-}
-
-/// Returns PostgreSQL's current snapshot as text, which changes with every committed write. Used where notifications
-/// are not delivered; `begin` begins the transaction of the query.
-pub fn snapshot_of_all(conn: &mut Conn, begin: &str) -> QueryResult<String> {
-    begin_read(conn, begin)?;
-    let found = diesel::sql_query("SELECT pg_current_snapshot()::text AS snapshot").get_result::<Snapshot>(conn);
-    roll_back(conn)?;
-    Ok(found?.snapshot)
+    Ok(is_notified)
 }
 
 #[derive(QueryableByName)]

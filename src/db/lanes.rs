@@ -147,6 +147,8 @@ pub struct Load {
     pub waiting: usize,
     /// Requests rejected for lack of a permit since the service started.
     pub refused: u64,
+    /// Statements since the service started.
+    pub statements: u64,
 }
 
 impl Lane {
@@ -203,6 +205,7 @@ impl Lane {
             in_use: self.permits_max.saturating_sub(self.permits.available_permits()),
             waiting: self.waiting.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
+            statements: self.pool.statements(),
         }
     }
 

@@ -9,6 +9,7 @@
 //! connections of its generation are replaced ([`pool`]).
 
 pub mod backend;
+pub mod changes;
 pub mod lanes;
 pub mod locked;
 pub mod page;
@@ -24,7 +25,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 pub use backend::{Conn, Manager, MultiBackend};
 pub use lanes::{Class, Client, Load};
@@ -34,10 +35,11 @@ pub use writer::WriterLoad;
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
 use backend::{BEGIN, BEGIN_SNAPSHOT, sqlite};
+use changes::{Changed, Changes, KindSet, Notice};
 use lanes::{Lane, Permit};
 use pool::{Generation, Pool};
+use reference::Kinds;
 use transaction::{Ending, Phase, in_read, in_transaction_by};
-use watcher::DataVersion;
 use writer::Writer;
 
 /// Time after the deadline until work that has not ended is abandoned.
@@ -52,19 +54,19 @@ struct Inner {
     lanes: [Arc<Lane>; Class::ALL.len()],
     /// SQLite's.
     writer: Option<Writer>,
-    version: Arc<DataVersion>,
+    changes: Arc<Changes>,
 }
 
 impl Store {
-    /// Opens a database with an up-to-date schema and `connections` connections for short reads.
-    pub fn open(url: &DatabaseUrl, connections: u32) -> Result<Store> {
+    /// Opens a database with an up-to-date schema, `connections` connections for short reads, and records of these kinds.
+    pub fn open(url: &DatabaseUrl, connections: u32, kinds: Kinds) -> Result<Store> {
         let manager = Manager::new(url.clone());
-        let version = Arc::new(DataVersion::default());
+        let changes = Arc::new(Changes::new(kinds));
         let writer = match url {
-            DatabaseUrl::Sqlite(_) => Some(Writer::start(&manager, version.clone())?),
+            DatabaseUrl::Sqlite(_) => Some(Writer::start(&manager, changes.clone())?),
             DatabaseUrl::Postgres(_) => {
                 drop(manager.open()?);
-                watcher::watch(manager.clone(), Arc::downgrade(&version))?;
+                watcher::watch(manager.clone(), Arc::downgrade(&changes))?;
                 None
             }
         };
@@ -73,27 +75,21 @@ impl Store {
             let manager = match class.deadline() {
                 Some(deadline) => manager.with_statement_timeout(deadline),
                 None => manager.clone(),
-            };
+            }
+            .with_own_count();
             Lane::new(class, connections as usize, Pool::new(manager, generation.clone()))
         });
-        Ok(Store(Arc::new(Inner { manager, lanes, writer, version })))
+        Ok(Store(Arc::new(Inner { manager, lanes, writer, changes })))
     }
 
-    /// Returns the current version of the data; `None` while changes of other processes may be missed. Read it before
-    /// the query whose response is to be cached.
-    pub fn data_version(&self) -> Option<i64> {
-        self.0.version.current()
+    /// Returns the version of some kinds of records; see [`Changes::version`].
+    pub fn version(&self, kinds: KindSet) -> Option<u64> {
+        self.0.changes.version(kinds)
     }
 
-    /// Time since the watcher last confirmed that it receives changes of other processes; `None` before the first
-    /// confirmation.
-    pub fn watched_ago(&self) -> Option<Duration> {
-        self.0.version.age()
-    }
-
-    /// Returns a receiver that is notified soon after each commit of this or another process.
-    pub fn changes(&self) -> watch::Receiver<()> {
-        self.0.version.changes()
+    /// The change feed of this process.
+    pub fn changes(&self) -> &Arc<Changes> {
+        &self.0.changes
     }
 
     /// Whether writes are serialized, as on SQLite, where a long write blocks all others.
@@ -150,48 +146,52 @@ impl Store {
         self.run(Class::LongRead, client, move |conn, lane| in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work)).await
     }
 
-    /// Runs a write in its own transaction. On return it is either durable or rolled back, unless the error is
-    /// [`Error::OutcomeUnknown`].
+    /// Runs a write of data without audit events in its own transaction. On return it is either durable or rolled back,
+    /// unless the error is [`Error::OutcomeUnknown`].
     pub async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.write_as(&Client::Service, work).await
+        self.write_noticed(&Client::Service, |conn| Ok((work(conn)?, Notice::Unaudited))).await
     }
 
-    /// [`Store::write`] on behalf of a client.
-    pub async fn write_as<T: Send + 'static>(
+    /// [`Store::write`] of data that no cached value contains.
+    pub async fn write_quietly<T: Send + 'static>(
         &self,
-        client: &Client,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.write_noticed(&Client::Service, |conn| Ok((work(conn)?, Notice::Nothing))).await
+    }
+
+    /// [`Store::write`] of records on behalf of a client. What changed is published before this returns.
+    pub async fn write_records<T: Send + 'static>(
+        &self,
+        client: &Client,
+        work: impl FnOnce(&mut Conn) -> Result<(T, Changed)> + Send + 'static,
+    ) -> Result<T> {
+        let work = |conn: &mut Conn| work(conn).map(|(value, changed)| (value, Notice::Records(changed)));
+        self.write_noticed(client, work).await
+    }
+
+    async fn write_noticed<T: Send + 'static>(
+        &self,
+        client: &Client,
+        work: impl FnOnce(&mut Conn) -> Result<(T, Notice)> + Send + 'static,
+    ) -> Result<T> {
         match &self.0.writer {
-            Some(writer) => writer.write(false, work).await,
-            None => self.write_on_lane(Class::Write, client, false, |conn| work(conn).map(Verdict::Keep)).await,
+            Some(writer) => writer.write(work).await,
+            None => self.write_on_lane(Class::Write, client, |conn| work(conn).map(Verdict::Keep)).await,
         }
     }
 
     /// Checks whether the database accepts writes, with a small write that does not wait behind others on PostgreSQL.
     pub async fn probe_write(&self, work: impl FnOnce(&mut Conn) -> Result<()> + Send + 'static) -> Result<()> {
+        let work = |conn: &mut Conn| work(conn).map(|()| ((), Notice::Nothing));
         match &self.0.writer {
-            Some(writer) => writer.write(true, work).await,
+            Some(writer) => writer.write(work).await,
             None => {
                 let work = |conn: &mut Conn| work(conn).map(Verdict::Keep);
-                self.write_on_lane(Class::Probe, &Client::Service, true, work).await
-            }
-        }
-    }
-
-    /// [`Store::write`] of data that no cached response contains; the version of the data does not change.
-    pub async fn write_quietly<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        match &self.0.writer {
-            Some(writer) => writer.write(true, work).await,
-            None => {
-                let work = |conn: &mut Conn| work(conn).map(Verdict::Keep);
-                self.write_on_lane(Class::Write, &Client::Service, true, work).await
+                self.write_on_lane(Class::Probe, &Client::Service, work).await
             }
         }
     }
@@ -202,29 +202,35 @@ impl Store {
         &self,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let work = |conn: &mut Conn| work(conn).map(Verdict::Undo);
         if self.0.writer.is_none() {
-            return self.write_on_lane(Class::Bulk, &Client::Service, true, work).await;
+            let work = |conn: &mut Conn| work(conn).map(|value| Verdict::Undo((value, Notice::Nothing)));
+            return self.write_on_lane(Class::Bulk, &Client::Service, work).await;
         }
+        let work = |conn: &mut Conn| work(conn).map(Verdict::Undo);
         let manager = self.0.manager.clone();
         let in_copy = move |_: &mut Conn, _: &Lane| {
             let mut copy = backend::Copy::of(&manager)?;
-            in_transaction_by(&mut copy.conn, BEGIN, &Ending { sender: None, phase: None }, work)
+            in_transaction_by(&mut copy.conn, BEGIN, &Ending::default(), work)
         };
         self.run(Class::Bulk, &Client::Service, in_copy).await
     }
 
-    /// Runs a possibly large write in a transaction of its own, which ends by the work's verdict.
+    /// Runs a possibly large write of records in a transaction of its own, which ends by the work's verdict.
     pub async fn write_alone<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Conn) -> Result<Verdict<T>> + Send + 'static,
+        work: impl FnOnce(&mut Conn) -> Result<Verdict<(T, Changed)>> + Send + 'static,
     ) -> Result<T> {
+        let work = |conn: &mut Conn| {
+            Ok(match work(conn)? {
+                Verdict::Keep((value, changed)) => Verdict::Keep((value, Notice::Records(changed))),
+                Verdict::Undo((value, _)) => Verdict::Undo((value, Notice::Nothing)),
+            })
+        };
         match &self.0.writer {
             Some(writer) => {
-                let ending = Ending { sender: None, phase: None };
-                writer.write_alone(move |conn| in_transaction_by(conn, BEGIN, &ending, work)).await
+                writer.write_alone(move |conn| in_transaction_by(conn, BEGIN, &Ending::default(), work)).await
             }
-            None => self.write_on_lane(Class::Bulk, &Client::Service, false, work).await,
+            None => self.write_on_lane(Class::Bulk, &Client::Service, work).await,
         }
     }
 
@@ -232,18 +238,14 @@ impl Store {
         &self,
         class: Class,
         client: &Client,
-        is_quiet: bool,
-        work: impl FnOnce(&mut Conn) -> Result<Verdict<T>> + Send + 'static,
+        work: impl FnOnce(&mut Conn) -> Result<Verdict<(T, Notice)>> + Send + 'static,
     ) -> Result<T> {
         let phase = Arc::new(Phase::default());
-        let (committing, version) = (phase.clone(), self.0.version.clone());
+        let (committing, changes) = (phase.clone(), self.0.changes.clone());
         let done = self.run(class, client, move |conn, lane| {
-            let sender = (!is_quiet).then_some(version.sender.as_str());
-            let ending = Ending { sender, phase: Some(&committing) };
-            let value = in_transaction_by(conn, &lane.pool.begin(BEGIN), &ending, work)?;
-            if !is_quiet {
-                version.bump();
-            }
+            let ending = Ending { announces: class != Class::Probe, phase: Some(&committing) };
+            let (value, notice) = in_transaction_by(conn, &lane.pool.begin(BEGIN), &ending, work)?;
+            changes.publish_own(&notice);
             Ok(value)
         });
         match done.await {

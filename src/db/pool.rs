@@ -70,6 +70,11 @@ impl Pool {
         self.manager.is_pooled()
     }
 
+    /// Returns the number of statements that its connections have run.
+    pub fn statements(&self) -> u64 {
+        self.manager.statements().count()
+    }
+
     /// Returns the current generation.
     pub fn generation(&self) -> u64 {
         self.generation.current()

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::backend::statement::{Bind, Statement, one_of};
 use super::backend::{Edges, lock_clause};
+use super::changes::KindSet;
 use super::{Conn, surrogate_code};
 use crate::error::{Faults, Result};
 use crate::model::text::Text;
@@ -68,6 +69,10 @@ pub struct Kind {
     pub about: &'static str,
     /// The kind of the records that citations refer to: documents.
     pub cites: &'static Kind,
+    /// Kinds whose records decide computed fields and filters, besides those that a record refers to.
+    pub computed_from: &'static [&'static Kind],
+    /// Whether responses are cached. Those with data that changes without audit events, such as the last use of a key, are not.
+    pub is_cached: bool,
     /// Whether imports contain such records, and a deleted one can be restored.
     pub is_restorable: bool,
     /// Whether only administrators may learn that such records exist.
@@ -210,6 +215,24 @@ impl Kind {
 }
 
 impl Kind {
+    /// The kinds that the records of this kind are read from: itself, those that it refers to or is computed from, and so on.
+    pub fn sources(&self) -> KindSet {
+        let mut sources = KindSet::of(self);
+        let mut next: Vec<&Kind> = self.direct_sources().collect();
+        while let Some(kind) = next.pop() {
+            if !sources.contains(kind) {
+                sources = sources.with(KindSet::of(kind));
+                next.extend(kind.direct_sources());
+            }
+        }
+        sources
+    }
+
+    fn direct_sources(&self) -> impl Iterator<Item = &'static Kind> {
+        let referred = self.references_out().map(|out| out.to);
+        referred.chain(self.computed_from.iter().copied()).chain([self.cites])
+    }
+
     /// Whether citations name records of this kind.
     pub fn is_cited(&self) -> bool {
         self.cites.name == self.name

@@ -6,9 +6,6 @@ use super::Conn;
 use super::backend::{self, BEGIN, BEGIN_SNAPSHOT};
 use crate::error::{Error, Result};
 
-/// Sender of the change notifications of commands.
-const COMMAND: &str = "command";
-
 /// Whether to commit or roll back a write.
 pub enum Verdict<T> {
     Keep(T),
@@ -53,9 +50,10 @@ impl Phase {
 }
 
 /// Parameters of the commit.
+#[derive(Clone, Copy, Default)]
 pub struct Ending<'a> {
-    /// Sender of the change notification; `None` for no notification.
-    pub sender: Option<&'a str>,
+    /// Whether to notify other processes of new audit events.
+    pub announces: bool,
     pub phase: Option<&'a Phase>,
 }
 
@@ -64,7 +62,7 @@ pub fn in_transaction<T, E: From<Error>>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
 ) -> Result<T, E> {
-    in_transaction_by(conn, BEGIN, &Ending { sender: Some(COMMAND), phase: None }, work)
+    in_transaction_by(conn, BEGIN, &Ending { announces: true, phase: None }, work)
 }
 
 /// [`in_transaction`] with the SQL that begins the transaction on PostgreSQL, and the parameters of the commit.
@@ -83,7 +81,7 @@ pub fn finish_transaction<T, E: From<Error>>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
 ) -> Result<T, E> {
-    finish(conn, &Ending { sender: Some(COMMAND), phase: None }, work)
+    finish(conn, &Ending { announces: true, phase: None }, work)
 }
 
 fn finish<T, E: From<Error>>(
@@ -105,8 +103,8 @@ fn finish<T, E: From<Error>>(
 }
 
 fn commit(conn: &mut Conn, ending: &Ending<'_>) -> Result<()> {
-    if let Some(sender) = ending.sender {
-        backend::announce_change(conn, sender)?;
+    if ending.announces {
+        backend::announce_change(conn)?;
     }
     if ending.phase.is_some_and(|phase| !phase.commits()) {
         return Err(Error::Unavailable("the write was abandoned before its commit".to_owned()));

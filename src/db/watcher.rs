@@ -1,21 +1,25 @@
-//! The version of the data in this process, and the watcher for changes of other processes.
+//! The watcher of a PostgreSQL database: reads the audit events of other processes and publishes them ([`Changes`]).
 //!
-//! Cached values are valid for the version at which they were computed. Silence can mean that nothing changed or that
-//! the connection is dead, so the watcher makes a round trip at least every second. Without one in the last two seconds
-//! there is no version ([`DataVersion::current`]), which disables the caches.
+//! A notification is only a hint to read at once. Without one the watcher reads every [`HEARTBEAT`], so that nothing is
+//! missed where notifications are lost or not delivered.
 //!
-//! On SQLite the writer watches between its batches ([`super::writer`]): `PRAGMA data_version` on its connection
-//! changes only by commits of other connections, and while it holds the write lock there are none.
+//! On SQLite the writer watches between its batches ([`super::writer`]): `PRAGMA data_version` on its connection changes
+//! only by commits of other connections, and while it holds the write lock there are none.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use diesel::prelude::*;
 
-use super::backend::{self, Manager};
+use super::Conn;
+use super::backend::{self, BEGIN_SNAPSHOT, Manager};
+use super::changes::{Changes, EventKey};
+use super::schema::audit_events;
+use super::transaction::in_read;
 use crate::error::{Error, Result};
+use crate::model::types::Instant as At;
 
 /// Polling interval for received notifications.
 pub const INTERVAL: Duration = Duration::from_millis(10);
@@ -23,112 +27,114 @@ pub const INTERVAL: Duration = Duration::from_millis(10);
 const POLLING: Duration = Duration::from_millis(100);
 /// Interval between round trips of a listening connection.
 const HEARTBEAT: Duration = Duration::from_millis(500);
-/// Validity of a round trip.
-const TRUSTED: Duration = Duration::from_secs(2);
 /// Time without a round trip after which another watcher takes over, because a dead connection can block its thread
 /// indefinitely.
 const REPLACED_AFTER: Duration = Duration::from_secs(4);
 /// Delay after a failure.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Events read at a time.
+const READ_TOGETHER: i64 = 1_000;
+/// Events read one after the other; beyond it everything counts as changed.
+const READ_MAX: i64 = 10_000;
 
-/// Counter of changes by this and other processes.
-pub struct DataVersion {
-    count: AtomicI64,
-    began: Instant,
-    /// Last round trip of the watcher in milliseconds since `began`; 0 if there was none.
-    proved: AtomicU64,
-    /// Whether this process holds SQLite's write lock, so that no other process can commit.
-    is_locked: AtomicBool,
-    /// Notifies of each increment.
-    changed: watch::Sender<()>,
-    /// Number of the active watcher.
-    watcher: AtomicU64,
-    /// Sender id of this process's notifications.
-    pub sender: String,
-}
+/// The position up to which a process has read the audit log.
+pub struct Feed(i64);
 
-impl Default for DataVersion {
-    fn default() -> DataVersion {
-        DataVersion {
-            count: AtomicI64::new(0),
-            began: Instant::now(),
-            proved: AtomicU64::new(0),
-            is_locked: AtomicBool::new(false),
-            changed: watch::Sender::new(()),
-            watcher: AtomicU64::new(0),
-            sender: format!("{:016x}", rand::random::<u64>()),
+impl Feed {
+    /// Begins after the newest event.
+    pub fn begin(conn: &mut Conn) -> Result<Feed> {
+        let newest = audit_events::table.select(diesel::dsl::max(audit_events::id)).get_result::<Option<i64>>(conn)?;
+        Ok(Feed(newest.unwrap_or(0)))
+    }
+
+    /// Publishes the events after this position.
+    pub fn read(&mut self, conn: &mut Conn, changes: &Changes) -> Result<()> {
+        type Row = (i64, At, String, Option<i64>, String);
+        let first = self.0;
+        loop {
+            let rows = audit_events::table
+                .filter(audit_events::id.gt(self.0))
+                .order(audit_events::id)
+                .limit(READ_TOGETHER)
+                .select((
+                    audit_events::id,
+                    audit_events::at,
+                    audit_events::entity,
+                    audit_events::record_id,
+                    audit_events::request_id,
+                ))
+                .load::<Row>(conn);
+            let rows = match rows {
+                // A changed row that cannot be decoded must not stop the feed.
+                Err(diesel::result::Error::DeserializationError(_)) => return self.skip(conn, changes),
+                rows => rows?,
+            };
+            let Some((last, ..)) = rows.last() else { return Ok(()) };
+            self.0 = *last;
+            changes.publish_read(rows.iter().map(|(_, at, entity, record_id, request_id)| EventKey {
+                at: *at,
+                entity,
+                record_id: *record_id,
+                request_id,
+            }));
+            if (rows.len() as i64) < READ_TOGETHER {
+                return Ok(());
+            }
+            if self.0 - first >= READ_MAX {
+                return self.skip(conn, changes);
+            }
         }
     }
-}
 
-impl DataVersion {
-    /// Returns the current version; `None` while changes of other processes may be missed.
-    pub fn current(&self) -> Option<i64> {
-        // The version is read before the round trip is checked, because an outdated version is harmless.
-        let count = self.count.load(Ordering::SeqCst);
-        let is_trusted = self.is_locked.load(Ordering::SeqCst) || self.age().is_some_and(|age| age < TRUSTED);
-        is_trusted.then_some(count)
-    }
-
-    /// Returns the time since the watcher's last round trip; `None` before the first one.
-    pub fn age(&self) -> Option<Duration> {
-        match self.proved.load(Ordering::SeqCst) {
-            0 => None,
-            proved => Some(self.began.elapsed().saturating_sub(Duration::from_millis(proved))),
-        }
-    }
-
-    /// Returns a receiver that is notified of each change.
-    pub fn changes(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
-    }
-
-    /// Counts a change.
-    pub fn bump(&self) {
-        self.count.fetch_add(1, Ordering::SeqCst);
-        self.changed.send_replace(());
-    }
-
-    /// Records that all changes up to `at` were received.
-    pub fn prove(&self, at: Instant) {
-        let since = at.saturating_duration_since(self.began).as_millis().max(1);
-        self.proved.fetch_max(u64::try_from(since).unwrap_or(u64::MAX), Ordering::SeqCst);
-    }
-
-    /// Records whether this process holds SQLite's write lock.
-    pub fn set_locked(&self, is_locked: bool) {
-        self.is_locked.store(is_locked, Ordering::SeqCst);
+    /// Continues after the newest event, and publishes that anything may have changed.
+    fn skip(&mut self, conn: &mut Conn, changes: &Changes) -> Result<()> {
+        *self = Feed::begin(conn)?;
+        changes.publish_all();
+        Ok(())
     }
 }
 
-/// Starts watching a PostgreSQL database for changes of other processes, until the version is dropped.
-pub fn watch(manager: Manager, version: Weak<DataVersion>) -> Result<()> {
-    start(&manager, &version, 0)?;
-    let overseer = move || {
+/// Starts watching a PostgreSQL database, until the change feed is dropped.
+pub fn watch(manager: Manager, changes: Weak<Changes>) -> Result<()> {
+    let active = Arc::new(AtomicU64::new(0));
+    start(&manager, &changes, Turn { number: 0, active: active.clone() })?;
+    let oversee = move || {
         let mut number = 0;
         let mut replaced = Instant::now();
         loop {
             thread::sleep(PAUSE);
-            let Some(current) = version.upgrade() else { return };
+            let Some(current) = changes.upgrade() else { return };
             let is_silent = current.age().is_none_or(|age| age >= REPLACED_AFTER);
             if is_silent && replaced.elapsed() >= REPLACED_AFTER {
                 number += 1;
                 replaced = Instant::now();
-                current.watcher.store(number, Ordering::SeqCst);
-                if let Err(error) = start(&manager, &version, number) {
+                active.store(number, Ordering::SeqCst);
+                if let Err(error) = start(&manager, &changes, Turn { number, active: active.clone() }) {
                     tracing::error!(%error, "cannot start a replacement watcher");
                 }
             }
         }
     };
-    thread::Builder::new().name("overseer".to_owned()).spawn(overseer).map(drop).map_err(Error::unexpected)
+    thread::Builder::new().name("overseer".to_owned()).spawn(oversee).map(drop).map_err(Error::unexpected)
 }
 
-fn start(manager: &Manager, version: &Weak<DataVersion>, number: u64) -> Result<()> {
-    let (manager, version) = (manager.clone(), version.clone());
+/// The number of a watcher, which ends when another one is active.
+struct Turn {
+    number: u64,
+    active: Arc<AtomicU64>,
+}
+
+impl Turn {
+    fn is_over(&self) -> bool {
+        self.active.load(Ordering::SeqCst) != self.number
+    }
+}
+
+fn start(manager: &Manager, changes: &Weak<Changes>, turn: Turn) -> Result<()> {
+    let (manager, changes) = (manager.clone(), changes.clone());
     let work = move || {
         loop {
-            match watch_once(&manager, &version, number) {
+            match watch_once(&manager, &changes, &turn) {
                 Ok(()) => return,
                 Err(error) => tracing::warn!(%error, "cannot watch for changes of other processes; retrying"),
             }
@@ -138,67 +144,34 @@ fn start(manager: &Manager, version: &Weak<DataVersion>, number: u64) -> Result<
     thread::Builder::new().name("watcher".to_owned()).spawn(work).map(drop).map_err(Error::unexpected)
 }
 
-/// Returns the version while this watcher is the active one.
-fn mine(version: &Weak<DataVersion>, number: u64) -> Option<Arc<DataVersion>> {
-    version.upgrade().filter(|version| version.watcher.load(Ordering::SeqCst) == number)
-}
-
 /// Watches with one connection until it fails or another watcher has taken over.
-fn watch_once(manager: &Manager, version: &Weak<DataVersion>, number: u64) -> Result<()> {
-    if mine(version, number).is_none() {
+fn watch_once(manager: &Manager, changes: &Weak<Changes>, turn: &Turn) -> Result<()> {
+    if turn.is_over() || changes.strong_count() == 0 {
         return Ok(());
     }
     let mut conn = manager.open()?;
-    let mut seen = if manager.is_pooled() {
-        backend::snapshot_of_all(&mut conn, &manager.begin("BEGIN"))?
-    } else {
+    let is_pooled = manager.is_pooled();
+    if !is_pooled {
         backend::listen_for_changes(&mut conn)?;
-        String::new()
-    };
-    let mut proved = Instant::now();
-    let Some(current) = mine(version, number) else { return Ok(()) };
-    let own = current.sender.clone();
-    // Changes before the subscription were not received, so the version is incremented.
-    current.bump();
-    current.prove(proved);
-    drop(current);
-    loop {
-        thread::sleep(if manager.is_pooled() { POLLING } else { INTERVAL });
-        let looked = Instant::now();
-        let has_changed = if manager.is_pooled() {
-            let now = backend::snapshot_of_all(&mut conn, &manager.begin("BEGIN"))?;
-            proved = looked;
-            std::mem::replace(&mut seen, now) != seen
-        } else {
-            if looked.duration_since(proved) >= HEARTBEAT {
-                backend::ping(&mut conn)?;
-                proved = looked;
-            }
-            backend::foreign_notifications(&mut conn, &own)?
-        };
-        let Some(current) = mine(version, number) else { return Ok(()) };
-        if has_changed {
-            current.bump();
-        }
-        current.prove(proved);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_needs_a_proof() {
-        let version = DataVersion::default();
-        assert_eq!(version.current(), None);
-        version.prove(Instant::now());
-        version.bump();
-        assert_eq!(version.current(), Some(1));
-        let old = DataVersion { began: Instant::now() - Duration::from_secs(10), ..DataVersion::default() };
-        old.prove(Instant::now() - Duration::from_secs(3));
-        assert_eq!(old.current(), None, "the round trip is too old");
-        old.set_locked(true);
-        assert_eq!(old.current(), Some(0), "no other process can write");
+    let mut looked = Instant::now();
+    let mut feed = in_read(&mut conn, &manager.begin(BEGIN_SNAPSHOT), Feed::begin)?;
+    // What was committed before that was not read.
+    let mut is_first = true;
+    loop {
+        let Some(current) = changes.upgrade().filter(|_| !turn.is_over()) else { return Ok(()) };
+        if std::mem::take(&mut is_first) {
+            current.publish_all();
+        }
+        current.prove(looked);
+        drop(current);
+        thread::sleep(if is_pooled { POLLING } else { INTERVAL });
+        if !is_pooled && !backend::is_notified(&mut conn)? && looked.elapsed() < HEARTBEAT {
+            continue;
+        }
+        let began = Instant::now();
+        let Some(current) = changes.upgrade() else { return Ok(()) };
+        in_read(&mut conn, &manager.begin(BEGIN_SNAPSHOT), |conn| feed.read(conn, &current))?;
+        looked = began;
     }
 }

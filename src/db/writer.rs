@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 use diesel::Connection;
 use tokio::sync::oneshot;
 
-use super::backend::{self, BEGIN, Conn, Manager, sqlite};
-use super::watcher::{DataVersion, INTERVAL};
+use super::backend::{self, BEGIN, Conn, Manager, Statements, sqlite};
+use super::changes::{Changes, Notice};
+use super::watcher::{Feed, INTERVAL};
 use crate::error::{Error, Result};
 
 /// Capacity of the queue; further writes are rejected.
@@ -49,8 +50,6 @@ type Alone = Box<dyn FnOnce(Result<&mut Conn>) -> Box<dyn FnOnce() + Send> + Sen
 
 struct Job {
     ticket: Arc<Ticket>,
-    /// Whether the commit leaves the version of the data unchanged.
-    is_quiet: bool,
     work: Work,
 }
 
@@ -83,13 +82,14 @@ pub struct Counts {
     is_alone: AtomicBool,
 }
 
-/// Snapshot of [`Counts`]; the last three fields count from the start of the service.
+/// Snapshot of [`Counts`]; the last four fields count from the start of the service.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterLoad {
     pub waiting: usize,
     pub commits: u64,
     pub writes: u64,
     pub commit_time: Duration,
+    pub statements: u64,
 }
 
 /// Handle to the writer's thread, which ends when the last handle is dropped.
@@ -97,55 +97,70 @@ pub struct WriterLoad {
 pub struct Writer {
     queue: SyncSender<Job>,
     counts: Arc<Counts>,
+    statements: Arc<Statements>,
+    changes: Arc<Changes>,
 }
 
 impl Writer {
     /// Opens the writer's connection and starts its thread, which also watches for changes of other processes.
-    pub fn start(manager: &Manager, version: Arc<DataVersion>) -> Result<Writer> {
-        let conn = manager.open()?;
+    pub fn start(manager: &Manager, changes: Arc<Changes>) -> Result<Writer> {
+        let manager = manager.with_own_count();
+        let mut conn = manager.open()?;
         let handle = sqlite::Handle::opened().ok_or_else(|| Error::unexpected("SQLite opened no connection"))?;
         handle.veto_stray_commits();
-        let mut writing = Writing { conn, handle, version, counts: Arc::default() };
-        backend::set_lock_wait(&mut writing.conn, LOCK_WAIT)?;
-        let mut seen = backend::foreign_version(&mut writing.conn)?;
-        writing.watch(&mut seen)?;
+        backend::set_lock_wait(&mut conn, LOCK_WAIT)?;
+        let looked = Instant::now();
+        let seen = backend::foreign_version(&mut conn)?;
+        let feed = Feed::begin(&mut conn)?;
+        let writing = Writing { conn, handle, changes: changes.clone(), counts: Arc::default(), seen, feed };
+        changes.prove(looked);
         let counts = writing.counts.clone();
         let (queue, jobs) = sync_channel(QUEUE);
         thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || writing.run(seen, &jobs))
+            .spawn(move || writing.run(&jobs))
             .map_err(Error::unexpected)?;
-        Ok(Writer { queue, counts })
+        Ok(Writer { queue, counts, statements: manager.statements().clone(), changes })
     }
 
-    /// Queues a write and waits until it is durable or has failed.
+    /// Queues a write and waits until it is durable, and its changes are published, or has failed.
     pub async fn write<T: Send + 'static>(
         &self,
-        is_quiet: bool,
-        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Conn) -> Result<(T, Notice)> + Send + 'static,
     ) -> Result<T> {
         let (reply, outcome) = oneshot::channel();
+        let changes = self.changes.clone();
         let together: Together = Box::new(move |conn| {
             let result = conn.and_then(|conn| caught(conn, |conn| conn.transaction(work)));
             Box::new(move |commit| {
+                let result = result.and_then(|(value, notice)| {
+                    commit.inspect(|()| changes.publish_own(&notice)).map(|()| value)
+                });
                 // Sending fails if the request was cancelled; its write remains committed.
-                drop(reply.send(result.and_then(|value| commit.map(|()| value))));
+                drop(reply.send(result));
             })
         });
-        self.queue(is_quiet, Work::Together(together), DEADLINE, outcome).await
+        self.queue(Work::Together(together), DEADLINE, outcome).await
     }
 
     /// Queues a write with its own transaction and waits for its end.
     pub async fn write_alone<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Conn) -> Result<(T, Notice)> + Send + 'static,
     ) -> Result<T> {
         let (reply, outcome) = oneshot::channel();
+        let changes = self.changes.clone();
         let alone: Alone = Box::new(move |conn| {
             let result = conn.and_then(|conn| caught(conn, work));
-            Box::new(move || drop(reply.send(result)))
+            Box::new(move || {
+                let result = result.map(|(value, notice)| {
+                    changes.publish_own(&notice);
+                    value
+                });
+                drop(reply.send(result));
+            })
         });
-        self.queue(false, Work::Alone(alone), ALONE_DEADLINE, outcome).await
+        self.queue(Work::Alone(alone), ALONE_DEADLINE, outcome).await
     }
 
     /// Returns the load of the writer.
@@ -156,6 +171,7 @@ impl Writer {
             commits: commits.load(Ordering::Relaxed),
             writes: writes.load(Ordering::Relaxed),
             commit_time: Duration::from_micros(commit_micros.load(Ordering::Relaxed)),
+            statements: self.statements.count(),
         }
     }
 
@@ -166,13 +182,12 @@ impl Writer {
 
     async fn queue<T>(
         &self,
-        is_quiet: bool,
         work: Work,
         deadline: Duration,
         mut outcome: oneshot::Receiver<Result<T>>,
     ) -> Result<T> {
         let ticket = Arc::new(Ticket::default());
-        let job = Job { ticket: ticket.clone(), is_quiet, work };
+        let job = Job { ticket: ticket.clone(), work };
         self.counts.waiting.fetch_add(1, Ordering::Relaxed);
         self.queue.try_send(job).map_err(|e| {
             self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -211,19 +226,22 @@ fn caught<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Resu
 struct Writing {
     conn: Conn,
     handle: sqlite::Handle,
-    version: Arc<DataVersion>,
+    changes: Arc<Changes>,
     counts: Arc<Counts>,
+    /// SQLite's version of the data at the last look.
+    seen: i64,
+    feed: Feed,
 }
 
 impl Writing {
-    fn run(mut self, mut seen: i64, jobs: &Receiver<Job>) {
+    fn run(mut self, jobs: &Receiver<Job>) {
         let mut next = None;
         loop {
             let job = match next.take().map_or_else(|| jobs.recv_timeout(INTERVAL), Ok) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Err(error) = self.watch(&mut seen) {
+                    if let Err(error) = self.watch() {
                         tracing::warn!(%error, "cannot watch for changes of other processes; trying again");
                     }
                     continue;
@@ -231,8 +249,8 @@ impl Writing {
             };
             next = match self.begun(job) {
                 None => None,
-                Some((is_quiet, Work::Together(first))) => self.together(is_quiet, first, &mut seen, jobs),
-                Some((_, Work::Alone(job))) => {
+                Some(Work::Together(first)) => self.together(first, jobs),
+                Some(Work::Alone(job)) => {
                     self.alone(job);
                     None
                 }
@@ -241,38 +259,40 @@ impl Writing {
     }
 
     /// Marks a job as begun; `None` if its request cancelled it.
-    fn begun(&self, job: Job) -> Option<(bool, Work)> {
+    fn begun(&self, job: Job) -> Option<Work> {
         self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
-        job.ticket.becomes(Ticket::BEGUN).then_some((job.is_quiet, job.work))
+        job.ticket.becomes(Ticket::BEGUN).then_some(job.work)
     }
 
     /// Checks for changes of other processes.
-    fn watch(&mut self, seen: &mut i64) -> Result<()> {
+    fn watch(&mut self) -> Result<()> {
         let looked = Instant::now();
         let now = backend::foreign_version(&mut self.conn)?;
-        if std::mem::replace(seen, now) != now {
-            self.version.bump();
+        if self.seen != now {
+            // The events of this process are among those that are read, and are published once ([`Changes::publish_read`]).
+            self.feed.read(&mut self.conn, &self.changes)?;
+            self.seen = now;
         }
-        self.version.prove(looked);
+        self.changes.prove(looked);
         Ok(())
     }
 
     /// Begins a transaction with the write lock; from here on only this thread changes data.
-    fn begin(&mut self, seen: &mut i64) -> Result<()> {
+    fn begin(&mut self) -> Result<()> {
         backend::begin_write(&mut self.conn, BEGIN)?;
-        self.version.set_locked(true);
-        // Earlier commits of other processes count as a separate change.
-        self.watch(seen)
+        self.changes.set_locked(true);
+        // Commits of other processes before that are published first.
+        self.watch()
     }
 
     /// Runs a write and those queued behind it in one transaction; returns a write that needs its own transaction.
-    fn together(&mut self, is_quiet: bool, first: Together, seen: &mut i64, jobs: &Receiver<Job>) -> Option<Job> {
-        if let Err(error) = self.begin(seen) {
+    fn together(&mut self, first: Together, jobs: &Receiver<Job>) -> Option<Job> {
+        if let Err(error) = self.begin() {
             self.end_transaction();
             self.refuse_all(Some(Work::Together(first)), &error.to_string(), jobs);
             return None;
         }
-        let (mut replies, mut next, mut changes) = (Vec::new(), None, !is_quiet);
+        let (mut replies, mut next) = (Vec::new(), None);
         let mut job = Some(first);
         while let Some(work) = job.take() {
             let deadline = Some(Instant::now() + RUN_MAX);
@@ -286,21 +306,18 @@ impl Writing {
                 match jobs.try_recv() {
                     Ok(found) if matches!(found.work, Work::Alone(_)) => next = Some(found),
                     Ok(found) => match self.begun(found) {
-                        Some((is_quiet, Work::Together(work))) => {
-                            changes |= !is_quiet;
-                            job = Some(work);
-                        }
+                        Some(Work::Together(work)) => job = Some(work),
                         _ => continue,
                     },
                     Err(_) => break,
                 }
             }
         }
-        self.commit(replies, changes);
+        self.commit(replies);
         next
     }
 
-    fn commit(&mut self, replies: Vec<Reply>, changes: bool) {
+    fn commit(&mut self, replies: Vec<Reply>) {
         let began = Instant::now();
         let committed = backend::commit(&mut self.conn);
         let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -309,12 +326,10 @@ impl Writing {
         match committed {
             Ok(()) => {
                 self.counts.writes.fetch_add(replies.len() as u64, Ordering::Relaxed);
-                // Increments the version before the lock is reported as released and before results are reported.
-                if changes {
-                    self.version.bump();
-                }
-                self.version.set_locked(false);
+                // Replies publish their changes. Until then this process counts as the holder of the lock, so that its versions
+                // stay valid.
                 replies.into_iter().for_each(|reply| reply(Ok(())));
+                self.changes.set_locked(false);
             }
             Err(error) => {
                 let error = Error::of_commit(error);
@@ -334,7 +349,6 @@ impl Writing {
         self.counts.is_alone.store(true, Ordering::SeqCst);
         let reply = job(Ok(&mut self.conn));
         self.end_transaction();
-        self.version.bump();
         self.counts.is_alone.store(false, Ordering::SeqCst);
         reply();
     }
@@ -354,7 +368,7 @@ impl Writing {
                 break;
             }
         }
-        self.version.set_locked(false);
+        self.changes.set_locked(false);
     }
 
     fn refuse(&self, replies: Vec<Reply>, why: &str) -> Option<Job> {
@@ -364,8 +378,7 @@ impl Writing {
 
     /// Fails a write that could not begin and all queued ones, because each would wait as long.
     fn refuse_all(&self, first: Option<Work>, why: &str, jobs: &Receiver<Job>) {
-        let waiting =
-            std::iter::from_fn(|| jobs.try_recv().ok()).filter_map(|job| self.begun(job)).map(|(_, work)| work);
+        let waiting = std::iter::from_fn(|| jobs.try_recv().ok()).filter_map(|job| self.begun(job));
         for work in first.into_iter().chain(waiting) {
             let refusal = Err(Error::Unavailable(why.to_owned()));
             match work {

@@ -133,20 +133,6 @@ pub struct Listing {
 }
 
 impl Call {
-    /// [`Call::list`] of records that belong to single callers: a response that is cached for one is never sent to another,
-    /// though both may see the same personal data.
-    pub async fn list_own<W>(
-        &self,
-        operation: &str,
-        prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
-    ) -> Result<HttpResponse>
-    where
-        W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
-    {
-        let owner = self.actor.as_ref().map(|actor| actor.identity.to_string());
-        self.list_for(owner, operation, prepare).await
-    }
-
     /// Responds with a list: a page in JSON, or the whole list in another format.
     ///
     /// `prepare` validates the request and returns the query that loads a page, for the personal data that the caller may
@@ -159,24 +145,9 @@ impl Call {
     where
         W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
     {
-        self.list_for(None, operation, prepare).await
-    }
-
-    async fn list_for<W>(
-        &self,
-        owner: Option<String>,
-        operation: &str,
-        prepare: impl FnOnce(&Call, &Value, Redaction) -> Result<W>,
-    ) -> Result<HttpResponse>
-    where
-        W: Fn(&mut Conn, &PageRequest) -> Result<Page> + Send + Sync + 'static,
-    {
         match format::negotiate(&self.request, format::OF_LISTS)? {
             Format::Json => {
-                let key = self.request.uri().path_and_query().map(|target| target.as_str()).unwrap_or_default();
-                // The subject of a token can be any text; the quotes delimit it, as a URI contains none.
-                let key = owner.map_or_else(|| key.to_owned(), |owner| format!("{key} {owner:?}"));
-                self.respond_keyed(&key, |call, visibility| {
+                self.respond(|call, visibility| {
                     let query = call.query(operation)?;
                     let listing = call.listing(operation, &query)?;
                     let work = prepare(call, &query, Redaction::new(visibility, Hidden::Null))?;

@@ -36,6 +36,7 @@ struct Sampled {
     in_use: IntGaugeVec,
     waiting: IntGaugeVec,
     rejected: IntCounterVec,
+    statements: IntCounterVec,
     writer_waiting: IntGauge,
     writer_commits: IntCounter,
     writer_writes: IntCounter,
@@ -91,6 +92,11 @@ impl Sampled {
                 "Requests rejected because no permit became free in time.",
                 class,
             )?,
+            statements: registrar.counters(
+                "pairing_tracker_database_statements_total",
+                "SQL statements of a class (writer: those of the SQLite writer), without those that begin and end transactions.",
+                class,
+            )?,
             writer_waiting: registrar.gauge("pairing_tracker_writer_waiting", "Writes waiting for the SQLite writer.")?,
             writer_commits: registrar.counter("pairing_tracker_writer_commits_total", "Commits of the SQLite writer.")?,
             writer_writes: registrar.counter(
@@ -133,15 +139,17 @@ impl Sampled {
             self.in_use.with_label_values(class).set(number(load.in_use));
             self.waiting.with_label_values(class).set(number(load.waiting));
             raise(&self.rejected.with_label_values(class), load.refused);
+            raise(&self.statements.with_label_values(class), load.statements);
         }
         if let Some(load) = state.store.writer_load() {
             self.writer_waiting.set(number(load.waiting));
             raise(&self.writer_commits, load.commits);
             raise(&self.writer_writes, load.writes);
+            raise(&self.statements.with_label_values(&["writer"]), load.statements);
             let seconds = &self.writer_commit_seconds;
             seconds.inc_by((load.commit_time.as_secs_f64() - seconds.get()).max(0.0));
         }
-        let age = state.store.watched_ago().map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let age = state.store.changes().age().map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         self.watcher_age.set(age);
         for (of, directory) in state.settings.directories() {
             // An unreachable file system is left to the readiness check.

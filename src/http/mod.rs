@@ -52,6 +52,8 @@ use crate::access::revoked::Revoked;
 use crate::access::{Actor, Uses, Visibility};
 use crate::audit::refusals::Refusals;
 use crate::config::Settings;
+use crate::db::changes::KindSet;
+use crate::db::reference::Kind;
 use crate::db::{Class, Conn, Store};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::model::text::Language;
@@ -134,6 +136,8 @@ pub struct Call {
     class: Class,
     /// The caller; `None` without a key or token.
     pub actor: Option<Actor>,
+    /// The kinds that a cached response is made from; `None` for responses that are not cached.
+    sources: Option<KindSet>,
 }
 
 impl FromRequest for Call {
@@ -155,11 +159,32 @@ impl FromRequest for Call {
             operation,
             class,
             actor: extensions.get::<Caller>().map(|caller| caller.0.clone()),
+            sources: Some(KindSet::ALL),
         }))
     }
 }
 
 impl Call {
+    /// The same call, whose response is made from records of a kind and what they embed. Without this, a cached response is
+    /// dropped by any change.
+    #[must_use]
+    pub fn reads(self, kind: &Kind) -> Call {
+        let sources = self.state.catalog.sources(kind);
+        Call { sources, ..self }
+    }
+
+    /// The same call, whose response is made from records of any kind, and not from the audit log.
+    #[must_use]
+    pub fn reads_records(self) -> Call {
+        Call { sources: Some(KindSet::RECORDS), ..self }
+    }
+
+    /// The same call, whose response is not cached, because its data changes without audit events.
+    #[must_use]
+    pub fn uncached(self) -> Call {
+        Call { sources: None, ..self }
+    }
+
     /// A header's value; `None` when it is not visible ASCII, as no header of this API allows other characters.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()
@@ -257,7 +282,7 @@ impl Call {
         let request_id = self.request_id.clone();
         let today = self.today();
         let work = move |conn: &mut Conn| Tx::run(conn, &actor, &request_id, &catalog, today, work);
-        self.state.store.write_as(&self.client(), work).await
+        self.state.store.write_records(&self.client(), work).await
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::export::Body;
+use super::response_cache::Validity;
 use super::tags::{self, Tags};
 use super::{Call, guarded_body, peer};
 use crate::access::Visibility;
@@ -109,20 +110,23 @@ impl Call {
             Visibility::Nothing => Cow::Borrowed(key),
             more => Cow::Owned(format!("{key} {more:?}")),
         };
-        let version = self.state.store.data_version();
-        let found = version.and_then(|version| self.state.cache.get(version, today, &key));
-        let result = match (version, &found) {
-            (None, _) => "off",
-            (Some(_), None) => "miss",
-            (Some(_), Some(_)) => "hit",
-        };
-        self.state.metrics.cache.with_label_values(&[result]).inc();
+        let changes = self.state.store.changes();
+        let validity = self.sources.and_then(|sources| Validity::now(changes, sources, today));
+        let found = validity.and_then(|now| self.state.cache.get(&key, now));
+        if self.sources.is_some() {
+            let result = match (validity, &found) {
+                (None, _) => "off",
+                (Some(_), None) => "miss",
+                (Some(_), Some(_)) => "hit",
+            };
+            self.state.metrics.cache.with_label_values(&[result]).inc();
+        }
         let response = match found {
             Some(response) => response,
             None => {
                 let response = Arc::new(self.read(prepare(self, visibility)?).await?);
-                if let Some(version) = version {
-                    self.state.cache.put(version, today, &key, &response);
+                if let Some(validity) = validity {
+                    self.state.cache.put(&key, validity, &response);
                 }
                 response
             }

@@ -11,6 +11,7 @@ use super::catalog::Catalog;
 use super::deleted::Deletion;
 use crate::access::Actor;
 use crate::audit::{Action, Event, chain, pending};
+use crate::db::changes::{Changed, EventKey};
 use crate::db::reference::Kind;
 use crate::db::{Conn, backend};
 use crate::error::{Error, Faults, Result};
@@ -36,6 +37,8 @@ pub struct Tx<'a> {
     known: Option<Known>,
     /// The deleted record that the next row is inserted as.
     restored: Option<Arc<Restored>>,
+    /// The records of all events.
+    changed: Changed,
 }
 
 /// A deleted record that is being restored: the columns that its row keeps besides those that clients write.
@@ -64,7 +67,8 @@ const EVENTS_IN_MEMORY: usize = 1_000;
 
 impl Tx<'_> {
     /// Runs `work` in the current transaction, and then appends its events to the audit log, as the last step before the commit.
-    /// If `work` fails, no event is written, and the caller rolls back.
+    /// If `work` fails, no event is written, and the caller rolls back. Returns what changed, which the caller publishes after the
+    /// commit.
     pub fn run<T, E: From<Error>>(
         conn: &mut Conn,
         actor: &Actor,
@@ -72,14 +76,14 @@ impl Tx<'_> {
         catalog: &Arc<Catalog>,
         today: NaiveDate,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
+    ) -> Result<(T, Changed), E> {
         let mut tx = Tx::begin(conn, actor, request_id, catalog, today, false)?;
         let value = work(&mut tx)?;
         match &mut tx.settled {
             None => chain::append(tx.conn, tx.events.into_iter().map(Ok))?,
             Some(settled) => pending::defer(tx.conn, settled.read()?.chain(tx.events.into_iter().map(Ok)))?,
         }
-        Ok(value)
+        Ok((value, tx.changed))
     }
 
     /// Runs `work` in the current transaction, which the caller rolls back; no audit events are written.
@@ -106,7 +110,8 @@ impl Tx<'_> {
             return Err(Error::unexpected("a write without a transaction"));
         }
         let (now, events, settled, known, restored) = (Instant::now(), Vec::new(), None, None, None);
-        Ok(Tx { conn, actor, request_id, catalog, now, today, events, settled, is_rehearsal, known, restored })
+        let changed = Changed::none();
+        Ok(Tx { conn, actor, request_id, catalog, now, today, events, settled, is_rehearsal, known, restored, changed })
     }
 
     /// Enables the cache of reference ids, for writes of many records. From then on this transaction must not delete records or
@@ -188,6 +193,7 @@ impl Tx<'_> {
         let events_before = events.len();
         let mut known = self.known.take();
         let restored = self.restored.clone();
+        let mut changed = std::mem::take(&mut self.changed);
         let Tx { conn, actor, request_id, catalog, now, today, is_rehearsal, .. } = self;
         let (now, today, is_rehearsal) = (*now, *today, *is_rehearsal);
         let done = conn.transaction(|conn| {
@@ -204,9 +210,10 @@ impl Tx<'_> {
                 is_rehearsal,
                 known: known_so_far,
                 restored,
+                changed: std::mem::take(&mut changed),
             };
             let done = part(&mut tx);
-            (events, known) = (tx.events, tx.known);
+            (events, known, changed) = (tx.events, tx.known, tx.changed);
             done
         });
         if done.is_err() {
@@ -214,7 +221,8 @@ impl Tx<'_> {
             // Cached ids may belong to rows that were undone.
             known = known.map(|_| Known::default());
         }
-        (self.events, self.known) = (events, known);
+        // What was undone stays among the changes, which only invalidates more than necessary.
+        (self.events, self.known, self.changed) = (events, known, changed);
         done
     }
 
@@ -238,6 +246,9 @@ impl Tx<'_> {
 
     /// Adds an audit event, which is written at the end of the transaction.
     pub fn record_event(&mut self, event: Event) {
+        let Event { at, entity, record_id, request_id, .. } = &event;
+        let key = EventKey { at: *at, entity, record_id: *record_id, request_id };
+        self.changed.add(self.catalog.kinds, &key);
         self.events.push(event);
     }
 }

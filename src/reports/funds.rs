@@ -105,7 +105,7 @@ pub struct FundsRow {
 )]
 #[get("/reports/funds")]
 pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
-    call.list("getFundsReport", |call, query, _| {
+    call.reads_records().list("getFundsReport", |call, query, _| {
         let filter: FundsFilter = typed(query)?;
         let as_of = call.view(query).as_of;
         Ok(move |conn: &mut Conn, page: &PageRequest| {

@@ -106,7 +106,7 @@ impl From<Milestone> for OverdueRow {
 )]
 #[get("/reports/overdue")]
 pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
-    call.list("listOverdueMilestones", |call, query, _| {
+    call.reads_records().list("listOverdueMilestones", |call, query, _| {
         let OverdueFilter { programme, pairing, sector, responsible } = typed(query)?;
         let view = call.view(query);
         let filter = MilestoneFilter {

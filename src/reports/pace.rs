@@ -106,7 +106,7 @@ pub struct PaceList {
 )]
 #[get("/reports/pace")]
 pub async fn get_pace(call: Call) -> Result<HttpResponse> {
-    call.list("getPaceReport", |call, query, _| {
+    call.reads_records().list("getPaceReport", |call, query, _| {
         let filter: PaceFilter = typed(query)?;
         let view = call.view(query);
         Ok(move |conn: &mut Conn, page: &PageRequest| {

@@ -53,6 +53,8 @@ pub const fn defaults() -> Kind {
         private: &[],
         about: "",
         cites: &documents::KIND,
+        computed_from: &[],
+        is_cached: true,
         is_restorable: true,
         is_confidential: false,
     }

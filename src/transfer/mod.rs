@@ -31,6 +31,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::access::{Actor, revoked};
+use crate::db::changes::Changed;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::record::{Catalog, Tx};
@@ -90,8 +91,8 @@ impl Import<'_> {
         gathered: &mut Gathered,
         planned_on: Option<&str>,
         report: &mut dyn Report,
-    ) -> Result<Plan, Refusal> {
-        let plan = Tx::run(conn, self.actor, self.request_id, self.catalog, self.today, |tx| {
+    ) -> Result<(Plan, Changed), Refusal> {
+        let (plan, changed) = Tx::run(conn, self.actor, self.request_id, self.catalog, self.today, |tx| {
             engine::import_records(tx, self.options, gathered, report)
         })?;
         if planned_on.is_some_and(|planned_on| planned_on != plan.state_sha256) {
@@ -100,7 +101,7 @@ impl Import<'_> {
         if plan.counts.errors > 0 || plan.counts.refused > 0 {
             return Err(Refusal::Faulty(plan));
         }
-        Ok(plan)
+        Ok((plan, changed))
     }
 }
 

@@ -32,6 +32,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::access::Actor;
+use crate::db::Client;
+use crate::db::changes::{Changed, KindSet};
 use crate::error::{Error, Result};
 use crate::http::AppState;
 use crate::model::types::Instant;
@@ -86,9 +88,9 @@ async fn run(state: Arc<AppState>, targets: Arc<Targets>, mut stopping: watch::R
     let mut sender: Option<Arc<Sender>> = None;
     let mut busy: HashMap<i64, usize> = HashMap::new();
     let mut attempts: JoinSet<i64> = JoinSet::new();
-    let (mut looked, mut tidied): (Option<(Moment, Option<i64>)>, Option<Moment>) = (None, None);
+    let (mut looked, mut tidied): (Option<(Moment, Option<u64>)>, Option<Moment>) = (None, None);
     while !*stopping.borrow() {
-        let version = state.store.data_version();
+        let version = state.store.version(KindSet::ALL);
         let is_time = looked.is_none_or(|(at, seen)| at.elapsed() >= LOOK || seen != version);
         if is_time {
             looked = Some((Moment::now(), version));
@@ -221,13 +223,15 @@ async fn write_down(state: &AppState, claimed: &Claimed, outcome: &Outcome, now:
     let (claimed, outcome) = (claimed.clone(), outcome.clone());
     let write = move |conn: &mut crate::db::Conn| {
         let written = claims::finish(conn, &claimed, &outcome, now)?;
-        if outcome.status == Some(GONE) && written != Written::Nothing {
-            let (actor, request_id) = (Actor::service(), format!("delivery-{}", claimed.id));
-            Tx::run(conn, &actor, &request_id, &catalog, today, |tx| store::pause(tx, claimed.webhook))?;
+        if outcome.status != Some(GONE) || written == Written::Nothing {
+            return Ok((written, Changed::none()));
         }
-        Ok(written)
+        let (actor, request_id) = (Actor::service(), format!("delivery-{}", claimed.id));
+        let pause = |tx: &mut Tx<'_>| store::pause(tx, claimed.webhook);
+        let ((), changed) = Tx::run(conn, &actor, &request_id, &catalog, today, pause)?;
+        Ok((written, changed))
     };
-    state.store.write(write).await
+    state.store.write_records(&Client::Service, write).await
 }
 
 /// Counts and logs an attempt. The secret is not logged, nor the URL, whose path may contain one.

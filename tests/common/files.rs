@@ -68,7 +68,7 @@ pub fn import_files(
     let (mut conn, mut report) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {
-            import.apply(conn, &mut gathered, None, &mut report).map(Verdict::Keep)
+            import.apply(conn, &mut gathered, None, &mut report).map(|(plan, _)| Verdict::Keep(plan))
         } else {
             Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut report)?))
         }
@@ -92,7 +92,7 @@ pub fn import_bundles(
     let (mut conn, mut report) = (database.connect(), Told::default());
     let done = db::in_transaction(&mut conn, |conn| {
         if apply {
-            import.apply(conn, &mut gathered, None, &mut report).map(Verdict::Keep)
+            import.apply(conn, &mut gathered, None, &mut report).map(|(plan, _)| Verdict::Keep(plan))
         } else {
             Ok(Verdict::Undo(import.plan(conn, &mut gathered, &mut report)?))
         }

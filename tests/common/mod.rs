@@ -96,7 +96,7 @@ impl Database {
             let today = Settings::default().today();
             Tx::run(conn, &Actor::operator(), "tests", &CATALOG, today, |tx| api_keys::store::issue(tx, new))
         });
-        made.expect("a key is made").1.expose().to_owned()
+        made.expect("a key is made").0.1.expose().to_owned()
     }
 
     /// A client of the application over this database, with an administrator's key.
@@ -128,7 +128,7 @@ impl Database {
             ..Settings::default()
         };
         change(&mut settings);
-        let store = Store::open(&settings.database_url, settings.connections).expect("the store opens");
+        let store = Store::open(&settings.database_url, settings.connections, CATALOG.kinds).expect("the store opens");
         let issuer = settings.oidc.clone().map(|oidc| Issuer::with_times(oidc, times).expect("a good issuer"));
         let mut targets = Targets::new(settings.webhook_networks.clone());
         targets.lookup = receiver::lookup();

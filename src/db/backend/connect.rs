@@ -1,8 +1,10 @@
 //! Opens connections with the service's settings.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel::connection::{CacheSize, SimpleConnection};
+use diesel::connection::{CacheSize, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 
 use super::{Conn, sqlite};
@@ -19,12 +21,46 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Manager {
     url: DatabaseUrl,
     statement_timeout: Duration,
+    statements: Arc<Statements>,
+}
+
+/// Counts the statements of connections, without those that begin and end transactions and savepoints.
+#[derive(Debug, Default)]
+pub struct Statements(AtomicU64);
+
+impl Statements {
+    /// The number of statements so far.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, event: &InstrumentationEvent<'_>) {
+        use InstrumentationEvent::{BeginTransaction, CommitTransaction, RollbackTransaction, StartQuery};
+        match event {
+            StartQuery { .. } => self.0.fetch_add(1, Ordering::Relaxed),
+            // Diesel reports the statement that follows as a query, too.
+            BeginTransaction { .. } | CommitTransaction { .. } | RollbackTransaction { .. } => {
+                self.0.fetch_sub(1, Ordering::Relaxed)
+            }
+            _ => return,
+        };
+    }
 }
 
 impl Manager {
     /// Creates a manager for a database.
     pub fn new(url: DatabaseUrl) -> Manager {
-        Manager { url, statement_timeout: STATEMENT_TIMEOUT }
+        Manager { url, statement_timeout: STATEMENT_TIMEOUT, statements: Arc::default() }
+    }
+
+    /// Returns a copy whose connections count their statements separately.
+    pub fn with_own_count(&self) -> Manager {
+        Manager { statements: Arc::default(), ..self.clone() }
+    }
+
+    /// The statements of this manager's connections.
+    pub fn statements(&self) -> &Arc<Statements> {
+        &self.statements
     }
 
     /// Returns a copy with another statement timeout, which applies on PostgreSQL.
@@ -37,8 +73,15 @@ impl Manager {
         matches!(&self.url, DatabaseUrl::Postgres(url) if url.is_pooled())
     }
 
-    /// Opens a connection.
+    /// Opens a connection, which counts its statements.
     pub fn open(&self) -> Result<Conn> {
+        let mut conn = self.connect()?;
+        let statements = self.statements.clone();
+        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| statements.note(&event));
+        Ok(conn)
+    }
+
+    fn connect(&self) -> Result<Conn> {
         let unavailable =
             |error: &dyn std::fmt::Display| Error::Unavailable(format!("cannot open the database: {error}"));
         match &self.url {

@@ -22,6 +22,7 @@ use crate::record::{self, ReadContext, Resource, Tx, deleted};
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 
 pub async fn list<R: Resource>(call: Call) -> Result<HttpResponse> {
+    let call = call.reads(R::KIND);
     call.list(&call.operation, |call, query, redaction| {
         let filter: R::Filter = typed(query)?;
         let view = call.view(query);
@@ -32,6 +33,7 @@ pub async fn list<R: Resource>(call: Call) -> Result<HttpResponse> {
 
 /// Lists the records that belong to a record of the `parent` kind. The filter parameter of that name selects them.
 pub async fn list_under<R: Resource>(call: Call, parent: &'static Kind, reference: String) -> Result<HttpResponse> {
+    let call = call.reads(R::KIND);
     call.list(&call.operation, |call, query, redaction| {
         let view = call.view(query);
         let reference = Ref(reference);
@@ -99,6 +101,7 @@ fn created<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<Posted> {
 }
 
 pub async fn get<R: Resource>(call: Call, reference: String) -> Result<HttpResponse> {
+    let call = call.reads(R::KIND);
     call.respond(|call, visibility| {
         let query = call.query(&call.operation)?;
         let view = call.view(&query);

@@ -95,7 +95,7 @@ async fn revoke(state: &AppState, marks: &Marks, code: &str) -> Result<()> {
             let (actor, request_id) = (Actor::operator(), format!("revoke-{}", reference.0));
             Tx::run(conn, &actor, &request_id, &catalog, today, |tx| store::revoke(tx, &reference).map(drop))
         };
-        state.store.write(write).await?;
+        state.store.write_records(&Client::Service, write).await?;
     }
     marks.remove(code).map_err(Error::unexpected)
 }

@@ -32,5 +32,6 @@ pub static KIND: Kind = Kind {
     about: "The keys that people and programs call with; for administrators. 密钥管理。",
     is_restorable: false,
     is_confidential: true,
+    is_cached: false,
     ..super::defaults()
 };

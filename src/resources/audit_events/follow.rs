@@ -156,7 +156,7 @@ impl Stream {
     /// Sends what is written until the time is over.
     async fn feed(&mut self, sender: &Sender<Part>) -> Result<()> {
         let ends = Instant::now() + LASTS;
-        let mut changes = self.store.changes();
+        let mut changes = self.store.changes().receiver();
         let mut text = format!("retry: {RETRY}\n\n");
         loop {
             changes.mark_unchanged();

@@ -125,7 +125,7 @@ pub type CalendarKeyList = ListPage<CalendarKey>;
 
 /// Lists the calendar keys of the pairings that the caller may write.
 async fn list(call: Call) -> Result<HttpResponse> {
-    call.list("listCalendarKeys", |call, query, visibility| {
+    call.uncached().list("listCalendarKeys", |call, query, visibility| {
         let filter: CalendarKeyFilter = typed(query)?;
         let view = call.view(query);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
@@ -147,7 +147,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
 )]
 #[get("/pairings/{ref}/calendar-keys")]
 async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.list("listPairingCalendarKeys", |call, query, visibility| {
+    call.uncached().list("listPairingCalendarKeys", |call, query, visibility| {
         let view = call.view(query);
         let reference = Ref(reference.into_inner());
         Ok(move |conn: &mut Conn, page: &PageRequest| {
@@ -191,7 +191,7 @@ async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result
 
 /// Returns a calendar key of a pairing that the caller may write.
 async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.respond(|call, visibility| {
+    call.uncached().respond(|call, visibility| {
         let view = call.view(&call.query("getCalendarKey")?);
         Ok(move |conn: &mut Conn| {
             let key = handlers::find::<CalendarKeys>(conn, &Ref(reference.into_inner()), view)?;

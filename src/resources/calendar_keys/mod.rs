@@ -26,5 +26,6 @@ pub static KIND: Kind = Kind {
     outgoing: &[],
     about: "The keys that calendar programs read a feed with; for editors of the pairing. 日历订阅密钥。",
     is_restorable: false,
+    is_cached: false,
     ..super::defaults()
 };

@@ -11,6 +11,7 @@ pub mod store;
 pub use crate::model::commitments::{Accumulation, Direction};
 
 use crate::db::reference::{Belongs, Kind, Naming};
+use crate::resources::progress_reports;
 
 /// The resource.
 pub struct Commitments;
@@ -26,5 +27,6 @@ pub static KIND: Kind = Kind {
     belongs: Belongs::ToPairing,
     outgoing: &[api::OUTGOING],
     about: "Clauses turned into something checkable, and the reports on them. 协议事项及其进展报告。",
+    computed_from: &[&progress_reports::KIND],
     ..super::defaults()
 };

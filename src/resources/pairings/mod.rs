@@ -9,6 +9,7 @@ pub mod store;
 pub use crate::model::pairings::Role;
 
 use crate::db::reference::{Belongs, Kind};
+use crate::resources::{agreements, milestones, projects};
 
 /// The resource.
 pub struct Pairings;
@@ -24,5 +25,6 @@ pub static KIND: Kind = Kind {
     outgoing: &[api::OUTGOING],
     acyclic: &["supersedes"],
     about: "Supporters tied to recipients. 结对关系。",
+    computed_from: &[&milestones::KIND, &projects::KIND, &agreements::KIND],
     ..super::defaults()
 };

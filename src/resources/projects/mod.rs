@@ -9,6 +9,7 @@ pub mod store;
 use crate::text_enum;
 
 use crate::db::reference::{Belongs, Kind, Naming};
+use crate::resources::milestones;
 
 /// The resource.
 pub struct Projects;
@@ -24,6 +25,7 @@ pub static KIND: Kind = Kind {
     belongs: Belongs::ToPairing,
     outgoing: &[api::OUTGOING],
     about: "Work under a pairing, usually under an agreement. 项目。",
+    computed_from: &[&milestones::KIND],
     ..super::defaults()
 };
 

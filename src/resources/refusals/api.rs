@@ -113,7 +113,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
     if let Err(error) = call.state.refusals.flush(&call.state.store).await {
         tracing::warn!(%error, "cannot write refusals; trying again");
     }
-    call.list("listRefusals", |_, query, _| {
+    call.uncached().list("listRefusals", |_, query, _| {
         let filter: RefusalFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &filter, page)?;

@@ -135,7 +135,7 @@ async fn create_and_plan(
 #[get("/imports")]
 async fn list(call: Call) -> Result<HttpResponse> {
     let actor = caller(&call)?;
-    call.list_own("listImports", |_, query, visibility| {
+    call.uncached().list("listImports", |_, query, visibility| {
         let filter: ImportFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &actor, &filter, page)?;
@@ -173,7 +173,7 @@ async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/lines")]
 async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.list_own("listImportLines", |_, query, visibility| {
+    call.uncached().list("listImportLines", |_, query, visibility| {
         let filter: ImportLineFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::find_visible(conn, &actor, &id)?;
@@ -196,7 +196,7 @@ async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/faults")]
 async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.list_own("listImportFaults", |_, query, _| {
+    call.uncached().list("listImportFaults", |_, query, _| {
         let filter: ImportFaultFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::find_visible(conn, &actor, &id)?;
@@ -253,7 +253,7 @@ async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpRe
     let reference = id.clone();
     let number = call.read(move |conn| Ok(store::find_visible(conn, &reader, &reference)?.id)).await?;
     call.state.parts.get::<Jobs>()?.stop(number);
-    call.state.store.write_as(&call.client(), move |conn| runs::cancel(conn, number)).await?;
+    call.state.store.write(move |conn| runs::cancel(conn, number)).await?;
     let import = current(&call, actor, id).await?;
     if import.status == Status::Applied {
         return Err(wrong_status(import.status).into());

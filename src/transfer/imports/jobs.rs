@@ -21,6 +21,7 @@ use super::workbooks::gone;
 use super::{Status, plans, store};
 use crate::access::Actor;
 use crate::access::revoked::{self, Revoked};
+use crate::db::changes::Changed;
 use crate::db::{Conn, Verdict, backend};
 use crate::error::{Error, Result};
 use crate::http::AppState;
@@ -263,12 +264,14 @@ async fn execute(state: &web::Data<AppState>, actor: Actor, id: i64, running: &A
         let import = Import { actor: &actor, request_id: &request_id, catalog: &catalog, today, options: &options };
         backend::try_lock_key(conn, &runs::lock_of(&running.run))?;
         match task {
-            Task::Plan => plan(conn, &import, &running, &mut gathered).map(Verdict::Undo),
+            Task::Plan => {
+                plan(conn, &import, &running, &mut gathered).map(|outcome| Verdict::Undo((outcome, Changed::none())))
+            }
             Task::Apply => apply(conn, &import, id, &running, &mut gathered, row.state_sha256.as_deref()),
         }
     };
     let outcome = match task {
-        Task::Plan => state.store.rehearse(move |conn| work_on(conn).map(Verdict::into_value)).await?,
+        Task::Plan => state.store.rehearse(move |conn| Ok(work_on(conn)?.into_value().0)).await?,
         Task::Apply => state.store.write_alone(work_on).await?,
     };
     if let RunOutcome::Applied { records } = &outcome {
@@ -292,24 +295,25 @@ fn apply(
     running: &Running,
     gathered: &mut Gathered,
     planned_on: Option<&str>,
-) -> Result<Verdict<RunOutcome>> {
+) -> Result<Verdict<(RunOutcome, Changed)>> {
     import.require_key(conn)?;
     let mut spooled = SpooledReport::new(running)?;
     let records = i64::try_from(gathered.count).map_err(Error::unexpected)?;
     match import.apply(conn, gathered, planned_on, &mut spooled) {
-        Ok(plan) => {
+        Ok((plan, changed)) => {
             // On PostgreSQL the key may have been revoked in the meantime, because other writers are not blocked.
             import.require_key(conn)?;
             runs::end(conn, id, &running.run, End::Applied { plan, records }, Instant::now())?;
-            Ok(Verdict::Keep(RunOutcome::Applied { records }))
+            Ok(Verdict::Keep((RunOutcome::Applied { records }, changed)))
         }
         Err(Refusal::Stale(_)) => {
-            Ok(Verdict::Undo(RunOutcome::Stale(plans::compare(conn, id, &mut spooled.lines, STALE_MAX)?)))
+            let stale = RunOutcome::Stale(plans::compare(conn, id, &mut spooled.lines, STALE_MAX)?);
+            Ok(Verdict::Undo((stale, Changed::none())))
         }
         // The plan had no faults, so that these are due to changes since.
         Err(Refusal::Faulty(plan)) => {
             let SpooledReport { lines, faults, .. } = spooled;
-            Ok(Verdict::Undo(RunOutcome::Planned { plan, records, lines, faults }))
+            Ok(Verdict::Undo((RunOutcome::Planned { plan, records, lines, faults }, Changed::none())))
         }
         Err(Refusal::Failed(error)) => Err(error),
     }

@@ -143,7 +143,7 @@ pub type WebhookDeliveryList = ListPage<WebhookDelivery>;
 #[get("/webhooks/{ref}/deliveries")]
 async fn list(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
-    call.list("listWebhookDeliveries", |_, query, _| {
+    call.uncached().list("listWebhookDeliveries", |_, query, _| {
         let filter: WebhookDeliveryFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &reference, &filter, page)?;

@@ -34,6 +34,7 @@ pub static KIND: Kind = Kind {
     about: "Endpoints that receive changes; for administrators. 事件推送。",
     is_restorable: false,
     is_confidential: true,
+    is_cached: false,
     ..resources::defaults()
 };
 

@@ -72,7 +72,7 @@ pub type ConfirmationList = ListPage<Confirmation>;
 #[get("/milestones/{ref}/revisions")]
 pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
-    call.list("listMilestoneRevisions", |_, _, _| {
+    call.reads(&super::super::KIND).list("listMilestoneRevisions", |_, _, _| {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let (items, page) = store::revisions(conn, &reference, page)?;
             Page::new(&items, page)
@@ -92,7 +92,7 @@ pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpR
 #[get("/milestones/{ref}/confirmations")]
 pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
-    call.list("listMilestoneConfirmations", |_, _, _| {
+    call.reads(&super::super::KIND).list("listMilestoneConfirmations", |_, _, _| {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let (items, page) = store::confirmations(conn, &reference, page)?;
             Page::new(&items, page)
