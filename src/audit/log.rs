@@ -49,7 +49,7 @@ pub fn page(
     }
     let record_id = record_of(conn, kinds, filter)?;
     let filtered = |_: &mut Conn| -> Result<_> { Ok(filtered_events(filter, record_id, visibility)) };
-    keyset!(conn, page, filter.sort.unwrap_or(Sort::AtDesc), filtered, audit_events, {
+    keyset!(conn, page, filter.sort.unwrap_or(Sort::AtDesc), filtered, unversioned audit_events, {
         Sort::At => asc at: Instant,
         Sort::AtDesc => desc at: Instant,
     })
@@ -179,7 +179,7 @@ pub fn history(
             None => query,
         })
     };
-    keyset!(conn, page, (), filtered, audit_events, { () => asc id: i64 })
+    keyset!(conn, page, (), filtered, unversioned audit_events, { () => asc id: i64 })
 }
 
 /// Returns a record as of an instant; `None` if it did not exist or its state cannot be decoded.
@@ -306,7 +306,7 @@ pub fn load_page(
     visibility: &Visibility,
     key: impl Fn(&AuditEvent) -> String,
 ) -> Result<(Vec<Value>, PageIds)> {
-    let PageIds { mut ids, mut next, total } = page;
+    let PageIds { mut ids, versions, mut next, total } = page;
     let (mut items, mut last) = (Vec::with_capacity(ids.len()), None);
     let looked_at = each_bounded(conn, kinds, &ids, visibility, |event| {
         last = Some(Key { value: key(&event), id: event.id });
@@ -318,7 +318,7 @@ pub fn load_page(
         next = last;
         ids.truncate(looked_at);
     }
-    Ok((items, PageIds { ids, next, total }))
+    Ok((items, PageIds { ids, versions, next, total }))
 }
 
 /// Visits events in the order of `ids` until they exceed [`PAGE_BYTES`]; returns the number of ids examined.

@@ -160,6 +160,14 @@ macro_rules! insert_all {
     };
 }
 
+/// The functions that make a JSON array of values, and of rows.
+pub fn json_functions(conn: &Conn) -> (&'static str, &'static str) {
+    match conn {
+        Conn::Sqlite(_) => ("json_array", "json_group_array"),
+        Conn::Postgres(_) => ("json_build_array", "json_agg"),
+    }
+}
+
 /// Serializes checks that depend on many rows of one kind, such as for cycles in a tree, until the transaction ends.
 pub fn lock_kind(conn: &mut Conn, kind: &str) -> QueryResult<()> {
     match conn {

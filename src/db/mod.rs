@@ -12,6 +12,7 @@ pub mod backend;
 pub mod changes;
 pub mod lanes;
 pub mod locked;
+pub mod names;
 pub mod page;
 mod pool;
 pub mod reference;
@@ -37,6 +38,7 @@ use crate::error::{Error, Result};
 use backend::{BEGIN, BEGIN_SNAPSHOT, sqlite};
 use changes::{Changed, Changes, KindSet, Notice};
 use lanes::{Lane, Permit};
+use names::NameCache;
 use pool::{Generation, Pool};
 use reference::Kinds;
 use transaction::{Ending, Phase, in_read, in_transaction_by};
@@ -55,6 +57,7 @@ struct Inner {
     /// SQLite's.
     writer: Option<Writer>,
     changes: Arc<Changes>,
+    names: Arc<NameCache>,
 }
 
 impl Store {
@@ -62,8 +65,9 @@ impl Store {
     pub fn open(url: &DatabaseUrl, connections: u32, kinds: Kinds) -> Result<Store> {
         let manager = Manager::new(url.clone());
         let changes = Arc::new(Changes::new(kinds));
+        let names = Arc::new(NameCache::new(changes.clone(), kinds));
         let writer = match url {
-            DatabaseUrl::Sqlite(_) => Some(Writer::start(&manager, changes.clone())?),
+            DatabaseUrl::Sqlite(_) => Some(Writer::start(&manager, changes.clone(), names.clone())?),
             DatabaseUrl::Postgres(_) => {
                 drop(manager.open()?);
                 watcher::watch(manager.clone(), Arc::downgrade(&changes))?;
@@ -79,7 +83,7 @@ impl Store {
             .with_own_count();
             Lane::new(class, connections as usize, Pool::new(manager, generation.clone()))
         });
-        Ok(Store(Arc::new(Inner { manager, lanes, writer, changes })))
+        Ok(Store(Arc::new(Inner { manager, lanes, writer, changes, names })))
     }
 
     /// Returns the version of some kinds of records; see [`Changes::version`].
@@ -127,12 +131,15 @@ impl Store {
         client: &Client,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let cache = self.0.names.clone();
         self.run(class, client, move |conn, lane| {
-            if lane.pool.needs_transactions() {
-                in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work)
-            } else {
-                work(conn)
-            }
+            names::reading(&cache, || {
+                if lane.pool.needs_transactions() {
+                    in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work)
+                } else {
+                    work(conn)
+                }
+            })
         })
         .await
     }
@@ -143,7 +150,11 @@ impl Store {
         client: &Client,
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.run(Class::LongRead, client, move |conn, lane| in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work)).await
+        let cache = self.0.names.clone();
+        self.run(Class::LongRead, client, move |conn, lane| {
+            names::reading(&cache, || in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work))
+        })
+        .await
     }
 
     /// Runs a write of data without audit events in its own transaction. On return it is either durable or rolled back,
@@ -241,10 +252,11 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<Verdict<(T, Notice)>> + Send + 'static,
     ) -> Result<T> {
         let phase = Arc::new(Phase::default());
-        let (committing, changes) = (phase.clone(), self.0.changes.clone());
+        let (committing, changes, cache) = (phase.clone(), self.0.changes.clone(), self.0.names.clone());
         let done = self.run(class, client, move |conn, lane| {
             let ending = Ending { announces: class != Class::Probe, phase: Some(&committing) };
-            let (value, notice) = in_transaction_by(conn, &lane.pool.begin(BEGIN), &ending, work)?;
+            let begin = lane.pool.begin(BEGIN);
+            let (value, notice) = names::writing(&cache, || in_transaction_by(conn, &begin, &ending, work))?;
             changes.publish_own(&notice);
             Ok(value)
         });

@@ -40,6 +40,8 @@ struct Cursor {
 #[derive(Debug)]
 pub struct PageIds {
     pub ids: Vec<i64>,
+    /// The versions of the records; empty where they have none.
+    pub versions: Vec<i64>,
     pub next: Option<Key>,
     pub total: Option<i64>,
 }
@@ -54,7 +56,14 @@ impl PageIds {
             Some((id, value)) if more => Some(Key { value: value.clone(), id: *id }),
             _ => None,
         };
-        PageIds { ids: rows.into_iter().map(|(id, _)| id).collect(), next, total }
+        PageIds { ids: rows.into_iter().map(|(id, _)| id).collect(), versions: Vec::new(), next, total }
+    }
+
+    /// [`PageIds::cut`] for rows of id, version and sort value.
+    pub fn cut_versioned(rows: Vec<(i64, i64, String)>, limit: i64, total: Option<i64>) -> PageIds {
+        let versions = rows.iter().map(|(_, version, _)| *version).collect();
+        let page = PageIds::cut(rows.into_iter().map(|(id, _, value)| (id, value)).collect(), limit, total);
+        PageIds { versions, ..page }
     }
 }
 
@@ -188,10 +197,10 @@ crate::text_enum! {
 /// expands to a `match` on `sort`, in which each order is
 ///
 /// ```ignore
-/// query.filter(code.ge(key)).filter(code.gt(key).or(id.gt(key.id))).order((code.asc(), id.asc())).select((id, code)).load(conn)
+/// query.filter(code.ge(key)).filter(code.gt(key).or(id.gt(key.id))).order((code.asc(), id.asc())).select((id, version, code)).load(conn)
 /// ```
 ///
-/// Without orders in braces, `sort` is an optional [`RecordSort`]. A function cannot do it: each order has a column type of its own.
+/// Without orders in braces, `sort` is an optional [`RecordSort`]. A table without versions is `unversioned table`. A function cannot do it: each order has a column type of its own.
 #[macro_export]
 macro_rules! keyset {
     ($conn:expr, $page:expr, $sort:expr, $filtered:expr, $table:ident) => {
@@ -204,9 +213,21 @@ macro_rules! keyset {
             $crate::db::page::RecordSort::UpdatedAtDesc => desc updated_at: $crate::model::types::Instant,
         })
     };
-    ($conn:expr, $page:expr, $sort:expr, $filtered:expr, $table:ident, { $($order:pat => $way:ident $column:ident: $ty:ty),+ $(,)? }) => {{
+    ($conn:expr, $page:expr, $sort:expr, $filtered:expr, $table:ident, { $($orders:tt)+ }) => {
+        $crate::keyset!(@page $conn, $page, $sort, $filtered, $table, version, { $($orders)+ })
+            .map(|(rows, total)| $crate::db::page::PageIds::cut_versioned(rows, $page.limit, total))
+    };
+    ($conn:expr, $page:expr, $sort:expr, $filtered:expr, unversioned $table:ident, { $($orders:tt)+ }) => {
+        $crate::keyset!(@page $conn, $page, $sort, $filtered, $table, id, { $($orders)+ }).map(|(rows, total)| {
+            let rows = rows.into_iter().map(|(id, _, value)| (id, value)).collect();
+            $crate::db::page::PageIds::cut(rows, $page.limit, total)
+        })
+    };
+    (@page $conn:expr, $page:expr, $sort:expr, $filtered:expr, $table:ident, $version:ident, {
+        $($order:pat => $way:ident $column:ident: $ty:ty),+ $(,)?
+    }) => {{
         use diesel::prelude::*;
-        use $crate::db::page::{KeyValue, PageIds};
+        use $crate::db::page::KeyValue;
         use $crate::db::schema::$table::dsl as t;
         let total = if $page.count {
             Some($filtered($conn)?.count().get_result::<i64>($conn)?)
@@ -214,17 +235,17 @@ macro_rules! keyset {
             None
         };
         let mut query = $filtered($conn)?.limit($page.limit + 1);
-        let rows: Vec<(i64, String)> = match $sort {
+        let rows: Vec<(i64, i64, String)> = match $sort {
             $($order => {
                 if let Some(key) = &$page.after {
                     query = $crate::keyset!(@after $way, query, t::$column, t::id, key, $ty);
                 }
                 let query = $crate::keyset!(@order $way, query, t::$column, t::id);
-                let rows = query.select((t::id, t::$column)).load($conn)?;
-                rows.into_iter().map(|(id, value): (i64, $ty)| (id, KeyValue::to_key(&value))).collect()
+                let rows = query.select((t::id, t::$version, t::$column)).load($conn)?;
+                rows.into_iter().map(|(id, version, value): (i64, i64, $ty)| (id, version, KeyValue::to_key(&value))).collect()
             })+
         };
-        Ok(PageIds::cut(rows, $page.limit, total))
+        $crate::error::Result::Ok((rows, total))
     }};
     // The first condition alone bounds the index; the second drops what the page before had of the same value.
     (@after asc, $query:expr, $column:expr, $id:expr, $key:expr, $ty:ty) => {

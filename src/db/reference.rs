@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::backend::statement::{Bind, Statement, one_of};
 use super::backend::{Edges, lock_clause};
 use super::changes::KindSet;
+use super::names::Names;
 use super::{Conn, surrogate_code};
 use crate::error::{Faults, Result};
 use crate::model::text::Text;
@@ -228,6 +229,23 @@ impl Kind {
         sources
     }
 
+    /// The kinds whose records are embedded in records of this kind, or that these are computed from. The kind itself is among them
+    /// only if records are computed from others of the kind.
+    pub fn embedded(&self) -> KindSet {
+        let named = self.references_out().map(|out| out.to).chain([self.cites]).filter(|kind| kind.name != self.name);
+        let named = named.fold(KindSet::NONE, |all, kind| all.with(kind.named_by()));
+        let computed = self.computed_from.iter().map(|kind| if kind.name == self.name { KindSet::of(self) } else { kind.sources() });
+        computed.fold(named, KindSet::with)
+    }
+
+    /// The kinds that decide how a reference names a record.
+    pub fn named_by(&self) -> KindSet {
+        match self.naming {
+            Naming::Columns { .. } => KindSet::of(self),
+            Naming::Function(_) => self.sources(),
+        }
+    }
+
     fn direct_sources(&self) -> impl Iterator<Item = &'static Kind> {
         let referred = self.references_out().map(|out| out.to);
         referred.chain(self.computed_from.iter().copied()).chain([self.cites])
@@ -250,11 +268,19 @@ impl Kind {
 
     /// The id behind a code or an id.
     pub fn find(&self, conn: &mut Conn, reference: &Ref) -> QueryResult<Option<i64>> {
-        match reference.id() {
-            Some(id) => Ok(self.exists(conn, id)?.then_some(id)),
-            None if reference.is_shaped() => self.find_code(conn, &reference.0),
-            None => Ok(None),
+        let names = Names::of(self);
+        if let Some(id) = names.as_ref().and_then(|names| names.id(reference)) {
+            return Ok(Some(id));
         }
+        let found = match reference.id() {
+            Some(id) => self.exists(conn, id)?.then_some(id),
+            None if reference.is_shaped() => self.find_code(conn, &reference.0)?,
+            None => None,
+        };
+        if let (Some(names), Some(id)) = (names, found) {
+            names.keep_id(reference, id);
+        }
+        Ok(found)
     }
 
     /// The id behind a code, or behind the code that stands in for one ([`surrogate_code`]).
@@ -352,13 +378,23 @@ impl References {
         }
     }
 
-    /// Reads all that were wanted.
+    /// Reads all that were wanted, those that are not cached with one statement for each kind.
     pub fn load(&mut self, conn: &mut Conn) -> Result<()> {
         for (name, (kind, ids)) in std::mem::take(&mut self.kinds) {
             let Some(kind) = kind else { continue };
-            let ids: Vec<i64> = ids.into_iter().collect();
-            for chunk in ids.chunks(10_000) {
+            let names = Names::of(kind);
+            let mut missing = Vec::new();
+            for id in ids {
+                match names.as_ref().and_then(|names| names.get(id)) {
+                    Some(reference) => drop(self.found.insert((name, id), reference)),
+                    None => missing.push(id),
+                }
+            }
+            for chunk in missing.chunks(10_000) {
                 for reference in kind.references(conn, chunk)? {
+                    if let Some(names) = &names {
+                        names.keep(&reference);
+                    }
                     self.found.insert((name, reference.id), reference);
                 }
             }

@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use super::backend::{self, BEGIN, Conn, Manager, Statements, sqlite};
 use super::changes::{Changes, Notice};
+use super::names::{self, NameCache};
 use super::watcher::{Feed, INTERVAL};
 use crate::error::{Error, Result};
 
@@ -103,7 +104,7 @@ pub struct Writer {
 
 impl Writer {
     /// Opens the writer's connection and starts its thread, which also watches for changes of other processes.
-    pub fn start(manager: &Manager, changes: Arc<Changes>) -> Result<Writer> {
+    pub fn start(manager: &Manager, changes: Arc<Changes>, names: Arc<NameCache>) -> Result<Writer> {
         let manager = manager.with_own_count();
         let mut conn = manager.open()?;
         let handle = sqlite::Handle::opened().ok_or_else(|| Error::unexpected("SQLite opened no connection"))?;
@@ -112,7 +113,7 @@ impl Writer {
         let looked = Instant::now();
         let seen = backend::foreign_version(&mut conn)?;
         let feed = Feed::begin(&mut conn)?;
-        let writing = Writing { conn, handle, changes: changes.clone(), counts: Arc::default(), seen, feed };
+        let writing = Writing { conn, handle, changes: changes.clone(), counts: Arc::default(), names, seen, feed };
         changes.prove(looked);
         let counts = writing.counts.clone();
         let (queue, jobs) = sync_channel(QUEUE);
@@ -228,6 +229,7 @@ struct Writing {
     handle: sqlite::Handle,
     changes: Arc<Changes>,
     counts: Arc<Counts>,
+    names: Arc<NameCache>,
     /// SQLite's version of the data at the last look.
     seen: i64,
     feed: Feed,
@@ -249,9 +251,10 @@ impl Writing {
             };
             next = match self.begun(job) {
                 None => None,
-                Some(Work::Together(first)) => self.together(first, jobs),
+                // The writes of a batch see what those before them wrote.
+                Some(Work::Together(first)) => names::writing(&self.names.clone(), || self.together(first, jobs)),
                 Some(Work::Alone(job)) => {
-                    self.alone(job);
+                    names::writing(&self.names.clone(), || self.alone(job));
                     None
                 }
             };

@@ -135,13 +135,14 @@ impl Pages {
         make: impl FnOnce(&dyn ListWriter, Vec<Value>) -> Result<T> + Send + 'static,
     ) -> Result<(T, Option<Key>)> {
         let mut tries = 0;
-        let page = loop {
+        let (items, next) = loop {
             let request = PageRequest { limit: PAGE, after: after.clone(), count: false, list: String::new() };
             let (work, rows) = (self.work.clone(), self.rows.clone());
             let read = self.store.read_as(Class::LongRead, &self.client, move |conn| {
-                let mut page = work(conn, &request)?;
-                rows.name_references(conn, &mut page.items)?;
-                Ok(page)
+                let Page { items, next, .. } = work(conn, &request)?;
+                let mut items = items.into_values()?;
+                rows.name_references(conn, &mut items)?;
+                Ok((items, next))
             });
             match read.await {
                 Err(Error::Unavailable(cause)) if tries + 1 < TRIES && after.is_some() => {
@@ -152,8 +153,8 @@ impl Pages {
                 read => break read?,
             }
         };
-        let (rows, next) = (self.rows.clone(), page.next);
-        let made = tokio::task::spawn_blocking(move || make(&*rows, page.items)).await.map_err(Error::unexpected)??;
+        let rows = self.rows.clone();
+        let made = tokio::task::spawn_blocking(move || make(&*rows, items)).await.map_err(Error::unexpected)??;
         Ok((made, next))
     }
 

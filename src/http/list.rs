@@ -13,12 +13,13 @@ use utoipa::openapi::{KnownFormat, Ref, RefOr, Schema, SchemaFormat};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::format::{self, Format};
-use super::response::ReadResponse;
+use super::record_cache::Rendered;
+use super::response::{JSON, ReadResponse};
 use super::{Call, export, typed};
 use crate::access::redaction::{Hidden, Redaction};
 use crate::db::Conn;
 use crate::db::page::{self, Key, PageIds, PageRequest};
-use crate::error::{Error, Fault, Problem, Result};
+use crate::error::{Fault, Problem, Result};
 use crate::msg;
 
 const LIMIT_DEFAULT: i64 = 50;
@@ -87,32 +88,72 @@ impl<T: ToSchema> ToSchema for ListPage<T> {
 }
 
 /// One page of a list.
-#[derive(Debug)]
 pub struct Page {
-    pub items: Vec<Value>,
+    pub items: Box<dyn Items>,
     pub next: Option<Key>,
     pub total: Option<i64>,
     /// Further fields of the response, placed after the items.
     pub beside: Map<String, Value>,
 }
 
+/// The items of a page: written as JSON directly from their types, or as values for the other formats.
+pub trait Items: Send {
+    /// Writes the items, separated by commas.
+    fn write(&self, json: &mut Vec<u8>) -> Result<()>;
+    fn into_values(self: Box<Self>) -> Result<Vec<Value>>;
+}
+
+impl<T: Serialize + Send> Items for Vec<T> {
+    fn write(&self, json: &mut Vec<u8>) -> Result<()> {
+        for (index, item) in self.iter().enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            serde_json::to_writer(&mut *json, item)?;
+        }
+        Ok(())
+    }
+
+    fn into_values(self: Box<Self>) -> Result<Vec<Value>> {
+        (*self).into_iter().map(|item| Ok(serde_json::to_value(item)?)).collect()
+    }
+}
+
+/// Records that are rendered already.
+struct RenderedItems(Vec<Rendered>);
+
+impl Items for RenderedItems {
+    fn write(&self, json: &mut Vec<u8>) -> Result<()> {
+        json.reserve(self.0.iter().map(|item| item.body.len() + 1).sum());
+        for (index, item) in self.0.iter().enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            json.extend_from_slice(&item.body);
+        }
+        Ok(())
+    }
+
+    fn into_values(self: Box<Self>) -> Result<Vec<Value>> {
+        self.0.iter().map(|item| Ok(serde_json::from_slice(&item.body)?)).collect()
+    }
+}
+
 impl Page {
     /// A page with the items loaded for its ids.
-    pub fn new(items: &impl Serialize, page: PageIds) -> Result<Page> {
+    pub fn new<T: Serialize + Send + 'static>(items: Vec<T>, page: PageIds) -> Page {
         Page::cut(items, page.next, page.total)
     }
 
-    /// A page with items that are already JSON.
-    pub fn of_values(items: Vec<Value>, page: PageIds) -> Page {
-        Page { items, next: page.next, total: page.total, beside: Map::new() }
+    /// A page with records that are rendered already.
+    pub fn of_rendered(items: Vec<Rendered>, page: PageIds) -> Page {
+        let PageIds { next, total, .. } = page;
+        Page { items: Box::new(RenderedItems(items)), next, total, beside: Map::new() }
     }
 
     /// A page with items, the key of the next page, and the number of all items when it was requested.
-    pub fn cut(items: &impl Serialize, next: Option<Key>, total: Option<i64>) -> Result<Page> {
-        match serde_json::to_value(items)? {
-            Value::Array(items) => Ok(Page { items, next, total, beside: Map::new() }),
-            _ => Err(Error::unexpected("the items of a page are not a list")),
-        }
+    pub fn cut<T: Serialize + Send + 'static>(items: Vec<T>, next: Option<Key>, total: Option<i64>) -> Page {
+        Page { items: Box::new(items), next, total, beside: Map::new() }
     }
 
     /// The same page with further fields.
@@ -169,6 +210,11 @@ impl Call {
         }
     }
 
+    /// Whether a list is returned as JSON, and not as a file.
+    pub fn is_json_list(&self) -> Result<bool> {
+        Ok(format::negotiate(&self.request, format::OF_LISTS)? == Format::Json)
+    }
+
     /// The list request of a validated query.
     pub fn listing(&self, operation: &str, query: &Value) -> Result<Listing> {
         let params: PageParams = typed(query)?;
@@ -208,13 +254,22 @@ impl Listing {
     fn response(&self, page: Page) -> Result<ReadResponse> {
         let Page { items, next, total, beside } = page;
         let cursor = next.map(|key| page::encode_cursor(&self.page.list, &key)).transpose()?;
-        let mut body = json!({ "items": items });
-        beside.into_iter().for_each(|(name, value)| body[name] = value);
-        body["next_cursor"] = json!(cursor);
+        let mut fields = beside;
+        fields.insert("next_cursor".to_owned(), json!(cursor));
         if let Some(total) = total {
-            body["total"] = json!(total);
+            fields.insert("total".to_owned(), json!(total));
         }
-        let mut response = ReadResponse::json(&body)?;
+        let mut body = b"{\"items\":[".to_vec();
+        items.write(&mut body)?;
+        body.push(b']');
+        for (name, value) in &fields {
+            body.push(b',');
+            serde_json::to_writer(&mut body, name)?;
+            body.push(b':');
+            serde_json::to_writer(&mut body, value)?;
+        }
+        body.push(b'}');
+        let mut response = ReadResponse::new(body, JSON);
         response.link = cursor.map(|cursor| {
             let separator = if self.query.is_empty() { "" } else { "&" };
             let cursor = utf8_percent_encode(&cursor, NON_ALPHANUMERIC);

@@ -26,6 +26,7 @@ pub mod parts;
 pub mod patch;
 pub mod peer;
 pub mod readiness;
+pub mod record_cache;
 pub mod redirects;
 mod refusals;
 pub mod response;
@@ -63,6 +64,7 @@ use deprecation::Deprecations;
 use envelope::RequestId;
 use guard::{Authorized, Caller};
 use parts::Parts;
+use record_cache::RecordCache;
 use response_cache::ResponseCache;
 use tags::Tags;
 
@@ -81,6 +83,7 @@ pub struct AppState {
     /// The OpenID Connect issuer whose tokens are accepted besides keys.
     pub issuer: Option<Issuer>,
     pub cache: ResponseCache,
+    pub records: Arc<RecordCache>,
     pub metrics: metrics::Metrics,
     pub policy: Policy,
     pub uses: Uses,
@@ -108,11 +111,12 @@ impl AppState {
         Ok(AppState {
             issuer,
             policy,
-            store,
             catalog,
             limits: limits::Limits::new(&settings),
             settings: Arc::new(settings),
             cache: ResponseCache::default(),
+            records: RecordCache::new(store.changes()),
+            store,
             metrics: metrics::Metrics::new()?,
             uses: Uses::default(),
             refusals: Refusals::default(),

@@ -20,7 +20,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::model::hex;
 
-const JSON: &str = "application/json";
+pub const JSON: &str = "application/json";
 
 /// The response to a read.
 #[derive(Clone, Debug)]
@@ -47,6 +47,11 @@ impl ReadResponse {
     /// A JSON value that has no version, such as a list.
     pub fn json(value: &impl Serialize) -> Result<ReadResponse> {
         Ok(ReadResponse::new(serde_json::to_vec(value)?, JSON))
+    }
+
+    /// A JSON body whose entity tag is known.
+    pub fn tagged(body: Bytes, etag: String) -> ReadResponse {
+        ReadResponse { etag, body, file: None, link: None, media_type: JSON }
     }
 
     /// A body of any media type.

@@ -1,13 +1,11 @@
 //! Citations: the sources of a record or of one of its fields. Every record has a field with its citations.
 
-use std::collections::HashMap;
-
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Tx;
-use crate::db::Conn;
+use crate::db::{Conn, backend};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::citations;
 use crate::error::{Faults, Result};
@@ -99,23 +97,35 @@ pub fn insert(conn: &mut Conn, kind: &Kind, cited: Vec<(i64, Vec<Cited>)>) -> Re
     Ok(())
 }
 
-/// The citations of a page of records, by record.
-pub fn load(conn: &mut Conn, kind: &Kind, ids: &[i64]) -> Result<HashMap<i64, Vec<Citation>>> {
-    type Row = (i64, i64, Option<String>, Option<String>, Option<String>);
-    let rows: Vec<Row> = citations::table
-        .filter(citations::entity.eq(kind.name).and(citations::record_id.eq_any(ids)))
-        .order((citations::record_id, citations::position))
-        .select((citations::record_id, citations::document_id, citations::field, citations::locator, citations::note))
-        .load(conn)?;
-    let mut documents = References::default();
-    rows.iter().for_each(|row| documents.want(kind.cites, row.1));
-    documents.load(conn)?;
-    let mut by_record: HashMap<i64, Vec<Citation>> = HashMap::new();
-    for (record, document, field, locator, note) in rows {
-        let document = documents.get(kind.cites, document);
-        by_record.entry(record).or_default().push(Citation { document, field, locator, note });
+/// A citation as it is stored, without the name of its document.
+#[derive(Debug, Deserialize)]
+pub struct StoredCitation {
+    pub document: i64,
+    field: Option<String>,
+    locator: Option<String>,
+    note: Option<String>,
+}
+
+impl StoredCitation {
+    pub fn into_citation(self, kind: &Kind, references: &References) -> Citation {
+        let StoredCitation { document, field, locator, note } = self;
+        Citation { document: references.get(kind.cites, document), field, locator, note }
     }
-    Ok(by_record)
+}
+
+/// The SQL expression of a record's citations for [`parse`]; `id` is the expression of its id.
+pub fn of_record(conn: &Conn, kind: &Kind, id: &str) -> String {
+    let (array, list) = backend::json_functions(conn);
+    format!(
+        "(SELECT CAST({list}({array}(c.document_id, c.field, c.locator, c.note) ORDER BY c.position) AS TEXT) \
+         FROM citations AS c WHERE c.entity = '{}' AND c.record_id = {id})",
+        kind.name
+    )
+}
+
+/// Parses the value of [`of_record`]: an array for each citation, or null without any.
+pub fn parse(json: Option<&str>) -> Result<Vec<StoredCitation>> {
+    Ok(json.map(serde_json::from_str).transpose()?.unwrap_or_default())
 }
 
 /// Counts the citations that refer to a document.

@@ -39,6 +39,11 @@ pub trait Record: Sized + 'static {
     fn code(new: &Self::New) -> Option<&Code>;
     fn citations(new: &Self::New) -> &[NewCitation];
     fn id_and_version(read: &Self::Read) -> (i64, i64);
+
+    /// Whether a record embeds others of its kind; true where it may.
+    fn refers_to_own_kind(_read: &Self::Read) -> bool {
+        true
+    }
 }
 
 /// A resource: records that clients create, read, change and delete, and its rules.

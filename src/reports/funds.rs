@@ -112,7 +112,7 @@ pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
             // Without a snapshot, concurrent changes could be counted twice or not at all.
             let Computed { overall, rows } = db::in_snapshot(conn, |conn| compute(conn, &filter, as_of))?;
             let (items, next, total) = page::cut_computed(rows, page);
-            Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": as_of, "overall": overall })))
+            Ok(Page::cut(items, next, total).beside(json!({ "as_of": as_of, "overall": overall })))
         })
     })
     .await

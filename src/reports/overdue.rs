@@ -122,7 +122,7 @@ pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
             let page = Milestones::page(conn, &filter, page, view)?;
             let items: Vec<OverdueRow> =
                 Milestones::load(conn, &page.ids, view)?.into_iter().map(OverdueRow::from).collect();
-            Ok(Page::new(&items, page)?.beside(json!({ "as_of": view.as_of })))
+            Ok(Page::new(items, page).beside(json!({ "as_of": view.as_of })))
         })
     })
     .await

@@ -113,7 +113,7 @@ pub async fn get_pace(call: Call) -> Result<HttpResponse> {
             let (counts, (items, next, total)) =
                 // Without a snapshot, concurrent changes could be counted twice or not at all.
                 db::in_snapshot(conn, |conn| compute(conn, filter.clone(), view, page))?;
-            Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": view.as_of, "counts": counts })))
+            Ok(Page::cut(items, next, total).beside(json!({ "as_of": view.as_of, "counts": counts })))
         })
     })
     .await

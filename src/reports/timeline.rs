@@ -136,7 +136,7 @@ pub async fn get_timeline(call: Call) -> Result<HttpResponse> {
             let scope = Scope::resolve(conn, &filter)?;
             let (dates, next, total) = page(conn, &scope, request)?;
             let items = rows(conn, dates, as_of)?;
-            Ok(Page::cut(&items, next, total)?.beside(json!({ "as_of": as_of })))
+            Ok(Page::cut(items, next, total).beside(json!({ "as_of": as_of })))
         })
     })
     .await

@@ -5,6 +5,7 @@
 //! the DSL. Its text depends on names that are literals of this crate, never on a value: values are bound, and a list of values is
 //! one parameter.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use diesel::pg::Pg;
@@ -70,14 +71,14 @@ pub fn numbered(conn: &Conn, number: usize) -> String {
 /// A statement with its values; its rows have the SQL type `ST`. Parameters are `$1`, `$2` and so on, each used once and in this
 /// order: SQLite numbers them by their first use.
 pub struct Statement<ST> {
-    sql: String,
+    sql: Cow<'static, str>,
     binds: Vec<Bind>,
     row: PhantomData<ST>,
 }
 
 impl<ST> Statement<ST> {
-    pub fn new(sql: String, binds: impl Into<Vec<Bind>>) -> Statement<ST> {
-        Statement { sql, binds: binds.into(), row: PhantomData }
+    pub fn new(sql: impl Into<Cow<'static, str>>, binds: impl Into<Vec<Bind>>) -> Statement<ST> {
+        Statement { sql: sql.into(), binds: binds.into(), row: PhantomData }
     }
 
     /// The rows of a query.

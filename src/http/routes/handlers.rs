@@ -1,5 +1,8 @@
 //! What the operations of a resource do: list, create, get, update, delete, restore, and list the history of a record.
 
+use std::marker::PhantomData;
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::Payload;
 use serde_json::{Value, json};
@@ -14,6 +17,7 @@ use crate::db::reference::Kind;
 use crate::error::{Problem, Result};
 use crate::http::idempotency::Posted;
 use crate::http::list::Page;
+use crate::http::record_cache::RecordCache;
 use crate::http::response::{self, ReadResponse};
 use crate::http::{Call, patch, typed};
 use crate::model::types::{Instant, Ref};
@@ -25,8 +29,8 @@ pub async fn list<R: Resource>(call: Call) -> Result<HttpResponse> {
     let call = call.reads(R::KIND);
     call.list(&call.operation, |call, query, redaction| {
         let filter: R::Filter = typed(query)?;
-        let view = call.view(query);
-        Ok(move |conn: &mut Conn, page: &PageRequest| page_of::<R>(conn, &filter, page, view, &redaction))
+        let reading = Reading::<R>::new(call, query, redaction)?;
+        Ok(move |conn: &mut Conn, page: &PageRequest| reading.page(conn, &filter, page))
     })
     .await
 }
@@ -35,32 +39,49 @@ pub async fn list<R: Resource>(call: Call) -> Result<HttpResponse> {
 pub async fn list_under<R: Resource>(call: Call, parent: &'static Kind, reference: String) -> Result<HttpResponse> {
     let call = call.reads(R::KIND);
     call.list(&call.operation, |call, query, redaction| {
-        let view = call.view(query);
+        let reading = Reading::<R>::new(call, query, redaction)?;
         let reference = Ref(reference);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let id = parent.find(conn, &reference)?.ok_or_else(|| Problem::not_found(parent.name, &reference.0))?;
             let filter: R::Filter = typed(&json!({ parent.name: id.to_string() }))?;
-            page_of::<R>(conn, &filter, page, view, &redaction)
+            reading.page(conn, &filter, page)
         })
     })
     .await
 }
 
-fn page_of<R: Resource>(
-    conn: &mut Conn,
-    filter: &R::Filter,
-    page: &PageRequest,
+/// How the pages of a list are read.
+struct Reading<R> {
     view: ReadContext,
-    redaction: &Redaction,
-) -> Result<Page> {
-    let page = R::page(conn, filter, page, view)?;
-    let records = R::load(conn, &page.ids, view)?.into_iter();
-    let items = records.map(|record| {
-        let mut item = serde_json::to_value(record)?;
-        redaction.apply(R::KIND, &mut item);
-        Ok(item)
-    });
-    Ok(Page::of_values(items.collect::<Result<_>>()?, page))
+    redaction: Redaction,
+    /// For pages of records that are the same for every caller.
+    cache: Option<Arc<RecordCache>>,
+    resource: PhantomData<fn() -> R>,
+}
+
+impl<R: Resource> Reading<R> {
+    fn new(call: &Call, query: &Value, redaction: Redaction) -> Result<Reading<R>> {
+        let is_cached = RecordCache::holds(R::KIND) && call.is_json_list()?;
+        let cache = is_cached.then(|| call.state.records.clone());
+        Ok(Reading { view: call.view(query), redaction, cache, resource: PhantomData })
+    }
+
+    fn page(&self, conn: &mut Conn, filter: &R::Filter, page: &PageRequest) -> Result<Page> {
+        let page = R::page(conn, filter, page, self.view)?;
+        if let Some(cache) = &self.cache {
+            return Ok(Page::of_rendered(cache.page::<R>(conn, &page, self.view)?, page));
+        }
+        let records = R::load(conn, &page.ids, self.view)?;
+        if R::KIND.private.is_empty() {
+            return Ok(Page::new(records, page));
+        }
+        let items = records.into_iter().map(|record| {
+            let mut item = serde_json::to_value(record)?;
+            self.redaction.apply(R::KIND, &mut item);
+            Ok(item)
+        });
+        Ok(Page::new(items.collect::<Result<Vec<Value>>>()?, page))
+    }
 }
 
 pub async fn create<R: Resource>(call: Call, payload: Payload) -> Result<HttpResponse> {
@@ -102,11 +123,17 @@ fn created<R: Resource>(tx: &mut Tx<'_>, new: R::New) -> Result<Posted> {
 
 pub async fn get<R: Resource>(call: Call, reference: String) -> Result<HttpResponse> {
     let call = call.reads(R::KIND);
+    let reference = Ref(reference);
+    if RecordCache::holds(R::KIND)
+        && let Some(id) = reference.id()
+    {
+        return get_cached::<R>(&call, id, reference).await;
+    }
     call.respond(|call, visibility| {
         let query = call.query(&call.operation)?;
         let view = call.view(&query);
         Ok(move |conn: &mut Conn| {
-            let read = find::<R>(conn, &Ref(reference), view)?;
+            let read = find::<R>(conn, &reference, view)?;
             let (_, version) = R::id_and_version(&read);
             if R::KIND.private.is_empty() {
                 return ReadResponse::record(&read, version);
@@ -117,6 +144,25 @@ pub async fn get<R: Resource>(call: Call, reference: String) -> Result<HttpRespo
         })
     })
     .await
+}
+
+/// [`get`] of a record that is the same for every caller. The cache of records serves it, so that it is not in the response cache,
+/// too.
+async fn get_cached<R: Resource>(call: &Call, id: i64, reference: Ref) -> Result<HttpResponse> {
+    call.validate_headers()?;
+    let query = call.query(&call.operation)?;
+    let view = call.view(&query);
+    let found = call.state.records.get::<R>(id, view.as_of);
+    call.state.metrics.cache.with_label_values(&[if found.is_some() { "hit" } else { "miss" }]).inc();
+    let rendered = match found {
+        Some(rendered) => rendered,
+        None => {
+            let cache = call.state.records.clone();
+            let found = call.read(move |conn| cache.load::<R>(conn, id, view)).await?;
+            found.ok_or_else(|| Problem::not_found(R::KIND.name, &reference.0))?
+        }
+    };
+    Ok(call.send(&rendered.into_response()))
 }
 
 pub async fn update<R: Resource>(call: Call, payload: Payload, reference: String) -> Result<HttpResponse> {
@@ -182,7 +228,7 @@ pub async fn history<R: Resource>(call: Call, reference: String) -> Result<HttpR
                 None => None,
             };
             record.iter_mut().for_each(|record| redaction.redact(R::KIND, record, Hidden::Null));
-            Ok(Page::of_values(items, page).beside(json!({ "record": record })))
+            Ok(Page::new(items, page).beside(json!({ "record": record })))
         })
     })
     .await

@@ -202,7 +202,7 @@ pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
                 "overall": overall,
                 "recorded_overall": recorded_overall,
             });
-            Ok(Page::cut(&items, next, total)?.beside(beside))
+            Ok(Page::cut(items, next, total).beside(beside))
         })
     })
     .await

@@ -46,7 +46,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = log::page(conn, kinds, &filter, page, &visibility)?;
             let (events, page) = log::load_page(conn, kinds, page, &visibility, |event| event.at.to_key())?;
-            Ok(Page::of_values(events, page))
+            Ok(Page::new(events, page))
         })
     })
     .await

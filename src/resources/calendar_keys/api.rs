@@ -130,7 +130,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
         let view = call.view(query);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &filter, page, &visibility)?;
-            Page::new(&CalendarKeys::load(conn, &page.ids, view)?, page)
+            Ok(Page::new(CalendarKeys::load(conn, &page.ids, view)?, page))
         })
     })
     .await
@@ -156,7 +156,7 @@ async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResp
             visibility.require_pairing(id)?;
             let filter = CalendarKeyFilter { pairing: Some(reference.clone()), ..CalendarKeyFilter::default() };
             let page = store::page(conn, &filter, page, &visibility)?;
-            Page::new(&CalendarKeys::load(conn, &page.ids, view)?, page)
+            Ok(Page::new(CalendarKeys::load(conn, &page.ids, view)?, page))
         })
     })
     .await

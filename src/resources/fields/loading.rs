@@ -1,11 +1,12 @@
-//! Reading the records of a page: their rows, their lists of references, and the names of what they refer to.
+//! Reading the records of a page: what is stored of them, and the names of what they refer to.
+
+use std::collections::HashMap;
 
 use super::{Fields, Head, IdColumn, links};
 use crate::db::Conn;
-use crate::db::page::in_order;
 use crate::db::reference::{Kind, Outgoing, Reference, References};
 use crate::error::Result;
-use crate::record::citations;
+use crate::record::citations::StoredCitation;
 
 /// Records that are being read. Their rows are there from the beginning; what a resource reads besides goes between
 /// [`Loading::begin`] and [`Loading::finish`], which reads the names of everything in `references` at once.
@@ -13,21 +14,26 @@ pub struct Loading<R: Fields> {
     ids: Vec<i64>,
     pub rows: Vec<(Head, R::Row)>,
     pub references: References,
-    links: Vec<(&'static Outgoing, Vec<(i64, i64)>)>,
+    fields: Vec<&'static Outgoing>,
+    /// The lists of references of each row, in the order of `fields`, and its citations.
+    others: Vec<(Vec<Vec<i64>>, Vec<StoredCitation>)>,
 }
 
 impl<R: Fields> Loading<R> {
-    /// Reads the rows of records and their lists of references.
+    /// Reads the rows of records with their lists of references and their citations.
     pub fn begin(conn: &mut Conn, ids: &[i64]) -> Result<Loading<R>> {
-        let rows = R::rows(conn, ids)?;
         let mut references = References::default();
-        let mut lists = Vec::new();
-        for field in links::fields(R::KIND) {
-            let links = links::load(conn, R::KIND, field.field, ids)?;
-            links.iter().for_each(|(_, other)| references.want(field.to, *other));
-            lists.push((field, links));
+        let fields: Vec<&'static Outgoing> = links::fields(R::KIND).collect();
+        let (mut rows, mut others) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
+        for stored in R::stored(conn, ids)? {
+            for (field, list) in fields.iter().zip(&stored.lists) {
+                list.iter().for_each(|id| references.want(field.to, *id));
+            }
+            stored.citations.iter().for_each(|cited| references.want(R::KIND.cites, cited.document));
+            rows.push((stored.head, stored.row));
+            others.push((stored.lists, stored.citations));
         }
-        Ok(Loading { ids: ids.to_vec(), rows, references, links: lists })
+        Ok(Loading { ids: ids.to_vec(), rows, references, fields, others })
     }
 
     /// The records in the order of their ids; those that are gone are left out. `parts` gives the fields that a row does not hold.
@@ -40,12 +46,14 @@ impl<R: Fields> Loading<R> {
             R::want(row, &mut self.references);
         }
         self.references.load(conn)?;
-        let mut cited = citations::load(conn, R::KIND, &self.ids)?;
-        let Loading { ids, rows, references, links } = self;
-        let records = in_order(&ids, rows, |(head, _)| head.id).map(|(head, row)| {
+        let Loading { ids, rows, references, fields, others } = self;
+        let stored = rows.into_iter().zip(others).map(|(row, others)| (row.0.id, (row, others)));
+        let mut stored: HashMap<i64, _> = stored.collect();
+        let records = ids.iter().filter_map(|id| stored.remove(id)).map(|((head, row), (lists, citations))| {
             let parts = parts(&head, &row, &references);
-            let found = Found { references: &references, links: &links, id: head.id };
-            R::read(head, row, parts, &found, cited.remove(&head.id).unwrap_or_default())
+            let found = Found { references: &references, fields: &fields, lists: &lists };
+            let citations = citations.into_iter().map(|cited| cited.into_citation(R::KIND, &references)).collect();
+            R::read(head, row, parts, &found, citations)
         });
         Ok(records.collect())
     }
@@ -54,8 +62,8 @@ impl<R: Fields> Loading<R> {
 /// What the fields of one record that hold references are read from.
 pub struct Found<'a> {
     references: &'a References,
-    links: &'a [(&'static Outgoing, Vec<(i64, i64)>)],
-    id: i64,
+    fields: &'a [&'static Outgoing],
+    lists: &'a [Vec<i64>],
 }
 
 impl Found<'_> {
@@ -66,7 +74,8 @@ impl Found<'_> {
 
     /// The records that a list refers to, in order.
     pub fn list(&self, field: &str, kind: &'static Kind) -> Vec<Reference> {
-        let links = self.links.iter().find(|(link, _)| link.field == field);
-        links.map(|(_, links)| self.references.linked(kind, links, self.id)).unwrap_or_default()
+        let list = self.fields.iter().zip(self.lists).find(|(list, _)| list.field == field);
+        let ids = list.map(|(_, ids)| ids.as_slice()).unwrap_or_default();
+        ids.iter().map(|id| self.references.get(kind, *id)).collect()
     }
 }

@@ -8,6 +8,7 @@ mod changeset;
 mod declare;
 pub mod links;
 mod loading;
+mod stored;
 mod write;
 
 use diesel::Queryable;
@@ -22,6 +23,7 @@ use crate::record::{Record, Tx};
 
 pub use changeset::{Changeset, Ids};
 pub use loading::{Found, Loading};
+pub use stored::{Statements, Stored};
 
 /// The columns that the rows of every resource have.
 #[derive(Clone, Copy, Debug, Queryable)]
@@ -39,8 +41,8 @@ pub trait Fields: Record {
     /// The computed and nested fields of [`Fields::Read`], which the row does not hold; `()` where there are none.
     type Parts;
 
-    /// The rows of some records, in no order.
-    fn rows(conn: &mut Conn, ids: &[i64]) -> Result<Vec<(Head, Self::Row)>>;
+    /// What is stored of some records, in no order.
+    fn stored(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Stored<Self::Row>>>;
 
     /// Notes the records that a row refers to.
     fn want(row: &Self::Row, references: &mut References);
@@ -57,6 +59,12 @@ pub trait Fields: Record {
 
     /// The ids that a record refers to, by field.
     fn referred(read: &Self::Read) -> Vec<(&'static str, Vec<i64>)>;
+}
+
+/// Whether a record embeds others of its kind.
+pub fn refers_to_own_kind<R: Fields>(read: &R::Read) -> bool {
+    let own: Vec<&str> = R::KIND.own_references().collect();
+    !own.is_empty() && R::referred(read).iter().any(|(field, ids)| own.contains(field) && !ids.is_empty())
 }
 
 /// A field of a record that holds references.

@@ -155,6 +155,10 @@ macro_rules! write_fields {
                 fn id_and_version(read: &$Read) -> (i64, i64) {
                     (read.id, read.version)
                 }
+
+                fn refers_to_own_kind(read: &$Read) -> bool {
+                    $crate::resources::fields::refers_to_own_kind::<Self>(read)
+                }
             }
 
             #[allow(unused_variables, reason = "a resource without references has no use for what they are resolved by")]
@@ -162,14 +166,19 @@ macro_rules! write_fields {
                 type Row = [<$Read Row>];
                 type Parts = [<$Read Parts>];
 
-                fn rows(
+                fn stored(
                     conn: &mut $crate::db::Conn,
                     ids: &[i64],
-                ) -> $crate::error::Result<Vec<($crate::resources::fields::Head, Self::Row)>> {
-                    use diesel::prelude::*;
+                ) -> $crate::error::Result<Vec<$crate::resources::fields::Stored<Self::Row>>> {
+                    use diesel::expression::Expression;
                     use $crate::db::schema::$table as t;
-                    let head = (t::id, t::version, t::created_at, t::updated_at);
-                    Ok(t::table.filter(t::id.eq_any(ids)).select((head, Self::Row::as_select())).load(conn)?)
+                    type Columns = (
+                        <t::code as Expression>::SqlType,
+                        $($($(<t::$column as Expression>::SqlType,)*)?)*
+                    );
+                    static STATEMENTS: $crate::resources::fields::Statements =
+                        $crate::resources::fields::Statements::new(&["code", $($($(stringify!($column),)*)?)*]);
+                    STATEMENTS.load::<Columns, Self::Row>(conn, &super::KIND, ids)
                 }
 
                 fn want($row: &Self::Row, $context: &mut $crate::db::reference::References) {

@@ -117,7 +117,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
         let filter: RefusalFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &filter, page)?;
-            Page::new(&store::load(conn, &page.ids)?, page)
+            Ok(Page::new(store::load(conn, &page.ids)?, page))
         })
     })
     .await

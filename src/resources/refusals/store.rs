@@ -67,7 +67,7 @@ impl From<Row> for Refusal {
 /// A page of refusals.
 pub fn page(conn: &mut Conn, filter: &RefusalFilter, page: &PageRequest) -> Result<PageIds> {
     let filtered = |_: &mut Conn| -> Result<_> { Ok(filtered(filter)) };
-    keyset!(conn, page, filter.sort.unwrap_or(Sort::FirstAtDesc), filtered, request_refusals, {
+    keyset!(conn, page, filter.sort.unwrap_or(Sort::FirstAtDesc), filtered, unversioned request_refusals, {
         Sort::FirstAt => asc first_at: Instant,
         Sort::FirstAtDesc => desc first_at: Instant,
     })

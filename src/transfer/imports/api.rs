@@ -139,7 +139,7 @@ async fn list(call: Call) -> Result<HttpResponse> {
         let filter: ImportFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &actor, &filter, page)?;
-            Page::new(&store::load(conn, &visibility, &page.ids)?, page)
+            Ok(Page::new(store::load(conn, &visibility, &page.ids)?, page))
         })
     })
     .await
@@ -178,7 +178,7 @@ async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::find_visible(conn, &actor, &id)?;
             let (items, next, total) = plans::lines(conn, &visibility, row.id, &filter.outcome, page)?;
-            Page::cut(&items, next, total)
+            Ok(Page::cut(items, next, total))
         })
     })
     .await
@@ -201,7 +201,7 @@ async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let row = store::find_visible(conn, &actor, &id)?;
             let (items, next, total) = plans::faults(conn, row.id, &filter.severity, page)?;
-            Page::cut(&items, next, total)
+            Ok(Page::cut(items, next, total))
         })
     })
     .await

@@ -147,7 +147,7 @@ async fn list(call: Call, reference: Path<String>) -> Result<HttpResponse> {
         let filter: WebhookDeliveryFilter = typed(query)?;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let page = store::page(conn, &reference, &filter, page)?;
-            Page::new(&store::load(conn, &page.ids)?, page)
+            Ok(Page::new(store::load(conn, &page.ids)?, page))
         })
     })
     .await

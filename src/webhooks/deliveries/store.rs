@@ -86,7 +86,7 @@ pub fn page(conn: &mut Conn, reference: &Ref, filter: &WebhookDeliveryFilter, pa
             None => query,
         })
     };
-    keyset!(conn, page, filter.sort.unwrap_or(Sort::IdDesc), filtered, webhook_deliveries, {
+    keyset!(conn, page, filter.sort.unwrap_or(Sort::IdDesc), filtered, unversioned webhook_deliveries, {
         Sort::Id => asc id: i64,
         Sort::IdDesc => desc id: i64,
     })

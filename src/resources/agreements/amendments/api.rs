@@ -73,7 +73,7 @@ pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<Http
     call.reads(&super::super::KIND).list("listAgreementAmendments", |_, _, _| {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let (items, page) = store::page(conn, &reference, page)?;
-            Page::new(&items, page)
+            Ok(Page::new(items, page))
         })
     })
     .await

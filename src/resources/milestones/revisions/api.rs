@@ -75,7 +75,7 @@ pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpR
     call.reads(&super::super::KIND).list("listMilestoneRevisions", |_, _, _| {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let (items, page) = store::revisions(conn, &reference, page)?;
-            Page::new(&items, page)
+            Ok(Page::new(items, page))
         })
     })
     .await
@@ -95,7 +95,7 @@ pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<H
     call.reads(&super::super::KIND).list("listMilestoneConfirmations", |_, _, _| {
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let (items, page) = store::confirmations(conn, &reference, page)?;
-            Page::new(&items, page)
+            Ok(Page::new(items, page))
         })
     })
     .await
