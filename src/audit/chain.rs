@@ -114,25 +114,28 @@ impl FromStr for Head {
     }
 }
 
-/// Appends events in order. Must be the last operation of the current transaction.
-///
-/// On PostgreSQL an advisory lock serializes writers from here to their commit. Since the lock is taken last, its
-/// holder waits for no row lock, which rules out deadlocks. (NOTIFY serializes commits anyway.)
+/// Records events in order, as the last operation of the current transaction: at the end of the chain on SQLite, whose single
+/// writer holds it anyway, and pending on PostgreSQL ([`pending`]).
 pub fn append(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) -> Result<()> {
     let mut events = events.into_iter().peekable();
-    if events.peek().is_none() {
-        return Ok(());
+    match events.peek() {
+        None => Ok(()),
+        Some(_) if conn.is_sqlite() => extend(conn, events),
+        Some(_) => pending::defer(conn, events),
     }
-    take_turn(conn)?;
-    if !conn.is_sqlite() && pending::are_any(conn)? {
-        return pending::defer(conn, events);
-    }
-    extend(conn, events)
 }
+
+/// What locks the chain.
+const LOCK: &str = "audit_events";
 
 /// Locks the chain for this transaction.
 pub fn take_turn(conn: &mut Conn) -> Result<()> {
-    Ok(backend::lock_kind(conn, "audit_events")?)
+    Ok(backend::lock_kind(conn, LOCK)?)
+}
+
+/// Locks the chain for this transaction, unless another one holds the lock.
+pub fn try_turn(conn: &mut Conn) -> Result<bool> {
+    Ok(backend::try_lock_kind(conn, LOCK)?)
 }
 
 /// Appends events in order. The caller must have locked the chain with [`take_turn`].

@@ -6,6 +6,7 @@ pub mod log;
 pub mod pending;
 pub mod records;
 pub mod refusals;
+pub mod sealer;
 pub mod types;
 pub mod undecodable;
 

@@ -1,67 +1,114 @@
 //! Audit events that are committed with their write and appended to the chain afterwards.
 //!
-//! On PostgreSQL appending locks the chain until the commit, so a write of many records would block all others. It
-//! inserts its events here instead, and [`seal`] appends them in small transactions. While events are pending, all
-//! writers add to them instead of appending, so that the events of a record keep the order of its changes.
+//! On PostgreSQL appending locks the chain until the commit, so that all writers would wait for each other. A write inserts its
+//! events here instead, and [`seal`] appends those of many writes in one transaction. The events of a record keep the order of
+//! its changes: a change waits for the row lock of the one before, so that its event has a higher id. SQLite has a single writer,
+//! which appends at once.
 
 use diesel::prelude::*;
 
 use super::{Event, chain};
-use crate::db::schema::pending_audit_events;
-use crate::db::{Conn, Store};
+use crate::db::{self, Conn, Verdict, backend};
+use crate::db::reference::Kind;
+use crate::db::schema::pending_audit_events as pending;
 use crate::error::Result;
 use crate::insert_all;
 
 /// Events inserted by one statement.
 const WRITTEN_TOGETHER: usize = 1_000;
-/// Events appended by one transaction of [`seal`], which takes about ten milliseconds.
-const SEALED_TOGETHER: i64 = 200;
+/// Events appended by one transaction of [`seal`], which takes some tens of milliseconds.
+const SEALED_TOGETHER: i64 = 500;
+
+type NewRow = (
+    diesel::dsl::Eq<pending::event_json, String>,
+    diesel::dsl::Eq<pending::entity, String>,
+    diesel::dsl::Eq<pending::record_id, Option<i64>>,
+);
+
+fn row(event: &Event) -> Result<NewRow> {
+    Ok((
+        pending::event_json.eq(serde_json::to_string(event)?),
+        pending::entity.eq(event.entity.to_string()),
+        pending::record_id.eq(event.record_id),
+    ))
+}
 
 /// Inserts events for [`seal`] in the current transaction.
 pub fn defer(conn: &mut Conn, events: impl IntoIterator<Item = Result<Event>>) -> Result<()> {
-    let mut rows = Vec::with_capacity(WRITTEN_TOGETHER);
-    for event in events {
-        rows.push((pending_audit_events::event_json.eq(serde_json::to_string(&event?)?),));
+    let mut events = events.into_iter();
+    let mut rows = Vec::new();
+    while let Some(event) = events.next().transpose()? {
+        rows.push(row(&event)?);
         if rows.len() == WRITTEN_TOGETHER {
-            insert_all!(conn, pending_audit_events::table, &rows)?;
+            insert_all!(conn, pending::table, &rows)?;
             rows.clear();
         }
     }
-    insert_all!(conn, pending_audit_events::table, &rows)?;
+    match rows.as_slice() {
+        // The usual case, with a statement that is prepared once; `COPY` takes three round trips.
+        [row] => diesel::insert_into(pending::table).values(row.clone()).execute(conn).map(drop)?,
+        rows => insert_all!(conn, pending::table, rows)?,
+    }
     Ok(())
 }
 
 /// Whether events are pending.
 pub fn are_any(conn: &mut Conn) -> QueryResult<bool> {
-    let first = pending_audit_events::table.select(pending_audit_events::id).limit(1).load::<i64>(conn)?;
+    let first = pending::table.select(pending::id).limit(1).load::<i64>(conn)?;
     Ok(!first.is_empty())
 }
 
 /// Returns the number of pending events.
 pub fn count(conn: &mut Conn) -> QueryResult<i64> {
-    pending_audit_events::table.count().get_result(conn)
+    pending::table.count().get_result(conn)
 }
 
-/// Appends the oldest pending events to the chain in the current transaction; returns whether more are left.
-pub fn seal(conn: &mut Conn) -> Result<bool> {
-    chain::take_turn(conn)?;
-    let rows: Vec<(i64, String)> = pending_audit_events::table
-        .order(pending_audit_events::id)
+/// What is left of the events that were pending when [`seal`] began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    Nothing,
+    Some,
+}
+
+/// Appends the oldest pending events to the chain in the current transaction, which holds the chain's lock, and notifies the
+/// watchers of all processes at its commit.
+pub fn seal(conn: &mut Conn) -> Result<Left> {
+    let rows: Vec<(i64, String)> = pending::table
+        .order(pending::id)
         .limit(SEALED_TOGETHER)
-        .select((pending_audit_events::id, pending_audit_events::event_json))
+        .select((pending::id, pending::event_json))
         .load(conn)?;
-    let Some((last, _)) = rows.last() else { return Ok(false) };
-    diesel::delete(pending_audit_events::table.filter(pending_audit_events::id.le(last))).execute(conn)?;
-    let is_full = rows.len() as i64 == SEALED_TOGETHER;
+    if rows.is_empty() {
+        return Ok(Left::Nothing);
+    }
+    let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+    // Not all up to the last one: events with lower ids may be committed meanwhile.
+    diesel::delete(pending::table.filter(pending::id.eq_any(ids))).execute(conn)?;
+    let left = if rows.len() as i64 == SEALED_TOGETHER { Left::Some } else { Left::Nothing };
     chain::extend(conn, rows.into_iter().map(|(_, json)| Ok(serde_json::from_str(&json)?)))?;
-    Ok(is_full)
+    backend::announce_change(conn)?;
+    Ok(left)
 }
 
-/// Seals all pending events, including those of other processes.
-pub async fn seal_all(store: &Store) -> Result<()> {
-    if !store.read(|conn| Ok(are_any(conn)?)).await? {
+/// Seals all pending events in transactions of their own, after a command has committed its write.
+pub fn seal_all(conn: &mut Conn) -> Result<()> {
+    if conn.is_sqlite() {
         return Ok(());
     }
-    while store.write(seal).await? {}
+    let seal_some = |conn: &mut Conn| -> Result<_> {
+        chain::take_turn(conn)?;
+        seal(conn).map(Verdict::Keep)
+    };
+    while db::in_transaction(conn, seal_some)? == Left::Some {}
+    Ok(())
+}
+
+/// Seals all pending events in the current transaction if some are of this record, so that it finds them in the log.
+pub fn settle(conn: &mut Conn, kind: &Kind, id: i64) -> Result<()> {
+    let of_record = pending::table.filter(pending::entity.eq(kind.name).and(pending::record_id.eq(id)));
+    if of_record.count().get_result::<i64>(conn)? > 0 {
+        chain::take_turn(conn)?;
+        while seal(conn)? == Left::Some {}
+    }
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::database::open_existing;
 use super::{Outcome, references, write_out};
+use crate::audit::pending;
 use crate::access::{Actor, Role, secrets};
 use crate::app;
 use crate::config::Settings;
@@ -155,6 +156,7 @@ fn write<T>(conn: &mut Conn, settings: &Settings, work: impl FnOnce(&mut Tx<'_>)
     let (value, _) = locked::short_transaction(conn, locked::PATIENCE, |conn| {
         Tx::run(conn, &actor, &request_id, &catalog, today, work)
     })?;
+    pending::seal_all(conn)?;
     Ok(value)
 }
 

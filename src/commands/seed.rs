@@ -20,7 +20,7 @@ use crate::app;
 use crate::audit::{self, pending};
 use crate::config::{Settings, paths};
 use crate::db::schema::audit_events;
-use crate::db::{self, Conn, Verdict, backend, locked};
+use crate::db::{Conn, Verdict, backend, locked};
 use crate::error::Result;
 use crate::model::text::Language;
 use crate::model::types::Ref;
@@ -179,9 +179,9 @@ pub fn run(settings: &Settings, command: SeedCommand) -> Outcome {
         Ok(if is_plan { Verdict::Undo(plan) } else { Verdict::Keep(plan) })
     });
     let plan = output.check(imported)?;
-    while !is_plan
-        && db::in_transaction(&mut conn, |conn| pending::seal(conn).map(Verdict::Keep)).map_err(|e| e.cause())?
-    {}
+    if !is_plan {
+        pending::seal_all(&mut conn).map_err(|e| e.cause())?;
+    }
     output.progress.finish_and_clear();
     output.print(is_plan)?;
     write_out(&summary(&plan, is_plan, options.restore))

@@ -12,7 +12,6 @@ use super::listen::Bound;
 use super::{Outcome, database, listen, seed, server};
 use crate::access::oidc::Issuer;
 use crate::app;
-use crate::audit::pending;
 use crate::config::invocation::suggest;
 use crate::config::{FileStore, Settings};
 use crate::db::{Store, backend};
@@ -124,6 +123,7 @@ async fn stop(state: &web::Data<AppState>, jobs: &Jobs, outbox: Outbox, tasks: &
     tasks.iter().for_each(JoinHandle::abort);
     state.refusals.flush(&state.store).await.map_err(|e| format!("cannot write the last refused requests: {e}"))?;
     state.uses.flush(&state.store).await.map_err(|e| format!("cannot write when keys were last used: {e}"))?;
+    state.sealer.settle().await;
     eprintln!("Stopped.");
     Ok(())
 }
@@ -145,8 +145,8 @@ fn serve_metrics(listeners: Vec<TcpListener>, state: &web::Data<AppState>) -> Re
     Ok(handle)
 }
 
-/// Writes counters in memory to the database: refused requests, and when keys were last used. Deletes old refused requests,
-/// seals audit events, and marks abandoned imports.
+/// Writes counters in memory to the database: refused requests, and when keys were last used. Deletes old refused requests, and
+/// marks abandoned imports.
 async fn flush_counters(state: web::Data<AppState>, jobs: Arc<Jobs>) {
     loop {
         tokio::time::sleep(FLUSH_INTERVAL).await;
@@ -155,9 +155,6 @@ async fn flush_counters(state: web::Data<AppState>, jobs: Arc<Jobs>) {
         }
         if let Err(error) = state.refusals.sweep(&state.store, state.settings.keep_refusals).await {
             tracing::warn!(%error, "cannot delete old refused requests; trying again");
-        }
-        if let Err(error) = pending::seal_all(&state.store).await {
-            tracing::warn!(%error, "cannot seal pending audit events; trying again");
         }
         if let Err(error) = jobs.interrupt_abandoned(&state, false).await {
             tracing::warn!(%error, "cannot look for abandoned imports; trying again");

@@ -179,6 +179,30 @@ pub fn lock_kind(conn: &mut Conn, kind: &str) -> QueryResult<()> {
     }
 }
 
+/// [`lock_kind`], unless another transaction holds the lock.
+pub fn try_lock_kind(conn: &mut Conn, kind: &str) -> QueryResult<bool> {
+    match conn {
+        Conn::Sqlite(_) => Ok(true),
+        Conn::Postgres(conn) => {
+            diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked")
+                .bind::<Text, _>(kind)
+                .get_result::<Locked>(conn)
+                .map(|row| row.locked)
+        }
+    }
+}
+
+/// Ends the session if the current transaction is idle for longer than this, so that a process that stops in the middle
+/// releases its locks.
+pub fn limit_idle(conn: &mut Conn, longest: Duration) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(conn) => {
+            conn.batch_execute(&format!("SET LOCAL idle_in_transaction_session_timeout = {}", longest.as_millis()))
+        }
+    }
+}
+
 #[derive(QueryableByName)]
 struct Locked {
     #[diesel(sql_type = diesel::sql_types::Bool)]

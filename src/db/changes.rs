@@ -27,7 +27,7 @@ const OWN_MAX: usize = 20_000;
 const NUMBERS: usize = 64;
 /// Counts changes of data without audit events, such as imports.
 const UNAUDITED: usize = NUMBERS - 1;
-/// Counts the reads of new events of the audit log.
+/// Counts additions to the audit log.
 const LOG: usize = NUMBERS - 2;
 
 /// A set of kinds of records, by [`Kind::number`].
@@ -55,6 +55,11 @@ impl KindSet {
     #[must_use]
     pub fn without(self, other: KindSet) -> KindSet {
         KindSet(self.0 & !other.0)
+    }
+
+    /// Whether the audit log is among them.
+    pub fn includes_log(self) -> bool {
+        self.0 >> LOG & 1 == 1
     }
 
     pub fn intersects(self, other: KindSet) -> bool {
@@ -149,6 +154,7 @@ pub struct Changes {
     kinds: Kinds,
     counts: [AtomicU64; NUMBERS],
     subscribers: RwLock<Vec<Subscriber>>,
+    own_subscribers: RwLock<Vec<Subscriber>>,
     /// Notifies of each change.
     notified: watch::Sender<()>,
     /// Events of this process that the watcher has not read yet.
@@ -166,6 +172,7 @@ impl Changes {
             kinds,
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
             subscribers: RwLock::default(),
+            own_subscribers: RwLock::default(),
             notified: watch::Sender::new(()),
             own: Mutex::default(),
             began: Instant::now(),
@@ -196,6 +203,11 @@ impl Changes {
         self.subscribers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(subscriber));
     }
 
+    /// Calls `subscriber` with the records of each change that this process committed.
+    pub fn subscribe_own(&self, subscriber: impl Fn(&Changed) + Send + Sync + 'static) {
+        self.own_subscribers.write().unwrap_or_else(PoisonError::into_inner).push(Box::new(subscriber));
+    }
+
     /// Returns a receiver that is notified after each change.
     pub fn receiver(&self) -> watch::Receiver<()> {
         self.notified.subscribe()
@@ -219,6 +231,7 @@ impl Changes {
                     }
                     own.extend(&changed.events);
                 }
+                notify(&self.own_subscribers, changed);
                 self.publish(changed);
             }
         }
@@ -227,6 +240,12 @@ impl Changes {
     /// Publishes that anything may have changed.
     pub fn publish_all(&self) {
         self.publish(&Changed::all());
+    }
+
+    /// Publishes that the audit log has new events, which are published already as changes of their records.
+    pub fn publish_log(&self) {
+        self.counts[LOG].fetch_add(1, Ordering::SeqCst);
+        self.notified.send_replace(());
     }
 
     /// Publishes the events that the watcher read, except those that this process published at their commit.
@@ -250,11 +269,7 @@ impl Changes {
         for number in changed.kinds.numbers() {
             self.counts[number].fetch_add(1, Ordering::SeqCst);
         }
-        self.subscribers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .for_each(|subscriber| subscriber(changed));
+        notify(&self.subscribers, changed);
         self.notified.send_replace(());
     }
 
@@ -272,6 +287,10 @@ impl Changes {
     pub fn set_locked(&self, is_locked: bool) {
         self.is_locked.store(is_locked, Ordering::SeqCst);
     }
+}
+
+fn notify(subscribers: &RwLock<Vec<Subscriber>>, changed: &Changed) {
+    subscribers.read().unwrap_or_else(PoisonError::into_inner).iter().for_each(|subscriber| subscriber(changed));
 }
 
 #[cfg(test)]

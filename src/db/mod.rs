@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 pub use backend::{Conn, Manager, MultiBackend};
 pub use lanes::{Class, Client, Load};
-pub use transaction::{Verdict, in_snapshot, in_transaction};
+pub use transaction::{Verdict, in_snapshot, in_transaction, in_transaction_by};
 pub use writer::WriterLoad;
 
 use crate::config::DatabaseUrl;
@@ -41,7 +41,7 @@ use lanes::{Lane, Permit};
 use names::NameCache;
 use pool::{Generation, Pool};
 use reference::Kinds;
-use transaction::{Ending, Phase, in_read, in_transaction_by};
+use transaction::{Phase, in_phases, in_read};
 use writer::Writer;
 
 /// Time after the deadline until work that has not ended is abandoned.
@@ -94,6 +94,11 @@ impl Store {
     /// The change feed of this process.
     pub fn changes(&self) -> &Arc<Changes> {
         &self.0.changes
+    }
+
+    /// Opens connections besides those of the lanes.
+    pub fn manager(&self) -> &Manager {
+        &self.0.manager
     }
 
     /// Whether writes are serialized, as on SQLite, where a long write blocks all others.
@@ -221,7 +226,7 @@ impl Store {
         let manager = self.0.manager.clone();
         let in_copy = move |_: &mut Conn, _: &Lane| {
             let mut copy = backend::Copy::of(&manager)?;
-            in_transaction_by(&mut copy.conn, BEGIN, &Ending::default(), work)
+            in_transaction(&mut copy.conn, work)
         };
         self.run(Class::Bulk, &Client::Service, in_copy).await
     }
@@ -239,7 +244,7 @@ impl Store {
         };
         match &self.0.writer {
             Some(writer) => {
-                writer.write_alone(move |conn| in_transaction_by(conn, BEGIN, &Ending::default(), work)).await
+                writer.write_alone(move |conn| in_transaction(conn, work)).await
             }
             None => self.write_on_lane(Class::Bulk, &Client::Service, work).await,
         }
@@ -254,9 +259,8 @@ impl Store {
         let phase = Arc::new(Phase::default());
         let (committing, changes, cache) = (phase.clone(), self.0.changes.clone(), self.0.names.clone());
         let done = self.run(class, client, move |conn, lane| {
-            let ending = Ending { announces: class != Class::Probe, phase: Some(&committing) };
             let begin = lane.pool.begin(BEGIN);
-            let (value, notice) = names::writing(&cache, || in_transaction_by(conn, &begin, &ending, work))?;
+            let (value, notice) = names::writing(&cache, || in_phases(conn, &begin, Some(&committing), work))?;
             changes.publish_own(&notice);
             Ok(value)
         });

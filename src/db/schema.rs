@@ -806,6 +806,8 @@ diesel::table! {
     pending_audit_events (id) {
         id -> BigInt,
         event_json -> Text,
+        entity -> Text,
+        record_id -> Nullable<BigInt>,
     }
 }
 

@@ -49,48 +49,49 @@ impl Phase {
     }
 }
 
-/// Parameters of the commit.
-#[derive(Clone, Copy, Default)]
-pub struct Ending<'a> {
-    /// Whether to notify other processes of new audit events.
-    pub announces: bool,
-    pub phase: Option<&'a Phase>,
-}
-
 /// Runs `work` in a write transaction, which ends by its verdict; an error rolls it back.
 pub fn in_transaction<T, E: From<Error>>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
 ) -> Result<T, E> {
-    in_transaction_by(conn, BEGIN, &Ending { announces: true, phase: None }, work)
+    in_transaction_by(conn, BEGIN, work)
 }
 
-/// [`in_transaction`] with the SQL that begins the transaction on PostgreSQL, and the parameters of the commit.
+/// [`in_transaction`] with the SQL that begins the transaction on PostgreSQL.
 pub fn in_transaction_by<T, E: From<Error>>(
     conn: &mut Conn,
     begin: &str,
-    ending: &Ending<'_>,
+    work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
+) -> Result<T, E> {
+    in_phases(conn, begin, None, work)
+}
+
+/// [`in_transaction_by`] that notes the phase of the write.
+pub fn in_phases<T, E: From<Error>>(
+    conn: &mut Conn,
+    begin: &str,
+    phase: Option<&Phase>,
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
 ) -> Result<T, E> {
     backend::begin_write(conn, begin).map_err(Error::from)?;
-    finish(conn, ending, work)
+    finish(conn, phase, work)
 }
 
-/// Runs `work` in the open transaction and ends it; changes are announced as those of a command.
+/// Runs `work` in the open transaction and ends it.
 pub fn finish_transaction<T, E: From<Error>>(
     conn: &mut Conn,
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
 ) -> Result<T, E> {
-    finish(conn, &Ending { announces: true, phase: None }, work)
+    finish(conn, None, work)
 }
 
 fn finish<T, E: From<Error>>(
     conn: &mut Conn,
-    ending: &Ending<'_>,
+    phase: Option<&Phase>,
     work: impl FnOnce(&mut Conn) -> Result<Verdict<T>, E>,
 ) -> Result<T, E> {
     let done = work(conn).and_then(|verdict| match verdict {
-        Verdict::Keep(value) => commit(conn, ending).map(|()| value).map_err(E::from),
+        Verdict::Keep(value) => commit(conn, phase).map(|()| value).map_err(E::from),
         Verdict::Undo(value) => backend::roll_back(conn).map(|()| value).map_err(|error| Error::from(error).into()),
     });
     if done.is_err() && backend::in_transaction(conn).unwrap_or(true) {
@@ -102,16 +103,13 @@ fn finish<T, E: From<Error>>(
     done
 }
 
-fn commit(conn: &mut Conn, ending: &Ending<'_>) -> Result<()> {
-    if ending.announces {
-        backend::announce_change(conn)?;
-    }
-    if ending.phase.is_some_and(|phase| !phase.commits()) {
+fn commit(conn: &mut Conn, phase: Option<&Phase>) -> Result<()> {
+    if phase.is_some_and(|phase| !phase.commits()) {
         return Err(Error::Unavailable("the write was abandoned before its commit".to_owned()));
     }
     backend::commit(conn).map_err(|error| {
         let error = Error::of_commit(error);
-        if let (Some(phase), false) = (ending.phase, matches!(error, Error::OutcomeUnknown(_))) {
+        if let (Some(phase), false) = (phase, matches!(error, Error::OutcomeUnknown(_))) {
             phase.failed();
         }
         error

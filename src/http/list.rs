@@ -197,6 +197,7 @@ impl Call {
                 .await
             }
             format => {
+                self.state.sealer.settle().await;
                 self.validate_headers()?;
                 let query = self.query(operation)?;
                 reject_paging(&query)?;

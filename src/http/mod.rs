@@ -52,6 +52,7 @@ use crate::access::policy::Policy;
 use crate::access::revoked::Revoked;
 use crate::access::{Actor, Uses, Visibility};
 use crate::audit::refusals::Refusals;
+use crate::audit::sealer::Sealer;
 use crate::config::Settings;
 use crate::db::changes::KindSet;
 use crate::db::reference::Kind;
@@ -88,6 +89,7 @@ pub struct AppState {
     pub policy: Policy,
     pub uses: Uses,
     pub refusals: Refusals,
+    pub sealer: Sealer,
     /// Keys that are being revoked.
     pub revoked: Revoked,
     pub limits: limits::Limits,
@@ -116,10 +118,11 @@ impl AppState {
             settings: Arc::new(settings),
             cache: ResponseCache::default(),
             records: RecordCache::new(store.changes()),
-            store,
             metrics: metrics::Metrics::new()?,
             uses: Uses::default(),
             refusals: Refusals::default(),
+            sealer: Sealer::start(&store)?,
+            store,
             revoked: Revoked::default(),
             stopping: watch::Sender::new(false),
             deprecations: Deprecations::new(deprecation::TABLE)?,

@@ -17,6 +17,7 @@ use super::tags::{self, Tags};
 use super::{Call, guarded_body, peer};
 use crate::access::Visibility;
 use crate::db::Conn;
+use crate::db::changes::KindSet;
 use crate::error::{Error, Result};
 use crate::model::hex;
 
@@ -115,6 +116,9 @@ impl Call {
             Visibility::Nothing => Cow::Borrowed(key),
             more => Cow::Owned(format!("{key} {more:?}")),
         };
+        if self.sources.is_some_and(KindSet::includes_log) {
+            self.state.sealer.settle().await;
+        }
         let changes = self.state.store.changes();
         let validity = self.sources.and_then(|sources| Validity::now(changes, sources, today));
         let found = validity.and_then(|now| self.state.cache.get(&key, now));

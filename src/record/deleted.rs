@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::merge::{Parts, writable};
 use super::tx::Restored;
 use super::{self as record, Resource, Tx};
-use crate::audit::Action;
+use crate::audit::{Action, pending};
 use crate::audit::records::{decoded, id_of};
 use crate::db::reference::{Kind, Kinds};
 use crate::db::schema::{audit_events, record_codes};
@@ -40,6 +40,7 @@ pub struct Deletion {
 
 /// The deletion of a record; `None` where it exists, never existed, or was deleted by an event that cannot be decoded.
 pub fn find(conn: &mut Conn, kind: &'static Kind, id: i64) -> Result<Option<Deletion>> {
+    pending::settle(conn, kind, id)?;
     type Last = (i64, Action, Instant, String, Option<String>);
     let last: Option<Last> = audit_events::table
         .filter(audit_events::entity.eq(kind.name).and(audit_events::record_id.eq(id)))
@@ -116,6 +117,9 @@ impl Deletion {
 pub fn restore<R: Resource>(tx: &mut Tx<'_>, reference: &Ref) -> Result<R::Read> {
     tx.actor.require_writer()?;
     let not_found = || Problem::not_found(R::KIND.name, &reference.0);
+    if let Some(id) = reference.id() {
+        pending::settle(tx.conn, R::KIND, id)?;
+    }
     let id = id_of(tx.conn, R::KIND, reference)?.ok_or_else(not_found)?;
     // Serializes two restorations of one record.
     backend::lock_kind(tx.conn, &format!("{} {id}", R::KIND.name))?;

@@ -139,6 +139,7 @@ async fn run(state: Arc<AppState>, targets: Arc<Targets>, mut stopping: watch::R
 
 /// Enqueues new events, then claims the deliveries due at `now`. `busy` maps webhooks to their attempts in progress.
 pub async fn look(state: &AppState, now: Instant, busy: &HashMap<i64, usize>) -> Result<Vec<Claimed>> {
+    state.sealer.settle().await;
     loop {
         let (batches, pending) = state.store.read(queue::gather).await?;
         state.metrics.webhooks_pending(pending);

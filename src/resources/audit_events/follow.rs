@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::access::Visibility;
 use crate::audit::log;
+use crate::audit::sealer::Sealer;
 use crate::audit::types::{AuditEvent, AuditEventFilter};
 use crate::db::reference::Kinds;
 use crate::db::{Class, Client, Conn, Store};
@@ -93,7 +94,7 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
         after: 0,
     };
     // Errors of the request are returned before the stream begins.
-    stream.begin(after).await?;
+    stream.begin(&call.state.sealer, after).await?;
     let (sender, parts) = channel(1);
     let mut stopping = call.state.stopping.subscribe();
     let request_id = call.request_id.clone();
@@ -132,9 +133,11 @@ struct Stream {
 }
 
 impl Stream {
-    async fn begin(&mut self, after: Option<i64>) -> Result<()> {
+    async fn begin(&mut self, sealer: &Sealer, after: Option<i64>) -> Result<()> {
         let kinds = self.kinds;
         let (filter, visibility) = (self.filter.clone(), self.visibility.clone());
+        // A new follower begins after everything that was committed before.
+        sealer.settle().await;
         let newest = self
             .store
             .read_as(Class::ShortRead, &self.client, move |conn: &mut Conn| {

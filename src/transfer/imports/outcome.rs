@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use super::plans;
 use super::runs::{self, End};
 use super::types::ImportStaleLine;
-use crate::audit::pending;
 use crate::db::{Conn, Store};
 use crate::error::{Error, Result};
 use crate::model::types::Instant;
@@ -32,8 +31,7 @@ pub enum RunOutcome {
 /// Stores the outcome of a run, in small writes.
 pub async fn finish(store: &Store, id: i64, run: String, outcome: RunOutcome) -> Result<()> {
     let end = match outcome {
-        // Seals the audit events of a large file promptly. If this process dies before, another process seals them.
-        RunOutcome::Applied { .. } => return pending::seal_all(store).await,
+        RunOutcome::Applied { .. } => return Ok(()),
         RunOutcome::Stale(stale) => End::Stale(stale),
         RunOutcome::Planned { plan, records, lines, faults } => {
             let named = run.clone();
