@@ -241,7 +241,7 @@ impl From<diesel::result::Error> for Error {
             },
             // The service checks references first, but a concurrent write can add one after the check.
             Db::DatabaseError(Kind::ForeignKeyViolation, _) => {
-                Problem::conflict("referred_to", msg!("其他记录引用了此记录。", "Other records refer to this one."))
+                Problem::conflict(REFERRED_TO, msg!("其他记录引用了此记录。", "Other records refer to this one."))
                     .into()
             }
             Db::DatabaseError(Kind::SerializationFailure | Kind::ClosedConnection | Kind::ReadOnlyTransaction, _)
@@ -251,6 +251,9 @@ impl From<diesel::result::Error> for Error {
         }
     }
 }
+
+/// The code of the problem that other records refer to a record, which therefore cannot be deleted.
+pub const REFERRED_TO: &str = "referred_to";
 
 /// The fault of a unique value that another record has or had.
 pub fn taken(pointer: &str) -> Fault {

@@ -23,8 +23,8 @@ pub use connect::{Copy, Manager, Statements};
 pub use graph::{Edges, reachable};
 pub use migrations::{lacking_migrations, migrate, pending_migrations, revert_all, unknown_migration};
 pub use search::{
-    SearchRow, SearchSql, add_search_texts, fold_search_texts, put_search_text, put_search_texts, search_rows_after,
-    search_sql, search_texts,
+    SearchRow, SearchSql, add_search_text, add_search_texts, fold_search_texts, put_search_text, put_search_texts,
+    remove_search_text, search_rows_after, search_sql, search_texts,
 };
 
 /// NOTIFY channel on which PostgreSQL announces changes to every replica.

@@ -66,13 +66,13 @@ pub fn reading<T>(cache: &Arc<NameCache>, work: impl FnOnce() -> T) -> T {
     within(Scope { cache: cache.clone(), written: None }, work)
 }
 
-/// Runs a transaction that writes. It uses the cache for kinds that it has not written, and does not fill it, because what it
-/// reads may never be committed.
+/// Runs a transaction that writes. Kinds that it has written are read from the database, because what it wrote may never be
+/// committed.
 pub fn writing<T>(cache: &Arc<NameCache>, work: impl FnOnce() -> T) -> T {
     within(Scope { cache: cache.clone(), written: Some(KindSet::NONE) }, work)
 }
 
-/// Notes that the transaction has written records of a kind.
+/// Notes that the transaction writes records of a kind.
 pub fn note_written(kind: &Kind) {
     SCOPE.with_borrow_mut(|scope| {
         if let Some(written) = scope.as_mut().and_then(|scope| scope.written.as_mut()) {
@@ -86,7 +86,6 @@ pub struct Names {
     cache: Arc<NameCache>,
     number: i64,
     version: u64,
-    is_filled: bool,
 }
 
 impl Names {
@@ -99,7 +98,7 @@ impl Names {
                 return None;
             }
             let version = cache.changes.version(sources)?;
-            Some(Names { cache: cache.clone(), number: kind.number, version, is_filled: written.is_none() })
+            Some(Names { cache: cache.clone(), number: kind.number, version })
         })
     }
 
@@ -110,16 +109,11 @@ impl Names {
 
     /// Caches a reference that was read after [`Names::of`].
     pub fn keep(&self, reference: &Reference) {
-        if self.is_filled {
-            self.cache.references.insert((self.number, reference.id), (self.version, reference.clone()));
-        }
+        self.cache.references.insert((self.number, reference.id), (self.version, reference.clone()));
     }
 
-    /// The id behind a code or an id, for reads: a write needs the row itself, which may be deleted meanwhile.
+    /// The id behind a code or an id. The record may have been deleted meanwhile; a foreign key then refuses a write.
     pub fn id(&self, reference: &Ref) -> Option<i64> {
-        if !self.is_filled {
-            return None;
-        }
         match reference.id() {
             Some(id) => self.get(id).map(|_| id),
             None => {
@@ -131,7 +125,7 @@ impl Names {
 
     /// Caches the id behind a code that was read after [`Names::of`].
     pub fn keep_id(&self, code: &Ref, id: i64) {
-        if self.is_filled && code.id().is_none() {
+        if code.id().is_none() {
             self.cache.ids.insert((self.number, code.0.clone()), (self.version, id));
         }
     }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::backend::statement::{Bind, Statement, one_of};
 use super::backend::{Edges, lock_clause};
 use super::changes::KindSet;
-use super::names::Names;
+use super::names::{self, Names};
 use super::{Conn, surrogate_code};
 use crate::error::{Faults, Result};
 use crate::model::text::Text;
@@ -182,6 +182,7 @@ impl Kind {
 
     /// Deletes a row; its parts go with it by their foreign keys.
     pub fn delete(&self, conn: &mut Conn, id: i64) -> QueryResult<usize> {
+        names::note_written(self);
         Statement::new(format!("DELETE FROM {} WHERE id = $1", self.table), [Bind::Id(id)]).run(conn)
     }
 

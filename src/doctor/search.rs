@@ -35,7 +35,7 @@ impl Fault {
     fn repair(&self, conn: &mut Conn) -> Result<()> {
         match self {
             Fault::Missing(kind, id, body) | Fault::Stale(kind, id, body) => {
-                backend::put_search_text(conn, kind.name, kind.number, *id, Some(body))?;
+                backend::put_search_text(conn, (kind.name, kind.number, *id), body)?;
             }
             Fault::Superfluous(row) => row.remove(conn)?,
         }

@@ -13,7 +13,7 @@ use crate::access::Actor;
 use crate::audit::{Action, Event, chain, pending};
 use crate::db::changes::{Changed, EventKey};
 use crate::db::reference::Kind;
-use crate::db::{Conn, backend, names};
+use crate::db::{Conn, backend};
 use crate::error::{Error, Faults, Result};
 use crate::model::types::{Instant, Ref};
 use crate::spool::Spool;
@@ -249,9 +249,6 @@ impl Tx<'_> {
         let Event { at, entity, record_id, request_id, .. } = &event;
         let key = EventKey { at: *at, entity, record_id: *record_id, request_id };
         self.changed.add(self.catalog.kinds, &key);
-        if let Some(kind) = self.catalog.kinds.iter().find(|kind| kind.name == entity) {
-            names::note_written(kind);
-        }
         self.events.push(event);
     }
 }

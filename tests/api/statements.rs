@@ -62,7 +62,7 @@ fn a_milestone_is_created_with_few_statements() {
     on_each(|database| async move {
         let client = database.client();
         create(&client, "milestones", milestone("first")).await;
-        let new = with(milestone("second"), json!({ "code": null, "responsible": ["xinhui-education"] }));
+        let new = with(milestone("second"), json!({ "code": null, "responsible": ["cpc-jiangmen"] }));
         let before = of_writes(&client);
         client.post("milestones", new).await.expect(201);
         let count = of_writes(&client) - before;

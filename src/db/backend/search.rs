@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text};
 
 use super::Conn;
+use super::statement::{Bind, Statement};
 
 diesel::table! {
     /// SQLite's full-text table; a DSL query is prepared once.
@@ -15,34 +16,38 @@ diesel::table! {
     }
 }
 
-/// Replaces the indexed text of a record; `None` removes it. `number` identifies the kind within SQLite's single index,
-/// where only access by rowid is fast.
-pub fn put_search_text(conn: &mut Conn, kind: &str, number: i64, id: i64, body: Option<&str>) -> QueryResult<()> {
-    match conn {
-        Conn::Sqlite(conn) => {
-            use search_texts::dsl as t;
-            let rowid = search_rowid(number, id);
-            diesel::delete(t::search_texts.find(rowid)).execute(conn)?;
-            if let Some(body) = body {
-                let row = (t::rowid.eq(rowid), t::entity.eq(kind), t::body.eq(body), t::record_id.eq(id));
-                diesel::insert_into(t::search_texts).values(row).execute(conn)?;
-            }
-        }
-        Conn::Postgres(conn) => {
-            diesel::sql_query("DELETE FROM search_texts WHERE entity = $1 AND record_id = $2")
-                .bind::<Text, _>(kind)
-                .bind::<BigInt, _>(id)
-                .execute(conn)?;
-            if let Some(body) = body {
-                diesel::sql_query("INSERT INTO search_texts (entity, record_id, body) VALUES ($1, $2, $3)")
-                    .bind::<Text, _>(kind)
-                    .bind::<BigInt, _>(id)
-                    .bind::<Text, _>(body)
-                    .execute(conn)?;
-            }
-        }
-    }
-    Ok(())
+/// The name and number of a record's kind, and its id. The number identifies the kind within SQLite's single index, where only
+/// access by rowid is fast.
+type Of<'a> = (&'a str, i64, i64);
+
+/// Adds the text of a record that is not indexed yet.
+pub fn add_search_text(conn: &mut Conn, (kind, number, id): Of<'_>, body: &str) -> QueryResult<()> {
+    let (kind, body) = (Bind::Text(kind.to_owned()), Bind::Text(body.to_owned()));
+    let statement = if conn.is_sqlite() {
+        let sql = "INSERT INTO search_texts (rowid, entity, body, record_id) VALUES ($1, $2, $3, $4)";
+        Statement::new(sql, [Bind::Id(search_rowid(number, id)), kind, body, Bind::Id(id)])
+    } else {
+        let sql = "INSERT INTO search_texts (entity, record_id, body) VALUES ($1, $2, $3)";
+        Statement::new(sql, [kind, Bind::Id(id), body])
+    };
+    statement.run(conn).map(drop)
+}
+
+/// Removes the indexed text of a record.
+pub fn remove_search_text(conn: &mut Conn, (kind, number, id): Of<'_>) -> QueryResult<()> {
+    let statement = if conn.is_sqlite() {
+        Statement::new("DELETE FROM search_texts WHERE rowid = $1", [Bind::Id(search_rowid(number, id))])
+    } else {
+        let sql = "DELETE FROM search_texts WHERE entity = $1 AND record_id = $2";
+        Statement::new(sql, [Bind::Text(kind.to_owned()), Bind::Id(id)])
+    };
+    statement.run(conn).map(drop)
+}
+
+/// Replaces the indexed text of a record.
+pub fn put_search_text(conn: &mut Conn, of: Of<'_>, body: &str) -> QueryResult<()> {
+    remove_search_text(conn, of)?;
+    add_search_text(conn, of, body)
 }
 
 /// Replaces the indexed texts of records.
@@ -169,7 +174,7 @@ impl SearchRow {
                 .bind::<BigInt, _>(self.rowid)
                 .execute(conn)
                 .map(drop),
-            Conn::Postgres(_) => put_search_text(conn, &self.entity, 0, self.record_id, None),
+            Conn::Postgres(_) => remove_search_text(conn, (&self.entity, 0, self.record_id)),
         }
     }
 }

@@ -38,7 +38,11 @@ unsafe extern "C" fn on_open(
     OPENED.set(connection);
     // SAFETY: SQLite calls this with the connection that it is opening.
     unsafe { ffi::sqlite3_progress_handler(connection, INSTRUCTIONS, Some(is_late), null_mut()) };
-    ffi::SQLITE_OK
+    // A plan that depends on the values of parameters is made anew when they change: with `LIMIT ?`, at every use.
+    // SAFETY: as above; the operation takes an integer and a pointer that may be null.
+    unsafe {
+        ffi::sqlite3_db_config(connection, ffi::SQLITE_DBCONFIG_ENABLE_QPSG, 1 as c_int, null_mut::<c_int>())
+    }
 }
 
 /// Progress handler that interrupts the running statement after the deadline.

@@ -100,7 +100,8 @@ macro_rules! write_fields {
 
             #[doc = "The columns of the resource's own."]
             #[derive(diesel::Queryable, diesel::Selectable, diesel::Insertable, diesel::AsChangeset)]
-            #[diesel(table_name = $crate::db::schema::$table, treat_none_as_null = true)]
+            // A statement with `DEFAULT` in place of null is not cached.
+            #[diesel(table_name = $crate::db::schema::$table, treat_none_as_null = true, treat_none_as_default_value = false)]
             pub struct [<$Read Row>] {
                 pub code: $($code)*,
                 $($($(pub $column: $($type)*,)*)?)*
@@ -207,6 +208,7 @@ macro_rules! write_fields {
                 ) -> $crate::error::Result<i64> {
                     use diesel::prelude::*;
                     use $crate::db::schema::$table as t;
+                    $crate::db::names::note_written(&super::KIND);
                     let updated = t::updated_at.eq(tx.now);
                     Ok(match (id, tx.restored()) {
                         (Some(id), _) => {
