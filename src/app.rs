@@ -80,7 +80,7 @@ pub fn kinds() -> Kinds {
 
 /// The published schemas and the kinds of all resources.
 pub fn catalog() -> Result<Catalog> {
-    Ok(Catalog::new(Contract::new(document()?), kinds()))
+    Ok(Catalog { contract: Contract::new(document()?), kinds: kinds() })
 }
 
 /// The initial state: that of the HTTP layer, and of the modules above it.

@@ -209,7 +209,9 @@ pub fn fill_empty(conn: &mut Conn, settings: &Settings, catalog: &Arc<Catalog>) 
     locked::begin(conn, locked::PATIENCE).map_err(|e| e.to_string())?;
     let filled = fill_if_empty(conn, settings, catalog);
     let ended = if filled.is_ok() { backend::commit(conn) } else { backend::roll_back(conn) };
-    filled.and_then(|count| ended.map(|()| count).map_err(|e| e.to_string()))
+    let count = filled.and_then(|count| ended.map(|()| count).map_err(|e| e.to_string()))?;
+    pending::seal_all(conn).map_err(|e| e.cause())?;
+    Ok(count)
 }
 
 fn fill_if_empty(conn: &mut Conn, settings: &Settings, catalog: &Arc<Catalog>) -> Result<Option<usize>, String> {

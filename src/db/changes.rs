@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::reference::{Kind, Kinds};
+use super::sources::Sources;
 use crate::model::types::Instant as At;
 
 /// Validity of a round trip of the watcher.
@@ -152,6 +153,7 @@ type Subscriber = Box<dyn Fn(&Changed) + Send + Sync>;
 /// The change feed of one process.
 pub struct Changes {
     kinds: Kinds,
+    sources: Sources,
     counts: [AtomicU64; NUMBERS],
     subscribers: RwLock<Vec<Subscriber>>,
     own_subscribers: RwLock<Vec<Subscriber>>,
@@ -170,6 +172,7 @@ impl Changes {
     pub fn new(kinds: Kinds) -> Changes {
         Changes {
             kinds,
+            sources: Sources::of(kinds),
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
             subscribers: RwLock::default(),
             own_subscribers: RwLock::default(),
@@ -179,6 +182,11 @@ impl Changes {
             proved: AtomicU64::new(0),
             is_locked: AtomicBool::new(false),
         }
+    }
+
+    /// The kinds that the records of each kind are read from.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
     }
 
     /// Returns the version of some kinds; `None` while changes of other processes may be missed. Two versions of the same

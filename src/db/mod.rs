@@ -18,6 +18,7 @@ mod pool;
 pub mod reference;
 pub mod schema;
 pub mod search;
+pub mod sources;
 pub mod surrogate_code;
 mod transaction;
 mod watcher;
@@ -65,7 +66,7 @@ impl Store {
     pub fn open(url: &DatabaseUrl, connections: u32, kinds: Kinds) -> Result<Store> {
         let manager = Manager::new(url.clone());
         let changes = Arc::new(Changes::new(kinds));
-        let names = Arc::new(NameCache::new(changes.clone(), kinds));
+        let names = Arc::new(NameCache::new(changes.clone()));
         let writer = match url {
             DatabaseUrl::Sqlite(_) => Some(Writer::start(&manager, changes.clone(), names.clone())?),
             DatabaseUrl::Postgres(_) => {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use quick_cache::sync::Cache;
 
 use super::changes::{Changes, KindSet};
-use super::reference::{Kind, Kinds, Reference};
+use super::reference::{Kind, Reference};
 use crate::model::types::Ref;
 
 /// Maximum number of cached references, and of cached codes. A reference takes about 200 bytes.
@@ -19,20 +19,13 @@ const ENTRIES: usize = 20_000;
 /// The reference cache of one store.
 pub struct NameCache {
     changes: Arc<Changes>,
-    /// The kinds that the name of a record is made from, by number of its kind.
-    sources: Vec<(i64, KindSet)>,
     references: Cache<(i64, i64), (u64, Reference)>,
     ids: Cache<(i64, String), (u64, i64)>,
 }
 
 impl NameCache {
-    pub fn new(changes: Arc<Changes>, kinds: Kinds) -> NameCache {
-        let sources = kinds.iter().map(|kind| (kind.number, kind.named_by()));
-        NameCache { changes, sources: sources.collect(), references: Cache::new(ENTRIES), ids: Cache::new(ENTRIES) }
-    }
-
-    fn sources(&self, kind: &Kind) -> Option<KindSet> {
-        self.sources.iter().find(|(number, _)| *number == kind.number).map(|(_, sources)| *sources)
+    pub fn new(changes: Arc<Changes>) -> NameCache {
+        NameCache { changes, references: Cache::new(ENTRIES), ids: Cache::new(ENTRIES) }
     }
 }
 
@@ -93,7 +86,7 @@ impl Names {
     pub fn of(kind: &Kind) -> Option<Names> {
         SCOPE.with_borrow(|scope| {
             let Scope { cache, written } = scope.as_ref()?;
-            let sources = cache.sources(kind)?;
+            let sources = cache.changes.sources().named_by(kind);
             if written.is_some_and(|written| written.intersects(sources)) {
                 return None;
             }

@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 
 use super::backend::statement::{Bind, Statement, one_of};
 use super::backend::{Edges, lock_clause};
-use super::changes::KindSet;
 use super::names::{self, Names};
 use super::{Conn, surrogate_code};
 use crate::error::{Faults, Result};
@@ -70,8 +69,8 @@ pub struct Kind {
     pub about: &'static str,
     /// The kind of the records that citations refer to: documents.
     pub cites: &'static Kind,
-    /// Kinds whose records decide computed fields and filters, besides those that a record refers to.
-    pub computed_from: &'static [&'static Kind],
+    /// The names of the kinds that computed fields are made from, besides those that a record refers to.
+    pub computed_from: &'static [&'static str],
     /// Whether responses are cached. Those with data that changes without audit events, such as the last use of a key, are not.
     pub is_cached: bool,
     /// Whether imports contain such records, and a deleted one can be restored.
@@ -217,41 +216,6 @@ impl Kind {
 }
 
 impl Kind {
-    /// The kinds that the records of this kind are read from: itself, those that it refers to or is computed from, and so on.
-    pub fn sources(&self) -> KindSet {
-        let mut sources = KindSet::of(self);
-        let mut next: Vec<&Kind> = self.direct_sources().collect();
-        while let Some(kind) = next.pop() {
-            if !sources.contains(kind) {
-                sources = sources.with(KindSet::of(kind));
-                next.extend(kind.direct_sources());
-            }
-        }
-        sources
-    }
-
-    /// The kinds whose records are embedded in records of this kind, or that these are computed from. The kind itself is among them
-    /// only if records are computed from others of the kind.
-    pub fn embedded(&self) -> KindSet {
-        let named = self.references_out().map(|out| out.to).chain([self.cites]).filter(|kind| kind.name != self.name);
-        let named = named.fold(KindSet::NONE, |all, kind| all.with(kind.named_by()));
-        let computed = self.computed_from.iter().map(|kind| if kind.name == self.name { KindSet::of(self) } else { kind.sources() });
-        computed.fold(named, KindSet::with)
-    }
-
-    /// The kinds that decide how a reference names a record.
-    pub fn named_by(&self) -> KindSet {
-        match self.naming {
-            Naming::Columns { .. } => KindSet::of(self),
-            Naming::Function(_) => self.sources(),
-        }
-    }
-
-    fn direct_sources(&self) -> impl Iterator<Item = &'static Kind> {
-        let referred = self.references_out().map(|out| out.to);
-        referred.chain(self.computed_from.iter().copied()).chain([self.cites])
-    }
-
     /// Whether citations name records of this kind.
     pub fn is_cited(&self) -> bool {
         self.cites.name == self.name

@@ -176,8 +176,8 @@ impl Call {
     /// dropped by any change.
     #[must_use]
     pub fn reads(self, kind: &Kind) -> Call {
-        let sources = self.state.catalog.sources(kind);
-        Call { sources, ..self }
+        let sources = self.state.store.changes().sources().all(kind);
+        Call { sources: kind.is_cached.then_some(sources), ..self }
     }
 
     /// The same call, whose response is made from records of any kind, and not from the audit log.

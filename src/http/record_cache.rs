@@ -152,7 +152,7 @@ impl RecordCache {
     }
 
     fn before(&self, kind: &Kind) -> Option<Before> {
-        let embedded = kind.embedded();
+        let embedded = self.changes.sources().embedded(kind);
         let own = self.changes.version(KindSet::of(kind))?;
         Some(Before { own, embedded, embedded_version: self.changes.version(embedded)? })
     }

@@ -1,8 +1,5 @@
 //! The published schemas and the kinds of all resources.
 
-use std::collections::HashMap;
-
-use crate::db::changes::KindSet;
 use crate::db::reference::{Kind, Kinds};
 use crate::error::{Error, Result};
 use crate::validation::Contract;
@@ -13,24 +10,12 @@ pub struct Catalog {
     pub contract: Contract,
     /// Every kind, in the order in which imports apply them: a kind comes after those that it refers to.
     pub kinds: Kinds,
-    /// [`Kind::sources`] by name of the kind.
-    sources: HashMap<&'static str, KindSet>,
 }
 
 impl Catalog {
-    pub fn new(contract: Contract, kinds: Kinds) -> Catalog {
-        let sources = kinds.iter().filter(|kind| kind.is_cached).map(|kind| (kind.name, kind.sources())).collect();
-        Catalog { contract, kinds, sources }
-    }
-
     /// Returns the kind with this name, which audit events and references use.
     pub fn kind(&self, name: &str) -> Result<&'static Kind> {
         let kind = self.kinds.iter().copied().find(|kind| kind.name == name);
         kind.ok_or_else(|| Error::unexpected(format!("no kind of record is named {name}")))
-    }
-
-    /// The kinds that records of a kind are read from; `None` for kinds that are not cached.
-    pub fn sources(&self, kind: &Kind) -> Option<KindSet> {
-        self.sources.get(kind.name).copied()
     }
 }

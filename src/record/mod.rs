@@ -172,7 +172,9 @@ pub(super) fn save_whole<R: Resource>(
         refuse_reuse(tx.conn, R::KIND, code, id)?;
     }
     // Faults found so far are reported together with those that saving finds; either rolls the transaction back.
-    let saved = R::save(tx, before, new).map_err(of_deleted_reference);
+    let saved = R::save(tx, before, new);
+    // A new row breaks a foreign key only by what it refers to.
+    let saved = if before.is_none() { saved.map_err(of_deleted_reference) } else { saved };
     let id = match (saved, faults.is_empty()) {
         (saved, true) => saved?,
         (Err(Error::Problem(mut problem)), false) if problem.status == 422 => {

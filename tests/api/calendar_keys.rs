@@ -204,7 +204,7 @@ fn a_calendar_key_is_shown_once_and_only_its_hash_is_stored() {
             .filter(audit_events::entity.eq("calendar_key"))
             .order(audit_events::id)
             .select((audit_events::action, audit_events::before_json, audit_events::after_json))
-            .load(&mut conn)
+            .load(&mut database.connect())
             .expect("rows");
         let actions: Vec<&str> = events.iter().map(|(action, ..)| action.as_str()).collect();
         assert_eq!(actions, ["create", "revoke"]);

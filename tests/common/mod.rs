@@ -23,6 +23,7 @@ use actix_web::web;
 use diesel::Connection;
 use pairing_tracker::access::oidc::{Issuer, Times};
 use pairing_tracker::access::{Actor, Role};
+use pairing_tracker::audit::pending;
 use pairing_tracker::config::{DatabaseUrl, FileStore, Settings};
 use pairing_tracker::db::{Conn, Manager, Store, backend};
 use pairing_tracker::http::AppState;
@@ -78,9 +79,11 @@ pub struct Database {
 }
 
 impl Database {
-    /// A connection, opened as the service does it.
+    /// A connection, opened as the service does it. All events that were committed before are in the audit log.
     pub fn connect(&self) -> Conn {
-        Manager::new(self.url.clone()).open().expect("a connection")
+        let mut conn = Manager::new(self.url.clone()).open().expect("a connection");
+        pending::seal_all(&mut conn).expect("events are sealed");
+        conn
     }
 
     /// A new key; returns its secret.
@@ -96,7 +99,9 @@ impl Database {
             let today = Settings::default().today();
             Tx::run(conn, &Actor::operator(), "tests", &CATALOG, today, |tx| api_keys::store::issue(tx, new))
         });
-        made.expect("a key is made").0.1.expose().to_owned()
+        let secret = made.expect("a key is made").0.1.expose().to_owned();
+        pending::seal_all(&mut conn).expect("events are sealed");
+        secret
     }
 
     /// A client of the application over this database, with an administrator's key.

@@ -15,7 +15,6 @@ use chrono::NaiveDate;
 use crate::text_enum;
 
 use crate::db::reference::{self, Belongs, Naming, Outgoing};
-use crate::resources::{milestones, projects};
 
 /// The resource.
 pub struct Agreements;
@@ -32,7 +31,7 @@ pub static KIND: reference::Kind = reference::Kind {
     outgoing: &[api::OUTGOING, &[Outgoing { field: "", to: &KIND, table: "amendments", column: "agreement_id" }]],
     acyclic: &["parent"],
     about: "What the sides signed, and its amendments. 协议及其变更。",
-    computed_from: &[&milestones::KIND, &projects::KIND],
+    computed_from: &["milestone", "project"],
     ..super::defaults()
 };
 

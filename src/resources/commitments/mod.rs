@@ -11,7 +11,6 @@ pub mod store;
 pub use crate::model::commitments::{Accumulation, Direction};
 
 use crate::db::reference::{Belongs, Kind, Naming};
-use crate::resources::progress_reports;
 
 /// The resource.
 pub struct Commitments;
@@ -27,6 +26,6 @@ pub static KIND: Kind = Kind {
     belongs: Belongs::ToPairing,
     outgoing: &[api::OUTGOING],
     about: "Clauses turned into something checkable, and the reports on them. 协议事项及其进展报告。",
-    computed_from: &[&progress_reports::KIND],
+    computed_from: &["progress_report"],
     ..super::defaults()
 };

@@ -9,7 +9,6 @@ pub mod store;
 pub use crate::model::pairings::Role;
 
 use crate::db::reference::{Belongs, Kind};
-use crate::resources::{agreements, milestones, projects};
 
 /// The resource.
 pub struct Pairings;
@@ -25,6 +24,6 @@ pub static KIND: Kind = Kind {
     outgoing: &[api::OUTGOING],
     acyclic: &["supersedes"],
     about: "Supporters tied to recipients. 结对关系。",
-    computed_from: &[&milestones::KIND, &projects::KIND, &agreements::KIND],
+    computed_from: &["milestone", "project", "agreement"],
     ..super::defaults()
 };

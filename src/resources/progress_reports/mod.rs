@@ -28,6 +28,6 @@ pub static KIND: Kind = Kind {
     belongs: Belongs::ToPairing,
     outgoing: &[api::OUTGOING],
     about: "Reports on commitments, period by period. 进展报告。",
-    computed_from: &[&KIND],
+    computed_from: &["progress_report"],
     ..super::defaults()
 };

@@ -9,7 +9,6 @@ pub mod store;
 use crate::text_enum;
 
 use crate::db::reference::{Belongs, Kind, Naming};
-use crate::resources::milestones;
 
 /// The resource.
 pub struct Projects;
@@ -25,7 +24,7 @@ pub static KIND: Kind = Kind {
     belongs: Belongs::ToPairing,
     outgoing: &[api::OUTGOING],
     about: "Work under a pairing, usually under an agreement. 项目。",
-    computed_from: &[&milestones::KIND],
+    computed_from: &["milestone"],
     ..super::defaults()
 };
 

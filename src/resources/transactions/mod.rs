@@ -31,6 +31,6 @@ pub static KIND: reference::Kind = reference::Kind {
     belongs: Belongs::ToPairing,
     outgoing: &[api::OUTGOING],
     about: "The ledger of pledges, commitments, disbursements, expenditures and their reversals; append-only. 资金流水，只增不改。",
-    computed_from: &[&KIND],
+    computed_from: &["transaction"],
     ..super::defaults()
 };

@@ -135,14 +135,15 @@ async fn create_and_plan(
 #[get("/imports")]
 async fn list(call: Call) -> Result<HttpResponse> {
     let actor = caller(&call)?;
-    call.uncached().list("listImports", |_, query, visibility| {
-        let filter: ImportFilter = typed(query)?;
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let page = store::page(conn, &actor, &filter, page)?;
-            Ok(Page::new(store::load(conn, &visibility, &page.ids)?, page))
+    call.uncached()
+        .list("listImports", |_, query, visibility| {
+            let filter: ImportFilter = typed(query)?;
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let page = store::page(conn, &actor, &filter, page)?;
+                Ok(Page::new(store::load(conn, &visibility, &page.ids)?, page))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Returns an import.
@@ -173,15 +174,16 @@ async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/lines")]
 async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.uncached().list("listImportLines", |_, query, visibility| {
-        let filter: ImportLineFilter = typed(query)?;
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let row = store::find_visible(conn, &actor, &id)?;
-            let (items, next, total) = plans::lines(conn, &visibility, row.id, &filter.outcome, page)?;
-            Ok(Page::cut(items, next, total))
+    call.uncached()
+        .list("listImportLines", |_, query, visibility| {
+            let filter: ImportLineFilter = typed(query)?;
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let row = store::find_visible(conn, &actor, &id)?;
+                let (items, next, total) = plans::lines(conn, &visibility, row.id, &filter.outcome, page)?;
+                Ok(Page::cut(items, next, total))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Lists the faults of a file.
@@ -196,15 +198,16 @@ async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
 #[get("/imports/{ref}/faults")]
 async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
-    call.uncached().list("listImportFaults", |_, query, _| {
-        let filter: ImportFaultFilter = typed(query)?;
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let row = store::find_visible(conn, &actor, &id)?;
-            let (items, next, total) = plans::faults(conn, row.id, &filter.severity, page)?;
-            Ok(Page::cut(items, next, total))
+    call.uncached()
+        .list("listImportFaults", |_, query, _| {
+            let filter: ImportFaultFilter = typed(query)?;
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let row = store::find_visible(conn, &actor, &id)?;
+                let (items, next, total) = plans::faults(conn, row.id, &filter.severity, page)?;
+                Ok(Page::cut(items, next, total))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Plans an import again.

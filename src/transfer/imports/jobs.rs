@@ -264,9 +264,7 @@ async fn execute(state: &web::Data<AppState>, actor: Actor, id: i64, running: &A
         let import = Import { actor: &actor, request_id: &request_id, catalog: &catalog, today, options: &options };
         backend::try_lock_key(conn, &runs::lock_of(&running.run))?;
         match task {
-            Task::Plan => {
-                plan(conn, &import, &running, &mut gathered).map(|outcome| Verdict::Undo((outcome, Changed::none())))
-            }
+            Task::Plan => plan(conn, &import, &running, &mut gathered).map(RunOutcome::undone),
             Task::Apply => apply(conn, &import, id, &running, &mut gathered, row.state_sha256.as_deref()),
         }
     };
@@ -307,13 +305,12 @@ fn apply(
             Ok(Verdict::Keep((RunOutcome::Applied { records }, changed)))
         }
         Err(Refusal::Stale(_)) => {
-            let stale = RunOutcome::Stale(plans::compare(conn, id, &mut spooled.lines, STALE_MAX)?);
-            Ok(Verdict::Undo((stale, Changed::none())))
+            Ok(RunOutcome::Stale(plans::compare(conn, id, &mut spooled.lines, STALE_MAX)?).undone())
         }
         // The plan had no faults, so that these are due to changes since.
         Err(Refusal::Faulty(plan)) => {
             let SpooledReport { lines, faults, .. } = spooled;
-            Ok(Verdict::Undo((RunOutcome::Planned { plan, records, lines, faults }, Changed::none())))
+            Ok(RunOutcome::Planned { plan, records, lines, faults }.undone())
         }
         Err(Refusal::Failed(error)) => Err(error),
     }

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use super::plans;
 use super::runs::{self, End};
 use super::types::ImportStaleLine;
-use crate::db::{Conn, Store};
+use crate::db::changes::Changed;
+use crate::db::{Conn, Store, Verdict};
 use crate::error::{Error, Result};
 use crate::model::types::Instant;
 use crate::spool::Spool;
@@ -26,6 +27,13 @@ pub enum RunOutcome {
         faults: Spool<ImportFault>,
     },
     Stale(Vec<ImportStaleLine>),
+}
+
+impl RunOutcome {
+    /// The outcome of a run whose transaction is rolled back.
+    pub fn undone(self) -> Verdict<(RunOutcome, Changed)> {
+        Verdict::Undo((self, Changed::none()))
+    }
 }
 
 /// Stores the outcome of a run, in small writes.

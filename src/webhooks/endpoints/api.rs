@@ -196,6 +196,8 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     call.state.catalog.contract.validate(Webhooks::NEW, &body)?;
     let new: NewWebhook = serde_json::from_value(body.clone())?;
     validate_target(&call, Some(&new.url)).await?;
+    // Events that were committed before are not sent.
+    call.state.sealer.settle().await;
     call.post(actor, &body, |tx| {
         let (webhook, secret) = store::issue(tx, new)?;
         let (id, version) = Webhooks::id_and_version(&webhook);
