@@ -257,8 +257,7 @@ async fn execute(state: &web::Data<AppState>, actor: Actor, id: i64, running: &A
     .await
     .map_err(Error::unexpected)??;
     let options = Options { mode: row.mode, restore: row.restore, prune: store::pruned(&row)? };
-    let run = running.run.clone();
-    let running = running.clone();
+    let (run, running) = (running.run.clone(), running.clone());
     let request_id = format!("import-{id}");
     let mut work_on = move |conn: &mut Conn| {
         let import = Import { actor: &actor, request_id: &request_id, catalog: &catalog, today, options: &options };
