@@ -9,6 +9,7 @@ use pairing_tracker::db::backend;
 
 use crate::common::flood::{self, Flood};
 use crate::common::program::{SQLITE, connect, databases, on, program};
+use crate::common::tamper::execute;
 
 /// The longest acceptable wait of an operator who revokes a key.
 const REVOKED_WITHIN: Duration = Duration::from_secs(5);
@@ -50,8 +51,10 @@ fn a_wait_for_a_lock_is_reported() {
         on(directory.path(), &url, &["migrate"]).good();
         let mut holder = connect(directory.path(), &url);
         backend::begin_write(&mut holder, backend::BEGIN).expect("a transaction");
-        // Every writer of PostgreSQL takes this lock; on SQLite the transaction holds the only lock of the database.
-        backend::lock_kind(&mut holder, "audit_events").expect("a lock");
+        // On SQLite the transaction holds the only lock of the database.
+        if url != SQLITE {
+            execute(&mut holder, "LOCK TABLE api_keys IN EXCLUSIVE MODE").expect("a lock");
+        }
         let mut command =
             program(directory.path(), &["--database-url", &url, "key", "create", "--name", "a", "--role", "viewer"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");

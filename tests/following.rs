@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use crate::common::program::{Service, databases, on};
 
 /// A client of a stream, reading raw lines, among them the sizes of HTTP's chunks.
-struct Follower {
+pub struct Follower {
     lines: std::io::Lines<BufReader<TcpStream>>,
     /// The lines of the response head.
     head: Vec<String>,
 }
 
 impl Follower {
-    fn start(service: &Service, query: &str, headers: &str) -> Follower {
+    pub fn start(service: &Service, query: &str, headers: &str) -> Follower {
         let mut stream = service.connect();
         let head =
             format!("GET /api/v1/audit-events?{query} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n{headers}\r\n");
@@ -38,7 +38,7 @@ impl Follower {
     }
 
     /// The next event, which its id precedes.
-    fn next(&mut self) -> Value {
+    pub fn next(&mut self) -> Value {
         let id = self.until("id: ");
         let event: Value = serde_json::from_str(&self.until("data: ")).expect("JSON");
         assert_eq!(event["id"].to_string(), id);

@@ -5,6 +5,8 @@
 //! its changes: a change waits for the row lock of the one before, so that its event has a higher id. SQLite has a single writer,
 //! which appends at once.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use super::{Event, chain};
@@ -18,6 +20,10 @@ use crate::insert_all;
 const WRITTEN_TOGETHER: usize = 1_000;
 /// Events appended by one transaction of [`seal`], which takes some tens of milliseconds.
 const SEALED_TOGETHER: i64 = 500;
+
+/// How often, and at which interval, a command tries to seal while a service does.
+const TRIES: usize = 50;
+const PAUSE: Duration = Duration::from_millis(20);
 
 type NewRow = (
     diesel::dsl::Eq<pending::event_json, String>,
@@ -90,16 +96,29 @@ pub fn seal(conn: &mut Conn) -> Result<Left> {
     Ok(left)
 }
 
-/// Seals all pending events in transactions of their own, after a command has committed its write.
+/// Seals all pending events in transactions of their own, after a command has committed its write. Leaves them to a service that
+/// seals at the same time and does not finish in a second.
 pub fn seal_all(conn: &mut Conn) -> Result<()> {
     if conn.is_sqlite() {
         return Ok(());
     }
     let seal_some = |conn: &mut Conn| -> Result<_> {
-        chain::take_turn(conn)?;
-        seal(conn).map(Verdict::Keep)
+        Ok(match chain::try_turn(conn)? {
+            true => Verdict::Keep(Some(seal(conn)?)),
+            false => Verdict::Undo(None),
+        })
     };
-    while db::in_transaction(conn, seal_some)? == Left::Some {}
+    let mut tries = 0;
+    while tries < TRIES {
+        match db::in_transaction(conn, seal_some)? {
+            Some(Left::Nothing) => break,
+            Some(Left::Some) => {}
+            None => {
+                tries += 1;
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
     Ok(())
 }
 

@@ -64,9 +64,13 @@ fn a_milestone_is_created_with_few_statements() {
         let new = with(milestone("first"), json!({ "code": null, "responsible": ["cpc-jiangmen"] }));
         // The agreement and the organization are cached from then on.
         create(&client, "milestones", new.clone()).await;
-        let before = of_writes(&client);
-        client.post("milestones", new).await.expect(201);
-        let count = of_writes(&client) - before;
-        assert!(count <= CREATED_MAX, "{count} statements");
+        let mut fewest = u64::MAX;
+        for _ in 0..5 {
+            let before = of_writes(&client);
+            client.post("milestones", new.clone()).await.expect(201);
+            // SQLite's writer also looks for changes of other processes from time to time.
+            fewest = fewest.min(of_writes(&client) - before);
+        }
+        assert!(fewest <= CREATED_MAX, "{fewest} statements");
     });
 }

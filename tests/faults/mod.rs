@@ -18,6 +18,7 @@ mod pgbouncer;
 mod power;
 mod proxy;
 mod restart;
+mod sealer;
 mod silence;
 mod writes;
 
@@ -29,6 +30,9 @@ use super::common::program::{PROGRAM, Service, on};
 
 /// How long the service may take to recover before it counts as down.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long many writes may take.
+const PATIENT: Duration = Duration::from_secs(120);
 
 /// The program under test.
 fn program() -> String {
