@@ -19,6 +19,7 @@ use crate::http::deprecation::{self, Deprecation};
 use crate::http::export::ListWriters;
 use crate::http::{AppState, cors, envelope, format, guard, limits, redirects, tags};
 use crate::record::Catalog;
+use crate::reports::facts::FactStore;
 use crate::resources::{AnyResource, KEYS, RESOURCES};
 use crate::transfer::export::rows::Rows;
 use crate::transfer::imports::jobs::Jobs;
@@ -87,8 +88,10 @@ pub fn catalog() -> Result<Catalog> {
 pub fn state(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Option<Issuer>) -> Result<AppState> {
     let targets = Targets::new(settings.webhook_networks.clone());
     let policy = Policy::new(catalog.contract.document(), &tags(), pages::PAGES)?;
+    let facts = FactStore::new(&store, catalog.kinds);
     let mut state = AppState::new(store, catalog, settings, issuer, policy)?;
     state.parts.insert(Jobs::default());
+    state.parts.insert(facts);
     state.parts.insert(targets);
     state.parts.insert(ListWriters(Rows::writer));
     Ok(state)

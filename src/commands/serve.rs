@@ -18,6 +18,7 @@ use crate::db::{Store, backend};
 use crate::http::connections::Connections;
 use crate::http::{AppState, metrics};
 use crate::record::Catalog;
+use crate::reports::facts::FactStore;
 use crate::resources::api_keys::marks;
 use crate::resources::documents::sweep::{self, Swept};
 use crate::transfer::imports::jobs::Jobs;
@@ -64,7 +65,7 @@ pub fn serve(settings: Settings) -> Outcome {
         stop_on_signal(&server.handle(), &state)?;
         announce(&state.settings, &addresses);
         let outbox = Outbox::start(state.clone().into_inner()).map_err(|e| e.cause())?;
-        let tasks = start_tasks(&state, &jobs, connections);
+        let tasks = start_tasks(&state, &jobs, connections)?;
         server.await.map_err(|e| format!("the server failed: {e}"))?;
         if let Some(metrics) = metrics {
             metrics.stop(false).await;
@@ -100,19 +101,25 @@ fn announce(settings: &Settings, addresses: &[SocketAddr]) {
 }
 
 /// Starts the periodic tasks of the service.
-fn start_tasks(state: &web::Data<AppState>, jobs: &Arc<Jobs>, connections: Connections) -> [JoinHandle<()>; 4] {
+fn start_tasks(
+    state: &web::Data<AppState>,
+    jobs: &Arc<Jobs>,
+    connections: Connections,
+) -> Result<[JoinHandle<()>; 5], String> {
+    let facts = state.parts.get::<FactStore>().map_err(|e| e.cause())?;
     let close_waiting = async move {
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
             connections.close_waiting(WAITING_MAX);
         }
     };
-    [
+    Ok([
         actix_web::rt::spawn(flush_counters(state.clone(), jobs.clone())),
         actix_web::rt::spawn(marks::follow(state.clone().into_inner())),
         actix_web::rt::spawn(sweep_files(state.clone())),
         actix_web::rt::spawn(close_waiting),
-    ]
+        actix_web::rt::spawn(facts.keep(state.store.clone())),
+    ])
 }
 
 /// Ends webhooks, imports and periodic tasks, and writes the counters for the last time.

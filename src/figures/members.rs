@@ -69,7 +69,7 @@ pub fn of_pairings(conn: &mut Conn, pairings: &[i64]) -> Result<HashMap<i64, Vec
 }
 
 /// Where regions lie, and where organizations are.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Places {
     parents: HashMap<i64, i64>,
     seats: HashMap<i64, i64>,
@@ -84,6 +84,22 @@ impl Places {
             parents: parents.into_iter().filter_map(|(id, parent)| Some((id, parent?))).collect(),
             seats: seats.into_iter().collect(),
         })
+    }
+
+    /// Sets the region that a region lies in.
+    pub fn set_parent(&mut self, region: i64, parent: Option<i64>) {
+        match parent {
+            Some(parent) => self.parents.insert(region, parent),
+            None => self.parents.remove(&region),
+        };
+    }
+
+    /// Sets the region of an organization; `None` for one that was deleted.
+    pub fn set_seat(&mut self, organization: i64, region: Option<i64>) {
+        match region {
+            Some(region) => self.seats.insert(organization, region),
+            None => self.seats.remove(&organization),
+        };
     }
 
     /// Adds a region and all that are around it.

@@ -2,7 +2,7 @@
 //! by the one rule and never by an average of averages.
 
 use std::collections::HashMap;
-use std::ops::AddAssign;
+use std::ops::{AddAssign, SubAssign};
 
 use chrono::NaiveDate;
 use diesel::connection::DefaultLoadingMode;
@@ -86,6 +86,22 @@ impl AddAssign<&Tally> for Tally {
         self.oldest_due_on = [self.oldest_due_on, *oldest_due_on].into_iter().flatten().min();
         self.baseline_due += baseline_due;
         self.on_time += on_time;
+    }
+}
+
+/// Takes out sums that were added; the earliest due date stays, because it does not follow from what is left.
+impl SubAssign<&Tally> for Tally {
+    fn sub_assign(&mut self, other: &Tally) {
+        let Tally { counts, weight, weighted_progress, overdue, oldest_due_on: _, baseline_due, on_time } = other;
+        let mut counts = *counts;
+        for status in Status::ALL.iter().copied() {
+            *self.counts.of(status) -= *counts.of(status);
+        }
+        self.weight -= weight;
+        self.weighted_progress -= weighted_progress;
+        self.overdue -= overdue;
+        self.baseline_due -= baseline_due;
+        self.on_time -= on_time;
     }
 }
 

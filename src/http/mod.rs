@@ -192,6 +192,12 @@ impl Call {
         Call { sources: None, ..self }
     }
 
+    /// The same call, whose reads have another class than those of its tag.
+    #[must_use]
+    pub fn in_class(self, class: Class) -> Call {
+        Call { class, ..self }
+    }
+
     /// A header's value; `None` when it is not visible ASCII, as no header of this API allows other characters.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
         self.request.headers().get(name)?.to_str().ok()

@@ -19,8 +19,10 @@ use crate::figures::money::{Entry, MoneyFigures, Sums};
 use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::types::Ref;
+use crate::reports::facts::FactStore;
+use crate::reports::facts::state::State;
 use crate::resources::transactions::api::TransactionFilter;
-use crate::resources::transactions::booked::{self, Shares};
+use crate::resources::transactions::booked::{self, Booked, Shares};
 use crate::resources::{funds, pairings, programmes, projects, sectors};
 use crate::text_enum;
 
@@ -105,12 +107,17 @@ pub struct FundsRow {
 )]
 #[get("/reports/funds")]
 pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
-    call.reads_records().list("getFundsReport", |call, query, _| {
+    let facts = call.state.parts.get::<FactStore>()?;
+    let call = facts.classify(call.reads_records());
+    call.list("getFundsReport", |call, query, _| {
         let filter: FundsFilter = typed(query)?;
         let as_of = call.view(query).as_of;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            // Without a snapshot, concurrent changes could be counted twice or not at all.
-            let Computed { overall, rows } = db::in_snapshot(conn, |conn| compute(conn, &filter, as_of))?;
+            let Computed { overall, rows } = match from_memory(conn, &facts, &filter, as_of)? {
+                Some(computed) => computed,
+                // Without a snapshot, concurrent changes could be counted twice or not at all.
+                None => db::in_snapshot(conn, |conn| from_database(conn, &filter, as_of))?,
+            };
             let (items, next, total) = page::cut_computed(rows, page);
             Ok(Page::cut(items, next, total).beside(json!({ "as_of": as_of, "overall": overall })))
         })
@@ -127,81 +134,155 @@ struct Computed {
     rows: Vec<(Key, FundsRow)>,
 }
 
-fn compute(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Computed> {
-    let group_by = filter.group_by.unwrap_or(GroupBy::Fund);
-    let (entries, sector) = narrowed(conn, filter)?;
-    let needs_sectors = sector.is_some() || group_by == GroupBy::Sector;
-
-    let mut overall: BTreeMap<String, Sums> = BTreeMap::new();
-    let mut groups: BTreeMap<Group, Sums> = BTreeMap::new();
-    booked::each(conn, &entries, as_of, |conn, entries| {
-        let shares = if needs_sectors { booked::shares(conn, &entries)? } else { Shares::new() };
-        for one in &entries {
-            let mut parts = if needs_sectors { one.by_sector(&shares) } else { vec![(None, one.entry)] };
-            parts.retain(|(of, _)| sector.is_none() || *of == sector);
-            for (of, entry) in &parts {
-                let subject = match group_by {
-                    GroupBy::Fund => one.fund_id,
-                    GroupBy::Pairing => one.pairing_id,
-                    GroupBy::Sector => *of,
-                    GroupBy::Year => Some(i64::from(entry.value_on.year())),
-                };
-                groups.entry((subject.unwrap_or(NOTHING), one.currency.clone())).or_default().add(entry);
-            }
-            if !parts.is_empty() {
-                let amount = parts.iter().map(|(_, part)| part.amount).sum();
-                overall.entry(one.currency.clone()).or_default().add(&Entry { amount, ..one.entry });
+/// Computes the report over the facts in memory; `None` without them.
+fn from_memory(conn: &mut Conn, store: &FactStore, filter: &FundsFilter, as_of: NaiveDate) -> Result<Option<Computed>> {
+    if !store.refresh(conn)? {
+        return Ok(None);
+    }
+    let covered = Covered::resolve(conn, filter)?;
+    let groups = store.with(|state| {
+        let mut groups = Groups::new(filter, &covered);
+        for transaction in state.transactions.values() {
+            if transaction.booked.entry.value_on <= as_of && covered.contains(state, &transaction.booked) {
+                groups.add(&state.booked(transaction), &state.structure.shares);
             }
         }
-        Ok(())
-    })?;
-
-    let kind: Option<&'static Kind> = match group_by {
-        GroupBy::Fund => Some(&funds::KIND),
-        GroupBy::Pairing => Some(&pairings::KIND),
-        GroupBy::Sector => Some(&sectors::KIND),
-        GroupBy::Year => None,
-    };
-    let mut references = References::default();
-    if let Some(kind) = kind {
-        groups.keys().filter(|(id, _)| *id != NOTHING).for_each(|(id, _)| references.want(kind, *id));
-    }
-    references.load(conn)?;
-    let row = |(group, sums): (Group, Sums)| {
-        let subject = Some(group.0).filter(|id| *id != NOTHING);
-        let named = |of: GroupBy, kind| references.optional(kind, subject.filter(|_| group_by == of));
-        let row = FundsRow {
-            fund: named(GroupBy::Fund, &funds::KIND),
-            pairing: named(GroupBy::Pairing, &pairings::KIND),
-            sector: named(GroupBy::Sector, &sectors::KIND),
-            year: subject.filter(|_| group_by == GroupBy::Year),
-            figures: sums.figures(&group.1),
-        };
-        let (id, currency) = group;
-        (Key { value: format!("{id:019} {currency}"), id }, row)
-    };
-    Ok(Computed {
-        overall: overall.iter().map(|(currency, sums)| sums.figures(currency)).collect(),
-        rows: groups.into_iter().map(row).collect(),
-    })
+        groups
+    });
+    groups.map(|groups| groups.name(conn)).transpose()
 }
 
-/// Returns the filter for entries and the sector to restrict their parts to.
-fn narrowed(conn: &mut Conn, filter: &FundsFilter) -> Result<(TransactionFilter, Option<i64>)> {
-    let FundsFilter { programme, pairing, fund, sector, project, group_by: _ } = filter;
-    let mut faults = Faults::default();
-    let mut known = |kind: &Kind, pointer: &str, reference: &Option<Ref>| {
-        kind.resolve_optional(conn, &mut faults, pointer, reference.as_ref())
-    };
-    let by_id = |id: Option<i64>| id.map(|id| Ref(id.to_string()));
-    let entries = TransactionFilter {
-        programme: by_id(known(&programmes::KIND, "/query/programme", programme)?),
-        pairing: by_id(known(&pairings::KIND, "/query/pairing", pairing)?),
-        fund: by_id(known(&funds::KIND, "/query/fund", fund)?),
-        project: by_id(known(&projects::KIND, "/query/project", project)?),
-        ..TransactionFilter::default()
-    };
-    let sector = known(&sectors::KIND, "/query/sector", sector)?;
-    faults.refuse()?;
-    Ok((entries, sector))
+/// Computes the report by queries.
+fn from_database(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Computed> {
+    let covered = Covered::resolve(conn, filter)?;
+    let mut groups = Groups::new(filter, &covered);
+    booked::each(conn, &covered.filter(), as_of, |conn, entries| {
+        let shares = if groups.needs_sectors { booked::shares(conn, &entries)? } else { Shares::new() };
+        entries.iter().for_each(|one| groups.add(one, &shares));
+        Ok(())
+    })?;
+    groups.name(conn)
+}
+
+/// The sums of the report.
+struct Groups {
+    group_by: GroupBy,
+    sector: Option<i64>,
+    needs_sectors: bool,
+    overall: BTreeMap<String, Sums>,
+    groups: BTreeMap<Group, Sums>,
+}
+
+impl Groups {
+    fn new(filter: &FundsFilter, covered: &Covered) -> Groups {
+        let group_by = filter.group_by.unwrap_or(GroupBy::Fund);
+        Groups {
+            group_by,
+            sector: covered.sector,
+            needs_sectors: covered.sector.is_some() || group_by == GroupBy::Sector,
+            overall: BTreeMap::new(),
+            groups: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, one: &Booked, shares: &Shares) {
+        let mut parts = if self.needs_sectors { one.by_sector(shares) } else { vec![(None, one.entry)] };
+        parts.retain(|(of, _)| self.sector.is_none() || *of == self.sector);
+        for (of, entry) in &parts {
+            let subject = match self.group_by {
+                GroupBy::Fund => one.fund_id,
+                GroupBy::Pairing => one.pairing_id,
+                GroupBy::Sector => *of,
+                GroupBy::Year => Some(i64::from(entry.value_on.year())),
+            };
+            self.groups.entry((subject.unwrap_or(NOTHING), one.currency.clone())).or_default().add(entry);
+        }
+        if !parts.is_empty() {
+            let amount = parts.iter().map(|(_, part)| part.amount).sum();
+            self.overall.entry(one.currency.clone()).or_default().add(&Entry { amount, ..one.entry });
+        }
+    }
+
+    /// Names the subjects of the rows.
+    fn name(self, conn: &mut Conn) -> Result<Computed> {
+        let Groups { group_by, overall, groups, .. } = self;
+        let kind: Option<&'static Kind> = match group_by {
+            GroupBy::Fund => Some(&funds::KIND),
+            GroupBy::Pairing => Some(&pairings::KIND),
+            GroupBy::Sector => Some(&sectors::KIND),
+            GroupBy::Year => None,
+        };
+        let mut references = References::default();
+        if let Some(kind) = kind {
+            groups.keys().filter(|(id, _)| *id != NOTHING).for_each(|(id, _)| references.want(kind, *id));
+        }
+        references.load(conn)?;
+        let row = |(group, sums): (Group, Sums)| {
+            let subject = Some(group.0).filter(|id| *id != NOTHING);
+            let named = |of: GroupBy, kind| references.optional(kind, subject.filter(|_| group_by == of));
+            let row = FundsRow {
+                fund: named(GroupBy::Fund, &funds::KIND),
+                pairing: named(GroupBy::Pairing, &pairings::KIND),
+                sector: named(GroupBy::Sector, &sectors::KIND),
+                year: subject.filter(|_| group_by == GroupBy::Year),
+                figures: sums.figures(&group.1),
+            };
+            let (id, currency) = group;
+            (Key { value: format!("{id:019} {currency}"), id }, row)
+        };
+        Ok(Computed {
+            overall: overall.iter().map(|(currency, sums)| sums.figures(currency)).collect(),
+            rows: groups.into_iter().map(row).collect(),
+        })
+    }
+}
+
+/// What the filter covers, by ids.
+struct Covered {
+    programme: Option<i64>,
+    pairing: Option<i64>,
+    fund: Option<i64>,
+    project: Option<i64>,
+    /// The sector that the parts of entries are restricted to.
+    sector: Option<i64>,
+}
+
+impl Covered {
+    fn resolve(conn: &mut Conn, filter: &FundsFilter) -> Result<Covered> {
+        let FundsFilter { programme, pairing, fund, sector, project, group_by: _ } = filter;
+        let mut faults = Faults::default();
+        let mut known = |kind: &Kind, pointer: &str, reference: &Option<Ref>| {
+            kind.resolve_optional(conn, &mut faults, pointer, reference.as_ref())
+        };
+        let covered = Covered {
+            programme: known(&programmes::KIND, "/query/programme", programme)?,
+            pairing: known(&pairings::KIND, "/query/pairing", pairing)?,
+            fund: known(&funds::KIND, "/query/fund", fund)?,
+            project: known(&projects::KIND, "/query/project", project)?,
+            sector: known(&sectors::KIND, "/query/sector", sector)?,
+        };
+        faults.refuse()?;
+        Ok(covered)
+    }
+
+    /// The filter for entries.
+    fn filter(&self) -> TransactionFilter {
+        let by_id = |id: Option<i64>| id.map(|id| Ref(id.to_string()));
+        TransactionFilter {
+            programme: by_id(self.programme),
+            pairing: by_id(self.pairing),
+            fund: by_id(self.fund),
+            project: by_id(self.project),
+            ..TransactionFilter::default()
+        }
+    }
+
+    /// The same condition on an entry in memory.
+    fn contains(&self, state: &State, booked: &Booked) -> bool {
+        let is = |wanted: Option<i64>, id: Option<i64>| wanted.is_none() || wanted == id;
+        is(self.pairing, booked.pairing_id)
+            && is(self.fund, booked.fund_id)
+            && is(self.project, booked.project_id)
+            && self.programme.is_none_or(|programme| state.is_booked_in(booked, programme))
+    }
 }

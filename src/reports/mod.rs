@@ -1,5 +1,6 @@
-//! Read-only reports, which aggregate the figures of [`crate::figures`].
+//! Read-only reports, which aggregate the figures of [`crate::figures`], over the facts that [`facts`] holds in memory.
 
+pub mod facts;
 pub mod funds;
 pub mod overdue;
 pub mod pace;

@@ -9,21 +9,23 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::db::page::{self, Key, PageRequest};
-use crate::db::reference::{Reference, References};
+use crate::db::reference::{Kind, Reference, References};
 use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::members::{self, Member, Places};
-use crate::figures::pace::{Pace, PaceCounts};
+use crate::figures::pace::{Pace, PaceCounts, Standing};
 use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::decimal::QuantityTotal;
 use crate::model::types::Ref;
 use crate::record::{self, ReadContext, Resource};
+use crate::reports::facts::FactStore;
+use crate::reports::facts::state::{Commitment as Fact, State};
 use crate::resources::agreements::parties;
 use crate::resources::commitments::Commitments;
 use crate::resources::commitments::api::{Commitment, CommitmentFilter, Indicator, Sort};
 use crate::resources::pairings::Role;
-use crate::resources::regions;
+use crate::resources::{agreements, organizations, pairings, programmes, regions, sectors};
 
 /// Filter parameters of the report.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -106,13 +108,18 @@ pub struct PaceList {
 )]
 #[get("/reports/pace")]
 pub async fn get_pace(call: Call) -> Result<HttpResponse> {
-    call.reads_records().list("getPaceReport", |call, query, _| {
+    let facts = call.state.parts.get::<FactStore>()?;
+    let call = facts.classify(call.reads_records());
+    call.list("getPaceReport", |call, query, _| {
         let filter: PaceFilter = typed(query)?;
         let view = call.view(query);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let (counts, (items, next, total)) =
+            let request = Request { filter: &filter, view, page };
+            let (counts, (items, next, total)) = match request.from_memory(conn, &facts)? {
+                Some(computed) => computed,
                 // Without a snapshot, concurrent changes could be counted twice or not at all.
-                db::in_snapshot(conn, |conn| compute(conn, filter.clone(), view, page))?;
+                None => db::in_snapshot(conn, |conn| request.from_database(conn))?,
+            };
             Ok(Page::cut(items, next, total).beside(json!({ "as_of": view.as_of, "counts": counts })))
         })
     })
@@ -122,69 +129,184 @@ pub async fn get_pace(call: Call) -> Result<HttpResponse> {
 /// The rows of a page, the key of the next one, and the count of all where it is asked for.
 type Rows = (Vec<PaceRow>, Option<Key>, Option<i64>);
 
-/// Counts the commitments that the filter covers, and reads those of a page. All of them have to be computed to know their
-/// order; no more than their keys are in memory at a time.
-fn compute(conn: &mut Conn, filter: PaceFilter, view: ReadContext, page: &PageRequest) -> Result<(PaceCounts, Rows)> {
-    let PaceFilter { programme, pairing, agreement, sector, responsible, member, pace } = filter;
-    let mut faults = Faults::default();
-    let member = regions::KIND.resolve_optional(conn, &mut faults, "/query/member", member.as_ref())?;
-    let covered = CommitmentFilter {
-        programme,
-        pairing,
-        agreement,
-        sector,
-        responsible,
-        sort: Some(Sort::Id),
-        ..CommitmentFilter::default()
-    };
-    let places = Places::load(conn)?;
-    let mut counts = PaceCounts::default();
-    let mut keys: Vec<(Key, i64)> = Vec::new();
-    let visited = record::each_page::<Commitments>(conn, &covered, view, |conn, commitments| {
-        let concerned = member.map(|_| Concerned::load(conn, &commitments, &places)).transpose()?;
-        for commitment in commitments {
-            let counts_for = |member: i64| {
-                concerned.as_ref().is_none_or(|concerned| concerned.of(&commitment, view.as_of).contains(&member))
-            };
-            if member.is_some_and(|member| !counts_for(member)) {
-                continue;
-            }
-            counts += commitment.pace;
-            if pace.is_empty() || pace.contains(&commitment.pace) {
-                keys.push((key(&commitment), commitment.id));
-            }
+struct Request<'a> {
+    filter: &'a PaceFilter,
+    view: ReadContext,
+    page: &'a PageRequest,
+}
+
+impl Request<'_> {
+    /// Counts the commitments that the filter covers over the facts in memory, and reads those of a page; `None` without facts.
+    fn from_memory(&self, conn: &mut Conn, store: &FactStore) -> Result<Option<(PaceCounts, Rows)>> {
+        if !store.refresh(conn)? {
+            return Ok(None);
         }
-        Ok(())
-    });
-    if let (Err(error), _) | (_, Err(error)) = (visited, faults.refuse()) {
-        return Err(error);
+        // A query explains an unknown reference.
+        let Some(covered) = Covered::find(conn, self.filter)? else { return Ok(None) };
+        let as_of = self.view.as_of;
+        let sorted = store.with(|state| {
+            let mut sorted = Sorted::new(&self.filter.pace);
+            for (id, commitment) in &state.commitments {
+                if let Some(pairing) = covered.pairing_of(state, commitment, as_of) {
+                    sorted.add(*id, pairing, &state.standing(commitment, as_of));
+                }
+            }
+            sorted
+        });
+        let Some(sorted) = sorted else { return Ok(None) };
+        let places = store.with(|state| state.structure.places.clone()).unwrap_or_default();
+        Ok(Some((sorted.counts, self.rows(conn, sorted, &places)?)))
     }
-    keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    let (ids, next, total) = page::cut_computed(keys, page);
-    let commitments = Commitments::load(conn, &ids, view)?;
-    let concerned = Concerned::load(conn, &commitments, &places)?;
-    let references = concerned.references(conn)?;
-    let rows = commitments.into_iter().map(|commitment| {
-        let recipients = concerned.recipients(&commitment, view.as_of);
-        let recipients = recipients.into_iter().map(|id| references.get(&regions::KIND, id)).collect();
-        row(commitment, recipients)
-    });
-    Ok((counts, (rows.collect(), next, total)))
+
+    /// The same by queries. All commitments have to be computed to know their order; no more than their keys are in memory at a
+    /// time.
+    fn from_database(&self, conn: &mut Conn) -> Result<(PaceCounts, Rows)> {
+        let PaceFilter { programme, pairing, agreement, sector, responsible, member, pace } = self.filter.clone();
+        let mut faults = Faults::default();
+        let member = regions::KIND.resolve_optional(conn, &mut faults, "/query/member", member.as_ref())?;
+        let covered = CommitmentFilter {
+            programme,
+            pairing,
+            agreement,
+            sector,
+            responsible,
+            sort: Some(Sort::Id),
+            ..CommitmentFilter::default()
+        };
+        let view = self.view;
+        let places = Places::load(conn)?;
+        let mut sorted = Sorted::new(&pace);
+        let visited = record::each_page::<Commitments>(conn, &covered, view, |conn, commitments| {
+            let concerned = member.map(|_| Concerned::load(conn, &commitments, &places)).transpose()?;
+            for commitment in commitments {
+                let counts_for = |member: i64| {
+                    concerned.as_ref().is_none_or(|concerned| concerned.of(&commitment, view.as_of).contains(&member))
+                };
+                if member.is_none_or(counts_for) {
+                    sorted.add(commitment.id, commitment.pairing.id, &standing(&commitment));
+                }
+            }
+            Ok(())
+        });
+        if let (Err(error), _) | (_, Err(error)) = (visited, faults.refuse()) {
+            return Err(error);
+        }
+        Ok((sorted.counts, self.rows(conn, sorted, &places)?))
+    }
+
+    /// Reads the rows of the page.
+    fn rows(&self, conn: &mut Conn, sorted: Sorted<'_>, places: &Places) -> Result<Rows> {
+        let mut keys = sorted.keys;
+        keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let (ids, next, total) = page::cut_computed(keys, self.page);
+        let commitments = Commitments::load(conn, &ids, self.view)?;
+        let concerned = Concerned::load(conn, &commitments, places)?;
+        let references = concerned.references(conn)?;
+        let rows = commitments.into_iter().map(|commitment| {
+            let recipients = concerned.recipients(&commitment, self.view.as_of);
+            let recipients = recipients.into_iter().map(|id| references.get(&regions::KIND, id)).collect();
+            row(commitment, recipients)
+        });
+        Ok((rows.collect(), next, total))
+    }
+}
+
+/// The paces of commitments, and the keys of those that the report lists.
+struct Sorted<'a> {
+    listed: &'a [Pace],
+    counts: PaceCounts,
+    keys: Vec<(Key, i64)>,
+}
+
+impl Sorted<'_> {
+    /// Lists commitments with some paces, or all.
+    fn new(listed: &[Pace]) -> Sorted<'_> {
+        Sorted { listed, counts: PaceCounts::default(), keys: Vec::new() }
+    }
+
+    fn add(&mut self, id: i64, pairing: i64, standing: &Standing) {
+        self.counts += standing.pace;
+        if self.listed.is_empty() || self.listed.contains(&standing.pace) {
+            self.keys.push((key(id, pairing, standing), id));
+        }
+    }
+}
+
+/// What the filter covers, by ids.
+struct Covered {
+    programme: Option<i64>,
+    pairing: Option<i64>,
+    agreement: Option<i64>,
+    sector: Option<i64>,
+    responsible: Option<i64>,
+    member: Option<i64>,
+}
+
+impl Covered {
+    /// Finds the records that the filter refers to; `None` if one of them does not exist.
+    fn find(conn: &mut Conn, filter: &PaceFilter) -> Result<Option<Covered>> {
+        let PaceFilter { programme, pairing, agreement, sector, responsible, member, pace: _ } = filter;
+        let mut is_known = true;
+        let mut find = |kind: &Kind, reference: &Option<Ref>| -> Result<Option<i64>> {
+            let Some(reference) = reference else { return Ok(None) };
+            let found = kind.find(conn, reference)?;
+            is_known &= found.is_some();
+            Ok(found)
+        };
+        let covered = Covered {
+            programme: find(&programmes::KIND, programme)?,
+            pairing: find(&pairings::KIND, pairing)?,
+            agreement: find(&agreements::KIND, agreement)?,
+            sector: find(&sectors::KIND, sector)?,
+            responsible: find(&organizations::KIND, responsible)?,
+            member: find(&regions::KIND, member)?,
+        };
+        Ok(is_known.then_some(covered))
+    }
+
+    /// The pairing of a commitment that the filter covers.
+    fn pairing_of(&self, state: &State, commitment: &Fact, as_of: NaiveDate) -> Option<i64> {
+        let agreement = state.structure.agreements.get(&commitment.agreement)?;
+        let pairing = state.structure.pairings.get(&agreement.pairing)?;
+        let is = |wanted: Option<i64>, id: i64| wanted.is_none_or(|wanted| wanted == id);
+        let counts_for = |member: i64| {
+            let day = state.last_day(commitment).unwrap_or(as_of);
+            members::concerned(&pairing.members, &agreement.named, day).contains(&member)
+        };
+        let is_covered = is(self.programme, pairing.programme)
+            && is(self.pairing, agreement.pairing)
+            && is(self.agreement, commitment.agreement)
+            && (self.sector.is_none() || self.sector == commitment.sector)
+            && self.responsible.is_none_or(|id| commitment.responsible.contains(&id))
+            && self.member.is_none_or(counts_for);
+        is_covered.then_some(agreement.pairing)
+    }
+}
+
+/// The figures of a commitment that was read as a record.
+fn standing(commitment: &Commitment) -> Standing {
+    Standing {
+        actual: commitment.actual,
+        completion: commitment.completion,
+        expected: commitment.expected,
+        pace: commitment.pace,
+        reported_to: commitment.reported_to,
+    }
 }
 
 /// The place of a commitment: by pairing, those behind first, by how far it is behind.
-fn key(commitment: &Commitment) -> Key {
-    let rank = match commitment.pace {
+fn key(id: i64, pairing: i64, standing: &Standing) -> Key {
+    let rank = match standing.pace {
         Pace::Behind => 0,
         Pace::Unknown => 1,
         Pace::OnTrack => 2,
         Pace::Ahead => 3,
     };
-    let gap = commitment.completion.unwrap_or_default() - commitment.expected.unwrap_or_default();
+    let gap = standing.completion.unwrap_or_default() - standing.expected.unwrap_or_default();
     // As text in the order of numbers: shifted above zero, in hundredths, with as many digits as the largest.
     #[expect(clippy::cast_possible_truncation, reason = "bounded just before")]
     let gap = (gap.clamp(-1e12, 1e12) * 100.0).round() as i64 + 100_000_000_000_000;
-    Key { value: format!("{:019} {rank} {gap:015}", commitment.pairing.id), id: commitment.id }
+    Key { value: format!("{pairing:019} {rank} {gap:015}"), id }
 }
 
 fn row(commitment: Commitment, recipients: Vec<Reference>) -> PaceRow {

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::http::Call;
 use crate::model::text::Language;
 use crate::record::{ReadContext, Resource};
+use crate::reports::facts::FactStore;
 use crate::reports::scorecard::{self, Figures};
 use crate::resources::pairings::api::{Pairing, PairingFilter};
 use crate::resources::pairings::{Pairings, Role};
@@ -82,12 +83,13 @@ pub fn mount(config: &mut web::ServiceConfig) {
 async fn home(call: Call) -> Result<HttpResponse> {
     let language = call.language();
     let view = ReadContext { as_of: call.today() };
+    let facts = call.state.parts.get::<FactStore>()?;
     let pairings = call
         .read(move |conn: &mut Conn| {
             let filter: PairingFilter = serde_json::from_value(serde_json::json!({}))?;
             let request = PageRequest { limit: SHOWN, after: None, count: false, list: String::new() };
+            let figures = scorecard::of_pairings(conn, &facts, view.as_of)?;
             let page = Pairings::page(conn, &filter, &request, view)?;
-            let figures = scorecard::of_pairings(conn, view.as_of)?;
             let pairings = Pairings::load(conn, &page.ids, view)?;
             Ok(pairings.into_iter().map(|pairing| (figures.get(&pairing.id).cloned(), pairing)).collect::<Vec<_>>())
         })

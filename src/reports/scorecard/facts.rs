@@ -1,54 +1,49 @@
 //! What a scorecard sums: facts, whatever they were read from, and the groups that each of them counts in.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 
-use super::{Figures, GroupBy, Wanted};
-use crate::figures::members::{self, Member, Places};
-use crate::figures::pace::{Pace, PaceCounts};
-use crate::figures::resolutions::ResolutionCounts;
+use super::sums::{Sums, What};
+use super::{GroupBy, Wanted};
+use crate::figures::exchanges;
+use crate::figures::members::{self, Places};
+use crate::figures::pace::Pace;
 use crate::figures::tally::{Owner, Tally};
-use crate::figures::{exchanges, money};
+use crate::reports::facts::milestones::{Class, Milestones, Parent};
+use crate::reports::facts::structure::{AgreementFact, PairingFact, ProjectFact, Scope};
 use crate::resources::resolutions::State;
 use crate::resources::transactions::booked::{Booked, Shares};
 
-/// All that a scorecard covers.
+/// All that a scorecard covers. Facts that are kept in memory are borrowed; they also contain what the filter excludes.
 #[derive(Default)]
-pub struct Facts {
-    pub pairings: BTreeMap<i64, PairingFact>,
-    pub agreements: BTreeMap<i64, AgreementFact>,
-    pub projects: BTreeMap<i64, ProjectFact>,
-    pub milestones: Vec<(Owner, Tally)>,
+pub struct Facts<'a> {
+    pub scope: Scope,
+    pub pairings: Cow<'a, BTreeMap<i64, PairingFact>>,
+    pub agreements: Cow<'a, BTreeMap<i64, AgreementFact>>,
+    pub projects: Cow<'a, BTreeMap<i64, ProjectFact>>,
+    pub milestones: Vec<MilestoneSums<'a>>,
+    /// The milestones of each agreement and project, where `milestones` has no sums by these.
+    pub by_parent: Option<&'a Milestones>,
     pub commitments: Vec<CommitmentFact>,
     pub resolutions: Vec<ResolutionFact>,
     pub exchanges: Vec<ExchangeFact>,
     pub money: Vec<Booked>,
     /// The sectors of the projects that money is booked on; needed only by sector.
-    pub shares: Shares,
+    pub shares: Cow<'a, Shares>,
     /// The programme of each fund; needed only where the rows are programmes.
-    pub funds: BTreeMap<i64, i64>,
-    /// Where regions and organizations are; empty unless the rows are members.
-    pub places: Places,
+    pub funds: Cow<'a, BTreeMap<i64, i64>>,
+    /// Where regions and organizations are; needed only where the rows are members.
+    pub places: Cow<'a, Places>,
 }
 
-pub struct PairingFact {
-    pub programme: i64,
-    /// Empty unless the rows are members.
-    pub members: Vec<Member>,
-}
-
-pub struct AgreementFact {
-    pub pairing: i64,
-    pub sectors: Vec<i64>,
-    /// The regions that sign it, with all that are around them; empty unless the rows are members.
-    pub named: BTreeSet<i64>,
-}
-
-pub struct ProjectFact {
-    pub pairing: i64,
-    pub agreement: Option<i64>,
-    pub sectors: Vec<i64>,
+/// Sums over milestones of one subject.
+pub enum MilestoneSums<'a> {
+    /// Of an agreement or a project.
+    OfOwner(Owner, Tally),
+    /// Of all agreements and projects of a class that are due in a period, which begins on this day.
+    OfClass(&'a Class, NaiveDate, Tally),
 }
 
 pub struct CommitmentFact {
@@ -87,24 +82,15 @@ impl Tallies {
     }
 
     /// Adds milestones of one owner that are due on `owner.due_on`, or on any day where the rows are no members.
-    pub fn add(&mut self, facts: &Facts, mut owner: Owner, tally: &Tally) {
+    pub fn add(&mut self, facts: &Facts<'_>, mut owner: Owner, tally: &Tally) {
         let members = facts.pairings.get(&owner.pairing).map_or(&[][..], |pairing| &pairing.members);
         owner.due_on = owner.due_on.filter(|_| self.by_member).map(|day| members::period_start(members, day));
         *self.sums.entry(owner).or_default() += tally;
     }
 
-    pub fn into_sums(self) -> Vec<(Owner, Tally)> {
-        self.sums.into_iter().collect()
+    pub fn into_sums<'a>(self) -> Vec<MilestoneSums<'a>> {
+        self.sums.into_iter().map(|(owner, tally)| MilestoneSums::OfOwner(owner, tally)).collect()
     }
-}
-
-/// One thing that counts.
-pub enum What<'a> {
-    Milestones(&'a Tally),
-    Commitment(Pace),
-    Resolution(State),
-    Exchange(&'a exchanges::Fact),
-    Money(&'a str, money::Entry),
 }
 
 /// What is done with a thing that counts: whether it counts in `overall` (a part of it does not again), and in which
@@ -115,23 +101,38 @@ impl<F: FnMut(What<'_>, bool, BTreeSet<i64>)> Count for F {}
 
 /// What a thing belongs to, and when it happens.
 #[derive(Default)]
-struct Subject {
+struct Subject<'a> {
     programme: Option<i64>,
     pairing: Option<i64>,
     agreement: Option<i64>,
     project: Option<i64>,
-    sectors: Vec<i64>,
+    sectors: Cow<'a, [i64]>,
     /// The regions that it names; those of its agreement where there are none.
-    named: BTreeSet<i64>,
+    named: Cow<'a, BTreeSet<i64>>,
     day: Option<NaiveDate>,
 }
 
-impl Facts {
+impl Facts<'_> {
+    /// The pairing, if the scorecard covers it.
+    pub fn pairing(&self, id: i64) -> Option<&PairingFact> {
+        self.pairings.get(&id).filter(|pairing| self.scope.covers(id, pairing))
+    }
+
+    fn agreement(&self, id: i64) -> Option<&AgreementFact> {
+        self.agreements.get(&id).filter(|agreement| self.pairing(agreement.pairing).is_some())
+    }
+
+    fn project(&self, id: i64) -> Option<&ProjectFact> {
+        self.projects.get(&id).filter(|project| self.pairing(project.pairing).is_some())
+    }
+
     /// The subjects that have a row even where nothing counts for them.
-    pub fn subjects(&self, wanted: &Wanted, as_of: NaiveDate) -> BTreeSet<i64> {
-        let is_in = |sectors: &[i64]| wanted.sector.is_none_or(|sector| sectors.contains(&sector));
-        let agreements = || self.agreements.iter().filter(|(_, agreement)| is_in(&agreement.sectors));
-        let projects = || self.projects.iter().filter(|(_, project)| is_in(&project.sectors));
+    pub fn subjects(&self, wanted: &Wanted, as_of: NaiveDate) -> Vec<i64> {
+        let is_in = |pairing: i64, sectors: &[i64]| {
+            wanted.sector.is_none_or(|sector| sectors.contains(&sector)) && self.pairing(pairing).is_some()
+        };
+        let agreements = || self.agreements.iter().filter(|(_, one)| is_in(one.pairing, &one.sectors));
+        let projects = || self.projects.iter().filter(|(_, one)| is_in(one.pairing, &one.sectors));
         match wanted.group_by {
             GroupBy::Agreement => agreements().map(|(id, _)| *id).collect(),
             GroupBy::Project => projects().map(|(id, _)| *id).collect(),
@@ -141,11 +142,14 @@ impl Facts {
                 all.copied().filter(|sector| wanted.sector.is_none_or(|wanted| wanted == *sector)).collect()
             }
             GroupBy::Pairing | GroupBy::Programme | GroupBy::Member => {
-                let in_sector: BTreeSet<i64> = agreements()
-                    .map(|(_, agreement)| agreement.pairing)
-                    .chain(projects().map(|(_, project)| project.pairing))
-                    .collect();
-                let covered = self.pairings.iter();
+                let in_sector: BTreeSet<i64> = match wanted.sector {
+                    None => BTreeSet::new(),
+                    Some(_) => agreements()
+                        .map(|(_, agreement)| agreement.pairing)
+                        .chain(projects().map(|(_, project)| project.pairing))
+                        .collect(),
+                };
+                let covered = self.pairings.iter().filter(|(id, pairing)| self.scope.covers(**id, pairing));
                 let covered = covered.filter(|(id, _)| wanted.sector.is_none() || in_sector.contains(*id));
                 covered
                     .flat_map(|(id, pairing)| match wanted.group_by {
@@ -160,19 +164,25 @@ impl Facts {
 
     /// Gives every thing that counts, with the groups that it counts in.
     pub fn each(&self, wanted: &Wanted, as_of: NaiveDate, mut count: impl Count) {
-        let mut give = |what: What<'_>, subject: &Subject| {
+        let mut give = |what: What<'_>, subject: &Subject<'_>| {
             if wanted.sector.is_none_or(|sector| subject.sectors.contains(&sector)) {
                 count(what, true, self.groups(wanted, subject, as_of));
             }
         };
-        for (owner, tally) in &self.milestones {
-            let Owner { pairing, agreement, project, due_on } = *owner;
-            give(What::Milestones(tally), &self.subject(pairing, agreement, project, due_on));
+        for sums in &self.milestones {
+            match sums {
+                MilestoneSums::OfOwner(Owner { pairing, agreement, project, due_on }, tally) => {
+                    give(What::Milestones(tally), &self.subject(*pairing, *agreement, *project, *due_on));
+                }
+                MilestoneSums::OfClass(class, from_on, tally) => {
+                    give(What::Milestones(tally), &self.subject_of_class(class, *from_on));
+                }
+            }
         }
         for one in &self.commitments {
             let mut subject = self.subject(one.pairing, Some(one.agreement), None, one.due_on);
             if let Some(sector) = one.sector {
-                subject.sectors = vec![sector];
+                subject.sectors = Cow::Owned(vec![sector]);
             }
             give(What::Commitment(one.pace), &subject);
         }
@@ -182,7 +192,7 @@ impl Facts {
         for one in &self.exchanges {
             let mut subject = self.subject(one.pairing, None, None, one.start_on);
             let organizations = [one.sending, one.hosting].into_iter().flatten();
-            organizations.for_each(|id| self.places.add_organization(&mut subject.named, id));
+            organizations.for_each(|id| self.places.add_organization(subject.named.to_mut(), id));
             give(What::Exchange(&one.fact), &subject);
         }
         for one in &self.money {
@@ -192,7 +202,7 @@ impl Facts {
 
     /// Gives a ledger entry: whole, and by its parts where sectors are asked for.
     fn each_part(&self, booked: &Booked, wanted: &Wanted, as_of: NaiveDate, count: &mut impl Count) {
-        let agreement = booked.project_id.and_then(|id| self.projects.get(&id)).and_then(|project| project.agreement);
+        let agreement = booked.project_id.and_then(|id| self.project(id)).and_then(|project| project.agreement);
         let mut subject = Subject {
             programme: booked.fund_id.and_then(|fund| self.funds.get(&fund).copied()),
             day: Some(booked.entry.value_on),
@@ -208,7 +218,7 @@ impl Facts {
         let mut named = BTreeSet::new();
         organizations.for_each(|id| self.places.add_organization(&mut named, id));
         if !named.is_empty() {
-            subject.named = named;
+            subject.named = Cow::Owned(named);
         }
         let is_by_sector = wanted.is_by_sector();
         if wanted.sector.is_none() {
@@ -220,87 +230,117 @@ impl Facts {
             if wanted.sector.is_some_and(|wanted| sector != Some(wanted)) {
                 continue;
             }
-            subject.sectors = sector.into_iter().collect();
+            subject.sectors = Cow::Owned(sector.into_iter().collect());
             let groups = self.groups(wanted, &subject, as_of);
             count(What::Money(&booked.currency, entry), wanted.sector.is_some(), groups);
         }
     }
 
-    fn subject(&self, pairing: i64, agreement: Option<i64>, project: Option<i64>, day: Option<NaiveDate>) -> Subject {
-        let of_project = project.and_then(|id| self.projects.get(&id)).map(|project| &project.sectors);
-        let of_agreement = agreement.and_then(|id| self.agreements.get(&id));
+    fn subject(
+        &self,
+        pairing: i64,
+        agreement: Option<i64>,
+        project: Option<i64>,
+        day: Option<NaiveDate>,
+    ) -> Subject<'_> {
+        let of_project = project.and_then(|id| self.project(id)).map(|project| &project.sectors);
+        let of_agreement = agreement.and_then(|id| self.agreement(id));
         let sectors = of_project
             .filter(|sectors| !sectors.is_empty())
             .or(of_agreement.map(|agreement| &agreement.sectors))
-            .cloned()
-            .unwrap_or_default();
+            .map_or(&[][..], Vec::as_slice);
         Subject {
-            programme: self.pairings.get(&pairing).map(|pairing| pairing.programme),
+            programme: self.pairing(pairing).map(|pairing| pairing.programme),
             pairing: Some(pairing),
             agreement,
             project,
-            sectors,
-            named: of_agreement.map(|agreement| agreement.named.clone()).unwrap_or_default(),
+            sectors: Cow::Borrowed(sectors),
+            named: of_agreement.map(|agreement| Cow::Borrowed(&agreement.named)).unwrap_or_default(),
             day,
         }
     }
 
-    fn groups(&self, wanted: &Wanted, subject: &Subject, as_of: NaiveDate) -> BTreeSet<i64> {
+    fn subject_of_class<'b>(&self, class: &'b Class, from_on: NaiveDate) -> Subject<'b> {
+        Subject {
+            programme: self.pairing(class.pairing).map(|pairing| pairing.programme),
+            pairing: Some(class.pairing),
+            sectors: Cow::Borrowed(&class.sectors),
+            named: Cow::Borrowed(&class.named),
+            day: Some(from_on),
+            ..Subject::default()
+        }
+    }
+
+    /// The pairing of a row that is an agreement or a project.
+    pub fn pairing_of(&self, wanted: &Wanted, id: i64) -> Option<i64> {
+        match wanted.group_by {
+            GroupBy::Agreement => self.agreement(id).map(|agreement| agreement.pairing),
+            GroupBy::Project => self.project(id).map(|project| project.pairing),
+            _ => None,
+        }
+    }
+
+    /// The agreements or projects with milestones in the sector that the filter names, where `milestones` does not have them:
+    /// a project can be in a sector that its agreement is not in.
+    pub fn parents_in_sector(&self, wanted: &Wanted) -> Vec<i64> {
+        let (Some(milestones), Some(sector)) = (self.by_parent, wanted.sector) else { return Vec::new() };
+        let in_sector = milestones.parents().filter_map(|parent| {
+            let subject = self.subject_of_parent(parent)?;
+            subject.sectors.contains(&sector).then(|| Self::row_of(wanted, &subject))?
+        });
+        in_sector.collect()
+    }
+
+    /// Adds the milestones of rows that are agreements or projects, where `milestones` does not have them.
+    pub fn add_to_rows(&self, wanted: &Wanted, as_of: NaiveDate, ids: &[i64], rows: &mut BTreeMap<i64, Sums>) {
+        let Some(milestones) = self.by_parent else { return };
+        let mut add = |parent: Parent| {
+            let Some(subject) = self.subject_of_parent(parent) else { return };
+            let is_in = wanted.sector.is_none_or(|sector| subject.sectors.contains(&sector));
+            let row = Self::row_of(wanted, &subject).filter(|_| is_in);
+            if let (Some(row), Some(tally)) = (row, milestones.tally(parent, as_of)) {
+                rows.entry(row).or_default().add(&What::Milestones(&tally));
+            }
+        };
+        if wanted.group_by == GroupBy::Project {
+            ids.iter().for_each(|id| add(Parent::Project(*id)));
+            return;
+        }
+        ids.iter().for_each(|id| add(Parent::Agreement(*id)));
+        let is_row = |project: &ProjectFact| project.agreement.is_some_and(|id| ids.binary_search(&id).is_ok());
+        let of_rows = self.projects.iter().filter(|(_, project)| is_row(project));
+        of_rows.for_each(|(id, _)| add(Parent::Project(*id)));
+    }
+
+    fn subject_of_parent(&self, parent: Parent) -> Option<Subject<'_>> {
+        match parent {
+            Parent::Agreement(id) => Some(self.subject(self.agreement(id)?.pairing, Some(id), None, None)),
+            Parent::Project(id) => {
+                let project = self.project(id)?;
+                Some(self.subject(project.pairing, project.agreement, Some(id), None))
+            }
+        }
+    }
+
+    /// The agreement or project whose row a subject counts in.
+    fn row_of(wanted: &Wanted, subject: &Subject<'_>) -> Option<i64> {
+        if wanted.group_by == GroupBy::Project { subject.project } else { subject.agreement }
+    }
+
+    fn groups(&self, wanted: &Wanted, subject: &Subject<'_>, as_of: NaiveDate) -> BTreeSet<i64> {
         match wanted.group_by {
             GroupBy::Programme => subject.programme.into_iter().collect(),
-            GroupBy::Pairing => subject.pairing.filter(|id| self.pairings.contains_key(id)).into_iter().collect(),
+            GroupBy::Pairing => subject.pairing.filter(|id| self.pairing(*id).is_some()).into_iter().collect(),
             GroupBy::Agreement => subject.agreement.into_iter().collect(),
             GroupBy::Project => subject.project.into_iter().collect(),
             GroupBy::Sector => {
                 let sectors = subject.sectors.iter().copied();
                 sectors.filter(|sector| wanted.sector.is_none_or(|wanted| wanted == *sector)).collect()
             }
-            GroupBy::Member => match subject.pairing.and_then(|id| self.pairings.get(&id)) {
+            GroupBy::Member => match subject.pairing.and_then(|id| self.pairing(id)) {
                 Some(pairing) => members::concerned(&pairing.members, &subject.named, subject.day.unwrap_or(as_of)),
                 None => BTreeSet::new(),
             },
-        }
-    }
-}
-
-/// The sums of one row.
-#[derive(Clone, Default)]
-pub struct Sums {
-    milestones: Tally,
-    commitments: PaceCounts,
-    resolutions: ResolutionCounts,
-    exchanges: exchanges::Sums,
-    /// By currency.
-    money: BTreeMap<String, money::Sums>,
-}
-
-impl Sums {
-    pub fn add(&mut self, what: &What<'_>) {
-        match what {
-            What::Milestones(tally) => self.milestones += tally,
-            What::Commitment(pace) => self.commitments += *pace,
-            What::Resolution(state) => self.resolutions += *state,
-            What::Exchange(fact) => self.exchanges += fact,
-            What::Money(currency, entry) => self.money.entry((*currency).to_owned()).or_default().add(entry),
-        }
-    }
-
-    pub fn figures(&self, as_of: NaiveDate) -> Figures {
-        let tally = &self.milestones;
-        Figures {
-            progress: tally.progress(),
-            counted: tally.counted(),
-            left_out: tally.counts.cancelled,
-            milestones: tally.counts,
-            overdue: tally.overdue,
-            days_late: tally.days_late(as_of),
-            baseline_due: tally.baseline_due,
-            on_time: tally.on_time,
-            on_time_rate: tally.on_time_rate(),
-            commitments: self.commitments,
-            resolutions: self.resolutions,
-            exchanges: self.exchanges.figures(),
-            funds: self.money.iter().map(|(currency, sums)| sums.figures(currency)).collect(),
         }
     }
 }

@@ -4,10 +4,13 @@
 //! Everything is summed by what it belongs to and rolled up from there, so that every grouping follows the one rule. What
 //! is in several sectors counts in each of them, money in its project's shares; in `overall` everything counts once.
 
+mod compute;
 mod facts;
+mod memory;
 mod present;
 mod recorded;
 mod snapshots;
+mod sums;
 
 use std::collections::BTreeMap;
 
@@ -17,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::db::page::{self, Key, PageRequest};
-use crate::db::reference::{Kind, Reference, References};
+use crate::db::page::PageRequest;
+use crate::db::reference::{Kind, Reference};
 use crate::db::{self, Conn};
 use crate::error::{Faults, Result};
 use crate::figures::exchanges::ExchangeFigures;
@@ -29,9 +32,12 @@ use crate::figures::tally::StatusCounts;
 use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::types::{Instant, Ref};
+use crate::reports::facts::FactStore;
 use crate::resources::{agreements, pairings, programmes, projects, regions, sectors};
 use crate::text_enum;
-use facts::{Facts, Sums};
+use compute::{Computed, Request, Summed};
+use facts::Facts;
+use sums::Sums;
 
 text_enum! {
     /// Grouping of the rows of a scorecard.
@@ -183,6 +189,8 @@ pub struct ScorecardRow {
 )]
 #[get("/reports/scorecard")]
 pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
+    let facts = call.state.parts.get::<FactStore>()?;
+    let call = if asks_for_recorded(call.request.query_string()) { call } else { facts.classify(call).reads_records() };
     call.list("getScorecard", |call, query, _| {
         let filter: ScorecardFilter = typed(query)?;
         let AsOf { as_of } = typed(query)?;
@@ -191,10 +199,12 @@ pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
             filter.recorded_at.map(|at| (Instant::from(at), as_of.unwrap_or(call.state.settings.day_of(at))));
         let as_of = as_of.unwrap_or(today);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let Computed { overall, recorded_overall, rows } =
+            let request = Request { filter: &filter, as_of, recorded, page };
+            let Computed { overall, recorded_overall, rows, next, total } = match request.from_memory(conn, &facts)? {
+                Some(computed) => computed,
                 // Without a snapshot, concurrent changes could be counted twice or not at all.
-                db::in_snapshot(conn, |conn| compute(conn, &filter, as_of, recorded))?;
-            let (items, next, total) = page::cut_computed(rows, page);
+                None => db::in_snapshot(conn, |conn| request.from_database(conn))?,
+            };
             let beside = json!({
                 "as_of": as_of,
                 "recorded_at": recorded.map(|(at, _)| at),
@@ -202,45 +212,33 @@ pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
                 "overall": overall,
                 "recorded_overall": recorded_overall,
             });
-            Ok(Page::cut(items, next, total).beside(beside))
+            Ok(Page::cut(rows, next, total).beside(beside))
         })
     })
     .await
 }
 
-struct Computed {
-    overall: Figures,
-    recorded_overall: Option<Figures>,
-    rows: Vec<(Key, ScorecardRow)>,
-}
-
-/// Computes the figures for a date; and, where that is asked for, those that were recorded at an instant, for their date.
-fn compute(
-    conn: &mut Conn,
-    filter: &ScorecardFilter,
-    as_of: NaiveDate,
-    recorded: Option<(Instant, NaiveDate)>,
-) -> Result<Computed> {
-    let wanted = Wanted::resolve(conn, filter)?;
-    let facts = present::load(conn, &wanted, as_of)?;
-    let (overall, rows) = sum(&facts, &wanted, as_of);
-    let (mut recorded_overall, mut recorded_rows) = (None, BTreeMap::new());
-    if let Some((at, as_of)) = recorded {
-        let facts = recorded::load(conn, &wanted, at, as_of)?;
-        let (overall, rows) = sum(&facts, &wanted, as_of);
-        (recorded_overall, recorded_rows) = (Some(overall.figures(as_of)), rows);
-    }
-    let recorded_as_of = recorded.map(|(_, day)| day);
-    let rows = rows_of(conn, &wanted, &facts, (rows, as_of), (recorded_rows, recorded_as_of))?;
-    Ok(Computed { overall: overall.figures(as_of), recorded_overall, rows })
+/// Whether a query asks for recorded figures, which are computed from the audit log.
+fn asks_for_recorded(query: &str) -> bool {
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "recorded_at")
 }
 
 /// The figures of every pairing on a date, by its id.
-pub fn of_pairings(conn: &mut Conn, as_of: NaiveDate) -> Result<BTreeMap<i64, Figures>> {
+pub fn of_pairings(conn: &mut Conn, store: &FactStore, as_of: NaiveDate) -> Result<BTreeMap<i64, Figures>> {
     let wanted = Wanted { programme: None, pairing: None, sector: None, group_by: GroupBy::Pairing };
-    let facts = present::load(conn, &wanted, as_of)?;
-    let (_, rows) = sum(&facts, &wanted, as_of);
-    Ok(rows.into_iter().map(|(id, sums)| (id, sums.figures(as_of))).collect())
+    if store.refresh(conn)?
+        && let Some(figures) = store.with(|state| figures(&memory::facts(state, &wanted, as_of), &wanted, as_of))
+    {
+        return Ok(figures);
+    }
+    Ok(figures(&present::load(conn, &wanted, as_of)?, &wanted, as_of))
+}
+
+/// The figures of each subject.
+fn figures(facts: &Facts<'_>, wanted: &Wanted, as_of: NaiveDate) -> BTreeMap<i64, Figures> {
+    let Summed { subjects, groups, .. } = Summed::over(facts, wanted, as_of);
+    let nothing = Sums::default();
+    subjects.into_iter().map(|id| (id, groups.get(&id).unwrap_or(&nothing).figures(as_of))).collect()
 }
 
 /// What is asked for, by ids.
@@ -266,64 +264,4 @@ impl Wanted {
         faults.refuse()?;
         Ok(Wanted { programme, pairing, sector, group_by: group_by.unwrap_or(GroupBy::Pairing) })
     }
-}
-
-/// The sums of each group, and of all once.
-fn sum(facts: &Facts, wanted: &Wanted, as_of: NaiveDate) -> (Sums, BTreeMap<i64, Sums>) {
-    let mut overall = Sums::default();
-    // What has nothing to count has a row, too: that nothing was agreed is worth knowing.
-    let mut groups: BTreeMap<i64, Sums> =
-        facts.subjects(wanted, as_of).into_iter().map(|id| (id, Sums::default())).collect();
-    facts.each(wanted, as_of, |what, in_overall, of_groups| {
-        if in_overall {
-            overall.add(&what);
-        }
-        for group in of_groups {
-            groups.entry(group).or_default().add(&what);
-        }
-    });
-    (overall, groups)
-}
-
-/// The rows of what stands now or stood then, in the order of their subjects.
-fn rows_of(
-    conn: &mut Conn,
-    wanted: &Wanted,
-    facts: &Facts,
-    (now, as_of): (BTreeMap<i64, Sums>, NaiveDate),
-    (then, recorded_as_of): (BTreeMap<i64, Sums>, Option<NaiveDate>),
-) -> Result<Vec<(Key, ScorecardRow)>> {
-    let kind = wanted.group_by.kind();
-    let mut ids: Vec<i64> = now.keys().chain(then.keys()).copied().collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let pairing_of = |id: i64| match wanted.group_by {
-        GroupBy::Agreement => facts.agreements.get(&id).map(|agreement| agreement.pairing),
-        GroupBy::Project => facts.projects.get(&id).map(|project| project.pairing),
-        _ => None,
-    };
-    let mut references = References::default();
-    for id in &ids {
-        references.want(kind, *id);
-        references.want(&pairings::KIND, pairing_of(*id));
-    }
-    references.load(conn)?;
-    let nothing = Sums::default();
-    ids.into_iter()
-        .map(|id| {
-            let as_a = |group: GroupBy| (wanted.group_by == group).then(|| references.get(kind, id));
-            let recorded = |day| then.get(&id).unwrap_or(&nothing).figures(day);
-            let row = ScorecardRow {
-                programme: as_a(GroupBy::Programme),
-                pairing: as_a(GroupBy::Pairing).or_else(|| references.optional(&pairings::KIND, pairing_of(id))),
-                sector: as_a(GroupBy::Sector),
-                agreement: as_a(GroupBy::Agreement),
-                project: as_a(GroupBy::Project),
-                member: as_a(GroupBy::Member),
-                figures: now.get(&id).unwrap_or(&nothing).figures(as_of),
-                recorded: recorded_as_of.map(recorded),
-            };
-            Ok((Key { value: format!("{id:019}"), id }, row))
-        })
-        .collect()
 }

@@ -1,11 +1,11 @@
 //! The facts of a scorecard as they stand.
 
+use std::borrow::Cow;
+
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::facts::{
-    AgreementFact, CommitmentFact, ExchangeFact, Facts, PairingFact, ProjectFact, ResolutionFact, Tallies,
-};
+use super::facts::{CommitmentFact, ExchangeFact, Facts, ResolutionFact, Tallies};
 use super::{GroupBy, Wanted};
 use crate::db::schema::{agreements as a, funds as f, pairings as p, projects as j};
 use crate::db::{Conn, MultiBackend};
@@ -14,6 +14,7 @@ use crate::figures::members::{self, Places};
 use crate::figures::{exchanges, tally};
 use crate::model::types::Ref;
 use crate::record::{self, ReadContext, Resource};
+use crate::reports::facts::structure::{AgreementFact, PairingFact, ProjectFact};
 use crate::resources::agreements::{self, parties};
 use crate::resources::commitments::Commitments;
 use crate::resources::exchanges::Exchanges;
@@ -27,11 +28,11 @@ use crate::resources::transactions::booked;
 const CHUNK: usize = 10_000;
 
 /// All that the scorecard covers, on a date.
-pub fn load(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate) -> Result<Facts> {
+pub fn load(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate) -> Result<Facts<'static>> {
     let by_member = wanted.group_by == GroupBy::Member;
     let mut facts = Facts::default();
     if by_member {
-        facts.places = Places::load(conn)?;
+        facts.places = Cow::Owned(Places::load(conn)?);
     }
     load_pairings(conn, wanted, &mut facts)?;
     let pairings: Vec<i64> = facts.pairings.keys().copied().collect();
@@ -84,7 +85,7 @@ fn visit<R: Resource>(conn: &mut Conn, wanted: &Wanted, view: ReadContext, mut a
     })
 }
 
-fn load_pairings(conn: &mut Conn, wanted: &Wanted, facts: &mut Facts) -> Result<()> {
+fn load_pairings(conn: &mut Conn, wanted: &Wanted, facts: &mut Facts<'_>) -> Result<()> {
     let mut query = p::table.select((p::id, p::programme_id)).into_boxed::<MultiBackend>();
     if let Some(id) = wanted.programme {
         query = query.filter(p::programme_id.eq(id));
@@ -98,18 +99,18 @@ fn load_pairings(conn: &mut Conn, wanted: &Wanted, facts: &mut Facts) -> Result<
         GroupBy::Member => members::of_pairings(conn, &ids)?,
         _ => Default::default(),
     };
-    facts.pairings = rows
-        .into_iter()
-        .map(|(id, programme)| (id, PairingFact { programme, members: members.remove(&id).unwrap_or_default() }))
-        .collect();
+    facts.pairings.to_mut().extend(
+        rows.into_iter()
+            .map(|(id, programme)| (id, PairingFact { programme, members: members.remove(&id).unwrap_or_default() })),
+    );
     Ok(())
 }
 
-fn load_agreements(conn: &mut Conn, pairings: &[i64], by_member: bool, facts: &mut Facts) -> Result<()> {
+fn load_agreements(conn: &mut Conn, pairings: &[i64], by_member: bool, facts: &mut Facts<'_>) -> Result<()> {
     for chunk in pairings.chunks(CHUNK) {
         let rows: Vec<(i64, i64)> =
             a::table.filter(a::pairing_id.eq_any(chunk)).select((a::id, a::pairing_id)).load(conn)?;
-        facts.agreements.extend(
+        facts.agreements.to_mut().extend(
             rows.into_iter()
                 .map(|(id, pairing)| (id, AgreementFact { pairing, sectors: Vec::new(), named: Default::default() })),
         );
@@ -117,25 +118,25 @@ fn load_agreements(conn: &mut Conn, pairings: &[i64], by_member: bool, facts: &m
     let ids: Vec<i64> = facts.agreements.keys().copied().collect();
     for chunk in ids.chunks(CHUNK) {
         for (agreement, sector) in links::load(conn, &agreements::KIND, "sectors", chunk)? {
-            if let Some(fact) = facts.agreements.get_mut(&agreement) {
+            if let Some(fact) = facts.agreements.to_mut().get_mut(&agreement) {
                 fact.sectors.push(sector);
             }
         }
     }
     let named = if by_member { parties::named_regions(conn, &ids, &facts.places)? } else { Default::default() };
     for (agreement, regions) in named {
-        if let Some(fact) = facts.agreements.get_mut(&agreement) {
+        if let Some(fact) = facts.agreements.to_mut().get_mut(&agreement) {
             fact.named = regions;
         }
     }
     Ok(())
 }
 
-fn load_projects(conn: &mut Conn, pairings: &[i64], facts: &mut Facts) -> Result<()> {
+fn load_projects(conn: &mut Conn, pairings: &[i64], facts: &mut Facts<'_>) -> Result<()> {
     for chunk in pairings.chunks(CHUNK) {
         let rows: Vec<(i64, i64, Option<i64>)> =
             j::table.filter(j::pairing_id.eq_any(chunk)).select((j::id, j::pairing_id, j::agreement_id)).load(conn)?;
-        facts.projects.extend(
+        facts.projects.to_mut().extend(
             rows.into_iter()
                 .map(|(id, pairing, agreement)| (id, ProjectFact { pairing, agreement, sectors: Vec::new() })),
         );
@@ -143,7 +144,7 @@ fn load_projects(conn: &mut Conn, pairings: &[i64], facts: &mut Facts) -> Result
     let ids: Vec<i64> = facts.projects.keys().copied().collect();
     for chunk in ids.chunks(CHUNK) {
         for (project, sector, _) in projects::store::shares(conn, chunk)? {
-            if let Some(fact) = facts.projects.get_mut(&project) {
+            if let Some(fact) = facts.projects.to_mut().get_mut(&project) {
                 fact.sectors.push(sector);
             }
         }
@@ -151,7 +152,7 @@ fn load_projects(conn: &mut Conn, pairings: &[i64], facts: &mut Facts) -> Result
     Ok(())
 }
 
-fn load_money(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate, facts: &mut Facts) -> Result<()> {
+fn load_money(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate, facts: &mut Facts<'_>) -> Result<()> {
     let reference = |id: Option<i64>| id.map(|id| Ref(id.to_string()));
     let filter = TransactionFilter {
         programme: reference(wanted.programme),
@@ -160,11 +161,11 @@ fn load_money(conn: &mut Conn, wanted: &Wanted, as_of: NaiveDate, facts: &mut Fa
     };
     facts.money = booked::load(conn, &filter, as_of)?;
     if wanted.is_by_sector() {
-        facts.shares = booked::shares(conn, &facts.money)?;
+        facts.shares = Cow::Owned(booked::shares(conn, &facts.money)?);
     }
     if wanted.group_by == GroupBy::Programme {
         let funds: Vec<(i64, i64)> = f::table.select((f::id, f::programme_id)).load(conn)?;
-        facts.funds = funds.into_iter().collect();
+        facts.funds = Cow::Owned(funds.into_iter().collect());
     }
     Ok(())
 }

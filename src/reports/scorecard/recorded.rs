@@ -9,12 +9,13 @@
 
 mod milestones;
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
 use serde::de::DeserializeOwned;
 
-use super::facts::{AgreementFact, CommitmentFact, ExchangeFact, Facts, PairingFact, ProjectFact, ResolutionFact};
+use super::facts::{CommitmentFact, ExchangeFact, Facts, ResolutionFact};
 use super::snapshots::{
     Agreement, Commitment, Exchange, Fund, Id, Indicator, Milestone, OfPairing, Pairing, PairingMember, Party, Project,
     Report, Resolution, Transaction,
@@ -29,6 +30,7 @@ use crate::figures::money::Entry;
 use crate::figures::pace::{self, Goal, Period, Standing};
 use crate::figures::{exchanges, lateness};
 use crate::model::types::Instant;
+use crate::reports::facts::structure::{AgreementFact, PairingFact, ProjectFact};
 use crate::resources::milestones::Status as MilestoneStatus;
 use crate::resources::resolutions::{state, state_by_commitment, state_by_milestone};
 use crate::resources::transactions::booked::Booked;
@@ -52,10 +54,10 @@ impl Past<'_> {
 }
 
 /// All that the scorecard covers, as it was recorded at an instant, on a date.
-pub fn load(conn: &mut Conn, wanted: &Wanted, at: Instant, as_of: NaiveDate) -> Result<Facts> {
+pub fn load(conn: &mut Conn, wanted: &Wanted, at: Instant, as_of: NaiveDate) -> Result<Facts<'static>> {
     let mut facts = Facts::default();
     if wanted.group_by == GroupBy::Member {
-        facts.places = Places::load(conn)?;
+        facts.places = Cow::Owned(Places::load(conn)?);
     }
     let mut past = Past { conn, at, as_of };
     let is_wanted = |id: i64, pairing: &Pairing| {
@@ -71,7 +73,7 @@ pub fn load(conn: &mut Conn, wanted: &Wanted, at: Instant, as_of: NaiveDate) -> 
                 to_on: one.to_on,
             };
             let members = pairing.members.iter().map(member).collect();
-            facts.pairings.insert(id, PairingFact { programme: pairing.programme.id, members });
+            facts.pairings.to_mut().insert(id, PairingFact { programme: pairing.programme.id, members });
         }
     })?;
     let terms = load_agreements(&mut past, &mut facts)?;
@@ -88,7 +90,7 @@ pub fn load(conn: &mut Conn, wanted: &Wanted, at: Instant, as_of: NaiveDate) -> 
 /// Pairing, first and last day of each agreement, of whatever pairing.
 type Terms = HashMap<i64, (i64, Option<NaiveDate>, Option<NaiveDate>)>;
 
-fn load_agreements(past: &mut Past<'_>, facts: &mut Facts) -> Result<Terms> {
+fn load_agreements(past: &mut Past<'_>, facts: &mut Facts<'_>) -> Result<Terms> {
     let mut terms = Terms::new();
     past.each(&agreements::KIND, |id, agreement: Agreement| {
         let pairing = agreement.pairing.id;
@@ -102,12 +104,12 @@ fn load_agreements(past: &mut Past<'_>, facts: &mut Facts) -> Result<Terms> {
             organization.iter().for_each(|one| facts.places.add_organization(&mut named, one.id));
         }
         let sectors = agreement.sectors.iter().map(|sector| sector.id).collect();
-        facts.agreements.insert(id, AgreementFact { pairing, sectors, named });
+        facts.agreements.to_mut().insert(id, AgreementFact { pairing, sectors, named });
     })?;
     Ok(terms)
 }
 
-fn load_projects(past: &mut Past<'_>, wanted: &Wanted, facts: &mut Facts, terms: &Terms) -> Result<()> {
+fn load_projects(past: &mut Past<'_>, wanted: &Wanted, facts: &mut Facts<'_>, terms: &Terms) -> Result<()> {
     past.each(&projects::KIND, |id, project: Project| {
         let shares = project.sectors.iter().map(|share| (share.sector.id, projects::hundredths(share.percent)));
         // An agreement that moved to another pairing took it along, of which its own events say nothing.
@@ -115,15 +117,15 @@ fn load_projects(past: &mut Past<'_>, wanted: &Wanted, facts: &mut Facts, terms:
         let pairing = agreement.and_then(|id| terms.get(&id)).map_or(project.pairing.id, |(pairing, ..)| *pairing);
         if facts.pairings.contains_key(&pairing) {
             let sectors = shares.clone().map(|(sector, _)| sector).collect();
-            facts.projects.insert(id, ProjectFact { pairing, agreement, sectors });
+            facts.projects.to_mut().insert(id, ProjectFact { pairing, agreement, sectors });
         }
         if wanted.is_by_sector() {
-            facts.shares.insert(id, shares.collect());
+            facts.shares.to_mut().insert(id, shares.collect());
         }
     })
 }
 
-fn load_commitments(past: &mut Past<'_>, facts: &mut Facts, terms: &Terms) -> Result<HashMap<i64, Standing>> {
+fn load_commitments(past: &mut Past<'_>, facts: &mut Facts<'_>, terms: &Terms) -> Result<HashMap<i64, Standing>> {
     let mut commitments: Vec<(i64, Commitment)> = Vec::new();
     past.each(&commitments::KIND, |id, commitment: Commitment| {
         if facts.agreements.contains_key(&commitment.agreement.id) {
@@ -173,7 +175,7 @@ fn load_commitments(past: &mut Past<'_>, facts: &mut Facts, terms: &Terms) -> Re
     Ok(standings)
 }
 
-fn load_resolutions(past: &mut Past<'_>, facts: &mut Facts, standings: &HashMap<i64, Standing>) -> Result<()> {
+fn load_resolutions(past: &mut Past<'_>, facts: &mut Facts<'_>, standings: &HashMap<i64, Standing>) -> Result<()> {
     let mut conferences: HashMap<i64, i64> = HashMap::new();
     // A conference that moved to another pairing takes them along in the same way.
     past.each(&conferences::KIND, |id, conference: OfPairing| {
@@ -206,7 +208,7 @@ fn load_resolutions(past: &mut Past<'_>, facts: &mut Facts, standings: &HashMap<
     Ok(())
 }
 
-fn load_exchanges(past: &mut Past<'_>, facts: &mut Facts) -> Result<()> {
+fn load_exchanges(past: &mut Past<'_>, facts: &mut Facts<'_>) -> Result<()> {
     let as_of = past.as_of;
     past.each(&people::KIND, |_, one: Exchange| {
         if !facts.pairings.contains_key(&one.pairing.id) {
@@ -227,9 +229,9 @@ fn load_exchanges(past: &mut Past<'_>, facts: &mut Facts) -> Result<()> {
     })
 }
 
-fn load_money(past: &mut Past<'_>, wanted: &Wanted, facts: &mut Facts) -> Result<()> {
+fn load_money(past: &mut Past<'_>, wanted: &Wanted, facts: &mut Facts<'_>) -> Result<()> {
     past.each(&funds::KIND, |id, fund: Fund| {
-        facts.funds.insert(id, fund.programme.id);
+        facts.funds.to_mut().insert(id, fund.programme.id);
     })?;
     let as_of = past.as_of;
     let mut kinds: HashMap<i64, transactions::Kind> = HashMap::new();
@@ -248,7 +250,7 @@ fn load_money(past: &mut Past<'_>, wanted: &Wanted, facts: &mut Facts) -> Result
 }
 
 /// Whether a ledger entry is of what the filter asks for.
-fn covers(wanted: &Wanted, facts: &Facts, one: &Transaction) -> bool {
+fn covers(wanted: &Wanted, facts: &Facts<'_>, one: &Transaction) -> bool {
     let pairing = one.pairing.map(|pairing| pairing.id);
     let is_of_pairings = pairing.is_some_and(|id| facts.pairings.contains_key(&id));
     let programme = one.fund.and_then(|fund| facts.funds.get(&fund.id).copied());

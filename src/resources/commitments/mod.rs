@@ -5,7 +5,7 @@
 //! [`crate::figures::pace`]. Its period begins and ends with the agreement where it names no days of its own.
 
 pub mod api;
-mod approved;
+pub mod approved;
 pub mod store;
 
 pub use crate::model::commitments::{Accumulation, Direction};

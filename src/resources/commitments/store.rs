@@ -141,7 +141,7 @@ pub struct Term {
 }
 
 /// The terms of agreements: in force from their first day or their signing, to their last day.
-fn terms(conn: &mut Conn, agreements: &[i64]) -> Result<HashMap<i64, Term>> {
+pub fn terms(conn: &mut Conn, agreements: &[i64]) -> Result<HashMap<i64, Term>> {
     use agreements_table as a;
     type Dates = (i64, Option<NaiveDate>, Option<NaiveDate>, Option<NaiveDate>);
     let rows: Vec<Dates> = a::table

@@ -97,6 +97,14 @@ pub fn each(
     }
 }
 
+/// Entries by their ids, each with the id of what it reverses, whose kind is not loaded.
+pub fn by_ids(conn: &mut Conn, ids: &[i64]) -> Result<Vec<(i64, Option<i64>, Booked)>> {
+    use transactions as t;
+    let rows: Vec<Row> = t::table.filter(t::id.eq_any(ids)).select(Row::as_select()).load(conn)?;
+    let kinds = HashMap::new();
+    Ok(rows.into_iter().map(|row| (row.id, row.reverses_id, booked(row, &kinds))).collect())
+}
+
 fn booked(row: Row, kinds: &HashMap<i64, Kind>) -> Booked {
     Booked {
         entry: Entry {

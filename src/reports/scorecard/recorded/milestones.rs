@@ -11,7 +11,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::super::facts::{Facts, Tallies};
+use super::super::facts::{Facts, MilestoneSums, Tallies};
 use super::super::snapshots::Milestone;
 use crate::audit::log as history;
 use crate::db::Conn;
@@ -28,11 +28,11 @@ const TOGETHER: i64 = 1_000;
 /// reads in one snapshot: a milestone that is changed in between would be counted twice.
 pub fn load(
     conn: &mut Conn,
-    facts: &Facts,
+    facts: &Facts<'_>,
     by_member: bool,
     at: Instant,
     as_of: NaiveDate,
-) -> Result<Vec<(Owner, Tally)>> {
+) -> Result<Vec<MilestoneSums<'static>>> {
     let mut tallies = Tallies::new(by_member);
     if facts.agreements.is_empty() && facts.projects.is_empty() {
         return Ok(tallies.into_sums());
@@ -57,7 +57,7 @@ pub fn load(
 }
 
 /// What a milestone of this agreement or project belonged to; `None` where the report does not cover it.
-fn owner(facts: &Facts, agreement: Option<i64>, project: Option<i64>, due_on: Option<NaiveDate>) -> Option<Owner> {
+fn owner(facts: &Facts<'_>, agreement: Option<i64>, project: Option<i64>, due_on: Option<NaiveDate>) -> Option<Owner> {
     let of_project = project.and_then(|id| facts.projects.get(&id));
     let agreement = agreement.or(of_project.and_then(|project| project.agreement));
     let of_agreement = agreement.and_then(|id| facts.agreements.get(&id)).map(|agreement| agreement.pairing);
@@ -77,7 +77,7 @@ fn fact(milestone: &Milestone) -> Fact {
 }
 
 /// The pairings that the agreements and projects belong to now, by which the index of sums is read.
-fn pairings_now(conn: &mut Conn, facts: &Facts) -> Result<Vec<i64>> {
+fn pairings_now(conn: &mut Conn, facts: &Facts<'_>) -> Result<Vec<i64>> {
     let mut pairings = BTreeSet::new();
     let ids: Vec<i64> = facts.agreements.keys().copied().collect();
     for chunk in ids.chunks(10_000) {
