@@ -14,8 +14,8 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
-use crate::common::builders::walk;
-use crate::common::records::{approved, bare_agreement, commitment, create, member, with};
+use crate::common::builders::{bare_agreement, walk};
+use crate::common::records::{approved, commitment, create, member, with};
 use crate::common::{Client, Database, on_each};
 
 const GROUPS: [&str; 6] = ["programme", "pairing", "sector", "agreement", "project", "member"];
