@@ -16,6 +16,14 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum wait for a lock of another transaction.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
+diesel::table! {
+    /// SQLite's list of tables and indexes.
+    sqlite_schema (rowid) {
+        rowid -> BigInt,
+        name -> Text,
+    }
+}
+
 /// Opens connections to one database. The enum's own `establish` would try each backend and hide the real error.
 #[derive(Clone, Debug)]
 pub struct Manager {
@@ -96,6 +104,13 @@ impl Manager {
                      PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;",
                 )
                 .map_err(|e| unavailable(&e))?;
+                let statistics = sqlite_schema::table.filter(sqlite_schema::name.eq("sqlite_stat1")).count();
+                // With statistics, a plan is good only for the values that it was made for.
+                if statistics.get_result::<i64>(&mut conn).map_err(|e| unavailable(&e))? == 0
+                    && let Some(handle) = sqlite::Handle::opened()
+                {
+                    handle.plan_without_values();
+                }
                 Ok(Conn::Sqlite(conn))
             }
             DatabaseUrl::Postgres(url) => {

@@ -38,11 +38,7 @@ unsafe extern "C" fn on_open(
     OPENED.set(connection);
     // SAFETY: SQLite calls this with the connection that it is opening.
     unsafe { ffi::sqlite3_progress_handler(connection, INSTRUCTIONS, Some(is_late), null_mut()) };
-    // A plan that depends on the values of parameters is made anew when they change: with `LIMIT ?`, at every use.
-    // SAFETY: as above; the operation takes an integer and a pointer that may be null.
-    unsafe {
-        ffi::sqlite3_db_config(connection, ffi::SQLITE_DBCONFIG_ENABLE_QPSG, 1 as c_int, null_mut::<c_int>())
-    }
+    ffi::SQLITE_OK
 }
 
 /// Progress handler that interrupts the running statement after the deadline.
@@ -113,6 +109,14 @@ impl Handle {
             (ffi::SQLITE_DONE, ffi::SQLITE_OK) => Ok(()),
             (copied, finished) => Err(format!("the copy failed ({copied}, {finished})")),
         }
+    }
+
+    /// Makes plans that do not depend on the values of parameters. Others are made anew when the values change: with `LIMIT ?`, at
+    /// every use of a statement.
+    pub fn plan_without_values(&self) {
+        let nothing = null_mut::<c_int>();
+        // SAFETY: the connection is open; the operation takes an integer and a pointer that may be null.
+        unsafe { ffi::sqlite3_db_config(self.0.as_ptr(), ffi::SQLITE_DBCONFIG_ENABLE_QPSG, 1 as c_int, nothing) };
     }
 
     /// Rejects every commit outside of [`allow_commit`]. Otherwise, after SQLite rolled back a transaction on its own,
