@@ -113,10 +113,10 @@ pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
         let filter: FundsFilter = typed(query)?;
         let as_of = call.view(query).as_of;
         Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let Computed { overall, rows } = match from_memory(conn, &facts, &filter, as_of)? {
+            let Computed { overall, rows } = match compute_in_memory(conn, &facts, &filter, as_of)? {
                 Some(computed) => computed,
                 // Without a snapshot, concurrent changes could be counted twice or not at all.
-                None => db::in_snapshot(conn, |conn| from_database(conn, &filter, as_of))?,
+                None => db::in_snapshot(conn, |conn| compute_by_queries(conn, &filter, as_of))?,
             };
             let (items, next, total) = page::cut_computed(rows, page);
             Ok(Page::cut(items, next, total).beside(json!({ "as_of": as_of, "overall": overall })))
@@ -135,7 +135,12 @@ struct Computed {
 }
 
 /// Computes the report over the facts in memory; `None` without them.
-fn from_memory(conn: &mut Conn, store: &FactStore, filter: &FundsFilter, as_of: NaiveDate) -> Result<Option<Computed>> {
+fn compute_in_memory(
+    conn: &mut Conn,
+    store: &FactStore,
+    filter: &FundsFilter,
+    as_of: NaiveDate,
+) -> Result<Option<Computed>> {
     if !store.refresh(conn)? {
         return Ok(None);
     }
@@ -153,7 +158,7 @@ fn from_memory(conn: &mut Conn, store: &FactStore, filter: &FundsFilter, as_of: 
 }
 
 /// Computes the report by queries.
-fn from_database(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Computed> {
+fn compute_by_queries(conn: &mut Conn, filter: &FundsFilter, as_of: NaiveDate) -> Result<Computed> {
     let covered = Covered::resolve(conn, filter)?;
     let mut groups = Groups::new(filter, &covered);
     booked::each(conn, &covered.filter(), as_of, |conn, entries| {

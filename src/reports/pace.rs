@@ -115,10 +115,10 @@ pub async fn get_pace(call: Call) -> Result<HttpResponse> {
         let view = call.view(query);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let request = Request { filter: &filter, view, page };
-            let (counts, (items, next, total)) = match request.from_memory(conn, &facts)? {
+            let (counts, (items, next, total)) = match request.compute_in_memory(conn, &facts)? {
                 Some(computed) => computed,
                 // Without a snapshot, concurrent changes could be counted twice or not at all.
-                None => db::in_snapshot(conn, |conn| request.from_database(conn))?,
+                None => db::in_snapshot(conn, |conn| request.compute_by_queries(conn))?,
             };
             Ok(Page::cut(items, next, total).beside(json!({ "as_of": view.as_of, "counts": counts })))
         })
@@ -137,7 +137,7 @@ struct Request<'a> {
 
 impl Request<'_> {
     /// Counts the commitments that the filter covers over the facts in memory, and reads those of a page; `None` without facts.
-    fn from_memory(&self, conn: &mut Conn, store: &FactStore) -> Result<Option<(PaceCounts, Rows)>> {
+    fn compute_in_memory(&self, conn: &mut Conn, store: &FactStore) -> Result<Option<(PaceCounts, Rows)>> {
         if !store.refresh(conn)? {
             return Ok(None);
         }
@@ -160,7 +160,7 @@ impl Request<'_> {
 
     /// The same by queries. All commitments have to be computed to know their order; no more than their keys are in memory at a
     /// time.
-    fn from_database(&self, conn: &mut Conn) -> Result<(PaceCounts, Rows)> {
+    fn compute_by_queries(&self, conn: &mut Conn) -> Result<(PaceCounts, Rows)> {
         let PaceFilter { programme, pairing, agreement, sector, responsible, member, pace } = self.filter.clone();
         let mut faults = Faults::default();
         let member = regions::KIND.resolve_optional(conn, &mut faults, "/query/member", member.as_ref())?;

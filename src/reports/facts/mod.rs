@@ -29,7 +29,7 @@ use load::{SOURCES, Source};
 use pending::{Pending, Records};
 use state::{Loaded, State};
 
-/// Records that are held in memory at most; of more, reports query the database. A milestone takes about 60 bytes.
+/// Records that are held in memory at most; of more, reports query the database. With its sums, a milestone takes about 90 bytes.
 pub const RECORDS_MAX: usize = 5_000_000;
 /// Records that are loaded by one statement.
 const LOADED_TOGETHER: i64 = 10_000;

@@ -35,7 +35,7 @@ pub struct Computed {
 
 impl Request<'_> {
     /// Computes the scorecard over the facts in memory; `None` where they do not suffice.
-    pub fn from_memory(&self, conn: &mut Conn, store: &FactStore) -> Result<Option<Computed>> {
+    pub fn compute_in_memory(&self, conn: &mut Conn, store: &FactStore) -> Result<Option<Computed>> {
         if self.recorded.is_some() || !store.refresh(conn)? {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl Request<'_> {
     }
 
     /// Computes the scorecard by queries.
-    pub fn from_database(&self, conn: &mut Conn) -> Result<Computed> {
+    pub fn compute_by_queries(&self, conn: &mut Conn) -> Result<Computed> {
         let wanted = Wanted::resolve(conn, self.filter)?;
         let facts = present::load(conn, &wanted, self.as_of)?;
         let recorded = match self.recorded {

@@ -200,11 +200,12 @@ pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
         let as_of = as_of.unwrap_or(today);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let request = Request { filter: &filter, as_of, recorded, page };
-            let Computed { overall, recorded_overall, rows, next, total } = match request.from_memory(conn, &facts)? {
-                Some(computed) => computed,
-                // Without a snapshot, concurrent changes could be counted twice or not at all.
-                None => db::in_snapshot(conn, |conn| request.from_database(conn))?,
-            };
+            let Computed { overall, recorded_overall, rows, next, total } =
+                match request.compute_in_memory(conn, &facts)? {
+                    Some(computed) => computed,
+                    // Without a snapshot, concurrent changes could be counted twice or not at all.
+                    None => db::in_snapshot(conn, |conn| request.compute_by_queries(conn))?,
+                };
             let beside = json!({
                 "as_of": as_of,
                 "recorded_at": recorded.map(|(at, _)| at),
