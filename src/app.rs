@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
+use crate::http::routes::ServiceConfig;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, middleware, web};
 use serde_json::Value;
-use utoipa_actix_web::AppExt;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::access::oidc::Issuer;
 use crate::access::policy::{Policy, Tag};
@@ -28,27 +27,26 @@ use crate::webhooks::target::Targets;
 use crate::webhooks::{deliveries, endpoints};
 use crate::{calendar, iati, openapi, reports, resources, transfer, web as pages};
 
-/// Mounts the operations of the published document.
+/// Registers the operations of the published document.
 pub fn operations(config: &mut ServiceConfig<'_>) {
-    config.service(
-        utoipa_actix_web::scope("/api/v1")
-            .configure(resources::mount)
-            .configure(|config| endpoints::Webhooks.mount(config))
-            .configure(deliveries::api::mount)
-            .configure(transfer::mount)
-            .configure(calendar::api::mount)
-            .configure(iati::api::mount)
-            .configure(reports::mount),
-    );
+    config.scope("/api/v1", |config| {
+        resources::mount(config);
+        endpoints::Webhooks.mount(config);
+        deliveries::api::mount(config);
+        transfer::mount(config);
+        calendar::api::mount(config);
+        iati::api::mount(config);
+        reports::mount(config);
+    });
     pages::service::mount(config);
 }
 
-/// The published document as JSON.
+/// The document, built from the code; [`openapi::published`] is the committed one.
 pub fn document() -> Result<Value> {
     document_with(deprecation::TABLE)
 }
 
-/// The published document with other deprecations.
+/// The document with other deprecations.
 pub fn document_with(deprecated: &[Deprecation]) -> Result<Value> {
     openapi::assemble(operations, &tags(), deprecated)
 }
@@ -81,7 +79,7 @@ pub fn kinds() -> Kinds {
 
 /// The published schemas and the kinds of all resources.
 pub fn catalog() -> Result<Catalog> {
-    Ok(Catalog { contract: Contract::new(document()?), kinds: kinds() })
+    Ok(Catalog { contract: Contract::new(openapi::published::JSON)?, kinds: kinds() })
 }
 
 /// The initial state: that of the HTTP layer, and of the modules above it.
@@ -110,8 +108,9 @@ pub fn app(
     >,
 > {
     let cors = cors::middleware(&state.settings.cors_origins);
-    let (app, _) = App::new().into_utoipa_app().configure(operations).split_for_parts();
-    app.app_data(state)
+    App::new()
+        .configure(|config| operations(&mut ServiceConfig::server(config)))
+        .app_data(state)
         .configure(pages::mount)
         .default_service(web::route().to(envelope::unmounted))
         // The last middleware runs first. The envelope is outermost, so that it renders the errors of the others. CORS is

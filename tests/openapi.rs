@@ -6,11 +6,11 @@ use std::path::Path;
 use pairing_tracker::openapi;
 use serde_json::Value;
 
-use crate::common::CONTRACT;
+use crate::common::{CONTRACT, DOCUMENT};
 
 fn operations() -> Vec<(String, String, Value)> {
     let mut all = Vec::new();
-    for (path, item) in CONTRACT.document()["paths"].as_object().expect("paths") {
+    for (path, item) in DOCUMENT["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("a path item") {
             all.push((path.clone(), method.clone(), operation.clone()));
         }
@@ -21,7 +21,7 @@ fn operations() -> Vec<(String, String, Value)> {
 #[test]
 fn the_committed_document_is_the_one_that_the_program_prints() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi");
-    let document = CONTRACT.document();
+    let document = &*DOCUMENT;
     for (name, text) in [
         ("openapi.json", openapi::json(document).expect("JSON")),
         ("openapi.yaml", openapi::yaml(document).expect("YAML")),
@@ -33,6 +33,25 @@ fn the_committed_document_is_the_one_that_the_program_prints() {
         }
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(committed == text, "openapi/{name} is not current: UPDATE=1 cargo test --test suite openapi");
+    }
+}
+
+/// The service compiles a schema when it is first used, so that only this test compiles all of them.
+#[test]
+fn every_schema_compiles() {
+    let nothing = Value::Null;
+    let components = &DOCUMENT["components"];
+    for name in components["schemas"].as_object().expect("schemas").keys() {
+        assert!(CONTRACT.is_good(name, &nothing).is_ok(), "{name} does not compile");
+    }
+    for (name, parameter) in components["parameters"].as_object().expect("parameters") {
+        let header = parameter["name"].as_str().expect("a name");
+        assert!(CONTRACT.header_faults(header, name, "").is_ok(), "{name} does not compile");
+    }
+    for (path, method, operation) in operations() {
+        let id = operation["operationId"].as_str().expect("an id");
+        let error = CONTRACT.query(id, "").err().map(|error| error.problem().status);
+        assert!(error.is_none_or(|status| status == 400), "the query of {method} {path} does not compile");
     }
 }
 
@@ -63,7 +82,7 @@ fn every_operation_is_fully_described() {
 
 #[test]
 fn every_reference_resolves_and_every_field_is_described() {
-    let document = CONTRACT.document();
+    let document = &*DOCUMENT;
     let mut pending = vec![document];
     while let Some(value) = pending.pop() {
         match value {
@@ -111,7 +130,7 @@ fn marked(document: &Value, value: &Value, word: &str, seen: &mut BTreeSet<Strin
 
 #[test]
 fn no_response_has_write_only_fields_and_no_request_read_only_ones() {
-    let document = CONTRACT.document();
+    let document = &*DOCUMENT;
     for (part, word) in [("responses", "writeOnly"), ("requestBody", "readOnly")] {
         for (path, method, operation) in operations() {
             let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());

@@ -8,12 +8,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{Actor, Role};
 use crate::db::Class;
 use crate::error::{Error, Problem, Result};
 use crate::msg;
+use crate::validation::{Document, Operation};
 
 /// Who may use an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,22 +115,19 @@ pub struct Permission {
 impl Policy {
     /// The policy for the operations of a document, and for pages. Fails for an operation without a declared tag, so that the
     /// service does not start with it.
-    pub fn new(document: &Value, tags: &[Tag], pages: &[PagePolicy]) -> Result<Policy> {
+    pub fn new(document: &Document, tags: &[Tag], pages: &[PagePolicy]) -> Result<Policy> {
         let mut routes: HashMap<String, Vec<Permission>> = HashMap::new();
-        for (path, item) in document["paths"].as_object().into_iter().flatten() {
-            for (method, operation) in item.as_object().into_iter().flatten() {
-                let tag = tags.iter().find(|tag| operation["tags"][0] == tag.name);
-                let (Some(id), Some(tag)) = (operation["operationId"].as_str(), tag) else {
-                    return Err(Error::Unexpected(format!("{method} {path} has no access policy")));
-                };
-                let permission = Permission {
-                    method: method.to_ascii_uppercase(),
-                    operation: id.into(),
-                    access: tag.access(id, method == "get"),
-                    reads: tag.reads,
-                };
-                routes.entry(path.clone()).or_default().push(permission);
-            }
+        for Operation { path, method, id, tag, .. } in document.operations() {
+            let Some(tag) = tags.iter().find(|declared| declared.name == tag) else {
+                return Err(Error::Unexpected(format!("{method} {path} has no access policy")));
+            };
+            let permission = Permission {
+                method: method.clone(),
+                operation: id.as_str().into(),
+                access: tag.access(id, method == "GET"),
+                reads: tag.reads,
+            };
+            routes.entry(path.clone()).or_default().push(permission);
         }
         for page in pages {
             let permission = Permission {
@@ -186,9 +182,8 @@ mod tests {
 
     #[test]
     fn an_operation_without_a_policy_is_refused() {
-        let document = serde_json::json!({ "paths": { "/api/v1/novelties": {
-            "get": { "operationId": "listNovelties", "tags": ["novelties"] }
-        } } });
+        let document = r#"{ "paths": { "/api/v1/novelties": { "get": { "operationId": "listNovelties", "tags": ["novelties"] } } } }"#;
+        let document = Document::open(document).unwrap();
         assert!(Policy::new(&document, &[], &[]).is_err());
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
+use crate::http::routes::ServiceConfig;
 use actix_web::http::header;
 use actix_web::web::Path;
 use actix_web::{HttpMessage, HttpResponse, get};
 use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::departures::{Moves, each_departed};
 use super::{Entry, closed, conferences, feed, milestones, store};

@@ -1,10 +1,10 @@
 //! The HTTP operation for IATI files.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::web::Path;
 use actix_web::{HttpResponse, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Reporter, write};
 use crate::db::Conn;

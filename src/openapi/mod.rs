@@ -1,27 +1,26 @@
 //! The OpenAPI document: collected from the handlers, and completed with what all operations share.
 //!
-//! `openapi/` has the output of [`json`] and [`yaml`]. The server serves the same document and validates requests against it.
-//! [`v3_0`] converts it to OpenAPI 3.0, for code generators that do not support 3.1.
+//! `openapi/` has the output of [`json`] and [`yaml`]; [`published`] embeds these files, which the server serves and validates
+//! requests against. [`v3_0`] converts the document to OpenAPI 3.0, for code generators that do not support 3.1.
 
 mod components;
 mod examples;
 mod finish;
 mod formats;
 mod headers;
+pub mod published;
 pub mod v3_0;
 mod webhooks;
 
-use actix_web::App;
 use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::tag::TagBuilder;
-use utoipa_actix_web::AppExt;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::access::policy::Tag;
 use crate::error::{Error, Result};
 use crate::http::deprecation::{self, Deprecation};
 use crate::http::envelope::{FaultBody, ProblemBody};
+use crate::http::routes::{Entries, ServiceConfig};
 use crate::webhooks::event::WebhookEvent;
 
 #[derive(OpenApi)]
@@ -55,8 +54,10 @@ pub fn assemble(mount: fn(&mut ServiceConfig<'_>), tags: &[Tag], deprecated: &[D
     let mut own = Document::openapi();
     let described = tags.iter().map(|tag| TagBuilder::new().name(tag.name).description(Some(tag.about)).build());
     own.tags = Some(described.collect());
-    let (_, document) = App::new().into_utoipa_app().openapi(own).configure(mount).split_for_parts();
-    let mut document = serde_json::to_value(document)?;
+    let entries = Entries::of(mount);
+    own.paths.merge(entries.paths);
+    own.components.get_or_insert_default().schemas.extend(entries.schemas);
+    let mut document = serde_json::to_value(own)?;
     finish::finish(&mut document, tags)?;
     webhooks::add(&mut document)?;
     deprecation::mark(&mut document, deprecated)?;

@@ -10,7 +10,7 @@ pub mod timeline;
 use crate::access::policy::{Access, PersonalData, Tag};
 use crate::db::Class;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::ServiceConfig;
 
 /// Who may use the operations of this module.
 pub const TAG: Tag = Tag {

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use crate::http::routes::ServiceConfig;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::access::policy::Tag;
 use crate::db::Conn;

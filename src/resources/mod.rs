@@ -30,7 +30,7 @@ pub mod twinnings;
 
 use std::sync::LazyLock;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::http::routes::ServiceConfig;
 
 use crate::db::reference::{Belongs, Kind, Kinds, Naming};
 use crate::error::{Error, Result};

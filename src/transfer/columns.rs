@@ -336,7 +336,7 @@ impl Walk<'_> {
     }
 
     fn component(&self, name: &str) -> Result<Value> {
-        let schema = &self.contract.document()["components"]["schemas"][name];
+        let schema = self.contract.document().schema(name);
         if schema.is_null() { Err(Error::unexpected(format!("no schema {name}"))) } else { Ok(schema.clone()) }
     }
 
@@ -344,8 +344,7 @@ impl Walk<'_> {
     fn resolved(&self, property: &Value) -> (Value, bool) {
         let nullable = property["type"].as_array().is_some_and(|types| types.iter().any(|name| name == "null"))
             || property["oneOf"].as_array().is_some_and(|options| options.iter().any(|one| one["type"] == "null"));
-        let schemas = &self.contract.document()["components"]["schemas"];
-        let schema = component_name(property).map_or(property, |name| &schemas[name]);
+        let schema = component_name(property).map_or(property, |name| self.contract.document().schema(name));
         (schema.clone(), nullable)
     }
 }

@@ -106,7 +106,7 @@ impl Import<'_> {
 }
 
 /// Mounts the operations.
-pub fn mount(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
+pub fn mount(config: &mut crate::http::routes::ServiceConfig<'_>) {
     imports::api::mount(config);
     export::api::mount(config);
 }

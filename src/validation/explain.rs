@@ -6,7 +6,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Broken};
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use super::escape;
+use super::{Document, escape};
 use crate::error::Fault;
 use crate::model::text::{Msg, NO_NUL};
 use crate::msg;
@@ -14,9 +14,28 @@ use crate::msg;
 /// How much of a wrong value a fault shows, in characters.
 const SHOWN_MAX: usize = 100;
 
-/// Every fault of a value. `roots` are the documents that hold the validator's schema: messages say what is expected, which
-/// the violation itself knows for its own keyword alone.
-pub fn explain(validator: &Validator, roots: &[&Value], value: &Value) -> Vec<Fault> {
+/// Where the schema of a validator is found.
+#[derive(Clone, Copy)]
+pub struct Roots<'a> {
+    /// The schema itself, where it is no component.
+    pub schema: Option<&'a Value>,
+    pub document: &'a Document,
+}
+
+impl<'a> Roots<'a> {
+    /// For a validator of components alone.
+    pub fn of(document: &'a Document) -> Roots<'a> {
+        Roots { schema: None, document }
+    }
+
+    fn pointer(self, pointer: &str) -> Option<&'a Value> {
+        self.schema.and_then(|schema| schema.pointer(pointer)).or_else(|| self.document.pointer(pointer))
+    }
+}
+
+/// Every fault of a value. `roots` hold the validator's schema: messages say what is expected, which the violation itself
+/// knows for its own keyword alone.
+pub fn explain(validator: &Validator, roots: Roots<'_>, value: &Value) -> Vec<Fault> {
     let mut faults = Vec::new();
     for error in validator.iter_errors(value) {
         explain_one(&error, roots, &mut faults);
@@ -25,7 +44,7 @@ pub fn explain(validator: &Validator, roots: &[&Value], value: &Value) -> Vec<Fa
     faults
 }
 
-fn explain_one(error: &ValidationError<'_>, roots: &[&Value], faults: &mut Vec<Fault>) {
+fn explain_one(error: &ValidationError<'_>, roots: Roots<'_>, faults: &mut Vec<Fault>) {
     let at = error.instance_path().to_string();
     let mut push = |pointer: String, code, message| faults.push(Fault { pointer, code, message });
     match error.kind() {
@@ -126,10 +145,10 @@ fn of_wrong_type(schema: &Value) -> Msg {
 }
 
 /// The schema whose keyword a value violates, looked up by the keyword's location.
-fn schema_of<'a>(error: &ValidationError<'_>, roots: &[&'a Value]) -> Option<&'a Value> {
+fn schema_of<'a>(error: &ValidationError<'_>, roots: Roots<'a>) -> Option<&'a Value> {
     let keyword = error.schema_path().as_str();
     let (schema, _) = keyword.rsplit_once('/')?;
-    roots.iter().find_map(|root| root.pointer(keyword).and_then(|_| root.pointer(schema)))
+    roots.pointer(keyword).and_then(|_| roots.pointer(schema))
 }
 
 fn type_names(kind: &TypeKind) -> Value {

@@ -3,16 +3,18 @@
 //! Undocumented fields and any fault of a query are a malformed request (400); a body that breaks another rule is 422. All
 //! faults are reported at their fields, in both languages.
 
+mod document;
 mod explain;
 mod normal;
 #[cfg(test)]
 mod published;
 
 #[cfg(test)]
-pub use published::published;
+pub use published::{PUBLISHED, published};
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jsonschema::Validator;
 use percent_encoding::percent_decode_str;
@@ -21,58 +23,48 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Fault, Problem, Result};
 use crate::model::text::{Msg, without_nul};
 use crate::msg;
-use explain::{explain, with_value};
+pub use document::{Document, Operation};
+use explain::{Roots, explain, with_value};
 use normal::Rule;
 
 /// The published document, with validators for its schemas.
 pub struct Contract {
-    document: Value,
+    document: Document,
     /// Validators, compiled on first use, so that the service starts without compiling all of them.
     validators: Mutex<HashMap<String, Arc<Validator>>>,
     /// Normalization rules of components, computed on first use.
     rules: Mutex<HashMap<String, Arc<Rule>>>,
-    /// The schema of each operation's query, as an object.
-    queries: HashMap<String, Value>,
-    /// Each path template with its methods.
-    paths: Vec<(String, Vec<String>)>,
+    /// The schema of each operation's query, as an object, by the operation's id; computed on first use.
+    queries: HashMap<String, OnceLock<Value>>,
 }
 
 impl Contract {
-    pub fn new(document: Value) -> Contract {
-        let mut queries = HashMap::new();
-        let mut paths = Vec::new();
-        for (path, item) in document["paths"].as_object().into_iter().flatten() {
-            let mut methods = Vec::new();
-            for (method, operation) in item.as_object().into_iter().flatten() {
-                methods.push(method.to_ascii_uppercase());
-                if let Some(id) = operation["operationId"].as_str() {
-                    queries.insert(id.to_owned(), query_schema(&document, operation));
-                }
-            }
-            paths.push((path.clone(), methods));
-        }
-        Contract { document, validators: Mutex::default(), rules: Mutex::default(), queries, paths }
+    /// The contract of a document in JSON.
+    pub fn new(document: impl Into<Cow<'static, str>>) -> Result<Contract> {
+        let document = Document::open(document)?;
+        let queries = document.operations().iter().map(|operation| (operation.id.clone(), OnceLock::new())).collect();
+        Ok(Contract { document, validators: Mutex::default(), rules: Mutex::default(), queries })
     }
 
     /// The document.
-    pub fn document(&self) -> &Value {
+    pub fn document(&self) -> &Document {
         &self.document
     }
 
     /// The methods of a path; empty when the document has no such path.
     pub fn methods_of(&self, path: &str) -> Vec<String> {
-        self.path_of(path).map_or_else(Vec::new, |(_, methods)| methods.clone())
+        self.operations_of(path).map(|operation| operation.method.clone()).collect()
     }
 
     /// Whether a read of this path offers this media type among others.
     pub fn offers(&self, path: &str, media_type: &str) -> bool {
-        let Some((template, _)) = self.path_of(path) else { return false };
-        let content = self.document["paths"][template]["get"]["responses"]["200"]["content"].as_object();
+        let Some(read) = self.operations_of(path).find(|operation| operation.method == "GET") else { return false };
+        let content = self.document.responses(read)["200"]["content"].as_object();
         content.is_some_and(|content| content.len() > 1 && content.contains_key(media_type))
     }
 
-    /// The template that matches a path, with its methods.
-    fn path_of(&self, path: &str) -> Option<&(String, Vec<String>)> {
+    /// The operations of the template that matches a path.
+    fn operations_of(&self, path: &str) -> impl Iterator<Item = &Operation> {
         let matches = |template: &str| {
             let (mut left, mut right) = (template.split('/'), path.split('/'));
             loop {
@@ -83,15 +75,18 @@ impl Contract {
                 }
             }
         };
+        let all = self.document.operations();
         // A literal path (`/reports/overdue`) takes precedence over a template that matches it as well.
-        let literal = self.paths.iter().find(|(template, _)| template == path);
-        literal.or_else(|| self.paths.iter().find(|(template, _)| matches(template)))
+        let literal = all.iter().find(|operation| operation.path == path);
+        let template = literal.or_else(|| all.iter().find(|operation| matches(&operation.path)));
+        all.iter().filter(move |operation| template.is_some_and(|template| template.path == operation.path))
     }
 
     /// The id of the operation that a route serves.
     pub fn operation(&self, method: &str, pattern: &str) -> Result<&str> {
-        self.document["paths"][pattern][method.to_ascii_lowercase()]["operationId"]
-            .as_str()
+        let found = self.document.operation(method, pattern);
+        found
+            .map(|found| found.id.as_str())
             .ok_or_else(|| Error::unexpected(format!("no operation {method} {pattern}")))
     }
 
@@ -99,13 +94,13 @@ impl Contract {
     pub fn header_faults(&self, name: &str, component: &str, value: &str) -> Result<Vec<Fault>> {
         let reference = format!("#/components/parameters/{component}/schema");
         let validator = self.validator(&reference, || json!({ "$ref": reference }))?;
-        let faults = explain(&validator, &[&self.document], &Value::from(value));
+        let faults = explain(&validator, Roots::of(&self.document), &Value::from(value));
         Ok(faults.into_iter().map(|fault| Fault { pointer: format!("/header/{name}"), ..fault }).collect())
     }
 
     /// The properties of a component.
     pub fn properties(&self, component: &str) -> Option<&Map<String, Value>> {
-        self.document["components"]["schemas"][component]["properties"].as_object()
+        self.document.schema(component)["properties"].as_object()
     }
 
     /// Normalizes the texts of a value by the schema of a component: names, codes and references as a line, free text as a
@@ -142,7 +137,7 @@ impl Contract {
 
     /// The faults of a value against a component.
     pub fn faults(&self, component: &str, value: &Value) -> Result<Vec<Fault>> {
-        Ok(explain(&*self.of_component(component)?, &[&self.document], value))
+        Ok(explain(&*self.of_component(component)?, Roots::of(&self.document), value))
     }
 
     fn of_component(&self, component: &str) -> Result<Arc<Validator>> {
@@ -151,8 +146,7 @@ impl Contract {
 
     /// Parses and validates a query string against the parameters of an operation; returns a JSON object.
     pub fn query(&self, operation: &str, raw: &str) -> Result<Value> {
-        let schema =
-            self.queries.get(operation).ok_or_else(|| Error::unexpected(format!("no operation {operation}")))?;
+        let schema = self.query_schema(operation)?;
         let mut faults = Vec::new();
         let mut query = Map::new();
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
@@ -184,19 +178,19 @@ impl Contract {
                 let items = &parameter["items"];
                 let values = query.entry(name).or_insert_with(|| Value::Array(Vec::new()));
                 if let Value::Array(values) = values {
-                    values.push(typed(self.resolve(items), value));
+                    values.push(typed(self.document.resolve(items), value));
                 }
             } else if query.contains_key(&name) {
                 faults.push(query_fault(&name, "repeated", msg!("只能出现一次。", "may be given only once")));
             } else {
-                let value = typed(self.resolve(parameter), value);
+                let value = typed(self.document.resolve(parameter), value);
                 query.insert(name, value);
             }
         }
         let query = Value::Object(query);
         let validator = self.validator(&format!("{operation}?"), || schema.clone())?;
         faults.extend(
-            explain(&validator, &[schema, &self.document], &query)
+            explain(&validator, Roots { schema: Some(schema), document: &self.document }, &query)
                 .into_iter()
                 .map(|fault| with_value(fault, &query))
                 .map(|fault| Fault { pointer: format!("/query{}", fault.pointer), ..fault }),
@@ -204,8 +198,14 @@ impl Contract {
         if faults.is_empty() { Ok(query) } else { Err(Problem::malformed(faults).into()) }
     }
 
-    fn resolve<'a>(&'a self, schema: &'a Value) -> &'a Value {
-        resolve(&self.document, schema)
+    /// The schema of an operation's query.
+    fn query_schema(&self, operation: &str) -> Result<&Value> {
+        let unknown = || Error::unexpected(format!("no operation {operation}"));
+        let schema = self.queries.get(operation).ok_or_else(unknown)?;
+        Ok(schema.get_or_init(|| {
+            let found = self.document.operation_by_id(operation);
+            found.map_or(Value::Null, |found| query_schema(&self.document, found))
+        }))
     }
 
     fn validator(&self, name: &str, schema: impl FnOnce() -> Value) -> Result<Arc<Validator>> {
@@ -225,18 +225,11 @@ impl Contract {
     }
 }
 
-fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    match schema["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))) {
-        Some(target) => target,
-        None => schema,
-    }
-}
-
 /// The components that a schema refers to, directly or indirectly.
 ///
 /// Validators contain only these, because copies of the whole document in many validators would take more memory than the
 /// data.
-fn referred(document: &Value, schema: &Value) -> Value {
+fn referred(document: &Document, schema: &Value) -> Value {
     let mut components = json!({});
     let mut left = vec![schema];
     while let Some(value) = left.pop() {
@@ -249,7 +242,7 @@ fn referred(document: &Value, schema: &Value) -> Value {
                 if let (Some(group), Some(name)) = (names.next(), names.next())
                     && components[group][name].is_null()
                 {
-                    let component = &document["components"][group][name];
+                    let component = document.component(group, name);
                     components[group][name] = component.clone();
                     left.push(component);
                 }
@@ -261,11 +254,11 @@ fn referred(document: &Value, schema: &Value) -> Value {
     components
 }
 
-fn query_schema(document: &Value, operation: &Value) -> Value {
+fn query_schema(document: &Document, operation: &Operation) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
-    for parameter in operation["parameters"].as_array().into_iter().flatten() {
-        let parameter = resolve(document, parameter);
+    for parameter in document.parameters(operation).as_array().into_iter().flatten() {
+        let parameter = document.resolve(parameter);
         if parameter["in"] != "query" {
             continue;
         }

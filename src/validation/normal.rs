@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::Document;
 use crate::normalize::{half_width, line, passage};
 
 /// Fields with free text, which can have several lines.
@@ -30,8 +31,8 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub fn of_component(document: &Value, component: &str) -> Rule {
-        of_schema(document, &document["components"]["schemas"][component], "", DEPTH_MAX)
+    pub fn of_component(document: &Document, component: &str) -> Rule {
+        of_schema(document, document.schema(component), "", DEPTH_MAX)
     }
 
     pub fn apply(&self, value: &mut Value) {
@@ -69,7 +70,7 @@ impl Rule {
 }
 
 /// The rule for a schema; `name` is the name of its field.
-fn of_schema(document: &Value, schema: &Value, name: &str, depth: usize) -> Rule {
+fn of_schema(document: &Document, schema: &Value, name: &str, depth: usize) -> Rule {
     if depth == 0 {
         return Rule::None;
     }

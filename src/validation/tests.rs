@@ -3,7 +3,7 @@
 use super::*;
 
 fn contract() -> Contract {
-    Contract::new(json!({
+    let document = json!({
         "paths": { "/things": { "get": { "operationId": "listThings", "parameters": [
             { "in": "query", "name": "since", "schema": { "type": "string", "format": "date-time" } },
             { "in": "query", "name": "limit", "schema": { "type": "integer", "minimum": 1 } },
@@ -14,7 +14,8 @@ fn contract() -> Contract {
             "Thing": { "type": "object", "additionalProperties": false, "required": ["name"],
                 "properties": { "name": { "type": "string" }, "status": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Status" }] } } },
         } },
-    }))
+    });
+    Contract::new(document.to_string()).unwrap()
 }
 
 fn codes(error: Error) -> (u16, Vec<(String, &'static str)>) {

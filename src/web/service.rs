@@ -1,18 +1,15 @@
 //! Health checks and the OpenAPI document.
 
-use std::sync::OnceLock;
-
-use actix_web::web::Bytes;
+use crate::http::routes::ServiceConfig;
 use actix_web::{HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::access::policy::{Access, PersonalData, Tag};
 use crate::db::Class;
 use crate::error::Result;
 use crate::http::Call;
-use crate::openapi;
+use crate::openapi::published;
 
 /// Who may use the operations of this module.
 pub const TAG: Tag = Tag {
@@ -70,37 +67,19 @@ async fn readiness(call: Call) -> Result<HttpResponse> {
     Ok(HttpResponse::Ok().json(ServiceStatus::ok()))
 }
 
-/// Renders the document on first use, because rendering it is slow and the result never changes.
-fn rendered_once(cell: &OnceLock<Bytes>, render: impl FnOnce() -> Result<String>) -> Result<Bytes> {
-    match cell.get() {
-        Some(text) => Ok(text.clone()),
-        None => {
-            let text = Bytes::from(render()?);
-            Ok(cell.get_or_init(|| text).clone())
-        }
-    }
-}
-
 #[get("/openapi.json")]
-async fn document_json(call: Call) -> Result<HttpResponse> {
-    static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = rendered_once(&TEXT, || openapi::json(call.state.catalog.contract.document()))?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(text))
+async fn document_json() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(published::JSON)
 }
 
 #[get("/openapi-3.0.json")]
-async fn document_3_0_json(call: Call) -> Result<HttpResponse> {
-    static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text =
-        rendered_once(&TEXT, || openapi::json(&openapi::v3_0::from_3_1(call.state.catalog.contract.document())))?;
-    Ok(HttpResponse::Ok().content_type("application/json").body(text))
+async fn document_3_0_json() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(published::JSON_3_0)
 }
 
 #[get("/openapi.yaml")]
-async fn document_yaml(call: Call) -> Result<HttpResponse> {
-    static TEXT: OnceLock<Bytes> = OnceLock::new();
-    let text = rendered_once(&TEXT, || openapi::yaml(call.state.catalog.contract.document()))?;
-    Ok(HttpResponse::Ok().content_type("application/yaml").body(text))
+async fn document_yaml() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/yaml").body(published::YAML)
 }
 
 /// Mounts the operations that are part of the document.

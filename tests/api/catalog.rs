@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use serde_json::{Value, json};
 
-use crate::common::{CONTRACT, on_each};
+use crate::common::{DOCUMENT, on_each};
 
 const PATH: &str = "/.well-known/api-catalog";
 
@@ -22,7 +22,7 @@ fn the_api_is_discoverable_from_the_host_alone() {
             panic!("one API: {}", response.body)
         };
         let anchor = api["anchor"].as_str().expect("an anchor");
-        let paths = CONTRACT.document()["paths"].as_object().expect("paths");
+        let paths = DOCUMENT["paths"].as_object().expect("paths");
         assert!(paths.keys().any(|path| path.starts_with(anchor)), "{anchor}");
 
         let mut followed = Vec::new();
@@ -34,6 +34,10 @@ fn the_api_is_discoverable_from_the_host_alone() {
                 let there = client.get(href).await.expect(200);
                 let media_type = there.header("content-type").split(';').next().unwrap_or_default().to_owned();
                 assert_eq!(link["type"], json!(media_type), "{href}");
+                if relation == "service-desc" {
+                    let file = format!("{}/openapi{href}", env!("CARGO_MANIFEST_DIR"));
+                    assert!(std::fs::read(file).expect("a committed file") == there.bytes, "{href}");
+                }
                 followed.push((relation.clone(), href.to_owned()));
             }
         }

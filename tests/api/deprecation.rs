@@ -7,7 +7,7 @@ use pairing_tracker::http::deprecation::{Deprecation, Deprecations, TABLE, What}
 use serde_json::{Value, json};
 
 use crate::common::client::Response;
-use crate::common::{CONTRACT, on_each};
+use crate::common::{DOCUMENT, on_each};
 
 const SINCE: &str = "2026-01-01";
 const NOTE: &str = "https://docs.example.org/sectors";
@@ -35,7 +35,7 @@ fn notices(response: &Response) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
 #[test]
 fn nothing_is_deprecated_and_no_response_claims_it() {
     assert!(TABLE.is_empty(), "then the document and CHANGELOG.md say so: see docs/compatibility.md");
-    assert!(!CONTRACT.document().to_string().contains("\"deprecated\""));
+    assert!(!DOCUMENT.to_string().contains("\"deprecated\""));
     on_each(|database| async move {
         let response = database.client().get("sectors/talent").await.expect(200);
         assert_eq!(notices(&response), (vec![], vec![], vec![]));
@@ -100,9 +100,9 @@ fn the_document_marks_exactly_what_is_deprecated() {
         let about = found["description"].as_str().expect("a description").to_owned();
         assert!(about.contains(SINCE) && about.contains("2026-") && about.contains("起弃用"), "{about}");
         found.as_object_mut().expect("an object").remove("deprecated");
-        found["description"] = CONTRACT.document().pointer(pointer).expect("it is there")["description"].clone();
+        found["description"] = DOCUMENT.pointer(pointer).expect("it is there")["description"].clone();
     }
-    assert!(document == *CONTRACT.document(), "nothing else is another");
+    assert!(document == *DOCUMENT, "nothing else is another");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::common::builders::{Operation, example, ids, operations, with_query};
 use crate::common::records::{approved, commitment, create, milestone, with};
-use crate::common::{CONTRACT, Client, Database, on_each};
+use crate::common::{Client, DOCUMENT, Database, on_each};
 use crate::examples::create_examples;
 
 /// The first and the last date that a request may contain.
@@ -23,7 +23,7 @@ const COPIES: i64 = 1_000;
 
 /// A schema, resolved where it is a reference or nullable.
 fn resolved(schema: &Value) -> Value {
-    let reference = schema["$ref"].as_str().and_then(|path| CONTRACT.document().pointer(path.trim_start_matches('#')));
+    let reference = schema["$ref"].as_str().and_then(|path| DOCUMENT.pointer(path.trim_start_matches('#')));
     let branches = schema["oneOf"].as_array().into_iter().flatten();
     let other = branches.into_iter().find(|branch| branch["type"] != "null");
     match (reference, other) {

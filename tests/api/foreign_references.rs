@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::common::builders::{bare_agreement, example, operations};
 use crate::common::records::{approved, commitment, conference, create, milestone, project, with};
-use crate::common::{CONTRACT, Client, on_each};
+use crate::common::{Client, DOCUMENT, on_each};
 use crate::examples::create_examples;
 
 const OWN: &str = "xinhui-taishan";
@@ -148,7 +148,7 @@ fn no_reference_gives_access_to_another_pairing() {
 
 /// The component that clients write names a pairing in the field `pairing`.
 fn names_its_pairing(component: &str) -> bool {
-    let field = &CONTRACT.document()["components"]["schemas"][component]["properties"]["pairing"];
+    let field = &DOCUMENT["components"]["schemas"][component]["properties"]["pairing"];
     field.to_string().contains("#/components/schemas/Ref\"")
 }
 
@@ -183,7 +183,7 @@ fn no_record_enters_another_pairing() {
 
 #[test]
 fn every_reference_of_the_document_is_tested() {
-    let schemas = CONTRACT.document()["components"]["schemas"].as_object().expect("schemas");
+    let schemas = DOCUMENT["components"]["schemas"].as_object().expect("schemas");
     for (component, schema) in schemas.iter().filter(|(name, _)| name.starts_with("New")) {
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {
             let is_reference = property.to_string().contains("#/components/schemas/Ref\"");

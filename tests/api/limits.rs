@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::common::builders::operations;
 use crate::common::client::Response;
-use crate::common::{CONTRACT, Client, on_each};
+use crate::common::{Client, DOCUMENT, on_each};
 
 const HERE: &str = "198.51.100.7";
 const THERE: &str = "203.0.113.9";
@@ -283,7 +283,7 @@ fn a_request_that_waits_too_long_for_the_database_gets_503() {
 
 #[test]
 fn the_document_describes_the_limits_at_every_response() {
-    let document = CONTRACT.document();
+    let document = &*DOCUMENT;
     for operation in operations() {
         let responses = operation.document["responses"].as_object().expect("answers");
         assert!(responses.contains_key("429"), "{}", operation.id);

@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use super::client::Response;
-use super::{CONTRACT, Client, Database, Session, databases};
+use super::{Client, DOCUMENT, Database, Session, databases};
 
 /// One operation of the document below `/api/v1`.
 pub struct Operation {
@@ -20,7 +20,7 @@ pub struct Operation {
 /// Every operation below `/api/v1`, in the document's order.
 pub fn operations() -> Vec<Operation> {
     let mut all = Vec::new();
-    for (template, item) in CONTRACT.document()["paths"].as_object().expect("paths") {
+    for (template, item) in DOCUMENT["paths"].as_object().expect("paths") {
         for (method, document) in item.as_object().expect("a path item") {
             let id = document["operationId"].as_str().expect("an id");
             let method = method.to_ascii_uppercase().parse().expect("a method");

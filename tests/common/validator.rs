@@ -8,10 +8,10 @@ use actix_web::http::header::HeaderMap;
 use pairing_tracker::validation::Contract;
 use serde_json::{Value, json};
 
-use super::CONTRACT;
+use super::DOCUMENT;
 
 /// The validator of the suite; compiles each schema once, on first use.
-pub static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new(CONTRACT.document()));
+pub static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new(&DOCUMENT));
 
 /// Headers that any response may have and that an API document does not list: those of HTTP itself, and those for browsers and
 /// proxies.
@@ -76,6 +76,7 @@ impl Exchange<'_> {
 
 /// The document with closed schemas: an object has no field that its schema does not list.
 pub struct Validator {
+    document: Value,
     closed: Contract,
 }
 
@@ -88,7 +89,8 @@ impl Validator {
         for (name, header) in headers.as_object().expect("shared headers") {
             closed["components"]["schemas"][format!("Header{name}")] = header["schema"].clone();
         }
-        Validator { closed: Contract::new(closed) }
+        let contract = Contract::new(closed.to_string()).expect("the document is good");
+        Validator { document: closed, closed: contract }
     }
 
     /// Every difference between a response and the document.
@@ -97,7 +99,7 @@ impl Validator {
         let method =
             if exchange.method == Method::HEAD { "get".to_owned() } else { exchange.method.as_str().to_lowercase() };
         let Some((template, by_suffix)) = self.template(&method, path) else { return self.outside(path, exchange) };
-        let responses = &self.closed.document()["paths"][template][&method]["responses"];
+        let responses = &self.document["paths"][template][&method]["responses"];
         let response = self.resolve(&responses[exchange.status.to_string()]);
         if response.is_null() {
             return vec![format!("{method} {template} does not list the status {}", exchange.status)];
@@ -113,7 +115,7 @@ impl Validator {
 
     /// The path of the requested operation, and the media type that the suffix of its path selects.
     fn template(&self, method: &str, path: &str) -> Option<(&str, Option<&'static str>)> {
-        let paths = self.closed.document()["paths"].as_object().expect("paths");
+        let paths = self.document["paths"].as_object().expect("paths");
         let find = |path: &str| {
             let fits = |template: &str| {
                 let (left, right) = (template.split('/'), path.split('/'));
@@ -177,7 +179,7 @@ impl Validator {
             let component = header["$ref"].as_str().and_then(|at| at.strip_prefix("#/components/headers/"));
             let component = component.unwrap_or_else(|| panic!("{name} is no shared header"));
             let schema = format!("Header{component}");
-            let is_number = self.closed.document()["components"]["schemas"][&schema]["type"] == "integer";
+            let is_number = self.document["components"]["schemas"][&schema]["type"] == "integer";
             for value in exchange.headers.get_all(name.as_str()) {
                 let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 let value = match text.parse::<i64>() {
@@ -213,7 +215,7 @@ impl Validator {
         } else if name == NDJSON {
             // The lines are the items of the same list in JSON.
             let list = component(&content["application/json"]["schema"]);
-            let items = &self.closed.document()["components"]["schemas"][list]["properties"]["items"]["items"];
+            let items = &self.document["components"]["schemas"][list]["properties"]["items"]["items"];
             let item = component(items);
             let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             lines.flat_map(|line| self.json_faults(&item, line)).collect()
@@ -242,7 +244,7 @@ impl Validator {
     }
 
     fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
-        let target = value["$ref"].as_str().map(|at| self.closed.document().pointer(at.trim_start_matches('#')));
+        let target = value["$ref"].as_str().map(|at| self.document.pointer(at.trim_start_matches('#')));
         target.map_or(value, |target| target.unwrap_or(&Value::Null))
     }
 }

@@ -7,12 +7,12 @@
 pub mod handlers;
 mod nested;
 mod operation;
+mod service_config;
 mod words;
 
 use actix_web::web::{Path, Payload};
 use utoipa::openapi::path::HttpMethod;
 use utoipa::{IntoParams, PartialSchema, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::list::{AsOf, ListPage, PageParams};
 use super::{Call, patch};
@@ -23,6 +23,7 @@ use crate::model::text::TextPatch;
 use crate::record::Resource;
 pub use nested::mount_nested;
 pub use operation::{Operation, Schemas};
+pub use service_config::{Entries, ServiceConfig};
 use words::Words;
 
 /// How the API offers a resource.
@@ -151,9 +152,6 @@ pub fn update<R: Resource>(routes: &Routes) -> Operation {
         handlers::update::<R>(call, payload, reference.into_inner())
     };
     let component = patch::component(R::NEW);
-    let mut schemas =
-        vec![(component.clone(), patch::schema::<R::New>()), (TextPatch::name().into_owned(), TextPatch::schema())];
-    R::New::schemas(&mut schemas);
     Operation::new(HttpMethod::Patch, &item::<R>(), id, R::KIND.path, handler)
         .summary(format!("Update {a} · 修改{label}"))
         .description(format!(
@@ -162,7 +160,8 @@ pub fn update<R: Resource>(routes: &Routes) -> Operation {
              以 JSON 合并补丁修改{label}，须提供 If-Match；{role_zh}。"
         ))
         .reference(&one)
-        .components(schemas)
+        .component::<R::New>(component.clone(), patch::schema::<R::New>)
+        .component::<TextPatch>(TextPatch::name().into_owned(), TextPatch::schema)
         .body_of(
             &component,
             "application/merge-patch+json",

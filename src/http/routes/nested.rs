@@ -1,12 +1,11 @@
 //! Records that are listed and created under the record that they belong to: `/conferences/{ref}/resolutions`.
 
 use actix_web::web::{Path, Payload};
+use utoipa::IntoParams;
 use utoipa::openapi::path::HttpMethod;
-use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::words::{Words, with_article};
-use super::{Operation, Routes, handlers};
+use super::{Operation, Routes, ServiceConfig, handlers};
 use crate::db::reference::Kind;
 use crate::http::list::{AsOf, ListPage, PageParams};
 use crate::http::{Call, patch};
@@ -53,8 +52,6 @@ fn create<R: Resource>(routes: &Routes, parent: &'static Kind) -> Operation {
     let handler = move |call: Call, payload: Payload, reference: Path<String>| {
         handlers::create_under::<R>(call, payload, parent, reference.into_inner())
     };
-    let mut schemas = vec![(component.clone(), patch::without::<R::New>(parent.name))];
-    R::New::schemas(&mut schemas);
     let (of, tag) = (parent.name, R::KIND.path);
     Operation::new(HttpMethod::Post, &path::<R>(parent), id, tag, handler)
         .summary(format!("Create {a} of {} · 新建{label}", with_article(of)))
@@ -62,7 +59,7 @@ fn create<R: Resource>(routes: &Routes, parent: &'static Kind) -> Operation {
             "The same as `POST /{tag}`, with the {of} named by the path. 与 POST /{tag} 相同，所属记录由路径指定。"
         ))
         .reference(of)
-        .components(schemas)
+        .component::<R::New>(component.clone(), move || patch::without::<R::New>(parent.name))
         .body_of(&component, "application/json", format!("The {one} to create."))
         .response::<R::Read>("201", format!("The created {one}."))
 }

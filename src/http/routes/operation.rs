@@ -18,15 +18,19 @@ pub type Schemas = Vec<(String, RefOr<Schema>)>;
 
 const JSON: &str = "application/json";
 
-/// An operation. [`ServiceConfig::service`](utoipa_actix_web::service_config::ServiceConfig::service) registers its route
-/// and adds its entry to the document.
+/// An operation, which [`ServiceConfig::service`](super::ServiceConfig::service) registers.
 pub struct Operation {
     method: HttpMethod,
     path: String,
-    entry: Entry,
-    schemas: Schemas,
+    id: String,
+    tag: String,
+    /// Add to the entry of the document. They run only when a document is built, because the schemas of all operations take
+    /// longer to build than the rest of a start.
+    parts: Vec<Part>,
     route: Resource,
 }
+
+type Part = Box<dyn Fn(&mut Entry, &mut Schemas)>;
 
 impl Operation {
     /// An operation of a tag. The generated clients name a method after the `id`.
@@ -36,11 +40,8 @@ impl Operation {
         F::Output: Responder + 'static,
         Args: FromRequest + 'static,
     {
-        let mut entry = Entry::default();
-        entry.tags = Some(vec![tag.to_owned()]);
-        entry.operation_id = Some(id);
         let route = route(&method, path, handler);
-        Operation { method, path: path.to_owned(), entry, schemas: Schemas::new(), route }
+        Operation { method, path: path.to_owned(), id, tag: tag.to_owned(), parts: Vec::new(), route }
     }
 
     /// Replaces the handler.
@@ -54,82 +55,98 @@ impl Operation {
         self
     }
 
-    pub fn summary(mut self, text: impl Into<String>) -> Operation {
-        self.entry.summary = Some(text.into());
-        self
+    pub fn summary(self, text: impl Into<String>) -> Operation {
+        let text = text.into();
+        self.part(move |entry, _| entry.summary = Some(text.clone()))
     }
 
-    pub fn description(mut self, text: impl Into<String>) -> Operation {
-        self.entry.description = Some(text.into());
-        self
+    pub fn description(self, text: impl Into<String>) -> Operation {
+        let text = text.into();
+        self.part(move |entry, _| entry.description = Some(text.clone()))
     }
 
     /// The path parameter `ref`: the code or the identifier of a record.
-    pub fn reference(mut self, noun: &str) -> Operation {
-        let parameter = ParameterBuilder::new()
-            .name("ref")
-            .parameter_in(ParameterIn::Path)
-            .required(Required::True)
-            .description(Some(format!("Code or numeric identifier of the {noun}.")))
-            .schema(Some(SchemaRef::from_schema_name(Ref::name())));
-        self.add_parameters([parameter.build()]);
-        self
+    pub fn reference(self, noun: &str) -> Operation {
+        let description = format!("Code or numeric identifier of the {noun}.");
+        self.part(move |entry, _| {
+            let parameter = ParameterBuilder::new()
+                .name("ref")
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some(description.clone()))
+                .schema(Some(SchemaRef::from_schema_name(Ref::name())));
+            add_parameters(entry, [parameter.build()]);
+        })
     }
 
     /// Query parameters.
-    pub fn query<P: IntoParams>(mut self) -> Operation {
-        self.add_parameters(P::into_params(|| Some(ParameterIn::Query)));
-        self
-    }
-
-    fn add_parameters(&mut self, parameters: impl IntoIterator<Item = Parameter>) {
-        self.entry.parameters.get_or_insert_default().extend(parameters.into_iter().map(RefOr::T));
+    pub fn query<P: IntoParams>(self) -> Operation {
+        self.part(|entry, _| add_parameters(entry, P::into_params(|| Some(ParameterIn::Query))))
     }
 
     /// The request body, in JSON.
-    pub fn body<T: ToSchema>(mut self, description: String) -> Operation {
-        self.add_component::<T>();
-        self.body_of(&T::name(), JSON, description)
+    pub fn body<T: ToSchema + 'static>(self, description: String) -> Operation {
+        self.component::<T>(T::name().into_owned(), T::schema).body_of(&T::name(), JSON, description)
     }
 
     /// The request body: a component that [`Operation::component`] adds.
-    pub fn body_of(mut self, component: &str, media_type: &str, description: String) -> Operation {
-        let body = RequestBodyBuilder::new()
-            .description(Some(description))
-            .content(media_type, content(component))
-            .required(Some(Required::True));
-        self.entry.request_body = Some(RefOr::T(body.build()));
-        self
+    pub fn body_of(self, component: &str, media_type: &str, description: String) -> Operation {
+        let (component, media_type) = (component.to_owned(), media_type.to_owned());
+        self.part(move |entry, _| {
+            let body = RequestBodyBuilder::new()
+                .description(Some(description.clone()))
+                .content(media_type.clone(), content(&component))
+                .required(Some(Required::True));
+            entry.request_body = Some(RefOr::T(body.build()));
+        })
     }
 
     /// The response of success, in JSON.
-    pub fn response<T: ToSchema>(mut self, status: &str, description: String) -> Operation {
-        self.add_component::<T>();
-        let response = ResponseBuilder::new().description(description).content(JSON, content(&T::name()));
-        self.add_response(status, response.build());
-        self
+    pub fn response<T: ToSchema + 'static>(self, status: &'static str, description: String) -> Operation {
+        self.component::<T>(T::name().into_owned(), T::schema).part(move |entry, _| {
+            let response = ResponseBuilder::new().description(description.clone()).content(JSON, content(&T::name()));
+            add_response(entry, status, response.build());
+        })
     }
 
     /// The response of success without a body.
-    pub fn empty_response(mut self, status: &str, description: String) -> Operation {
-        self.add_response(status, Response::new(description));
+    pub fn empty_response(self, status: &'static str, description: String) -> Operation {
+        self.part(move |entry, _| add_response(entry, status, Response::new(description.clone())))
+    }
+
+    /// Adds a component to the document, and those that `T` refers to.
+    pub fn component<T: ToSchema + 'static>(
+        self,
+        name: String,
+        schema: impl Fn() -> RefOr<Schema> + 'static,
+    ) -> Operation {
+        self.part(move |_, schemas| {
+            schemas.push((name.clone(), schema()));
+            T::schemas(schemas);
+        })
+    }
+
+    fn part(mut self, part: impl Fn(&mut Entry, &mut Schemas) + 'static) -> Operation {
+        self.parts.push(Box::new(part));
         self
     }
 
-    fn add_response(&mut self, status: &str, response: Response) {
-        self.entry.responses.responses.insert(status.to_owned(), RefOr::T(response));
+    /// The entry of the document, and the components that it refers to.
+    fn entry(&self) -> (Entry, Schemas) {
+        let (mut entry, mut schemas) = (Entry::default(), Schemas::new());
+        entry.tags = Some(vec![self.tag.clone()]);
+        entry.operation_id = Some(self.id.clone());
+        self.parts.iter().for_each(|part| part(&mut entry, &mut schemas));
+        (entry, schemas)
     }
+}
 
-    /// Adds components to the document.
-    pub fn components(mut self, schemas: Schemas) -> Operation {
-        self.schemas.extend(schemas);
-        self
-    }
+fn add_parameters(entry: &mut Entry, parameters: impl IntoIterator<Item = Parameter>) {
+    entry.parameters.get_or_insert_default().extend(parameters.into_iter().map(RefOr::T));
+}
 
-    fn add_component<T: ToSchema>(&mut self) {
-        self.schemas.push((T::name().into_owned(), T::schema()));
-        T::schemas(&mut self.schemas);
-    }
+fn add_response(entry: &mut Entry, status: &str, response: Response) {
+    entry.responses.responses.insert(status.to_owned(), RefOr::T(response));
 }
 
 fn content(component: &str) -> Content {
@@ -164,11 +181,11 @@ impl HttpServiceFactory for Operation {
 
 impl OpenApiFactory for Operation {
     fn paths(&self) -> Paths {
-        let item = PathItem::new(self.method.clone(), self.entry.clone());
+        let item = PathItem::new(self.method.clone(), self.entry().0);
         PathsBuilder::new().path(&self.path, item).build()
     }
 
     fn schemas(&self, schemas: &mut Schemas) {
-        schemas.extend(self.schemas.iter().cloned());
+        schemas.extend(self.entry().1);
     }
 }

@@ -1,11 +1,11 @@
 //! What administrators see of API keys.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{ApiKeys, Status, store};
 use crate::access::Role;

@@ -1,9 +1,9 @@
 //! What clients see of the history.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::{HttpResponse, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::follow;
 use crate::audit::log;

@@ -1,11 +1,11 @@
 //! What editors see of the keys of calendars.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, get, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{CalendarKeys, Status, store};
 use crate::access::feeds::{Feed, PARAMETER};

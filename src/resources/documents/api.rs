@@ -1,5 +1,6 @@
 //! What clients see of documents.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::body::BoxBody;
 use actix_web::http::header;
 use actix_web::web::{Path, Payload};
@@ -7,7 +8,6 @@ use actix_web::{HttpResponse, get, put};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Documents, Kind, files};
 use crate::access::policy::{Access, Reach};

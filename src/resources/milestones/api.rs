@@ -1,9 +1,9 @@
 //! What clients see of milestones.
 
+use crate::http::routes::ServiceConfig;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::revisions::api::{confirm, list_confirmations, list_revisions};
 use super::{Milestones, Status, Weight};

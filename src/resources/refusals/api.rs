@@ -1,10 +1,10 @@
 //! What administrators see of refused requests.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::{HttpResponse, get};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::store;
 use crate::db::Conn;

@@ -1,9 +1,9 @@
 //! What clients see of resolutions.
 
+use crate::http::routes::ServiceConfig;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Resolutions, State, Status};
 use crate::error::Faults;

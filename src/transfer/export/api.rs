@@ -1,10 +1,10 @@
 //! The HTTP operation for bundles.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::body::BoxBody;
 use actix_web::{HttpResponse, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::bundle::Bundle;
 use super::closure::Closure;

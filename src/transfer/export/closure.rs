@@ -103,7 +103,8 @@ impl Closure {
 /// Whether the list of a kind can be filtered by programme.
 fn takes_programme(contract: &Contract, kind: &Kind) -> bool {
     let path = format!("/api/v1/{}", kind.path);
-    let parameters = &contract.document()["paths"][path]["get"]["parameters"];
+    let document = contract.document();
+    let parameters = document.operation("GET", &path).and_then(|list| document.parameters(list).as_array());
     let is_programme = |parameter: &Value| parameter["name"] == "programme";
-    parameters.as_array().is_some_and(|parameters| parameters.iter().any(is_programme))
+    parameters.is_some_and(|parameters| parameters.iter().any(is_programme))
 }

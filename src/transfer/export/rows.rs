@@ -16,7 +16,7 @@ use crate::resources::{self, Form};
 use crate::transfer::cells;
 use crate::transfer::columns::{self, Column, Table};
 use crate::transfer::workbook::{Book, SheetId};
-use crate::validation::Contract;
+use crate::validation::{Contract, Document};
 
 /// The mark without which Excel does not read a CSV file as UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -137,11 +137,10 @@ fn csv(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Resu
 }
 
 /// The component of a list's items.
-fn item_of<'a>(document: &'a Value, operation: &str) -> Option<&'a str> {
-    let all = document["paths"].as_object()?.values().filter_map(|item| item.get("get"));
-    let found = all.into_iter().find(|found| found["operationId"] == operation)?;
-    let page = component(&found["responses"]["200"]["content"]["application/json"]["schema"])?;
-    component(&document["components"]["schemas"][page]["properties"]["items"]["items"])
+fn item_of<'a>(document: &'a Document, operation: &str) -> Option<&'a str> {
+    let responses = document.responses(document.operation_by_id(operation)?);
+    let page = component(&responses["200"]["content"]["application/json"]["schema"])?;
+    component(&document.schema(page)["properties"]["items"]["items"])
 }
 
 fn component(schema: &Value) -> Option<&str> {

@@ -134,7 +134,7 @@ mod tests {
         let mut text = Text::new(format, &mut bytes);
         records.iter().for_each(|record| text.record("milestones", record).unwrap());
         text.end().unwrap();
-        let contract = Contract::new(json!({ "paths": {}, "components": { "schemas": {} } }));
+        let contract = Contract::new(r#"{ "paths": {} }"#).unwrap();
         let mut collected = Collected::default();
         read(&mut std::io::Cursor::new(bytes), Read::Yaml, ReadOptions::default(), &contract, &mut collected).unwrap();
         collected.0

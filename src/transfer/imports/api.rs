@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::http::routes::ServiceConfig;
 use actix_web::http::header;
 use actix_web::rt;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, get, post};
 use serde_json::json;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::jobs::{self, Jobs, Task};
 use super::store::{self, Upload};

@@ -149,9 +149,9 @@ mod tests {
 
     use serde_json::{Map, json};
 
-    use super::super::explain;
+    use super::super::{Roots, explain};
     use super::*;
-    use crate::validation::published;
+    use crate::validation::{Document, PUBLISHED};
 
     /// Collects what each schema says of one value alone: its type, format and pattern.
     fn collect(value: &Value, found: &mut BTreeSet<String>) {
@@ -184,8 +184,8 @@ mod tests {
 
     #[test]
     fn every_pattern_format_and_type_of_the_document_is_explained_in_words() {
-        let mut found = BTreeSet::new();
-        collect(published().document(), &mut found);
+        let (mut found, none) = (BTreeSet::new(), Document::default());
+        collect(&serde_json::from_str(PUBLISHED).unwrap(), &mut found);
         assert!(found.len() > 40, "{}", found.len());
         for schema in &found {
             let schema: Value = serde_json::from_str(schema).unwrap();
@@ -196,9 +196,10 @@ mod tests {
                 assert!(of_format(format).is_some(), "no phrase for the format {format}");
             }
             let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+            let roots = Roots { schema: Some(&schema), document: &none };
             let wrong =
                 [json!(5), json!(0.5), json!(true), json!(null), json!([]), json!({}), json!(""), json!("\0 ?|")];
-            let faults = wrong.iter().flat_map(|value| explain(&validator, &[&schema], value));
+            let faults = wrong.iter().flat_map(|value| explain(&validator, roots, value));
             let faults: Vec<_> = faults.collect();
             assert!(!faults.is_empty(), "{schema}");
             for fault in faults {
@@ -218,7 +219,8 @@ mod tests {
 
     #[test]
     fn keywords_that_have_no_message_of_their_own_are_not_in_the_document() {
-        let text = published().document().to_string();
+        let document: Value = serde_json::from_str(PUBLISHED).unwrap();
+        let text = document.to_string();
         for keyword in ["const", "multipleOf", "uniqueItems", "exclusiveMinimum", "minProperties", "not", "contains"] {
             assert!(!text.contains(&format!("\"{keyword}\":")), "{keyword} needs a message");
         }
@@ -234,8 +236,9 @@ mod tests {
             "components": { "schemas": { "Money": { "type": "string", "pattern": r"^-?[0-9]{1,17}(\.[0-9]{1,2})?$" } } },
         });
         let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+        let none = Document::default();
         let message = |value: Value| {
-            let faults = explain(&validator, &[&schema], &value);
+            let faults = explain(&validator, Roots { schema: Some(&schema), document: &none }, &value);
             let [fault] = faults.as_slice() else { panic!("{faults:?}") };
             (fault.code, fault.message.zh.clone(), fault.message.en.clone())
         };

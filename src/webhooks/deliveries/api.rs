@@ -1,12 +1,12 @@
 //! Endpoints for administrators: list deliveries, replay messages and send a test.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, get, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Status, store};
 use crate::db::Conn;

@@ -1,5 +1,6 @@
 //! Endpoints for administrators: create, change, rotate and delete webhooks.
 
+use crate::http::routes::ServiceConfig;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpResponse, post, rt};
 use chrono::{DateTime, Utc};
@@ -8,7 +9,6 @@ use serde_json::Value;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Status, Webhooks, store};
 use crate::access::secrets::{Secret, ShownOnce};
