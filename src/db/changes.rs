@@ -164,6 +164,8 @@ pub struct Changes {
     began: Instant,
     /// Last round trip of the watcher in milliseconds since `began`; 0 if there was none.
     proved: AtomicU64,
+    /// The kinds of a large transaction that SQLite is committing.
+    committing: AtomicU64,
     /// Whether this process holds SQLite's write lock, so that no other process can commit.
     is_locked: AtomicBool,
 }
@@ -180,6 +182,7 @@ impl Changes {
             own: Mutex::default(),
             began: Instant::now(),
             proved: AtomicU64::new(0),
+            committing: AtomicU64::new(0),
             is_locked: AtomicBool::new(false),
         }
     }
@@ -194,6 +197,9 @@ impl Changes {
     pub fn version(&self, kinds: KindSet) -> Option<u64> {
         // The counters are read before the round trip is checked, because an outdated version is harmless.
         let version = kinds.numbers().map(|number| self.counts[number].load(Ordering::SeqCst)).sum();
+        if self.committing.load(Ordering::SeqCst) & kinds.0 != 0 {
+            return None;
+        }
         let is_trusted = self.is_locked.load(Ordering::SeqCst) || self.age().is_some_and(|age| age < TRUSTED);
         is_trusted.then_some(version)
     }
@@ -243,6 +249,19 @@ impl Changes {
                 self.publish(changed);
             }
         }
+    }
+
+    /// Invalidates the versions of what a large transaction changed, until [`Changes::end_commit`]: SQLite shows a commit to readers
+    /// before it has copied the log into the database and returns, which can take a while.
+    pub fn begin_commit(&self, notice: &Notice) {
+        if let Notice::Records(changed) = notice {
+            self.committing.store(changed.kinds.0, Ordering::SeqCst);
+        }
+    }
+
+    /// Ends [`Changes::begin_commit`], after the changes were published.
+    pub fn end_commit(&self) {
+        self.committing.store(0, Ordering::SeqCst);
     }
 
     /// Publishes that anything may have changed.
@@ -346,6 +365,20 @@ mod tests {
         assert_eq!(changes.version(KindSet::RECORDS), Some(1));
         changes.publish_all();
         assert_eq!((changes.version(milestones), changes.version(sectors)), (Some(2), Some(1)));
+    }
+
+    #[test]
+    fn there_is_no_version_of_what_is_being_committed() {
+        let changes = trusted();
+        let (milestones, sectors) = (KindSet::of(&milestones::KIND), KindSet::of(&sectors::KIND));
+        let mut changed = Changed::none();
+        changed.add(KINDS, &event("milestone", 7));
+        let notice = Notice::Records(changed);
+        changes.begin_commit(&notice);
+        assert_eq!((changes.version(milestones), changes.version(sectors)), (None, Some(0)));
+        changes.publish_own(&notice);
+        changes.end_commit();
+        assert_eq!(changes.version(milestones), Some(1));
     }
 
     #[test]

@@ -245,6 +245,14 @@ impl Store {
         };
         match &self.0.writer {
             Some(writer) => {
+                let changes = self.0.changes.clone();
+                let work = move |conn: &mut Conn| {
+                    let verdict = work(conn)?;
+                    if let Verdict::Keep((_, notice)) = &verdict {
+                        changes.begin_commit(notice);
+                    }
+                    Ok(verdict)
+                };
                 writer.write_alone(move |conn| in_transaction(conn, work)).await
             }
             None => self.write_on_lane(Class::Bulk, &Client::Service, work).await,

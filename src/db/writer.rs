@@ -158,6 +158,7 @@ impl Writer {
                     changes.publish_own(&notice);
                     value
                 });
+                changes.end_commit();
                 drop(reply.send(result));
             })
         });
