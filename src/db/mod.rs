@@ -10,6 +10,7 @@
 
 pub mod backend;
 pub mod changes;
+mod kind_set;
 pub mod lanes;
 pub mod locked;
 pub mod names;

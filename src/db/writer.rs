@@ -134,9 +134,8 @@ impl Writer {
         let together: Together = Box::new(move |conn| {
             let result = conn.and_then(|conn| caught(conn, |conn| conn.transaction(work)));
             Box::new(move |commit| {
-                let result = result.and_then(|(value, notice)| {
-                    commit.inspect(|()| changes.publish_own(&notice)).map(|()| value)
-                });
+                let result = result
+                    .and_then(|(value, notice)| commit.inspect(|()| changes.publish_own(&notice)).map(|()| value));
                 // Sending fails if the request was cancelled; its write remains committed.
                 drop(reply.send(result));
             })
@@ -182,12 +181,7 @@ impl Writer {
         self.counts.is_alone.load(Ordering::SeqCst)
     }
 
-    async fn queue<T>(
-        &self,
-        work: Work,
-        deadline: Duration,
-        mut outcome: oneshot::Receiver<Result<T>>,
-    ) -> Result<T> {
+    async fn queue<T>(&self, work: Work, deadline: Duration, mut outcome: oneshot::Receiver<Result<T>>) -> Result<T> {
         let ticket = Arc::new(Ticket::default());
         let job = Job { ticket: ticket.clone(), work };
         self.counts.waiting.fetch_add(1, Ordering::Relaxed);
