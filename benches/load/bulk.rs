@@ -73,7 +73,7 @@ pub async fn measure(
     let program = Program::new(url.clone());
     for url in [url, bare[0], bare[1]] {
         Program::new(url.clone()).run(&["migrate"])?;
-        dataset::fill(url, BEFORE)?;
+        dataset::fill(url, BEFORE, directory)?;
     }
     let key = program.run(&["key", "create", "--name", "load", "--role", "admin"])?;
     let service = program.start().await?;
@@ -315,6 +315,13 @@ fn bare_insert(
     Ok(begun.elapsed())
 }
 
+impl Bulk {
+    /// The rate of applying, as a share of the bare insert of everything that the import writes.
+    pub fn share(&self) -> f64 {
+        self.bare_all.as_secs_f64() / self.apply.as_secs_f64()
+    }
+}
+
 impl fmt::Display for Bulk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mib = |bytes: u64| bytes as f64 / (1024.0 * 1024.0);
@@ -333,13 +340,13 @@ impl fmt::Display for Bulk {
         write!(f, "{}", line("planned again, nothing to change", self.again))?;
         write!(f, "{}", line("bare insert of everything that the import writes", self.bare_all))?;
         write!(f, "{}", line("bare insert of the milestones only", self.bare_milestones))?;
-        let share = |bare: Duration| bare.as_secs_f64() / self.apply.as_secs_f64();
         writeln!(
             f,
-            "\n- applied: {:.2} x the bare insert of everything that the import writes (goal: at least 0.5)",
-            share(self.bare_all)
+            "\n- applied: {:.2} x the bare insert of everything that the import writes (goal: at least 0.7)",
+            self.share()
         )?;
-        writeln!(f, "- applied: {:.2} x the bare insert of the milestones only", share(self.bare_milestones))?;
+        let of_milestones = self.bare_milestones.as_secs_f64() / self.apply.as_secs_f64();
+        writeln!(f, "- applied: {of_milestones:.2} x the bare insert of the milestones only")?;
         writeln!(
             f,
             "- peak memory: {:.0} MiB after a file of {} rows, {:.0} MiB after this one",

@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::rc::Rc;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 
-use super::generator::Load;
+use super::generator::{Load, Request};
+use super::names::Name;
 use super::process::{Process, free_address};
-use super::workloads::Name;
 use super::{Outcome, http, service};
 
 const BODY_LENGTH: usize = 2048;
@@ -47,8 +46,8 @@ pub fn serve(address: SocketAddr) -> Outcome<()> {
     actix_web::rt::System::new().block_on(server.run()).map_err(|e| e.to_string())
 }
 
-/// The request to the bare server.
+/// Requests to the bare server.
 pub fn load(connections: usize) -> Load {
     let request = http::get("/").into_bytes();
-    Load { name: Name::Ceiling, connections, requests: Rc::new(move |_| request.clone()), status: 200 }
+    Load::new(connections, move |_| Some(Request { bytes: request.clone(), statuses: &[200], row: Name::Ceiling }))
 }

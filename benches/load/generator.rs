@@ -1,5 +1,7 @@
-//! Closed-loop load: each connection sends the next request as soon as it has the response.
+//! Load: each connection sends its next request as soon as it has the response, or at a fixed rate.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -10,38 +12,61 @@ use rand::rngs::StdRng;
 
 use super::Outcome;
 use super::http::Connection;
-use super::workloads::Name;
+use super::names::Name;
 
 /// Warm-up that is not measured, in which statements are prepared and connections opened.
-const WARM_UP: Duration = Duration::from_millis(300);
+pub const WARM_UP: Duration = Duration::from_millis(300);
 
-/// Writes the complete next request.
-pub type Requests = Rc<dyn Fn(&mut StdRng) -> Vec<u8>>;
+/// The pause of a client after a request was refused.
+const REFUSED: Duration = Duration::from_millis(10);
+
+/// A complete request.
+pub struct Request {
+    pub bytes: Vec<u8>,
+    /// The expected statuses; any other but 503 ends the bench.
+    pub statuses: &'static [u16],
+    /// The row of the table in which the response counts.
+    pub row: Name,
+}
+
+/// The requests of one connection, each from the body of the last response; `None` when there are no more.
+pub type Client = Box<dyn FnMut(&mut StdRng, &[u8]) -> Option<Request>>;
 
 /// The requests of a number of connections.
 pub struct Load {
-    pub name: Name,
     pub connections: usize,
-    pub requests: Requests,
-    /// The expected status; any other ends the bench.
-    pub status: u16,
+    /// The client of a connection, by its number.
+    pub client: Rc<dyn Fn(usize) -> Client>,
+    /// The time from one request to the next; without it there is no pause.
+    pub interval: Option<Duration>,
 }
 
-/// The measurements of a load.
+impl Load {
+    /// Connections that send what a function returns.
+    pub fn new(connections: usize, request: impl Fn(&mut StdRng) -> Option<Request> + 'static) -> Load {
+        let request = Rc::new(request);
+        let client = move |_| -> Client {
+            let request = request.clone();
+            Box::new(move |random, _| request(random))
+        };
+        Load { connections, client: Rc::new(client), interval: None }
+    }
+}
+
+/// The measurements of a row in one period.
+#[derive(Clone, Debug)]
 pub struct Measured {
-    pub name: Name,
     pub per_second: f64,
     pub p50: Duration,
     pub p99: Duration,
-    /// Connections that broke.
+    /// Connections that broke, and requests that were refused because the server was overloaded.
     pub errors: u64,
 }
 
-/// The period in which responses count.
-#[derive(Clone, Copy)]
+/// The period in which responses count. It ends early when a connection has no more requests.
 struct Window {
     from: Instant,
-    to: Instant,
+    to: Cell<Instant>,
 }
 
 #[derive(Default)]
@@ -50,82 +75,101 @@ struct Samples {
     errors: u64,
 }
 
-/// Runs loads side by side; returns an outcome for each, in their order.
-pub async fn drive(address: SocketAddr, loads: Vec<Load>, duration: Duration) -> Outcome<Vec<Measured>> {
+type Rows<T> = BTreeMap<Name, T>;
+
+/// Runs loads side by side; returns the measurements of each row.
+pub async fn drive(address: SocketAddr, loads: Vec<Load>, duration: Duration) -> Outcome<Rows<Measured>> {
+    drive_all(loads.into_iter().map(|load| (address, load)).collect(), duration).await
+}
+
+/// [`drive`] against several servers.
+pub async fn drive_all(loads: Vec<(SocketAddr, Load)>, duration: Duration) -> Outcome<Rows<Measured>> {
     let from = Instant::now() + WARM_UP;
-    let window = Window { from, to: from + duration };
-    let mut running = Vec::new();
-    for (number, load) in loads.into_iter().enumerate() {
-        let tasks: Vec<_> = (0..load.connections)
-            .map(|connection| {
-                let random = StdRng::seed_from_u64((number * 10_000 + connection) as u64);
-                rt::spawn(run_connection(address, load.requests.clone(), load.status, random, window))
-            })
-            .collect();
-        running.push((load.name, tasks));
+    let window = Rc::new(Window { from, to: Cell::new(from + duration) });
+    let mut tasks = Vec::new();
+    for (number, (address, load)) in loads.into_iter().enumerate() {
+        for connection in 0..load.connections {
+            let random = StdRng::seed_from_u64((number * 10_000 + connection) as u64);
+            let client = (load.client)(connection);
+            tasks.push(rt::spawn(run_connection(address, client, load.interval, random, window.clone())));
+        }
     }
-    let mut measured = Vec::new();
-    for (name, tasks) in running {
-        let mut all = Samples::default();
-        for task in tasks {
-            let samples = task.await.map_err(|e| e.to_string())?.map_err(|e| format!("{name}: {e}"))?;
+    let mut rows: Rows<Samples> = Rows::new();
+    for task in tasks {
+        for (row, samples) in task.await.map_err(|e| e.to_string())?? {
+            let all = rows.entry(row).or_default();
             all.latencies.extend(samples.latencies);
             all.errors += samples.errors;
         }
-        measured.push(summary(name, all, duration)?);
     }
-    Ok(measured)
+    let duration = window.to.get().saturating_duration_since(from);
+    rows.into_iter().map(|(row, samples)| Ok((row, summary(row, samples, duration)?))).collect()
 }
 
 async fn run_connection(
     address: SocketAddr,
-    requests: Requests,
-    wanted: u16,
+    mut client: Client,
+    interval: Option<Duration>,
     mut random: StdRng,
-    window: Window,
-) -> Outcome<Samples> {
+    window: Rc<Window>,
+) -> Outcome<Rows<Samples>> {
     let open = || async move { Connection::open(address).await.map_err(|e| format!("cannot connect: {e}")) };
     let mut connection = open().await?;
-    let mut samples = Samples::default();
+    let mut rows: Rows<Samples> = Rows::new();
+    let mut due = Instant::now();
     loop {
-        let request = requests(&mut random);
-        let begun = Instant::now();
-        if begun >= window.to {
-            return Ok(samples);
+        if let Some(interval) = interval {
+            rt::time::sleep_until(due.into()).await;
+            due += interval;
         }
-        match connection.exchange(&request).await {
-            Ok(status) if status == wanted => {
+        let begun = Instant::now();
+        if begun >= window.to.get() {
+            return Ok(rows);
+        }
+        let Some(Request { bytes, statuses, row }) = client(&mut random, connection.body()) else {
+            window.to.set(begun);
+            return Ok(rows);
+        };
+        let begun = Instant::now();
+        match connection.exchange(&bytes).await {
+            Ok(status) if statuses.contains(&status) => {
                 let ended = Instant::now();
-                if ended >= window.from && ended < window.to {
-                    samples.latencies.push(ended - begun);
+                if ended >= window.from && ended < window.to.get() {
+                    rows.entry(row).or_default().latencies.push(ended - begun);
                 }
             }
+            Ok(503) => {
+                rows.entry(row).or_default().errors += 1;
+                rt::time::sleep(REFUSED).await;
+            }
             Ok(status) => {
-                let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
+                let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
                 return Err(format!(
-                    "{} responded with {status}, not {wanted}: {}",
+                    "{row}: {} responded with {status}, not {statuses:?}: {}",
                     String::from_utf8_lossy(line),
                     String::from_utf8_lossy(connection.body())
                 ));
             }
             Err(_) => {
-                samples.errors += 1;
+                rows.entry(row).or_default().errors += 1;
                 connection = open().await?;
             }
         }
     }
 }
 
-fn summary(name: Name, mut samples: Samples, duration: Duration) -> Outcome<Measured> {
+fn summary(row: Name, mut samples: Samples, duration: Duration) -> Outcome<Measured> {
     let latencies = &mut samples.latencies;
-    latencies.sort_unstable();
-    let percentile = |percent: usize| latencies.get((latencies.len() * percent / 100).min(latencies.len() - 1));
-    if latencies.is_empty() {
-        return Err(format!("{name}: no response in {duration:?} ({} errors)", samples.errors));
+    if latencies.is_empty() && samples.errors == 0 {
+        return Err(format!("{row}: no response in {duration:?}"));
     }
+    latencies.sort_unstable();
+    let percentile = |percent: usize| latencies.get(latencies.len() * percent / 100);
+    // The time of the other request with which it alternates does not count.
+    let time =
+        if row.alternates() { latencies.iter().sum::<Duration>().max(Duration::from_nanos(1)) } else { duration };
     Ok(Measured {
-        name,
-        per_second: latencies.len() as f64 / duration.as_secs_f64(),
+        per_second: latencies.len() as f64 / time.as_secs_f64(),
         p50: percentile(50).copied().unwrap_or_default(),
         p99: percentile(99).copied().unwrap_or_default(),
         errors: samples.errors,

@@ -53,11 +53,12 @@ impl Connection {
             .and_then(|status| status.parse().ok())
             .ok_or_else(|| invalid("a response without a status"))?;
         let length = match self.header("content-length") {
+            _ if matches!(status, 204 | 304) => 0,
             Some(length) => length.parse().map_err(|_| invalid("a Content-Length that is no number"))?,
-            None if matches!(status, 204 | 304) => 0,
+            None if self.header("transfer-encoding") == Some("chunked") => self.receive_chunks(head_end).await?,
             None => return Err(invalid("a response without a Content-Length")),
         };
-        self.body = head_end..head_end + if status == 304 { 0 } else { length };
+        self.body = head_end..head_end + length;
         while self.received.len() < self.body.end {
             self.receive().await?;
         }
@@ -65,6 +66,28 @@ impl Connection {
             return Err(invalid("more than one response to a request"));
         }
         Ok(status)
+    }
+
+    /// Receives a chunked body, which remains as sent; returns its length.
+    async fn receive_chunks(&mut self, begin: usize) -> Result<usize> {
+        let mut at = begin;
+        loop {
+            let Some(line) = find(&self.received[at..], b"\r\n") else {
+                self.receive().await?;
+                continue;
+            };
+            let size = std::str::from_utf8(&self.received[at..at + line])
+                .ok()
+                .and_then(|size| usize::from_str_radix(size.split(';').next()?.trim(), 16).ok())
+                .ok_or_else(|| invalid("a chunk without a size"))?;
+            at += line + 2 + size + 2;
+            while self.received.len() < at {
+                self.receive().await?;
+            }
+            if size == 0 {
+                return Ok(at - begin);
+            }
+        }
     }
 
     /// A header of the last response.

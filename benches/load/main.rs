@@ -1,35 +1,45 @@
 //! The load bench: throughput of the service compared with a bare server, on a data set skewed as real data are.
 //!
 //! ```text
-//! cargo bench --bench load -- [--milestones N] [--seconds S] [--connections C] [--only sqlite|postgres] [--keep DIR]
-//! cargo bench --bench load -- --bulk N [--only sqlite|postgres]
+//! cargo bench --bench load -- --help
 //! ```
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`works`], [`goals`] | the tables of the measured works and of the goals |
 //! | [`dataset`] | the records, written straight into the database |
-//! | [`service`] | the program under test: migrated, started, measured, stopped |
+//! | [`scene`], [`deep`], [`distinct`] | the requests |
+//! | [`rounds`] | which work is measured when, and beside what |
+//! | [`http`], [`generator`] | the load generator |
+//! | [`service`], [`process`] | the program under test: migrated, started, measured, stopped |
 //! | [`postgres`] | a PostgreSQL server for the bench |
 //! | [`ceiling`] | the bare server that everything is compared with |
-//! | [`http`], [`generator`] | a closed-loop load generator over persistent connections |
-//! | [`workloads`] | the measured requests |
+//! | [`peer`] | PostgREST on the same database |
 //! | [`wrong_keys`] | the cost of refusing wrong keys |
-//! | [`bulk`] | an import of many milestones (`--bulk N`, and then nothing else) |
-//! | [`report`] | the table and the goals |
+//! | [`bulk`] | an import of many milestones |
+//! | [`report`], [`names`] | the printed table |
 //!
-//! Rates depend on the machine, and the generator runs on the same one; compare the shares of the ceiling. The ceiling is
-//! measured before each workload and once more at the end, and its median counts.
+//! Rates depend on the machine, and the generator runs on the same one, so each work is measured in several rounds beside the
+//! ceiling, and the median of its shares counts.
 
 mod bulk;
 mod ceiling;
+mod databases;
 mod dataset;
+mod deep;
+mod distinct;
 mod generator;
+mod goals;
 mod http;
+mod names;
+mod peer;
 mod postgres;
 mod process;
 mod report;
+mod rounds;
+mod scene;
 mod service;
-mod workloads;
+mod works;
 mod wrong_keys;
 
 use std::net::SocketAddr;
@@ -38,35 +48,43 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use dataset::Facts;
-use generator::drive;
-use pairing_tracker::config::DatabaseUrl;
+use databases::{Databases, Filled};
 use report::Report;
-use service::Program;
+use rounds::Plan;
 
 /// An error message for the user of the bench.
 type Outcome<T> = Result<T, String>;
 
-/// Measures the throughput of the service as shares of that of a bare server.
+/// Measures the throughput of the service as shares of that of a bare server, and compares them with the goals
 #[derive(Parser)]
 #[command(name = "load")]
 struct Args {
-    /// Number of milestones in the data set
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(i64).range(1_000..=1_000_000))]
-    milestones: i64,
-    /// Seconds to measure each workload
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    /// Number of milestones in the data set; several, separated by commas, are compared with the smallest
+    #[arg(long, value_delimiter = ',', default_value = "100000", value_name = "N",
+        value_parser = clap::value_parser!(i64).range(1_000..=1_000_000))]
+    milestones: Vec<i64>,
+    /// Seconds to measure each work in a round
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
+    /// Number of rounds, of which the median counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=9))]
+    rounds: u32,
     /// Number of concurrent connections
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1_000))]
     connections: u16,
+    /// Compare with PostgREST on the same PostgreSQL database; it is installed by npm if it is not found
+    #[arg(long)]
+    peers: bool,
+    /// The program of PostgREST [default: in PATH, or where an earlier run installed it]
+    #[arg(long, value_name = "FILE", requires = "peers")]
+    postgrest: Option<PathBuf>,
     /// Measure an import of this many milestones instead, compared with a bulk insert into the bare database
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(i64).range(1_000..=1_000_000))]
     bulk: Option<i64>,
     /// Measure one backend only
     #[arg(long, value_enum)]
     only: Option<Backend>,
-    /// Keep the databases in this directory
+    /// Keep the filled databases in this directory, and use those of an earlier run
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     /// Passed by `cargo bench`; without it (`cargo test --all-targets`) nothing is measured
@@ -82,6 +100,9 @@ enum Backend {
     Sqlite,
     Postgres,
 }
+
+/// The most rows of the import in a run of all works.
+const IMPORTED: i64 = 100_000;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -108,31 +129,17 @@ fn bench(args: &Args) -> Outcome<()> {
     }
     let temporary = tempfile::tempdir().map_err(|e| format!("no temporary directory: {e}"))?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
-    std::fs::create_dir_all(directory).map_err(|e| format!("cannot create {}: {e}", directory.display()))?;
+    let directory = std::fs::create_dir_all(directory)
+        .and_then(|()| directory.canonicalize())
+        .map_err(|e| format!("cannot create {}: {e}", directory.display()))?;
     if args.only != Some(Backend::Postgres) {
-        let path = directory.join("load.db");
-        if path.exists() {
-            return Err(format!("{} already exists", path.display()));
-        }
-        let beside = |name: &str| DatabaseUrl::Sqlite(directory.join(name));
-        match args.bulk {
-            Some(rows) => {
-                bulk("SQLite", &DatabaseUrl::Sqlite(path), [&beside("a.db"), &beside("b.db")], rows, directory)?
-            }
-            None => measure("SQLite", DatabaseUrl::Sqlite(path), args)?,
-        }
+        measure(&Databases::Sqlite(directory.clone()), None, args)?;
     }
     if args.only != Some(Backend::Sqlite) {
         match postgres::binaries() {
             Some(binaries) => {
-                let server = postgres::Server::start(&binaries, args.keep.as_deref())?;
-                match args.bulk {
-                    Some(rows) => {
-                        let (a, b) = (server.create("a")?, server.create("b")?);
-                        bulk("PostgreSQL", &server.url()?, [&a, &b], rows, server.directory())?;
-                    }
-                    None => measure("PostgreSQL", server.url()?, args)?,
-                }
+                let server = postgres::Server::start(&binaries, args.keep.as_ref().map(|_| directory.as_path()))?;
+                measure(&Databases::Postgres(server), postgrest(args).as_deref(), args)?;
             }
             None => println!("PostgreSQL is skipped: its server is not installed."),
         }
@@ -140,57 +147,51 @@ fn bench(args: &Args) -> Outcome<()> {
     Ok(())
 }
 
-fn bulk(name: &'static str, url: &DatabaseUrl, bare: [&DatabaseUrl; 2], rows: i64, directory: &Path) -> Outcome<()> {
-    let measured = actix_web::rt::System::new().block_on(bulk::measure(name, url, bare, rows, directory))?;
-    println!("{measured}");
-    Ok(())
-}
-
-fn measure(name: &'static str, url: DatabaseUrl, args: &Args) -> Outcome<()> {
-    let program = Program::new(url.clone());
-    program.run(&["migrate"])?;
-    eprintln!("{name}: filling the database with {} milestones", args.milestones);
-    let facts = dataset::fill(&url, args.milestones)?;
-    let key = program.run(&["key", "create", "--name", "load", "--role", "admin"])?;
-    let report = actix_web::rt::System::new().block_on(run_all(name, &program, &facts, key.trim(), args))?;
-    println!("{report}");
-    Ok(())
-}
-
-async fn run_all(name: &'static str, program: &Program, facts: &Facts, key: &str, args: &Args) -> Outcome<Report> {
-    let mut starts = Vec::new();
-    for _ in 0..5 {
-        starts.push(program.start().await?.first_response);
+/// The program of PostgREST, if it is to be compared and can be had.
+fn postgrest(args: &Args) -> Option<PathBuf> {
+    if !args.peers || args.bulk.is_some() {
+        return None;
     }
-    let bare = ceiling::start().await?;
-    let service = program.start().await?;
-    actix_web::rt::time::sleep(Duration::from_millis(500)).await;
-    let idle = service.memory();
-    let mut busy = idle;
+    match peer::program(args.postgrest.as_deref()) {
+        Ok((program, version)) => {
+            println!("Compared with {version} ({}).", program.display());
+            Some(program)
+        }
+        Err(error) => {
+            println!("PostgREST is not compared: {error}");
+            None
+        }
+    }
+}
 
-    let duration = Duration::from_secs(args.seconds);
+fn measure(databases: &Databases, postgrest: Option<&Path>, args: &Args) -> Outcome<()> {
+    if let Some(rows) = args.bulk {
+        println!("{}", import(databases, rows)?);
+        return Ok(());
+    }
+    let mut sizes = args.milestones.clone();
+    sizes.sort_unstable();
+    let is_kept = args.keep.is_some();
+    let filled: Vec<Filled> = sizes.iter().map(|size| databases.filled(*size, is_kept)).collect::<Outcome<_>>()?;
     let connections = usize::from(args.connections);
-    let mut ceilings = Vec::new();
-    let mut rows = Vec::new();
-    for workload in workloads::all(service.address, facts, key, connections).await? {
-        eprintln!("{name}: {}", workload.loads[0].name);
-        ceilings.extend(drive(bare.address, vec![ceiling::load(connections)], duration / 2).await?);
-        rows.extend(drive(service.address, workload.loads, duration).await?);
-        busy = service::greater(busy, service.memory());
-    }
-    ceilings.extend(drive(bare.address, vec![ceiling::load(connections)], duration / 2).await?);
-    eprintln!("{name}: wrong keys");
-    let wrong_keys = wrong_keys::measure(&service, key).await?;
-    Ok(Report {
-        wrong_keys,
-        backend: name,
-        facts: *facts,
+    let plan = Plan { rounds: args.rounds, duration: Duration::from_secs(args.seconds), connections, postgrest };
+    let measured = actix_web::rt::System::new().block_on(rounds::measure(databases.name(), &filled, plan))?;
+    let (subjects, ceilings) = measured;
+    let imported = import(databases, sizes.first().map_or(IMPORTED, |size| IMPORTED.min(*size)))?;
+    let report = Report {
+        backend: databases.name(),
         connections,
-        starts,
-        idle,
-        busy,
         binary: service::binary_size(),
         ceilings,
-        rows,
-    })
+        subjects,
+        bulk: Some(imported.share()),
+    };
+    println!("{report}\n{imported}");
+    Ok(())
+}
+
+fn import(databases: &Databases, rows: i64) -> Outcome<bulk::Bulk> {
+    let [url, all, only] = [databases.create("bulk")?, databases.create("bare_all")?, databases.create("bare_only")?];
+    let measured = bulk::measure(databases.name(), &url, [&all, &only], rows, databases.directory());
+    actix_web::rt::System::new().block_on(measured)
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, PgConnection, RunQueryDsl};
 use pairing_tracker::config::DatabaseUrl;
 use tempfile::TempDir;
 
@@ -16,6 +16,9 @@ use super::process::Process;
 
 /// The longest time that the server may take to start.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The user that owns its databases.
+pub const OWNER: &str = "load";
 
 /// A running server, which is stopped when this is dropped.
 pub struct Server {
@@ -37,39 +40,21 @@ pub fn binaries() -> Option<PathBuf> {
 }
 
 impl Server {
-    /// Creates a cluster, in `keep` where that is given, and starts it.
+    /// Starts a cluster: that in `keep`, if it is given and has one, or a new one.
     pub fn start(binaries: &Path, keep: Option<&Path>) -> Outcome<Server> {
         let failed = |e: std::io::Error| format!("cannot prepare PostgreSQL: {e}");
         // A socket's path must be short, so it is never in the directory that is kept.
         let directory = tempfile::Builder::new().prefix("pairing-tracker-load").tempdir().map_err(failed)?;
         let data = keep.map_or_else(|| directory.path().join("data"), |keep| keep.join("postgres"));
-        if data.exists() {
-            return Err(format!("{} is there already", data.display()));
-        }
-        std::fs::create_dir(&data).map_err(failed)?;
-        // The user that the server runs as must be able to write here.
-        for directory in [directory.path(), &data] {
-            std::fs::set_permissions(directory, PermissionsExt::from_mode(0o777)).map_err(failed)?;
-        }
         let user = other_user();
-        if let Some(User { id, .. }) = &user {
-            let owned = Command::new("chown").arg(id).arg(&data).status().map_err(failed)?;
-            if !owned.success() {
-                return Err(format!("cannot give {} to user {id}", data.display()));
-            }
-        }
-        let output = command(&binaries.join("initdb"), user.as_ref())
-            .arg("-D")
-            .arg(&data)
-            .args(["-U", "load", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"])
-            .output()
-            .map_err(failed)?;
-        if !output.status.success() {
-            return Err(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr)));
+        // The user that the server runs as must be able to write here.
+        std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o777)).map_err(failed)?;
+        if !data.join("PG_VERSION").exists() {
+            initialize(binaries, &data, user.as_ref())?;
         }
         let socket = format!("unix_socket_directories={}", directory.path().display());
         let mut server = command(&binaries.join("postgres"), user.as_ref());
-        server.arg("-D").arg(&data).args(["-c", "listen_addresses=", "-c", &socket]);
+        server.arg("-D").arg(&data).args(["-c", "listen_addresses=", "-c", "max_connections=300", "-c", &socket]);
         // SIGINT is a fast shutdown; SIGTERM would wait for clients.
         let process = Process::start(server.stdout(Stdio::null()).stderr(Stdio::null()), "INT")?;
         let mut server = Server { process, directory };
@@ -80,7 +65,7 @@ impl Server {
     fn await_ready(&mut self) -> Outcome<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match PgConnection::establish(&self.address()) {
+            match self.connect() {
                 Ok(_) => return Ok(()),
                 Err(error) if Instant::now() > deadline => return Err(format!("PostgreSQL does not respond: {error}")),
                 Err(_) => self.process.require_running()?,
@@ -89,25 +74,56 @@ impl Server {
         }
     }
 
-    fn address(&self) -> String {
-        format!("postgres://load@/postgres?host={}", self.directory.path().display())
+    fn address(&self, database: &str) -> String {
+        format!("postgres://{OWNER}@/{database}?host={}", self.directory.path().display())
     }
 
-    /// The URL of its first database.
-    pub fn url(&self) -> Outcome<DatabaseUrl> {
-        self.address().parse()
+    /// The URL of a database.
+    pub fn url(&self, database: &str) -> Outcome<DatabaseUrl> {
+        self.address(database).parse()
     }
 
-    /// Creates another database; returns its URL.
-    pub fn create(&self, name: &str) -> Outcome<DatabaseUrl> {
-        let mut conn = PgConnection::establish(&self.address()).map_err(|e| e.to_string())?;
-        conn.batch_execute(&format!("CREATE DATABASE {name}")).map_err(|e| e.to_string())?;
-        format!("postgres://load@/{name}?host={}", self.directory.path().display()).parse()
+    fn connect(&self) -> Outcome<PgConnection> {
+        PgConnection::establish(&self.address("postgres")).map_err(|e| e.to_string())
+    }
+
+    /// Executes a statement outside all databases that are measured.
+    pub fn execute(&self, statement: &str) -> Outcome<()> {
+        self.connect()?.batch_execute(statement).map_err(|e| format!("{statement}: {e}"))
+    }
+
+    pub fn exists(&self, database: &str) -> Outcome<bool> {
+        let query = format!("SELECT 1 FROM pg_database WHERE datname = '{database}'");
+        let found = diesel::sql_query(query).execute(&mut self.connect()?).map_err(|e| e.to_string())?;
+        Ok(found > 0)
     }
 
     /// A directory into which the server may write.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+}
+
+/// Creates a cluster.
+fn initialize(binaries: &Path, data: &Path, user: Option<&User>) -> Outcome<()> {
+    let failed = |e: std::io::Error| format!("cannot prepare {}: {e}", data.display());
+    std::fs::create_dir_all(data).map_err(failed)?;
+    if let Some(User { id, .. }) = user {
+        let owned = Command::new("chown").arg(id).arg(data).status().map_err(failed)?;
+        if !owned.success() {
+            return Err(format!("cannot give {} to user {id}", data.display()));
+        }
+    }
+    let output = command(&binaries.join("initdb"), user)
+        .arg("-D")
+        .arg(data)
+        .args(["-U", OWNER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"])
+        .output()
+        .map_err(failed)?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(format!("initdb failed: {}", String::from_utf8_lossy(&output.stderr)))
     }
 }
 

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program with a database.
 pub struct Program {
-    url: String,
+    database: DatabaseUrl,
 }
 
 /// A running service.
@@ -37,23 +37,27 @@ pub struct Memory {
 }
 
 impl Program {
-    pub fn new(url: DatabaseUrl) -> Program {
-        let url = match url {
-            DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
-            DatabaseUrl::Postgres(url) => url.as_given().to_owned(),
-        };
-        Program { url }
+    pub fn new(database: DatabaseUrl) -> Program {
+        Program { database }
+    }
+
+    pub fn database(&self) -> &DatabaseUrl {
+        &self.database
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(BINARY);
+        let url = match &self.database {
+            DatabaseUrl::Sqlite(path) => format!("sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => url.as_given().to_owned(),
+        };
         // Settings in the environment are meant for another service.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PAIRING_TRACKER_") {
                 command.env_remove(name);
             }
         }
-        command.env("DATABASE_URL", &self.url).env("RUST_LOG", "error").stdin(Stdio::null());
+        command.env("DATABASE_URL", url).env("RUST_LOG", "error").stdin(Stdio::null());
         command
     }
 
