@@ -69,10 +69,13 @@ struct Window {
     to: Cell<Instant>,
 }
 
+/// What the connections of a row received.
 #[derive(Default)]
 struct Samples {
-    latencies: Vec<Duration>,
+    /// When each request was sent, and when its response was complete.
+    responses: Vec<(Instant, Instant)>,
     errors: u64,
+    connections: usize,
 }
 
 type Rows<T> = BTreeMap<Name, T>;
@@ -98,12 +101,12 @@ pub async fn drive_all(loads: Vec<(SocketAddr, Load)>, duration: Duration) -> Ou
     for task in tasks {
         for (row, samples) in task.await.map_err(|e| e.to_string())?? {
             let all = rows.entry(row).or_default();
-            all.latencies.extend(samples.latencies);
+            all.responses.extend(samples.responses);
             all.errors += samples.errors;
+            all.connections += 1;
         }
     }
-    let duration = window.to.get().saturating_duration_since(from);
-    rows.into_iter().map(|(row, samples)| Ok((row, summary(row, samples, duration)?))).collect()
+    rows.into_iter().map(|(row, samples)| Ok((row, summary(row, samples, &window)?))).collect()
 }
 
 async fn run_connection(
@@ -133,10 +136,7 @@ async fn run_connection(
         let begun = Instant::now();
         match connection.exchange(&bytes).await {
             Ok(status) if statuses.contains(&status) => {
-                let ended = Instant::now();
-                if ended >= window.from && ended < window.to.get() {
-                    rows.entry(row).or_default().latencies.push(ended - begun);
-                }
+                rows.entry(row).or_default().responses.push((begun, Instant::now()));
             }
             Ok(503) => {
                 rows.entry(row).or_default().errors += 1;
@@ -158,20 +158,28 @@ async fn run_connection(
     }
 }
 
-fn summary(row: Name, mut samples: Samples, duration: Duration) -> Outcome<Measured> {
-    let latencies = &mut samples.latencies;
-    if latencies.is_empty() && samples.errors == 0 {
-        return Err(format!("{row}: no response in {duration:?}"));
+fn summary(row: Name, samples: Samples, window: &Window) -> Outcome<Measured> {
+    let Samples { responses, errors, connections } = samples;
+    if responses.is_empty() && errors == 0 {
+        return Err(format!("{row}: no response"));
     }
+    let (mut from, mut to) = (window.from, window.to.get());
+    let is_inside = |(_, ended): &&(Instant, Instant)| (from..to).contains(ended);
+    // Where requests take longer than the period, all of them count, and the time until the last response.
+    if responses.iter().filter(is_inside).count() < connections && errors == 0 {
+        from = responses.iter().map(|(begun, _)| *begun).min().unwrap_or(from);
+        to = responses.iter().map(|(_, ended)| *ended + Duration::from_nanos(1)).max().unwrap_or(to);
+    }
+    let inside = responses.iter().filter(|(_, ended)| (from..to).contains(ended));
+    let mut latencies: Vec<Duration> = inside.map(|(begun, ended)| *ended - *begun).collect();
     latencies.sort_unstable();
-    let percentile = |percent: usize| latencies.get(latencies.len() * percent / 100);
+    let percentile = |percent: usize| latencies.get(latencies.len() * percent / 100).copied().unwrap_or_default();
     // The time of the other request with which it alternates does not count.
-    let time =
-        if row.alternates() { latencies.iter().sum::<Duration>().max(Duration::from_nanos(1)) } else { duration };
+    let time = if row.alternates() { latencies.iter().sum() } else { to.saturating_duration_since(from) };
     Ok(Measured {
-        per_second: latencies.len() as f64 / time.as_secs_f64(),
-        p50: percentile(50).copied().unwrap_or_default(),
-        p99: percentile(99).copied().unwrap_or_default(),
-        errors: samples.errors,
+        per_second: latencies.len() as f64 / time.max(Duration::from_nanos(1)).as_secs_f64(),
+        p50: percentile(50),
+        p99: percentile(99),
+        errors,
     })
 }

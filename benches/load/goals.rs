@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::names::Name;
-use super::report::{Report, Spread};
+use super::report::{Report, Spread, verdict};
 use super::rounds::{Rows, Sample, Subject};
 use super::service::Memory;
 
@@ -150,13 +150,8 @@ impl fmt::Display for Goal {
             }
             Bound::Below(most) => (measured.map(|value| value.median < most), format!("below {}", short(most))),
         };
-        let verdict = match is_met {
-            Some(true) => "met",
-            Some(false) => "MISSED",
-            None => "-",
-        };
         let value = measured.map_or_else(|| "-".to_owned(), |value| format!("{:.2}", value.median));
         let spread = measured.map_or_else(String::new, |value| format!("{:.2} to {:.2}; ", value.low, value.high));
-        write!(f, "{verdict:<7} {text:<31} {value:>8} {unit} ({spread}goal: {bound})")
+        write!(f, "{} {text:<31} {value:>8} {unit} ({spread}goal: {bound})", verdict(is_met))
     }
 }

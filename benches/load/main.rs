@@ -17,7 +17,9 @@
 //! | [`peer`] | PostgREST on the same database |
 //! | [`wrong_keys`] | the cost of refusing wrong keys |
 //! | [`bulk`] | an import of many milestones |
-//! | [`report`], [`names`] | the printed table |
+//! | [`processes`] | several processes on one database |
+//! | [`databases`] | which database is filled, kept and copied |
+//! | [`report`], [`names`], [`machine`] | what is printed |
 //!
 //! Rates depend on the machine, and the generator runs on the same one, so each work is measured in several rounds beside the
 //! ceiling, and the median of its shares counts.
@@ -31,10 +33,12 @@ mod distinct;
 mod generator;
 mod goals;
 mod http;
+mod machine;
 mod names;
 mod peer;
 mod postgres;
 mod process;
+mod processes;
 mod report;
 mod rounds;
 mod scene;
@@ -78,6 +82,10 @@ struct Args {
     /// The program of PostgREST [default: in PATH, or where an earlier run installed it]
     #[arg(long, value_name = "FILE", requires = "peers")]
     postgrest: Option<PathBuf>,
+    /// Measure so many processes of the service on one PostgreSQL database instead, as in `1,2,4`
+    #[arg(long, value_delimiter = ',', value_name = "N", conflicts_with = "bulk",
+        value_parser = clap::value_parser!(u8).range(1..=8))]
+    processes: Vec<u8>,
     /// Measure an import of this many milestones instead, compared with a bulk insert into the bare database
     #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(i64).range(1_000..=1_000_000))]
     bulk: Option<i64>,
@@ -127,17 +135,19 @@ fn bench(args: &Args) -> Outcome<()> {
     if cfg!(debug_assertions) {
         println!("This build is not optimized: the results do not show its speed.");
     }
+    println!("{}", machine::describe());
     let temporary = tempfile::tempdir().map_err(|e| format!("no temporary directory: {e}"))?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     let directory = std::fs::create_dir_all(directory)
         .and_then(|()| directory.canonicalize())
         .map_err(|e| format!("cannot create {}: {e}", directory.display()))?;
-    if args.only != Some(Backend::Postgres) {
+    if args.only != Some(Backend::Postgres) && args.processes.is_empty() {
         measure(&Databases::Sqlite(directory.clone()), None, args)?;
     }
     if args.only != Some(Backend::Sqlite) {
         match postgres::binaries() {
             Some(binaries) => {
+                println!("{}", postgres::version(&binaries));
                 let server = postgres::Server::start(&binaries, args.keep.as_ref().map(|_| directory.as_path()))?;
                 measure(&Databases::Postgres(server), postgrest(args).as_deref(), args)?;
             }
@@ -149,7 +159,7 @@ fn bench(args: &Args) -> Outcome<()> {
 
 /// The program of PostgREST, if it is to be compared and can be had.
 fn postgrest(args: &Args) -> Option<PathBuf> {
-    if !args.peers || args.bulk.is_some() {
+    if !args.peers || args.bulk.is_some() || !args.processes.is_empty() {
         return None;
     }
     match peer::program(args.postgrest.as_deref()) {
@@ -165,28 +175,34 @@ fn postgrest(args: &Args) -> Option<PathBuf> {
 }
 
 fn measure(databases: &Databases, postgrest: Option<&Path>, args: &Args) -> Outcome<()> {
-    if let Some(rows) = args.bulk {
-        println!("{}", import(databases, rows)?);
-        return Ok(());
-    }
-    let mut sizes = args.milestones.clone();
-    sizes.sort_unstable();
-    let is_kept = args.keep.is_some();
-    let filled: Vec<Filled> = sizes.iter().map(|size| databases.filled(*size, is_kept)).collect::<Outcome<_>>()?;
+    let system = actix_web::rt::System::new();
     let connections = usize::from(args.connections);
     let plan = Plan { rounds: args.rounds, duration: Duration::from_secs(args.seconds), connections, postgrest };
-    let measured = actix_web::rt::System::new().block_on(rounds::measure(databases.name(), &filled, plan))?;
-    let (subjects, ceilings) = measured;
-    let imported = import(databases, sizes.first().map_or(IMPORTED, |size| IMPORTED.min(*size)))?;
-    let report = Report {
-        backend: databases.name(),
-        connections,
-        binary: service::binary_size(),
-        ceilings,
-        subjects,
-        bulk: Some(imported.share()),
-    };
-    println!("{report}\n{imported}");
+    let is_kept = args.keep.is_some();
+    let mut sizes = args.milestones.clone();
+    sizes.sort_unstable();
+    let smallest = sizes.first().copied().unwrap_or(IMPORTED);
+    if let Some(rows) = args.bulk {
+        println!("{}", import(databases, rows)?);
+    } else if !args.processes.is_empty() {
+        let mut numbers: Vec<usize> = args.processes.iter().copied().map(usize::from).collect();
+        numbers.sort_unstable();
+        let filled = databases.filled(smallest, is_kept)?;
+        println!("{}", system.block_on(processes::measure(&filled, &numbers, plan))?);
+    } else {
+        let filled: Vec<Filled> = sizes.iter().map(|size| databases.filled(*size, is_kept)).collect::<Outcome<_>>()?;
+        let (subjects, ceilings) = system.block_on(rounds::measure(databases.name(), &filled, plan))?;
+        let imported = import(databases, IMPORTED.min(smallest))?;
+        let report = Report {
+            backend: databases.name(),
+            connections,
+            binary: service::binary_size(),
+            ceilings,
+            subjects,
+            bulk: Some(imported.share()),
+        };
+        println!("{report}\n{imported}");
+    }
     Ok(())
 }
 

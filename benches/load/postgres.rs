@@ -39,6 +39,12 @@ pub fn binaries() -> Option<PathBuf> {
     candidates.into_iter().find(|directory| directory.join("initdb").exists() && directory.join("postgres").exists())
 }
 
+/// The name and version of the server.
+pub fn version(binaries: &Path) -> String {
+    let output = Command::new(binaries.join("postgres")).arg("--version").output();
+    output.map_or_else(|_| "PostgreSQL".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 impl Server {
     /// Starts a cluster: that in `keep`, if it is given and has one, or a new one.
     pub fn start(binaries: &Path, keep: Option<&Path>) -> Outcome<Server> {

@@ -42,6 +42,15 @@ impl Spread {
     }
 }
 
+/// Whether a goal is met, as a column of a table.
+pub fn verdict(is_met: Option<bool>) -> &'static str {
+    match is_met {
+        Some(true) => "met    ",
+        Some(false) => "MISSED ",
+        None => "-      ",
+    }
+}
+
 impl Report {
     pub fn is_sqlite(&self) -> bool {
         self.backend == "SQLite"

@@ -106,7 +106,8 @@ pub async fn measure(name: &str, filled: &[Filled], plan: Plan<'_>) -> Outcome<(
     Ok((subjects, ceilings))
 }
 
-async fn measure_ceiling(bare: &Bare, plan: Plan<'_>) -> Outcome<Measured> {
+/// The bare server now.
+pub async fn measure_ceiling(bare: &Bare, plan: Plan<'_>) -> Outcome<Measured> {
     let measured = drive(bare.address, vec![ceiling::load(plan.connections)], plan.duration / 2).await?;
     measured.into_values().next().ok_or_else(|| "the ceiling was not measured".to_owned())
 }
@@ -149,7 +150,8 @@ impl Running {
         let per_second: f64 = measured.values().map(|row| row.per_second).sum();
         let requests = per_second * (plan.duration + WARM_UP).as_secs_f64();
         let alternates = measured.keys().any(|row| row.alternates());
-        let processor = processor.filter(|_| !alternates).map(|time| time.div_f64(requests));
+        let processor = processor.filter(|_| !alternates);
+        let processor = processor.and_then(|time| Duration::try_from_secs_f64(time.as_secs_f64() / requests).ok());
         add(&mut self.rows, measured, ceiling, processor);
         self.busy = greater(self.busy, self.service.memory());
         if let (Some((peer, rows)), Some(loads)) = (&mut self.peer, work.peer) {

@@ -138,7 +138,7 @@ impl Filling {
     /// Turns off what protects data in use: they can be filled again.
     fn hurry(&mut self) -> Outcome<()> {
         self.tables.execute(if self.tables.is_sqlite() {
-            "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -400000; BEGIN"
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -400000; BEGIN"
         } else {
             "SET statement_timeout = 0; SET session_replication_role = replica; SET maintenance_work_mem = '512MB'; \
              SET synchronous_commit = off; BEGIN"
@@ -148,7 +148,7 @@ impl Filling {
     fn settle(&mut self) -> Outcome<()> {
         // A PostgreSQL database in use would have been analyzed by autovacuum.
         let statements: &[&str] = if self.tables.is_sqlite() {
-            &["COMMIT", "PRAGMA wal_checkpoint(TRUNCATE)"]
+            &["COMMIT", "PRAGMA journal_mode = WAL"]
         } else {
             &["COMMIT", "VACUUM (ANALYZE)", "CHECKPOINT"]
         };
