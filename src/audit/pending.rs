@@ -10,9 +10,9 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::{Event, chain};
-use crate::db::{self, Conn, Verdict, backend};
 use crate::db::reference::Kind;
 use crate::db::schema::pending_audit_events as pending;
+use crate::db::{self, Conn, Verdict, backend};
 use crate::error::Result;
 use crate::insert_all;
 

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::database::open_existing;
 use super::{Outcome, references, write_out};
-use crate::audit::pending;
 use crate::access::{Actor, Role, secrets};
 use crate::app;
+use crate::audit::pending;
 use crate::config::Settings;
 use crate::config::invocation::suggest;
 use crate::db::schema::api_keys;

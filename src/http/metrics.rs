@@ -149,7 +149,8 @@ impl Sampled {
             let seconds = &self.writer_commit_seconds;
             seconds.inc_by((load.commit_time.as_secs_f64() - seconds.get()).max(0.0));
         }
-        let age = state.store.changes().age().map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let age =
+            state.store.changes().age().map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         self.watcher_age.set(age);
         for (of, directory) in state.settings.directories() {
             // An unreachable file system is left to the readiness check.

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Tx;
-use crate::db::{Conn, backend};
 use crate::db::reference::{Kind, Reference, References};
 use crate::db::schema::citations;
+use crate::db::{Conn, backend};
 use crate::error::{Faults, Result};
 use crate::insert_all;
 use crate::model::types::Ref;

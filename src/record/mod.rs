@@ -112,12 +112,9 @@ pub fn delete<R: Resource>(tx: &mut Tx<'_>, reference: &Ref, precondition: &Prec
         faults.push("", "referred_to", msg!("被 citations 引用 {cited} 次。", "citations refer to it {cited} times"));
     }
     if let Err(error) = faults.refuse() {
-        return Err(Problem::conflict(
-            REFERRED_TO,
-            msg!("其他记录引用了此记录。", "Other records refer to this one."),
-        )
-        .faults(error.problem().faults)
-        .into());
+        return Err(Problem::conflict(REFERRED_TO, msg!("其他记录引用了此记录。", "Other records refer to this one."))
+            .faults(error.problem().faults)
+            .into());
     }
     citations::replace(tx.conn, R::KIND, id, Vec::new())?;
     backend::remove_search_text(tx.conn, (R::KIND.name, R::KIND.number, id))?;

@@ -106,24 +106,25 @@ impl From<Milestone> for OverdueRow {
 )]
 #[get("/reports/overdue")]
 pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
-    call.reads_records().list("listOverdueMilestones", |call, query, _| {
-        let OverdueFilter { programme, pairing, sector, responsible } = typed(query)?;
-        let view = call.view(query);
-        let filter = MilestoneFilter {
-            programme,
-            pairing,
-            sector,
-            responsible,
-            overdue: Some(true),
-            sort: Some(Sort::DueOn),
-            ..MilestoneFilter::default()
-        };
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let page = Milestones::page(conn, &filter, page, view)?;
-            let items: Vec<OverdueRow> =
-                Milestones::load(conn, &page.ids, view)?.into_iter().map(OverdueRow::from).collect();
-            Ok(Page::new(items, page).beside(json!({ "as_of": view.as_of })))
+    call.reads_records()
+        .list("listOverdueMilestones", |call, query, _| {
+            let OverdueFilter { programme, pairing, sector, responsible } = typed(query)?;
+            let view = call.view(query);
+            let filter = MilestoneFilter {
+                programme,
+                pairing,
+                sector,
+                responsible,
+                overdue: Some(true),
+                sort: Some(Sort::DueOn),
+                ..MilestoneFilter::default()
+            };
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let page = Milestones::page(conn, &filter, page, view)?;
+                let items: Vec<OverdueRow> =
+                    Milestones::load(conn, &page.ids, view)?.into_iter().map(OverdueRow::from).collect();
+                Ok(Page::new(items, page).beside(json!({ "as_of": view.as_of })))
+            })
         })
-    })
-    .await
+        .await
 }

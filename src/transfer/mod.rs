@@ -31,8 +31,8 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::access::{Actor, revoked};
-use crate::db::changes::Changed;
 use crate::db::Conn;
+use crate::db::changes::Changed;
 use crate::error::{Error, Result};
 use crate::record::{Catalog, Tx};
 use engine::Options;

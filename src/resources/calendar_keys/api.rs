@@ -125,15 +125,16 @@ pub type CalendarKeyList = ListPage<CalendarKey>;
 
 /// Lists the calendar keys of the pairings that the caller may write.
 async fn list(call: Call) -> Result<HttpResponse> {
-    call.uncached().list("listCalendarKeys", |call, query, visibility| {
-        let filter: CalendarKeyFilter = typed(query)?;
-        let view = call.view(query);
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let page = store::page(conn, &filter, page, &visibility)?;
-            Ok(Page::new(CalendarKeys::load(conn, &page.ids, view)?, page))
+    call.uncached()
+        .list("listCalendarKeys", |call, query, visibility| {
+            let filter: CalendarKeyFilter = typed(query)?;
+            let view = call.view(query);
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let page = store::page(conn, &filter, page, &visibility)?;
+                Ok(Page::new(CalendarKeys::load(conn, &page.ids, view)?, page))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Lists the calendar keys of a pairing.
@@ -147,19 +148,20 @@ async fn list(call: Call) -> Result<HttpResponse> {
 )]
 #[get("/pairings/{ref}/calendar-keys")]
 async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.uncached().list("listPairingCalendarKeys", |call, query, visibility| {
-        let view = call.view(query);
-        let reference = Ref(reference.into_inner());
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let not_found = || Problem::not_found(pairings::KIND.name, &reference.0);
-            let id = pairings::KIND.find(conn, &reference)?.ok_or_else(not_found)?;
-            visibility.require_pairing(id)?;
-            let filter = CalendarKeyFilter { pairing: Some(reference.clone()), ..CalendarKeyFilter::default() };
-            let page = store::page(conn, &filter, page, &visibility)?;
-            Ok(Page::new(CalendarKeys::load(conn, &page.ids, view)?, page))
+    call.uncached()
+        .list("listPairingCalendarKeys", |call, query, visibility| {
+            let view = call.view(query);
+            let reference = Ref(reference.into_inner());
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let not_found = || Problem::not_found(pairings::KIND.name, &reference.0);
+                let id = pairings::KIND.find(conn, &reference)?.ok_or_else(not_found)?;
+                visibility.require_pairing(id)?;
+                let filter = CalendarKeyFilter { pairing: Some(reference.clone()), ..CalendarKeyFilter::default() };
+                let page = store::page(conn, &filter, page, &visibility)?;
+                Ok(Page::new(CalendarKeys::load(conn, &page.ids, view)?, page))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Creates a calendar key.
@@ -191,15 +193,16 @@ async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result
 
 /// Returns a calendar key of a pairing that the caller may write.
 async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
-    call.uncached().respond(|call, visibility| {
-        let view = call.view(&call.query("getCalendarKey")?);
-        Ok(move |conn: &mut Conn| {
-            let key = handlers::find::<CalendarKeys>(conn, &Ref(reference.into_inner()), view)?;
-            visibility.require_pairing(key.pairing.id)?;
-            ReadResponse::record(&key, key.version)
+    call.uncached()
+        .respond(|call, visibility| {
+            let view = call.view(&call.query("getCalendarKey")?);
+            Ok(move |conn: &mut Conn| {
+                let key = handlers::find::<CalendarKeys>(conn, &Ref(reference.into_inner()), view)?;
+                visibility.require_pairing(key.pairing.id)?;
+                ReadResponse::record(&key, key.version)
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Revokes a calendar key.

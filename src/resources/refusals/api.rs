@@ -113,14 +113,15 @@ async fn list(call: Call) -> Result<HttpResponse> {
     if let Err(error) = call.state.refusals.flush(&call.state.store).await {
         tracing::warn!(%error, "cannot write refusals; trying again");
     }
-    call.uncached().list("listRefusals", |_, query, _| {
-        let filter: RefusalFilter = typed(query)?;
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let page = store::page(conn, &filter, page)?;
-            Ok(Page::new(store::load(conn, &page.ids)?, page))
+    call.uncached()
+        .list("listRefusals", |_, query, _| {
+            let filter: RefusalFilter = typed(query)?;
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let page = store::page(conn, &filter, page)?;
+                Ok(Page::new(store::load(conn, &page.ids)?, page))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Mounts the operations.

@@ -143,14 +143,15 @@ pub type WebhookDeliveryList = ListPage<WebhookDelivery>;
 #[get("/webhooks/{ref}/deliveries")]
 async fn list(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
-    call.uncached().list("listWebhookDeliveries", |_, query, _| {
-        let filter: WebhookDeliveryFilter = typed(query)?;
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let page = store::page(conn, &reference, &filter, page)?;
-            Ok(Page::new(store::load(conn, &page.ids)?, page))
+    call.uncached()
+        .list("listWebhookDeliveries", |_, query, _| {
+            let filter: WebhookDeliveryFilter = typed(query)?;
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let page = store::page(conn, &reference, &filter, page)?;
+                Ok(Page::new(store::load(conn, &page.ids)?, page))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Sends messages again.

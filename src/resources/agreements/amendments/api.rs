@@ -70,13 +70,14 @@ pub type AmendmentList = ListPage<Amendment>;
 #[get("/agreements/{ref}/amendments")]
 pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
-    call.reads(&super::super::KIND).list("listAgreementAmendments", |_, _, _| {
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let (items, page) = store::page(conn, &reference, page)?;
-            Ok(Page::new(items, page))
+    call.reads(&super::super::KIND)
+        .list("listAgreementAmendments", |_, _, _| {
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let (items, page) = store::page(conn, &reference, page)?;
+                Ok(Page::new(items, page))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Adds an amendment to an agreement.

@@ -72,13 +72,14 @@ pub type ConfirmationList = ListPage<Confirmation>;
 #[get("/milestones/{ref}/revisions")]
 pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
-    call.reads(&super::super::KIND).list("listMilestoneRevisions", |_, _, _| {
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let (items, page) = store::revisions(conn, &reference, page)?;
-            Ok(Page::new(items, page))
+    call.reads(&super::super::KIND)
+        .list("listMilestoneRevisions", |_, _, _| {
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let (items, page) = store::revisions(conn, &reference, page)?;
+                Ok(Page::new(items, page))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Lists the confirmations of a milestone.
@@ -92,13 +93,14 @@ pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpR
 #[get("/milestones/{ref}/confirmations")]
 pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
-    call.reads(&super::super::KIND).list("listMilestoneConfirmations", |_, _, _| {
-        Ok(move |conn: &mut Conn, page: &PageRequest| {
-            let (items, page) = store::confirmations(conn, &reference, page)?;
-            Ok(Page::new(items, page))
+    call.reads(&super::super::KIND)
+        .list("listMilestoneConfirmations", |_, _, _| {
+            Ok(move |conn: &mut Conn, page: &PageRequest| {
+                let (items, page) = store::confirmations(conn, &reference, page)?;
+                Ok(Page::new(items, page))
+            })
         })
-    })
-    .await
+        .await
 }
 
 /// Confirms that a milestone is met.
