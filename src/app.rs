@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::http::routes::ServiceConfig;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::{App, Error, middleware, web};
@@ -16,6 +15,7 @@ use crate::db::reference::{Kind, Kinds};
 use crate::error::Result;
 use crate::http::deprecation::{self, Deprecation};
 use crate::http::export::ListWriters;
+use crate::http::routes::{Dispatch, ServiceConfig};
 use crate::http::{AppState, cors, envelope, format, guard, limits, redirects, tags};
 use crate::record::Catalog;
 use crate::reports::facts::FactStore;
@@ -28,7 +28,7 @@ use crate::webhooks::{deliveries, endpoints};
 use crate::{calendar, iati, openapi, reports, resources, transfer, web as pages};
 
 /// Registers the operations of the published document.
-pub fn operations(config: &mut ServiceConfig<'_>) {
+pub fn operations(config: &mut ServiceConfig) {
     config.scope("/api/v1", |config| {
         resources::mount(config);
         endpoints::Webhooks.mount(config);
@@ -109,10 +109,9 @@ pub fn app(
 > {
     let cors = cors::middleware(&state.settings.cors_origins);
     App::new()
-        .configure(|config| operations(&mut ServiceConfig::server(config)))
         .app_data(state)
         .configure(pages::mount)
-        .default_service(web::route().to(envelope::unmounted))
+        .default_service(Dispatch::new(ServiceConfig::collect(operations)))
         // The last middleware runs first. The envelope is outermost, so that it renders the errors of the others. CORS is
         // outside the limits, so that pages of other origins can read a 429. The limits are outside the authorization, so that
         // keys are looked up only for requests within the limits.

@@ -5,12 +5,12 @@
 //! editor may write a certain record is decided later, by [`Actor::require_scope`], when the record is known; [`Reach`]
 //! states the outcome.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Actor, Role};
 use crate::db::Class;
 use crate::error::{Error, Problem, Result};
+use crate::model::path_tree::PathTree;
 use crate::msg;
 use crate::validation::{Document, Operation};
 
@@ -99,7 +99,22 @@ pub struct PagePolicy {
 
 /// Who may use each route of the service.
 pub struct Policy {
-    routes: HashMap<String, Vec<Permission>>,
+    routes: PathTree<Route>,
+}
+
+/// A route, with a permission for each of its methods.
+#[derive(Debug)]
+pub struct Route {
+    /// The template of its path.
+    pub template: Arc<str>,
+    permissions: Vec<Permission>,
+}
+
+impl Route {
+    /// The operation of a method; `None` where there is none.
+    pub fn permission(&self, method: &str) -> Option<&Permission> {
+        self.permissions.iter().find(|permission| permission.method == method)
+    }
 }
 
 /// Who may use an operation, and the cost of its reads.
@@ -116,7 +131,7 @@ impl Policy {
     /// The policy for the operations of a document, and for pages. Fails for an operation without a declared tag, so that the
     /// service does not start with it.
     pub fn new(document: &Document, tags: &[Tag], pages: &[PagePolicy]) -> Result<Policy> {
-        let mut routes: HashMap<String, Vec<Permission>> = HashMap::new();
+        let mut routes = PathTree::default();
         for Operation { path, method, id, tag, .. } in document.operations() {
             let Some(tag) = tags.iter().find(|declared| declared.name == tag) else {
                 return Err(Error::Unexpected(format!("{method} {path} has no access policy")));
@@ -127,7 +142,7 @@ impl Policy {
                 access: tag.access(id, method == "GET"),
                 reads: tag.reads,
             };
-            routes.entry(path.clone()).or_default().push(permission);
+            add(&mut routes, path, permission);
         }
         for page in pages {
             let permission = Permission {
@@ -136,14 +151,14 @@ impl Policy {
                 access: page.access,
                 reads: page.reads,
             };
-            routes.entry(page.route.to_owned()).or_default().push(permission);
+            add(&mut routes, page.route, permission);
         }
         Ok(Policy { routes })
     }
 
-    /// The operation of a method and a route; `None` where there is none.
-    pub fn permission(&self, method: &str, route: &str) -> Option<&Permission> {
-        self.routes.get(route)?.iter().find(|permission| permission.method == method)
+    /// The route that a path matches.
+    pub fn route(&self, path: &str) -> Option<&Route> {
+        self.routes.find(path)
     }
 
     /// Authorizes a client by its role, or fails with 401 where a key is needed and 403 where the key does not suffice.
@@ -174,6 +189,11 @@ impl Policy {
             }
         }
     }
+}
+
+fn add(routes: &mut PathTree<Route>, template: &str, permission: Permission) {
+    let route = || Route { template: template.into(), permissions: Vec::new() };
+    routes.entry(template).get_or_insert_with(route).permissions.push(permission);
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use crate::http::routes::ServiceConfig;
 use actix_web::http::header;
 use actix_web::web::Path;
-use actix_web::{HttpMessage, HttpResponse, get};
+use actix_web::{HttpMessage, HttpResponse};
 use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -18,6 +17,7 @@ use crate::db::{self, Conn};
 use crate::error::{Problem, Result};
 use crate::http::guard::FeedKey;
 use crate::http::list::AsOf;
+use crate::http::routes::{ServiceConfig, operation};
 use crate::http::spooled::Spooled;
 use crate::http::{Call, language};
 use crate::model::text::{Language, Text};
@@ -53,7 +53,6 @@ pub struct FeedParams {
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the pairing."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
-#[get("/pairings/{ref}/milestones.ics")]
 async fn milestone_calendar(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     respond(call, reference.into_inner(), Feed::Milestones, "getPairingMilestoneCalendar").await
 }
@@ -69,7 +68,6 @@ async fn milestone_calendar(call: Call, reference: Path<String>) -> Result<HttpR
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the pairing."), FeedParams, AsOf),
     responses((status = 200, description = "The calendar.", content_type = "text/calendar", body = String))
 )]
-#[get("/pairings/{ref}/conferences.ics")]
 async fn conference_calendar(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     respond(call, reference.into_inner(), Feed::Conferences, "getPairingConferenceCalendar").await
 }
@@ -181,6 +179,6 @@ impl Reading {
 }
 
 /// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(milestone_calendar).service(conference_calendar);
+pub fn mount(config: &mut ServiceConfig) {
+    config.service(operation!(milestone_calendar)).service(operation!(conference_calendar));
 }

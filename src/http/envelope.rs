@@ -123,7 +123,7 @@ pub async fn wrap(
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let (status, took) = (response.status(), began.elapsed());
-    let route = guard::route_of(&http).unwrap_or_else(|| "unmatched".to_owned());
+    let route = guard::route_of(&http).unwrap_or_else(|| "unmatched".into());
     log::log_response(&http, &id, &route, status, took, cause.as_ref());
     if let Some(state) = http.app_data::<web::Data<AppState>>() {
         state.metrics.count(http.method().as_str(), &route, status.as_str(), took);
@@ -165,11 +165,6 @@ pub fn method_not_allowed(allow: &str) -> Error {
         .detail(msg!("可用方法：{allow}。", "Allowed methods: {allow}."))
         .allow(allow.to_owned())
         .into()
-}
-
-/// The default service: responds 404 or 405.
-pub async fn unmounted(request: HttpRequest, state: web::Data<AppState>) -> HttpResponse {
-    HttpResponse::from_error(no_route(&state.catalog.contract, request.path()))
 }
 
 /// The client's own request id when it is valid, else a random one.

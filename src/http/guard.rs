@@ -25,13 +25,10 @@ pub struct Authorized {
     pub class: Class,
 }
 
-/// The route of a request; stored as an extension, because matching it tries many patterns.
-struct Route(String);
-
-/// The pattern of the route that matches a request.
-pub fn route_of(request: &HttpRequest) -> Option<String> {
-    let found = request.extensions().get::<Route>().map(|route| route.0.clone());
-    found.or_else(|| request.match_pattern())
+/// The template of the route that matches a request.
+pub fn route_of(request: &HttpRequest) -> Option<Arc<str>> {
+    let state = request.app_data::<web::Data<AppState>>()?;
+    state.policy.route(request.path()).map(|route| route.template.clone())
 }
 
 /// A valid feed key in the request's query; an extension of the request.
@@ -57,12 +54,8 @@ async fn check_access(request: &ServiceRequest) -> Result<()> {
     let Some(state) = request.app_data::<web::Data<AppState>>() else {
         return Err(Error::unexpected("the service has no state"));
     };
-    let route = request.match_pattern().unwrap_or_default();
-    let permission = state.policy.permission(request.method().as_str(), &route);
-    if !route.is_empty() {
-        request.extensions_mut().insert(Route(route));
-    }
-    let Some(permission) = permission else {
+    let route = state.policy.route(request.path());
+    let Some(permission) = route.and_then(|route| route.permission(request.method().as_str())) else {
         // The policy lists every operation and page, so that a route outside it stays unreachable.
         return Err(envelope::no_route(&state.catalog.contract, request.path()));
     };

@@ -1,8 +1,7 @@
 //! The HTTP operation for IATI files.
 
-use crate::http::routes::ServiceConfig;
+use actix_web::HttpResponse;
 use actix_web::web::Path;
-use actix_web::{HttpResponse, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -11,7 +10,7 @@ use crate::db::Conn;
 use crate::error::Result;
 use crate::http::list::AsOf;
 use crate::http::response::ReadResponse;
-use crate::http::routes::handlers;
+use crate::http::routes::{ServiceConfig, handlers, operation};
 use crate::http::{Call, typed};
 use crate::model::types::Ref;
 use crate::resources::programmes::Programmes;
@@ -52,7 +51,6 @@ pub struct IatiParams {
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the programme."), IatiParams, AsOf),
     responses((status = 200, description = "The file.", content_type = "application/xml", body = String))
 )]
-#[get("/programmes/{ref}/iati.xml")]
 async fn iati(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     call.respond(|call, _| {
         let query = call.query("getProgrammeIati")?;
@@ -75,6 +73,6 @@ async fn iati(call: Call, reference: Path<String>) -> Result<HttpResponse> {
 }
 
 /// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(iati);
+pub fn mount(config: &mut ServiceConfig) {
+    config.service(operation!(iati));
 }

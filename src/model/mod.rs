@@ -1,13 +1,14 @@
 //! The vocabulary of the service: plain types that every other module uses, and that use none of them.
 //!
 //! Column types and scalars ([`types`], [`decimal`]), bilingual text and messages ([`text`]), and the enumerations that
-//! figures and resources share, one module for each resource that stores them.
+//! figures and resources share, one module for each resource that stores them; besides, [`path_tree`] finds values by path.
 
 pub mod commitments;
 pub mod decimal;
 pub mod exchanges;
 pub mod milestones;
 pub mod pairings;
+pub mod path_tree;
 pub mod progress_reports;
 pub mod resolutions;
 pub mod sheet;

@@ -20,7 +20,7 @@ use crate::access::policy::Tag;
 use crate::error::{Error, Result};
 use crate::http::deprecation::{self, Deprecation};
 use crate::http::envelope::{FaultBody, ProblemBody};
-use crate::http::routes::{Entries, ServiceConfig};
+use crate::http::routes::{self, ServiceConfig};
 use crate::webhooks::event::WebhookEvent;
 
 #[derive(OpenApi)]
@@ -50,13 +50,13 @@ struct Document;
 
 /// Assembles the document from the operations that `mount` registers, under these tags; `deprecated` marks operations and
 /// fields.
-pub fn assemble(mount: fn(&mut ServiceConfig<'_>), tags: &[Tag], deprecated: &[Deprecation]) -> Result<Value> {
+pub fn assemble(mount: fn(&mut ServiceConfig), tags: &[Tag], deprecated: &[Deprecation]) -> Result<Value> {
     let mut own = Document::openapi();
     let described = tags.iter().map(|tag| TagBuilder::new().name(tag.name).description(Some(tag.about)).build());
     own.tags = Some(described.collect());
-    let entries = Entries::of(mount);
-    own.paths.merge(entries.paths);
-    own.components.get_or_insert_default().schemas.extend(entries.schemas);
+    let (paths, schemas) = routes::entries(&ServiceConfig::collect(mount));
+    own.paths = paths;
+    own.components.get_or_insert_default().schemas.extend(schemas);
     let mut document = serde_json::to_value(own)?;
     finish::finish(&mut document, tags)?;
     webhooks::add(&mut document)?;

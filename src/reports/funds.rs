@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -105,7 +105,6 @@ pub struct FundsRow {
     params(FundsFilter, PageParams, AsOf),
     responses((status = 200, description = "The funds report.", body = FundsReport))
 )]
-#[get("/reports/funds")]
 pub async fn get_funds_report(call: Call) -> Result<HttpResponse> {
     let facts = call.state.parts.get::<FactStore>()?;
     let call = facts.classify(call.reads_records());

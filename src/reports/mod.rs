@@ -9,8 +9,7 @@ pub mod timeline;
 
 use crate::access::policy::{Access, PersonalData, Tag};
 use crate::db::Class;
-
-use crate::http::routes::ServiceConfig;
+use crate::http::routes::{ServiceConfig, operation};
 
 /// Who may use the operations of this module.
 pub const TAG: Tag = Tag {
@@ -24,11 +23,11 @@ pub const TAG: Tag = Tag {
 };
 
 /// Mounts the reports.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut ServiceConfig) {
     config
-        .service(scorecard::get_scorecard)
-        .service(overdue::list_overdue)
-        .service(pace::get_pace)
-        .service(timeline::get_timeline)
-        .service(funds::get_funds_report);
+        .service(operation!(scorecard::get_scorecard))
+        .service(operation!(overdue::list_overdue))
+        .service(operation!(pace::get_pace))
+        .service(operation!(timeline::get_timeline))
+        .service(operation!(funds::get_funds_report));
 }

@@ -1,6 +1,6 @@
 //! The list of overdue milestones on a date, the longest overdue first, with the responsible organizations.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -104,7 +104,6 @@ impl From<Milestone> for OverdueRow {
     params(OverdueFilter, PageParams, AsOf),
     responses((status = 200, description = "A page of overdue milestones.", body = OverdueList))
 )]
-#[get("/reports/overdue")]
 pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
     call.reads_records()
         .list("listOverdueMilestones", |call, query, _| {

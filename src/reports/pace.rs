@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -106,7 +106,6 @@ pub struct PaceList {
     params(PaceFilter, PageParams, AsOf),
     responses((status = 200, description = "The report.", body = PaceList))
 )]
-#[get("/reports/pace")]
 pub async fn get_pace(call: Call) -> Result<HttpResponse> {
     let facts = call.state.parts.get::<FactStore>()?;
     let call = facts.classify(call.reads_records());

@@ -4,7 +4,7 @@
 //! Each date column is a source, read in order from the start of the page; the page contains the first dates over all
 //! sources.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,6 @@ pub struct TimelineList {
     params(TimelineFilter, PageParams),
     responses((status = 200, description = "A page of the timeline.", body = TimelineList))
 )]
-#[get("/reports/timeline")]
 pub async fn get_timeline(call: Call) -> Result<HttpResponse> {
     call.list("getTimeline", |call, query, _| {
         let filter: TimelineFilter = typed(query)?;

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::http::routes::ServiceConfig;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +11,7 @@ use crate::db::Conn;
 use crate::db::page::{PageIds, PageRequest};
 use crate::db::reference::Kind;
 use crate::error::{Error, Result};
-use crate::http::routes::{self, Routes};
+use crate::http::routes::{self, Routes, ServiceConfig};
 use crate::model::sheet::Sheet;
 use crate::model::types::Ref;
 use crate::record::{self, Precondition, ReadContext, Resource, Tx, bulk};
@@ -23,7 +22,7 @@ pub trait ApiResource: Resource<Filter: IntoParams> + Sync {
     const ROUTES: Routes;
 
     /// Registers the resource's operations; a resource with operations of its own adds them here.
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         routes::mount::<Self>(config, &Self::ROUTES);
     }
 }
@@ -46,7 +45,7 @@ pub trait AnyResource: Sync {
     fn tag(&self) -> Tag;
 
     /// Registers its operations.
-    fn mount(&self, config: &mut ServiceConfig<'_>);
+    fn mount(&self, config: &mut ServiceConfig);
 
     /// `None` for what bundles do not bring.
     fn form(&self) -> Option<Form>;
@@ -100,7 +99,7 @@ impl<R: ApiResource> AnyResource for R {
         R::ROUTES.tag::<R>()
     }
 
-    fn mount(&self, config: &mut ServiceConfig<'_>) {
+    fn mount(&self, config: &mut ServiceConfig) {
         <R as ApiResource>::mount(config);
     }
 

@@ -30,10 +30,9 @@ pub mod twinnings;
 
 use std::sync::LazyLock;
 
-use crate::http::routes::ServiceConfig;
-
 use crate::db::reference::{Belongs, Kind, Kinds, Naming};
 use crate::error::{Error, Result};
+use crate::http::routes::ServiceConfig;
 
 pub use any::{AnyResource, ApiResource, Form};
 
@@ -88,7 +87,7 @@ pub static RESOURCES: &[&dyn AnyResource] = &[
 pub static KEYS: &[&dyn AnyResource] = &[&api_keys::ApiKeys, &calendar_keys::CalendarKeys];
 
 /// Registers the operations of the resources, and those that read the audit log.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut ServiceConfig) {
     RESOURCES.iter().chain(KEYS).for_each(|resource| resource.mount(config));
     audit_events::api::mount(config);
     refusals::api::mount(config);

@@ -34,6 +34,7 @@ use crate::access::{Actor, revoked};
 use crate::db::Conn;
 use crate::db::changes::Changed;
 use crate::error::{Error, Result};
+use crate::http::routes::ServiceConfig;
 use crate::record::{Catalog, Tx};
 use engine::Options;
 use gather::Gathered;
@@ -106,7 +107,7 @@ impl Import<'_> {
 }
 
 /// Mounts the operations.
-pub fn mount(config: &mut crate::http::routes::ServiceConfig<'_>) {
+pub fn mount(config: &mut ServiceConfig) {
     imports::api::mount(config);
     export::api::mount(config);
 }

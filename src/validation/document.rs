@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::Result;
+use crate::model::path_tree::PathTree;
 
 static NULL: Value = Value::Null;
 
@@ -21,6 +22,8 @@ static NULL: Value = Value::Null;
 pub struct Document {
     text: Cow<'static, str>,
     operations: Vec<Operation>,
+    /// The places of the operations of each path.
+    paths: PathTree<Range<usize>>,
     /// Components by group (`schemas`) and name.
     components: HashMap<String, HashMap<String, Part>>,
 }
@@ -73,8 +76,9 @@ impl Document {
         let text = text.into();
         let Outline { paths, components } = serde_json::from_str(&text)?;
         let part = |raw: &RawValue| Part::at(&text, raw);
-        let mut operations = Vec::new();
+        let (mut operations, mut places) = (Vec::new(), PathTree::default());
         for (path, item) in paths {
+            *places.entry(&path) = Some(operations.len()..operations.len() + item.len());
             for (method, OperationOutline { operation_id, tags, parameters, responses }) in item {
                 operations.push(Operation {
                     path: path.clone(),
@@ -89,7 +93,7 @@ impl Document {
         let group =
             |group: HashMap<String, &RawValue>| group.into_iter().map(|(name, raw)| (name, part(raw))).collect();
         let components = components.into_iter().map(|(name, items)| (name, group(items))).collect();
-        Ok(Document { text, operations, components })
+        Ok(Document { text, operations, paths: places, components })
     }
 
     /// All operations, in the order of their paths.
@@ -105,6 +109,11 @@ impl Document {
     /// The operation with an id.
     pub fn operation_by_id(&self, id: &str) -> Option<&Operation> {
         self.operations.iter().find(|operation| operation.id == id)
+    }
+
+    /// The operations of a path.
+    pub fn operations_of(&self, path: &str) -> &[Operation] {
+        self.paths.find(path).map_or(&[], |places| &self.operations[places.clone()])
     }
 
     /// A component of a group; null if there is none.

@@ -53,33 +53,15 @@ impl Contract {
 
     /// The methods of a path; empty when the document has no such path.
     pub fn methods_of(&self, path: &str) -> Vec<String> {
-        self.operations_of(path).map(|operation| operation.method.clone()).collect()
+        self.document.operations_of(path).iter().map(|operation| operation.method.clone()).collect()
     }
 
     /// Whether a read of this path offers this media type among others.
     pub fn offers(&self, path: &str, media_type: &str) -> bool {
-        let Some(read) = self.operations_of(path).find(|operation| operation.method == "GET") else { return false };
+        let mut operations = self.document.operations_of(path).iter();
+        let Some(read) = operations.find(|operation| operation.method == "GET") else { return false };
         let content = self.document.responses(read)["200"]["content"].as_object();
         content.is_some_and(|content| content.len() > 1 && content.contains_key(media_type))
-    }
-
-    /// The operations of the template that matches a path.
-    fn operations_of(&self, path: &str) -> impl Iterator<Item = &Operation> {
-        let matches = |template: &str| {
-            let (mut left, mut right) = (template.split('/'), path.split('/'));
-            loop {
-                match (left.next(), right.next()) {
-                    (None, None) => return true,
-                    (Some(l), Some(r)) if l == r || (l.starts_with('{') && !r.is_empty()) => {}
-                    _ => return false,
-                }
-            }
-        };
-        let all = self.document.operations();
-        // A literal path (`/reports/overdue`) takes precedence over a template that matches it as well.
-        let literal = all.iter().find(|operation| operation.path == path);
-        let template = literal.or_else(|| all.iter().find(|operation| matches(&operation.path)));
-        all.iter().filter(move |operation| template.is_some_and(|template| template.path == operation.path))
     }
 
     /// The id of the operation that a route serves.

@@ -4,8 +4,8 @@
 //! links would have to be derived from `Host` and `X-Forwarded-Proto`. A client could forge these headers, and a shared cache
 //! would then return the forged links to others. Relative links are correct behind any proxy.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::{HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -88,7 +88,6 @@ fn catalog() -> ApiCatalog {
         example = json!(catalog()),
     ))
 )]
-#[get("/.well-known/api-catalog")]
 pub async fn api_catalog(call: Call) -> Result<HttpResponse> {
     call.query("getApiCatalog")?;
     let text = serde_json::to_string(&catalog())?;

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod docs;
+mod embedded;
 pub mod guides;
 pub mod service;
 
@@ -59,7 +60,9 @@ pub const PAGES: &[PagePolicy] = &[
     short("/docs/guides/", Access::Public),
     short("/docs/guides.css", Access::Public),
     short("/docs/guides/{guide}", Access::Public),
-    short("/docs/{_:.*}", Access::Public),
+    short("/docs/swagger-ui-bundle.js", Access::Public),
+    short("/docs/swagger-ui.css", Access::Public),
+    short("/docs/favicon-32x32.png", Access::Public),
     short("/openapi.json", Access::Public),
     short("/openapi.yaml", Access::Public),
     short("/openapi-3.0.json", Access::Public),

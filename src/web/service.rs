@@ -1,15 +1,16 @@
 //! Health checks and the OpenAPI document.
 
-use crate::http::routes::ServiceConfig;
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::catalog;
+use super::embedded::{Embedded, embedded};
 use crate::access::policy::{Access, PersonalData, Tag};
 use crate::db::Class;
 use crate::error::Result;
 use crate::http::Call;
-use crate::openapi::published;
+use crate::http::routes::{ServiceConfig, operation};
 
 /// Who may use the operations of this module.
 pub const TAG: Tag = Tag {
@@ -46,7 +47,6 @@ impl ServiceStatus {
     description = "Returns 200 while the process runs; does not access the database. 进程运行时返回 200，不访问数据库。",
     responses((status = 200, description = "The process runs.", body = ServiceStatus))
 )]
-#[get("/healthz")]
 async fn health(call: Call) -> Result<HttpResponse> {
     call.query("getHealth")?;
     Ok(HttpResponse::Ok().json(ServiceStatus::ok()))
@@ -60,7 +60,6 @@ async fn health(call: Call) -> Result<HttpResponse> {
         successful write is reused for a second. 数据库可读可写时返回 200，否则返回 503 并列出未通过的检查。",
     responses((status = 200, description = "The service is ready.", body = ServiceStatus))
 )]
-#[get("/readyz")]
 async fn readiness(call: Call) -> Result<HttpResponse> {
     call.query("getReadiness")?;
     call.state.readiness.check(&call.state.store).await?;
@@ -68,23 +67,26 @@ async fn readiness(call: Call) -> Result<HttpResponse> {
 }
 
 #[get("/openapi.json")]
-async fn document_json() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(published::JSON)
+async fn document_json(request: HttpRequest) -> Result<HttpResponse> {
+    static FILE: Embedded = embedded!("application/json", "openapi.json");
+    FILE.respond(&request)
 }
 
 #[get("/openapi-3.0.json")]
-async fn document_3_0_json() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(published::JSON_3_0)
+async fn document_3_0_json(request: HttpRequest) -> Result<HttpResponse> {
+    static FILE: Embedded = embedded!("application/json", "openapi-3.0.json");
+    FILE.respond(&request)
 }
 
 #[get("/openapi.yaml")]
-async fn document_yaml() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/yaml").body(published::YAML)
+async fn document_yaml(request: HttpRequest) -> Result<HttpResponse> {
+    static FILE: Embedded = embedded!("application/yaml", "openapi.yaml");
+    FILE.respond(&request)
 }
 
 /// Mounts the operations that are part of the document.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(health).service(readiness).service(super::catalog::api_catalog);
+pub fn mount(config: &mut ServiceConfig) {
+    config.service(operation!(health)).service(operation!(readiness)).service(operation!(catalog::api_catalog));
 }
 
 /// Mounts the document in each format.

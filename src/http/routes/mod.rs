@@ -4,6 +4,7 @@
 //! itself, and replaces a text or a handler. Texts and ids follow from the resource's [`Kind`] and its [`Routes`]; what the
 //! operations do is in [`handlers`].
 
+mod dispatch;
 pub mod handlers;
 mod nested;
 mod operation;
@@ -21,9 +22,11 @@ use crate::audit::types::{HistoryParams, RecordHistory};
 use crate::db::Class;
 use crate::model::text::TextPatch;
 use crate::record::Resource;
+pub use dispatch::Dispatch;
 pub use nested::mount_nested;
+pub(crate) use operation::operation;
 pub use operation::{Operation, Schemas};
-pub use service_config::{Entries, ServiceConfig};
+pub use service_config::{ServiceConfig, entries};
 use words::Words;
 
 /// How the API offers a resource.
@@ -81,7 +84,7 @@ impl Routes {
 }
 
 /// Registers the operations of a resource.
-pub fn mount<R>(config: &mut ServiceConfig<'_>, routes: &Routes)
+pub fn mount<R>(config: &mut ServiceConfig, routes: &Routes)
 where
     R: Resource<Filter: IntoParams>,
 {

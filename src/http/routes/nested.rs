@@ -13,7 +13,7 @@ use crate::record::Resource;
 
 /// Registers the operations that list and create records under a record of the `parent` kind. The field of a record that
 /// names its parent is called like the parent's kind.
-pub fn mount_nested<R>(config: &mut ServiceConfig<'_>, routes: &Routes, parent: &'static Kind)
+pub fn mount_nested<R>(config: &mut ServiceConfig, routes: &Routes, parent: &'static Kind)
 where
     R: Resource<Filter: IntoParams>,
 {

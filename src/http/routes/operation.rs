@@ -1,13 +1,11 @@
 //! One operation of the API: its route, and its entry in the published document.
 
-use actix_web::dev::{AppService, Handler, HttpServiceFactory};
+use actix_web::dev::Handler;
 use actix_web::http::Method;
-use actix_web::{FromRequest, Resource, Responder, guard};
-use utoipa::openapi::path::{HttpMethod, Operation as Entry, Parameter, ParameterBuilder, ParameterIn, Paths};
+use actix_web::{FromRequest, Responder, Route};
+use utoipa::openapi::path::{HttpMethod, Operation as Entry, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
-use utoipa::openapi::{
-    Content, PathItem, PathsBuilder, Ref as SchemaRef, RefOr, Required, Response, ResponseBuilder, Schema,
-};
+use utoipa::openapi::{Content, PathItem, Ref as SchemaRef, RefOr, Required, Response, ResponseBuilder, Schema};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::OpenApiFactory;
 
@@ -18,16 +16,30 @@ pub type Schemas = Vec<(String, RefOr<Schema>)>;
 
 const JSON: &str = "application/json";
 
-/// An operation, which [`ServiceConfig::service`](super::ServiceConfig::service) registers.
+/// Makes an [`Operation`] of a handler that `#[utoipa::path]` describes: `operation!(list)` or `operation!(pace::get_pace)`.
+macro_rules! operation {
+    ($handler:ident) => {
+        pastey::paste! { $crate::http::routes::Operation::described([<__path_ $handler>], $handler) }
+    };
+    ($module:ident :: $handler:ident) => {
+        pastey::paste! { $crate::http::routes::Operation::described($module::[<__path_ $handler>], $module::$handler) }
+    };
+}
+pub(crate) use operation;
+
+/// An operation, which modules register with [`ServiceConfig::service`](super::ServiceConfig::service).
 pub struct Operation {
     method: HttpMethod,
     path: String,
-    id: String,
-    tag: String,
-    /// Add to the entry of the document. They run only when a document is built, because the schemas of all operations take
-    /// longer to build than the rest of a start.
-    parts: Vec<Part>,
-    route: Resource,
+    route: Route,
+    entry: Description,
+}
+
+/// The entry of an operation in the document. It is built only with a document, because the schemas of all operations take
+/// longer to build than the rest of a start.
+enum Description {
+    Parts { id: String, tag: String, parts: Vec<Part> },
+    Described(Box<dyn OpenApiFactory>),
 }
 
 type Part = Box<dyn Fn(&mut Entry, &mut Schemas)>;
@@ -40,8 +52,21 @@ impl Operation {
         F::Output: Responder + 'static,
         Args: FromRequest + 'static,
     {
-        let route = route(&method, path, handler);
-        Operation { method, path: path.to_owned(), id, tag: tag.to_owned(), parts: Vec::new(), route }
+        let entry = Description::Parts { id, tag: tag.to_owned(), parts: Vec::new() };
+        Operation { method, path: path.to_owned(), route: Route::new().to(handler), entry }
+    }
+
+    /// An operation that `#[utoipa::path]` describes; see [`operation!`].
+    pub fn described<P, F, Args>(description: P, handler: F) -> Operation
+    where
+        P: utoipa::Path + OpenApiFactory + 'static,
+        F: Handler<Args>,
+        F::Output: Responder + 'static,
+        Args: FromRequest + 'static,
+    {
+        let method = P::methods().into_iter().next().unwrap_or(HttpMethod::Get);
+        let entry = Description::Described(Box::new(description));
+        Operation { method, path: P::path(), route: Route::new().to(handler), entry }
     }
 
     /// Replaces the handler.
@@ -51,7 +76,7 @@ impl Operation {
         F::Output: Responder + 'static,
         Args: FromRequest + 'static,
     {
-        self.route = route(&self.method, &self.path, handler);
+        self.route = Route::new().to(handler);
         self
     }
 
@@ -127,17 +152,53 @@ impl Operation {
     }
 
     fn part(mut self, part: impl Fn(&mut Entry, &mut Schemas) + 'static) -> Operation {
-        self.parts.push(Box::new(part));
+        if let Description::Parts { parts, .. } = &mut self.entry {
+            parts.push(Box::new(part));
+        }
         self
     }
 
-    /// The entry of the document, and the components that it refers to.
-    fn entry(&self) -> (Entry, Schemas) {
-        let (mut entry, mut schemas) = (Entry::default(), Schemas::new());
-        entry.tags = Some(vec![self.tag.clone()]);
-        entry.operation_id = Some(self.id.clone());
-        self.parts.iter().for_each(|part| part(&mut entry, &mut schemas));
-        (entry, schemas)
+    /// The operation below a prefix of its path.
+    pub fn below(self, prefix: &str) -> Operation {
+        Operation { path: format!("{prefix}{}", self.path), ..self }
+    }
+
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+
+    pub fn method(&self) -> Method {
+        match self.method {
+            HttpMethod::Get => Method::GET,
+            HttpMethod::Post => Method::POST,
+            HttpMethod::Put => Method::PUT,
+            HttpMethod::Delete => Method::DELETE,
+            HttpMethod::Options => Method::OPTIONS,
+            HttpMethod::Head => Method::HEAD,
+            HttpMethod::Patch => Method::PATCH,
+            HttpMethod::Trace => Method::TRACE,
+        }
+    }
+
+    /// The entry of the document; the components that it refers to are added to `schemas`.
+    pub fn entry(&self, schemas: &mut Schemas) -> PathItem {
+        match &self.entry {
+            Description::Parts { id, tag, parts } => {
+                let mut entry = Entry::default();
+                entry.tags = Some(vec![tag.clone()]);
+                entry.operation_id = Some(id.clone());
+                parts.iter().for_each(|part| part(&mut entry, schemas));
+                PathItem::new(self.method.clone(), entry)
+            }
+            Description::Described(description) => {
+                description.schemas(schemas);
+                description.paths().paths.into_values().next().unwrap_or_default()
+            }
+        }
     }
 }
 
@@ -151,41 +212,4 @@ fn add_response(entry: &mut Entry, status: &str, response: Response) {
 
 fn content(component: &str) -> Content {
     Content::new(Some(SchemaRef::from_schema_name(component)))
-}
-
-/// A route that only requests of its method match, so that the operations of one path can be registered one by one.
-fn route<F, Args>(method: &HttpMethod, path: &str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    F::Output: Responder + 'static,
-    Args: FromRequest + 'static,
-{
-    let method = match method {
-        HttpMethod::Get => Method::GET,
-        HttpMethod::Post => Method::POST,
-        HttpMethod::Put => Method::PUT,
-        HttpMethod::Delete => Method::DELETE,
-        HttpMethod::Options => Method::OPTIONS,
-        HttpMethod::Head => Method::HEAD,
-        HttpMethod::Patch => Method::PATCH,
-        HttpMethod::Trace => Method::TRACE,
-    };
-    Resource::new(path).guard(guard::Method(method)).to(handler)
-}
-
-impl HttpServiceFactory for Operation {
-    fn register(self, config: &mut AppService) {
-        self.route.register(config);
-    }
-}
-
-impl OpenApiFactory for Operation {
-    fn paths(&self) -> Paths {
-        let item = PathItem::new(self.method.clone(), self.entry().0);
-        PathsBuilder::new().path(&self.path, item).build()
-    }
-
-    fn schemas(&self, schemas: &mut Schemas) {
-        schemas.extend(self.entry().1);
-    }
 }

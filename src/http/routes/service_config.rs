@@ -1,78 +1,48 @@
-//! Where operations are registered: with the server, or in the document.
+//! Collects the operations of all modules, for the server and for the document.
 
-use std::mem;
-
-use actix_web::dev::HttpServiceFactory;
-use actix_web::web;
 use utoipa::openapi::path::{Paths, PathsBuilder};
-use utoipa_actix_web::OpenApiFactory;
 
-use super::Schemas;
+use super::{Operation, Schemas};
 
-/// Registers operations either with the server or in the document.
+/// Collects operations, which modules register in their `mount`.
 ///
-/// The `ServiceConfig` of utoipa-actix-web does both at once, so that every worker would build the document when it starts.
-pub struct ServiceConfig<'a>(Target<'a>);
-
-enum Target<'a> {
-    Server(&'a mut web::ServiceConfig),
-    Document(&'a mut Entries),
-}
-
-/// The entries of operations in the document.
+/// The `ServiceConfig` of utoipa-actix-web registers operations with the server and in a document at once, so that every worker
+/// would build the document when it starts.
 #[derive(Default)]
-pub struct Entries {
-    pub paths: Paths,
-    pub schemas: Schemas,
+pub struct ServiceConfig {
+    prefix: &'static str,
+    operations: Vec<Operation>,
 }
 
-impl Entries {
-    /// The entries of the operations that `mount` registers.
-    pub fn of(mount: impl FnOnce(&mut ServiceConfig<'_>)) -> Entries {
-        let mut entries = Entries::default();
-        mount(&mut ServiceConfig(Target::Document(&mut entries)));
-        entries
-    }
-
-    fn add(&mut self, operation: &impl OpenApiFactory) {
-        self.paths.merge(operation.paths());
-        operation.schemas(&mut self.schemas);
-    }
-
-    /// Adds entries below a prefix of their paths.
-    fn add_below(&mut self, prefix: &str, mut entries: Entries) {
-        for (path, item) in mem::take(&mut entries.paths.paths) {
-            self.paths.merge(PathsBuilder::new().path(format!("{prefix}{path}"), item).build());
-        }
-        self.schemas.append(&mut entries.schemas);
-    }
-}
-
-impl ServiceConfig<'_> {
-    /// Registers operations with the server.
-    pub fn server(config: &mut web::ServiceConfig) -> ServiceConfig<'_> {
-        ServiceConfig(Target::Server(config))
+impl ServiceConfig {
+    /// The operations that `mount` registers.
+    pub fn collect(mount: impl FnOnce(&mut ServiceConfig)) -> Vec<Operation> {
+        let mut config = ServiceConfig::default();
+        mount(&mut config);
+        config.operations
     }
 
     /// Registers an operation.
-    pub fn service(&mut self, operation: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
-        match &mut self.0 {
-            Target::Server(config) => {
-                config.service(operation);
-            }
-            Target::Document(entries) => entries.add(&operation),
-        }
+    pub fn service(&mut self, operation: Operation) -> &mut Self {
+        self.operations.push(operation.below(self.prefix));
         self
     }
 
     /// Registers operations below a prefix of their paths.
-    pub fn scope(&mut self, prefix: &str, mount: impl FnOnce(&mut ServiceConfig<'_>)) -> &mut Self {
-        match &mut self.0 {
-            Target::Server(config) => {
-                config.service(web::scope(prefix).configure(|config| mount(&mut ServiceConfig::server(config))));
-            }
-            Target::Document(entries) => entries.add_below(prefix, Entries::of(mount)),
-        }
+    pub fn scope(&mut self, prefix: &'static str, mount: impl FnOnce(&mut ServiceConfig)) -> &mut Self {
+        let outer = std::mem::replace(&mut self.prefix, prefix);
+        mount(self);
+        self.prefix = outer;
         self
     }
+}
+
+/// The entries of operations in the document, with the components that they refer to.
+pub fn entries(operations: &[Operation]) -> (Paths, Schemas) {
+    let (mut paths, mut schemas) = (Paths::default(), Schemas::new());
+    for operation in operations {
+        let item = operation.entry(&mut schemas);
+        paths.merge(PathsBuilder::new().path(operation.path(), item).build());
+    }
+    (paths, schemas)
 }

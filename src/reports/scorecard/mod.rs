@@ -14,7 +14,7 @@ mod sums;
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -187,7 +187,6 @@ pub struct ScorecardRow {
     params(ScorecardFilter, PageParams, AsOf),
     responses((status = 200, description = "The scorecard.", body = Scorecard))
 )]
-#[get("/reports/scorecard")]
 pub async fn get_scorecard(call: Call) -> Result<HttpResponse> {
     let facts = call.state.parts.get::<FactStore>()?;
     let call = if asks_for_recorded(call.request.query_string()) { call } else { facts.classify(call).reads_records() };

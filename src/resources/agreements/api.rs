@@ -1,15 +1,14 @@
 //! What clients see of agreements.
 
-use crate::http::routes::ServiceConfig;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::amendments::api::{create_amendment, list_amendments};
+use super::amendments::api as amendments;
 use super::{Agreements, Kind, Side, State, Status};
 use crate::db::reference::Reference;
 use crate::error::Faults;
-use crate::http::routes::{self, Routes};
+use crate::http::routes::{self, Routes, ServiceConfig, operation};
 use crate::model::types::Ref;
 use crate::resources::ApiResource;
 use crate::{msg, rules, text_enum};
@@ -225,8 +224,8 @@ pub struct AgreementFilter {
 impl ApiResource for Agreements {
     const ROUTES: Routes = Routes { label: "协议", takes_as_of: true, ..Routes::OF_PAIRING };
 
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         routes::mount::<Self>(config, &Self::ROUTES);
-        config.service(list_amendments).service(create_amendment);
+        config.service(operation!(amendments::list_amendments)).service(operation!(amendments::create_amendment));
     }
 }

@@ -1,8 +1,7 @@
 //! What administrators see of API keys.
 
-use crate::http::routes::ServiceConfig;
+use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +15,7 @@ use crate::db::reference::Reference;
 use crate::error::{Faults, Result};
 use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::routes::{self, Routes};
+use crate::http::routes::{self, Routes, ServiceConfig, operation};
 use crate::model::types::{Code, Instant, Ref};
 use crate::msg;
 use crate::record::Record;
@@ -147,7 +146,6 @@ pub struct ApiKeyFilter {
     request_body(content = NewApiKey, description = "The API key to create."),
     responses((status = 201, description = "The created API key.", body = IssuedApiKey))
 )]
-#[post("/api-keys")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
@@ -171,7 +169,6 @@ async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the API key.")),
     responses((status = 200, description = "The revoked API key.", body = ApiKey))
 )]
-#[post("/api-keys/{ref}/revoke")]
 async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
@@ -192,7 +189,7 @@ impl ApiResource for ApiKeys {
     const ROUTES: Routes =
         Routes { label: "密钥", english: Some(("API key", "API keys")), ..Routes::OF_ADMINISTRATORS };
 
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         let list = routes::list::<Self>(&Self::ROUTES).description(
             "Returns a page of the API keys that match the filter parameters, without their secrets. Requires the role `admin`. \
              分页列出密钥，不含密文；需要管理员密钥。",
@@ -206,7 +203,7 @@ impl ApiResource for ApiKeys {
              use the new values. A revoked key cannot be changed. Requires the role `admin`. \
              以 JSON 合并补丁修改密钥，须提供 If-Match；已吊销的密钥不能修改；需要管理员密钥。",
         );
-        config.service(list).service(create).service(get).service(update).service(revoke);
+        config.service(list).service(operation!(create)).service(get).service(update).service(operation!(revoke));
         config.service(routes::history::<Self>(&Self::ROUTES));
     }
 }

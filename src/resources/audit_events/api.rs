@@ -1,7 +1,6 @@
 //! What clients see of the history.
 
-use crate::http::routes::ServiceConfig;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -12,6 +11,7 @@ use crate::db::Conn;
 use crate::db::page::{KeyValue, PageRequest};
 use crate::error::Result;
 use crate::http::list::{ListPage, Page, PageParams};
+use crate::http::routes::{ServiceConfig, operation};
 use crate::http::{Call, typed};
 
 /// A page of a list.
@@ -35,7 +35,6 @@ pub struct FollowParams {
     responses((status = 200, description = "A page of the history, or the stream of it.",
         content((AuditEventList = "application/json"), (String = "text/event-stream"))))
 )]
-#[get("/audit-events")]
 async fn list(call: Call) -> Result<HttpResponse> {
     if let Some(followed) = follow::asked(&call)? {
         return follow::answer(&call, followed).await;
@@ -53,6 +52,6 @@ async fn list(call: Call) -> Result<HttpResponse> {
 }
 
 /// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(list);
+pub fn mount(config: &mut ServiceConfig) {
+    config.service(operation!(list));
 }

@@ -1,8 +1,7 @@
 //! What editors see of the keys of calendars.
 
-use crate::http::routes::ServiceConfig;
+use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, get, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +18,7 @@ use crate::error::{Problem, Result};
 use crate::http::idempotency::Posted;
 use crate::http::list::{ListPage, Page, PageParams};
 use crate::http::response::ReadResponse;
-use crate::http::routes::{self, Routes, handlers};
+use crate::http::routes::{self, Routes, ServiceConfig, handlers, operation};
 use crate::http::{Call, typed};
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::{Record, Resource};
@@ -146,7 +145,6 @@ async fn list(call: Call) -> Result<HttpResponse> {
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the pairing."), PageParams),
     responses((status = 200, description = "A page of calendar keys.", body = CalendarKeyList))
 )]
-#[get("/pairings/{ref}/calendar-keys")]
 async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     call.uncached()
         .list("listPairingCalendarKeys", |call, query, visibility| {
@@ -175,7 +173,6 @@ async fn list_of_pairing(call: Call, reference: Path<String>) -> Result<HttpResp
     request_body(content = NewCalendarKey, description = "The calendar key to create."),
     responses((status = 201, description = "The created calendar key.", body = IssuedCalendarKey))
 )]
-#[post("/pairings/{ref}/calendar-keys")]
 async fn create(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
@@ -214,7 +211,6 @@ async fn get(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the calendar key.")),
     responses((status = 200, description = "The revoked calendar key.", body = CalendarKey))
 )]
-#[post("/calendar-keys/{ref}/revoke")]
 async fn revoke(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
@@ -234,7 +230,7 @@ impl ApiResource for CalendarKeys {
         ..Routes::OF_PAIRING
     };
 
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         let list = routes::list::<Self>(&Self::ROUTES).handler(list).description(
             "Returns a page of the calendar keys of the pairings that the caller may write, without their secrets. \
              分页列出调用者可写入的结对关系的日历密钥，不含密文。",
@@ -243,6 +239,11 @@ impl ApiResource for CalendarKeys {
             "Returns one calendar key by its code or identifier, without its secret. Requires write access to its pairing. \
              按代码或编号读取一个日历密钥，不含密文；需要对该结对关系的写入权限。",
         );
-        config.service(list).service(list_of_pairing).service(create).service(get).service(revoke);
+        config
+            .service(list)
+            .service(operation!(list_of_pairing))
+            .service(operation!(create))
+            .service(get)
+            .service(operation!(revoke));
     }
 }

@@ -1,10 +1,9 @@
 //! What clients see of documents.
 
-use crate::http::routes::ServiceConfig;
+use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::http::header;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, get, put};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -16,7 +15,7 @@ use crate::error::{Error, Problem, Result};
 use crate::http::body::within_deadline;
 use crate::http::export::Body;
 use crate::http::multipart::Described;
-use crate::http::routes::{self, Routes};
+use crate::http::routes::{self, Routes, ServiceConfig, operation};
 use crate::http::{Call, guarded_body, peer, response};
 use crate::model::types::Ref;
 use crate::msg;
@@ -100,7 +99,6 @@ pub struct DocumentFilter {
     request_body(content = String, content_type = "application/octet-stream", description = "The file's bytes; any media type."),
     responses((status = 200, description = "The document with its file.", body = Document))
 )]
-#[put("/documents/{ref}/content")]
 async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     if !is_media_type(call.header(header::CONTENT_TYPE).unwrap_or_default()) {
@@ -131,7 +129,6 @@ async fn put_content(call: Call, payload: Payload, reference: Path<String>) -> R
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the document.")),
     responses((status = 200, description = "The file's bytes.", body = String, content_type = "application/octet-stream"))
 )]
-#[get("/documents/{ref}/content")]
 async fn get_content(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     call.validate_headers()?;
     call.query("getDocumentContent")?;
@@ -187,8 +184,8 @@ impl ApiResource for Documents {
         ..Routes::OF_PAIRING
     };
 
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         routes::mount::<Self>(config, &Self::ROUTES);
-        config.service(put_content).service(get_content);
+        config.service(operation!(put_content)).service(operation!(get_content));
     }
 }

@@ -1,14 +1,13 @@
 //! What clients see of milestones.
 
-use crate::http::routes::ServiceConfig;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::revisions::api::{confirm, list_confirmations, list_revisions};
+use super::revisions::api as revisions;
 use super::{Milestones, Status, Weight};
 use crate::error::Faults;
-use crate::http::routes::{self, Routes};
+use crate::http::routes::{self, Routes, ServiceConfig, operation};
 use crate::model::types::{Instant, Ref};
 use crate::resources::ApiResource;
 use crate::{msg, text_enum};
@@ -190,8 +189,11 @@ pub struct MilestoneFilter {
 impl ApiResource for Milestones {
     const ROUTES: Routes = Routes { label: "里程碑", takes_as_of: true, ..Routes::OF_PAIRING };
 
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         routes::mount::<Self>(config, &Self::ROUTES);
-        config.service(list_revisions).service(list_confirmations).service(confirm);
+        config
+            .service(operation!(revisions::list_revisions))
+            .service(operation!(revisions::list_confirmations))
+            .service(operation!(revisions::confirm));
     }
 }

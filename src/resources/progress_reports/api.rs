@@ -1,8 +1,7 @@
 //! What clients see of progress reports.
 
-use crate::http::routes::ServiceConfig;
+use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, post};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,7 +11,7 @@ use crate::db::reference::Reference;
 use crate::error::{Faults, Result};
 use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::routes::{self, Routes};
+use crate::http::routes::{self, Routes, ServiceConfig, operation};
 use crate::model::decimal::Quantity;
 use crate::model::types::{Instant, Ref};
 use crate::record::Record;
@@ -160,7 +159,6 @@ pub struct ProgressReportFilter {
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the progress report.")),
     responses((status = 200, description = "The updated progress report.", body = ProgressReport))
 )]
-#[post("/progress-reports/{ref}/submit")]
 async fn submit(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     call.require_no_body(payload).await?;
     decide(call, reference.into_inner(), Status::Submitted, None).await
@@ -175,7 +173,6 @@ async fn submit(call: Call, payload: Payload, reference: Path<String>) -> Result
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the progress report.")),
     responses((status = 200, description = "The updated progress report.", body = ProgressReport))
 )]
-#[post("/progress-reports/{ref}/approve")]
 async fn approve(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     call.require_no_body(payload).await?;
     decide(call, reference.into_inner(), Status::Approved, None).await
@@ -190,7 +187,6 @@ async fn approve(call: Call, payload: Payload, reference: Path<String>) -> Resul
     request_body(content = NewReturn, description = "The reason."),
     responses((status = 200, description = "The updated progress report.", body = ProgressReport))
 )]
-#[post("/progress-reports/{ref}/return")]
 async fn send_back(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;
@@ -219,9 +215,9 @@ async fn decide(call: Call, reference: String, status: Status, note: Option<Stri
 impl ApiResource for ProgressReports {
     const ROUTES: Routes = Routes { label: "进展报告", ..Routes::OF_PAIRING };
 
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         routes::mount::<Self>(config, &Self::ROUTES);
         routes::mount_nested::<Self>(config, &Self::ROUTES, &commitments::KIND);
-        config.service(submit).service(approve).service(send_back);
+        config.service(operation!(submit)).service(operation!(approve)).service(operation!(send_back));
     }
 }

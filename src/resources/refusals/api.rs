@@ -1,7 +1,6 @@
 //! What administrators see of refused requests.
 
-use crate::http::routes::ServiceConfig;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,6 +10,7 @@ use crate::db::Conn;
 use crate::db::page::PageRequest;
 use crate::error::Result;
 use crate::http::list::{ListPage, Page, PageParams};
+use crate::http::routes::{ServiceConfig, operation};
 use crate::http::{Call, typed};
 use crate::model::types::Instant;
 use crate::text_enum;
@@ -107,7 +107,6 @@ pub type RefusalList = ListPage<Refusal>;
     params(RefusalFilter, PageParams),
     responses((status = 200, description = "A page of refusals.", body = RefusalList))
 )]
-#[get("/refusals")]
 async fn list(call: Call) -> Result<HttpResponse> {
     // So that what was refused a moment ago is in the list; where it cannot be written, the rest can be read.
     if let Err(error) = call.state.refusals.flush(&call.state.store).await {
@@ -125,6 +124,6 @@ async fn list(call: Call) -> Result<HttpResponse> {
 }
 
 /// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(list);
+pub fn mount(config: &mut ServiceConfig) {
+    config.service(operation!(list));
 }

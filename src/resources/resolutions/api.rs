@@ -1,6 +1,5 @@
 //! What clients see of resolutions.
 
-use crate::http::routes::ServiceConfig;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -8,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Resolutions, State, Status};
 use crate::error::Faults;
 use crate::figures::pace::Pace;
-use crate::http::routes::{self, Routes};
+use crate::http::routes::{self, Routes, ServiceConfig};
 use crate::model::types::Ref;
 use crate::resources::{ApiResource, conferences, milestones};
 use crate::{msg, text_enum};
@@ -159,7 +158,7 @@ pub struct ResolutionFilter {
 impl ApiResource for Resolutions {
     const ROUTES: Routes = Routes { label: "议定事项", takes_as_of: true, ..Routes::OF_PAIRING };
 
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         routes::mount::<Self>(config, &Self::ROUTES);
         routes::mount_nested::<Self>(config, &Self::ROUTES, &conferences::KIND);
     }

@@ -1,8 +1,7 @@
 //! The HTTP operation for bundles.
 
-use crate::http::routes::ServiceConfig;
+use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
-use actix_web::{HttpResponse, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -10,6 +9,7 @@ use super::bundle::Bundle;
 use super::closure::Closure;
 use crate::error::{Error, Result};
 use crate::http::format::{self, OF_BUNDLES};
+use crate::http::routes::{ServiceConfig, operation};
 use crate::http::{Call, export, guarded_body, peer, typed};
 use crate::model::types::Ref;
 use crate::record::ReadContext;
@@ -38,7 +38,6 @@ pub struct BundleFilter {
     params(BundleFilter),
     responses((status = 200, description = "The bundle.", body = String, content_type = "application/json"))
 )]
-#[get("/exports/bundle")]
 async fn get_bundle(call: Call) -> Result<HttpResponse> {
     let format = format::negotiate(&call.request, OF_BUNDLES)?;
     call.validate_headers()?;
@@ -67,6 +66,6 @@ async fn get_bundle(call: Call) -> Result<HttpResponse> {
 }
 
 /// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(get_bundle);
+pub fn mount(config: &mut ServiceConfig) {
+    config.service(operation!(get_bundle));
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use crate::http::routes::ServiceConfig;
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::rt;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, get, post};
 use serde_json::json;
 
 use super::jobs::{self, Jobs, Task};
@@ -15,8 +14,7 @@ use super::types::{
     Import, ImportFaultFilter, ImportFaultList, ImportFilter, ImportLineFilter, ImportLineList, ImportList, NewImport,
 };
 use super::upload::{Received, max_wait, receive};
-use super::workbooks::{marked, template};
-use super::{Status, plans, runs};
+use super::{Status, plans, runs, workbooks};
 use crate::access::{Actor, secrets};
 use crate::db::Conn;
 use crate::db::page::PageRequest;
@@ -24,6 +22,7 @@ use crate::error::{Error, Faults, Problem, Result};
 use crate::http::idempotency::Posted;
 use crate::http::list::{Page, PageParams};
 use crate::http::response::ReadResponse;
+use crate::http::routes::{ServiceConfig, operation};
 use crate::http::{Call, typed};
 use crate::model::types::{Instant, Ref};
 use crate::msg;
@@ -45,7 +44,6 @@ use crate::transfer::plan::Outcome;
         description = "Bytes of the file with its media type; `application/octet-stream` if its extension gives the format."),
     responses((status = 201, description = "The import.", body = Import))
 )]
-#[post("/imports")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let mut params: NewImport = typed(&call.query("createImport")?)?;
@@ -132,7 +130,6 @@ async fn create_and_plan(
     params(ImportFilter, PageParams),
     responses((status = 200, description = "A page of imports.", body = ImportList))
 )]
-#[get("/imports")]
 async fn list(call: Call) -> Result<HttpResponse> {
     let actor = caller(&call)?;
     call.uncached()
@@ -154,7 +151,6 @@ async fn list(call: Call) -> Result<HttpResponse> {
     params(("ref" = Ref, Path, description = "Id of the import.")),
     responses((status = 200, description = "The import.", body = Import))
 )]
-#[get("/imports/{ref}")]
 async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
     call.validate_headers()?;
     call.query("getImport")?;
@@ -171,7 +167,6 @@ async fn get(call: Call, id: Path<String>) -> Result<HttpResponse> {
     params(("ref" = Ref, Path, description = "Id of the import."), ImportLineFilter, PageParams),
     responses((status = 200, description = "A page of lines.", body = ImportLineList))
 )]
-#[get("/imports/{ref}/lines")]
 async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
     call.uncached()
@@ -195,7 +190,6 @@ async fn list_lines(call: Call, id: Path<String>) -> Result<HttpResponse> {
     params(("ref" = Ref, Path, description = "Id of the import."), ImportFaultFilter, PageParams),
     responses((status = 200, description = "A page of faults.", body = ImportFaultList))
 )]
-#[get("/imports/{ref}/faults")]
 async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
     let (actor, id) = (caller(&call)?, id.into_inner());
     call.uncached()
@@ -219,7 +213,6 @@ async fn list_faults(call: Call, id: Path<String>) -> Result<HttpResponse> {
     params(("ref" = Ref, Path, description = "Id of the import.")),
     responses((status = 200, description = "The import.", body = Import))
 )]
-#[post("/imports/{ref}/plan")]
 async fn plan(call: Call, payload: Payload, id: Path<String>) -> Result<HttpResponse> {
     use Status::{Failed, Interrupted, Planned, Refused, Stale};
     begin(call, payload, id.into_inner(), &[Planned, Refused, Stale, Interrupted, Failed], Task::Plan).await
@@ -235,7 +228,6 @@ async fn plan(call: Call, payload: Payload, id: Path<String>) -> Result<HttpResp
     params(("ref" = Ref, Path, description = "Id of the import.")),
     responses((status = 200, description = "The import.", body = Import))
 )]
-#[post("/imports/{ref}/apply")]
 async fn apply(call: Call, payload: Payload, id: Path<String>) -> Result<HttpResponse> {
     begin(call, payload, id.into_inner(), &[Status::Planned], Task::Apply).await
 }
@@ -248,7 +240,6 @@ async fn apply(call: Call, payload: Payload, id: Path<String>) -> Result<HttpRes
     params(("ref" = Ref, Path, description = "Id of the import.")),
     responses((status = 200, description = "The import.", body = Import))
 )]
-#[post("/imports/{ref}/cancel")]
 async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
@@ -265,19 +256,19 @@ async fn cancel(call: Call, payload: Payload, id: Path<String>) -> Result<HttpRe
 }
 
 /// Mounts the operations.
-pub fn mount(config: &mut ServiceConfig<'_>) {
+pub fn mount(config: &mut ServiceConfig) {
     config
-        .service(create)
-        .service(list)
+        .service(operation!(create))
+        .service(operation!(list))
         // Before `/imports/{ref}`, which would match this path as well.
-        .service(template)
-        .service(marked)
-        .service(get)
-        .service(list_lines)
-        .service(list_faults)
-        .service(plan)
-        .service(apply)
-        .service(cancel);
+        .service(operation!(workbooks::template))
+        .service(operation!(workbooks::marked))
+        .service(operation!(get))
+        .service(operation!(list_lines))
+        .service(operation!(list_faults))
+        .service(operation!(plan))
+        .service(operation!(apply))
+        .service(operation!(cancel));
 }
 
 /// Starts a run for an import whose status allows it, and waits for its end.

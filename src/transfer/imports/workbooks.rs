@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::Seek;
 
+use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::web::Path;
-use actix_web::{HttpResponse, get};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -54,7 +54,6 @@ pub struct TemplateFilter {
     responses((status = 200, description = "The workbook.", body = String,
         content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
 )]
-#[get("/imports/template.xlsx")]
 pub async fn template(call: Call) -> Result<HttpResponse> {
     call.validate_headers()?;
     let TemplateFilter { pairing, resource } = typed(&call.query("getImportTemplate")?)?;
@@ -127,7 +126,6 @@ pub async fn template(call: Call) -> Result<HttpResponse> {
     responses((status = 200, description = "The workbook.", body = String,
         content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))
 )]
-#[get("/imports/{ref}/marked.xlsx")]
 pub async fn marked(call: Call, id: Path<String>) -> Result<HttpResponse> {
     call.validate_headers()?;
     call.query("getMarkedImport")?;

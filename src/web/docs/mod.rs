@@ -4,8 +4,10 @@
 //! computers, and stored keys would be available to the next user of the browser.
 
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::error::Result;
+use crate::web::embedded::{Embedded, embedded};
 
 const PAGE: &str = include_str!("index.html");
 const STYLE: &str = include_str!("page.css");
@@ -20,7 +22,24 @@ pub fn mount(config: &mut web::ServiceConfig) {
         .route("/docs/index.html", web::get().to(|| async { moved() }))
         .route("/docs/page.css", web::get().to(|| async { part("text/css", STYLE) }))
         .route("/docs/page.js", web::get().to(|| async { part("text/javascript", SCRIPT) }))
-        .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json").validator_url("none")));
+        .route("/docs/swagger-ui-bundle.js", web::get().to(bundle))
+        .route("/docs/swagger-ui.css", web::get().to(bundle_style))
+        .route("/docs/favicon-32x32.png", web::get().to(icon));
+}
+
+async fn bundle(request: HttpRequest) -> Result<HttpResponse> {
+    static FILE: Embedded = embedded!("text/javascript; charset=utf-8", "swagger-ui-bundle.js");
+    FILE.respond(&request)
+}
+
+async fn bundle_style(request: HttpRequest) -> Result<HttpResponse> {
+    static FILE: Embedded = embedded!("text/css; charset=utf-8", "swagger-ui.css");
+    FILE.respond(&request)
+}
+
+async fn icon(request: HttpRequest) -> Result<HttpResponse> {
+    static FILE: Embedded = embedded!("image/png", "favicon-32x32.png");
+    FILE.respond(&request)
 }
 
 fn moved() -> HttpResponse {

@@ -68,7 +68,7 @@ struct Page<'a> {
     in_english: String,
 }
 
-/// Mounts the pages. They must be mounted before Swagger UI, whose pattern matches every path below `/docs/`.
+/// Mounts the pages.
 pub fn mount(config: &mut web::ServiceConfig) {
     config
         .route("/docs/guides.css", web::get().to(style))

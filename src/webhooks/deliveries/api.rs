@@ -1,8 +1,7 @@
 //! Endpoints for administrators: list deliveries, replay messages and send a test.
 
-use crate::http::routes::ServiceConfig;
+use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, get, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +13,7 @@ use crate::db::page::PageRequest;
 use crate::error::{Faults, Result};
 use crate::http::idempotency::Posted;
 use crate::http::list::{ListPage, Page, PageParams};
+use crate::http::routes::{ServiceConfig, operation};
 use crate::http::{Call, typed};
 use crate::model::types::{Instant, Ref};
 use crate::webhooks::send::Failure;
@@ -140,7 +140,6 @@ pub type WebhookDeliveryList = ListPage<WebhookDelivery>;
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook."), WebhookDeliveryFilter, PageParams),
     responses((status = 200, description = "A page of deliveries.", body = WebhookDeliveryList))
 )]
-#[get("/webhooks/{ref}/deliveries")]
 async fn list(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
     call.uncached()
@@ -166,7 +165,6 @@ async fn list(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     request_body(content = NewWebhookReplay, description = "The messages to send again."),
     responses((status = 200, description = "The number of messages or events to be sent again.", body = WebhookReplay))
 )]
-#[post("/webhooks/{ref}/replays")]
 async fn replay(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
@@ -188,7 +186,6 @@ async fn replay(call: Call, payload: Payload, reference: Path<String>) -> Result
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook.")),
     responses((status = 200, description = "The delivery of the test.", body = WebhookDelivery))
 )]
-#[post("/webhooks/{ref}/test")]
 async fn test(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
@@ -200,6 +197,6 @@ async fn test(call: Call, payload: Payload, reference: Path<String>) -> Result<H
 }
 
 /// Registers the routes.
-pub fn mount(config: &mut ServiceConfig<'_>) {
-    config.service(list).service(replay).service(test);
+pub fn mount(config: &mut ServiceConfig) {
+    config.service(operation!(list)).service(operation!(replay)).service(operation!(test));
 }

@@ -1,8 +1,7 @@
 //! Endpoints for administrators: create, change, rotate and delete webhooks.
 
-use crate::http::routes::ServiceConfig;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, post, rt};
+use actix_web::{HttpResponse, rt};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,7 +15,7 @@ use crate::db::reference::Reference;
 use crate::error::{Error, Faults, Result};
 use crate::http::Call;
 use crate::http::idempotency::Posted;
-use crate::http::routes::{self, Routes, handlers};
+use crate::http::routes::{self, Routes, ServiceConfig, handlers, operation};
 use crate::model::types::{Code, Instant, Ref};
 use crate::record::Record;
 use crate::resources::ApiResource;
@@ -189,7 +188,6 @@ pub struct WebhookFilter {
     request_body(content = NewWebhook, description = "The webhook to create."),
     responses((status = 201, description = "The created webhook.", body = IssuedWebhook))
 )]
-#[post("/webhooks")]
 async fn create(call: Call, payload: Payload) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
@@ -225,7 +223,6 @@ async fn update(call: Call, payload: Payload, reference: Path<String>) -> Result
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the webhook.")),
     responses((status = 200, description = "The webhook and its new secret.", body = IssuedWebhook))
 )]
-#[post("/webhooks/{ref}/rotate-secret")]
 async fn rotate(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     call.require_no_body(payload).await?;
@@ -253,7 +250,7 @@ async fn validate_target(call: &Call, url: Option<&str>) -> Result<()> {
 impl ApiResource for Webhooks {
     const ROUTES: Routes = Routes { label: "推送", ..Routes::OF_ADMINISTRATORS };
 
-    fn mount(config: &mut ServiceConfig<'_>) {
+    fn mount(config: &mut ServiceConfig) {
         let list = routes::list::<Self>(&Self::ROUTES).description(
             "Returns a page of the webhooks that match the filter parameters, without their secrets. Requires the role `admin`. \
              分页列出推送，不含密钥；需要管理员密钥。",
@@ -271,7 +268,13 @@ impl ApiResource for Webhooks {
             "Deletes a webhook with its deliveries; nothing more is sent to it. Its history is kept. Requires the role `admin`. \
              删除推送及其投递记录，变更历史保留；需要管理员密钥。",
         );
-        config.service(list).service(create).service(get).service(update).service(delete).service(rotate);
+        config
+            .service(list)
+            .service(operation!(create))
+            .service(get)
+            .service(update)
+            .service(delete)
+            .service(operation!(rotate));
         config.service(routes::history::<Self>(&Self::ROUTES));
     }
 }

@@ -1,7 +1,7 @@
 //! What clients see of amendments.
 
+use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, get, post};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -67,7 +67,6 @@ pub type AmendmentList = ListPage<Amendment>;
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the agreement."), PageParams),
     responses((status = 200, description = "A page of amendments.", body = AmendmentList))
 )]
-#[get("/agreements/{ref}/amendments")]
 pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
     call.reads(&super::super::KIND)
@@ -89,7 +88,6 @@ pub async fn list_amendments(call: Call, reference: Path<String>) -> Result<Http
     request_body(content = NewAmendment, description = "The amendment to add."),
     responses((status = 201, description = "The added amendment.", body = Amendment))
 )]
-#[post("/agreements/{ref}/amendments")]
 pub async fn create_amendment(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let mut body = call.json(payload, &["application/json"]).await?;

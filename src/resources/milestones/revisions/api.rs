@@ -1,7 +1,7 @@
 //! What clients see of revisions and confirmations.
 
+use actix_web::HttpResponse;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpResponse, get, post};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -69,7 +69,6 @@ pub type ConfirmationList = ListPage<Confirmation>;
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the milestone."), PageParams),
     responses((status = 200, description = "A page of revisions.", body = RevisionList))
 )]
-#[get("/milestones/{ref}/revisions")]
 pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
     call.reads(&super::super::KIND)
@@ -90,7 +89,6 @@ pub async fn list_revisions(call: Call, reference: Path<String>) -> Result<HttpR
     params(("ref" = Ref, Path, description = "Code or numeric identifier of the milestone."), PageParams),
     responses((status = 200, description = "The confirmations.", body = ConfirmationList))
 )]
-#[get("/milestones/{ref}/confirmations")]
 pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<HttpResponse> {
     let reference = Ref(reference.into_inner());
     call.reads(&super::super::KIND)
@@ -113,7 +111,6 @@ pub async fn list_confirmations(call: Call, reference: Path<String>) -> Result<H
     request_body(content = NewConfirmation, description = "The side that confirms."),
     responses((status = 200, description = "The milestone with its confirmations.", body = Milestone))
 )]
-#[post("/milestones/{ref}/confirmations")]
 pub async fn confirm(call: Call, payload: Payload, reference: Path<String>) -> Result<HttpResponse> {
     let actor = call.writer()?;
     let body = call.json(payload, &["application/json"]).await?;
