@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -29,8 +29,10 @@ const PAUSE: Duration = Duration::from_millis(10);
 const RECONNECT: Duration = Duration::from_millis(500);
 /// Time without a statement after which PostgreSQL ends a session in the middle of sealing.
 const IDLE_MAX: Duration = Duration::from_secs(5);
-/// Longest wait of a read for the events of this process.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+/// Longest wait of a read while no event is sealed.
+const STALLED_MAX: Duration = Duration::from_secs(2);
+/// Longest wait of a read for the events of this process, such as those of a large import.
+const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The sealer of one process; it ends when it is dropped.
 pub struct Sealer(Option<Arc<Progress>>);
@@ -40,8 +42,15 @@ struct Progress {
     wake: SyncSender<()>,
     /// Number of transactions of this process that recorded events.
     committed: AtomicU64,
-    /// Of these, the number whose events are sealed.
-    sealed: watch::Sender<u64>,
+    sealed: watch::Sender<Sealed>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sealed {
+    /// Of the committed transactions, the number whose events are sealed.
+    transactions: u64,
+    /// Number of times that some events were sealed.
+    steps: u64,
 }
 
 impl Sealer {
@@ -51,7 +60,7 @@ impl Sealer {
             return Ok(Sealer(None));
         }
         let (wake, woken) = sync_channel(1);
-        let progress = Arc::new(Progress { wake, committed: AtomicU64::new(0), sealed: watch::Sender::new(0) });
+        let progress = Arc::new(Progress { wake, committed: AtomicU64::new(0), sealed: watch::Sender::default() });
         let noticed = Arc::downgrade(&progress);
         store.changes().subscribe_own(move |_| {
             if let Some(progress) = noticed.upgrade() {
@@ -68,14 +77,20 @@ impl Sealer {
     }
 
     /// Waits until the events that this process has committed are in the log, so that a client reads its own writes there. Gives up
-    /// after [`WAIT_MAX`], because the log may be read without them.
+    /// after [`WAIT_MAX`], or when the sealer does not progress, because the log may be read without them.
     pub async fn settle(&self) {
         let Some(progress) = &self.0 else { return };
         let committed = progress.committed.load(Ordering::SeqCst);
         let mut sealed = progress.sealed.subscribe();
-        let waited = tokio::time::timeout(WAIT_MAX, sealed.wait_for(|sealed| *sealed >= committed)).await;
-        if waited.is_err() {
-            tracing::warn!("audit events are not sealed in time");
+        let until = Instant::now() + WAIT_MAX;
+        while sealed.borrow_and_update().transactions < committed {
+            let steps = sealed.borrow().steps;
+            let is_further = |sealed: &Sealed| sealed.transactions >= committed || sealed.steps > steps;
+            let waited = tokio::time::timeout(STALLED_MAX, sealed.wait_for(is_further)).await;
+            if waited.is_err() || Instant::now() >= until {
+                tracing::warn!("audit events are not sealed in time");
+                return;
+            }
         }
     }
 }
@@ -115,11 +130,15 @@ fn seal_committed(
         match left {
             Some(Left::Nothing) => {
                 if let Some(progress) = progress.upgrade() {
-                    progress.sealed.send_replace(committed);
+                    progress.sealed.send_modify(|sealed| sealed.transactions = committed);
                 }
                 return Ok(());
             }
-            Some(Left::Some) => {}
+            Some(Left::Some) => {
+                if let Some(progress) = progress.upgrade() {
+                    progress.sealed.send_modify(|sealed| sealed.steps += 1);
+                }
+            }
             // Another process seals.
             None => thread::sleep(PAUSE),
         }

@@ -96,6 +96,8 @@ pub async fn answer(call: &Call, followed: Followed) -> Result<HttpResponse> {
     // Errors of the request are returned before the stream begins.
     stream.begin(&call.state.sealer, after).await?;
     let (sender, parts) = channel(1);
+    // First of all, so that a stream that is given up at once tells it, too.
+    sender.try_send(Part::Bytes(format!("retry: {RETRY}\n\n").into())).map_err(Error::unexpected)?;
     let mut stopping = call.state.stopping.subscribe();
     let request_id = call.request_id.clone();
     let given_up = place.given_up();
@@ -160,7 +162,7 @@ impl Stream {
     async fn feed(&mut self, sender: &Sender<Part>) -> Result<()> {
         let ends = Instant::now() + LASTS;
         let mut changes = self.store.changes().receiver();
-        let mut text = format!("retry: {RETRY}\n\n");
+        let mut text = String::new();
         loop {
             changes.mark_unchanged();
             let is_more = self.next(&mut text).await?;
