@@ -12,14 +12,18 @@ use super::{RECOVERS_WITHIN, prepare, serve, skip, wait_until, writes};
 fn kinds(http: &Http) -> Vec<(&'static str, bool)> {
     let stamp = format!("k{:x}", rand::random::<u64>());
     let good = |reply: std::io::Result<super::writes::Reply>, status| reply.is_ok_and(|reply| reply.status == status);
+    // What is exported does not grow with what is written meanwhile.
+    let programme = json!({ "code": "exported", "name": { "zh": "甲" } });
+    let programme = http.send("POST", "/api/v1/programmes", &[], Some(&programme));
     vec![
+        ("a code that is taken", programme.is_ok_and(|reply| matches!(reply.status, 201 | 409))),
         ("readiness", good(http.get("/readyz"), 200)),
         ("a record", good(http.get(&format!("/api/v1/sectors/none-{stamp}")), 404)),
         ("a list", good(http.get(&format!("/api/v1/sectors?limit=1&q={stamp}")), 200)),
         ("a count", good(http.get(&format!("/api/v1/sectors?q={stamp}&count=true")), 200)),
         ("a report", good(http.get("/api/v1/reports/scorecard?as_of=2022-06-30"), 200)),
-        ("a file", good(http.get("/api/v1/sectors.csv"), 200)),
-        ("a bundle", good(http.get("/api/v1/exports/bundle.json"), 200)),
+        ("a file", good(http.get("/api/v1/programmes.csv"), 200)),
+        ("a bundle", good(http.get("/api/v1/exports/bundle.json?programme=exported"), 200)),
         ("a page", good(http.get("/"), 200)),
         ("a write", good(http.create(&stamp), 201)),
         ("a retried write", {
