@@ -10,15 +10,16 @@ use serde_json::Value;
 use crate::access::oidc::Issuer;
 use crate::access::policy::{Policy, Tag};
 use crate::config::Settings;
-use crate::db::Store;
 use crate::db::reference::{Kind, Kinds};
+use crate::db::{Conn, Store};
 use crate::error::Result;
 use crate::http::deprecation::{self, Deprecation};
 use crate::http::export::ListWriters;
+use crate::http::list::ListCounts;
 use crate::http::routes::{Dispatch, ServiceConfig};
 use crate::http::{AppState, cors, envelope, format, guard, limits, redirects, tags};
 use crate::record::Catalog;
-use crate::reports::facts::FactStore;
+use crate::reports::facts::{FactStore, counts};
 use crate::resources::{AnyResource, KEYS, RESOURCES};
 use crate::transfer::export::rows::Rows;
 use crate::transfer::imports::jobs::Jobs;
@@ -90,6 +91,10 @@ pub fn state(store: Store, catalog: Arc<Catalog>, settings: Settings, issuer: Op
     let mut state = AppState::new(store, catalog, settings, issuer, policy)?;
     state.parts.insert(Jobs::default());
     state.parts.insert(facts);
+    let facts = state.parts.get::<FactStore>()?;
+    let count =
+        move |conn: &mut Conn, kind: &Kind, filter: &Value, view| counts::of_list(&facts, conn, kind, filter, view);
+    state.parts.insert(ListCounts(Box::new(count)));
     state.parts.insert(targets);
     state.parts.insert(ListWriters(Rows::writer));
     Ok(state)

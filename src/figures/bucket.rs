@@ -138,6 +138,20 @@ impl Bucket {
         self.fixed.counted() == 0 && self.fixed.counts.cancelled == 0
     }
 
+    /// The number of milestones with one of these statuses.
+    pub fn count(&self, statuses: &[Status]) -> i64 {
+        let wanted = Status::ALL.iter().filter(|status| statuses.contains(status));
+        wanted.map(|status| self.fixed.counts.with(*status)).sum()
+    }
+
+    /// The number of milestones that are overdue on a date and due from a day until another.
+    pub fn overdue(&self, from: Option<NaiveDate>, until: Option<NaiveDate>, as_of: NaiveDate) -> i64 {
+        let before = |day: NaiveDate| self.open.before(day);
+        // A milestone is not overdue on its due date.
+        let end = until.and_then(|day| day.succ_opt()).map_or(as_of, |next| next.min(as_of));
+        (before(end) - from.map_or(0, before)).max(0)
+    }
+
     /// The sums on a date.
     pub fn tally(&self, as_of: NaiveDate) -> Tally {
         Tally {
@@ -187,9 +201,15 @@ mod tests {
             all.iter().filter(|(_, is_removed)| *is_removed).for_each(|(fact, _)| bucket.remove(fact));
             let mut slow = Tally::default();
             kept.iter().for_each(|fact| slow += &Tally::of(fact, day(as_of)));
-            prop_assert_eq!(bucket.tally(day(as_of)), slow);
+            prop_assert_eq!(&bucket.tally(day(as_of)), &slow);
             prop_assert_eq!(&bucket, &Bucket::of(kept.iter().copied()));
             prop_assert_eq!(bucket.is_empty(), kept.is_empty());
+            let (from, until) = (day(as_of / 3), day(as_of / 2));
+            let is_overdue = |fact: &&Fact| lateness::is_overdue(fact.status, fact.due_on, day(as_of));
+            let of_range = kept.iter().filter(is_overdue).filter(|fact| (from..=until).contains(&fact.due_on));
+            prop_assert_eq!(bucket.overdue(Some(from), Some(until), day(as_of)), of_range.count() as i64);
+            prop_assert_eq!(bucket.overdue(None, None, day(as_of)), slow.overdue);
+            prop_assert_eq!(bucket.count(Status::ALL), kept.len() as i64);
         }
     }
 }

@@ -61,6 +61,12 @@ pub struct StatusCounts {
 }
 
 impl StatusCounts {
+    /// How many milestones have a status.
+    pub fn with(&self, status: Status) -> i64 {
+        let mut counts = *self;
+        *counts.of(status)
+    }
+
     fn of(&mut self, status: Status) -> &mut i64 {
         match status {
             Status::Scheduled => &mut self.scheduled,

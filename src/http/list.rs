@@ -19,10 +19,14 @@ use super::{Call, export, typed};
 use crate::access::redaction::{Hidden, Redaction};
 use crate::db::Conn;
 use crate::db::page::{self, Key, PageIds, PageRequest};
+use crate::db::reference::Kind;
 use crate::error::{Fault, Problem, Result};
 use crate::msg;
+use crate::record::ReadContext;
 
 const LIMIT_DEFAULT: i64 = 50;
+/// Room for the fields beside the items, in bytes.
+const BESIDE_ITEMS: usize = 300;
 /// The most items of a page: the maximum of [`PageParams::limit`].
 const ITEMS_MAX: usize = 1000;
 
@@ -87,6 +91,12 @@ impl<T: ToSchema> ToSchema for ListPage<T> {
     }
 }
 
+/// Counts the records that match the filter of a list without reading them; `None` where the database has to count.
+type CountList = dyn Fn(&mut Conn, &Kind, &Value, ReadContext) -> Result<Option<i64>> + Send + Sync;
+
+/// The count of a list (`count=true`) from figures in memory; a part that the application inserts.
+pub struct ListCounts(pub Box<CountList>);
+
 /// One page of a list.
 pub struct Page {
     pub items: Box<dyn Items>,
@@ -124,18 +134,21 @@ struct RenderedItems(Vec<Rendered>);
 
 impl Items for RenderedItems {
     fn write(&self, json: &mut Vec<u8>) -> Result<()> {
-        json.reserve(self.0.iter().map(|item| item.body.len() + 1).sum());
+        json.reserve(self.0.iter().map(|item| item.size() + 1).sum());
         for (index, item) in self.0.iter().enumerate() {
             if index > 0 {
                 json.push(b',');
             }
-            json.extend_from_slice(&item.body);
+            item.write(json);
         }
         Ok(())
     }
 
     fn into_values(self: Box<Self>) -> Result<Vec<Value>> {
-        self.0.iter().map(|item| Ok(serde_json::from_slice(&item.body)?)).collect()
+        let mut json = vec![b'['];
+        self.write(&mut json)?;
+        json.push(b']');
+        Ok(serde_json::from_slice(&json)?)
     }
 }
 
@@ -262,6 +275,8 @@ impl Listing {
         }
         let mut body = b"{\"items\":[".to_vec();
         items.write(&mut body)?;
+        // Cached as it is, so that it must not take twice its length.
+        body.reserve_exact(BESIDE_ITEMS);
         body.push(b']');
         for (name, value) in &fields {
             body.push(b',');

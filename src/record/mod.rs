@@ -30,7 +30,7 @@ use merge::{Parts, differences, merge, writable};
 
 pub use catalog::Catalog;
 pub use reading::{each_page, for_bundle, load_all, search_bodies};
-pub use resource::{Given, Record, Resource, scope, scope_of_reference};
+pub use resource::{Dated, Given, Record, Resource, scope, scope_of_reference};
 pub use tx::Tx;
 
 /// The context of a read: the date that computed figures hold for.

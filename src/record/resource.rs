@@ -1,5 +1,8 @@
 //! The traits of a resource.
 
+use std::sync::Arc;
+
+use chrono::NaiveDate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -56,6 +59,11 @@ pub trait Resource: Record {
 
     /// Loads records by id, in order, with the references that they embed; records that do not exist are left out.
     fn load(conn: &mut Conn, ids: &[i64], view: ReadContext) -> Result<Vec<Self::Read>>;
+
+    /// The computed fields of a record for any date, if they follow from its own fields and the date.
+    fn dated(_read: &Self::Read) -> Option<Dated> {
+        None
+    }
 
     /// Inserts a record, or replaces `before`; checks the rules that need the database.
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Self::Read)>, new: Self::New) -> Result<i64>;
@@ -154,6 +162,24 @@ fn scope_of_new<R: Record>(conn: &mut Conn, new: &R::New) -> Result<Option<Scope
 pub fn scope_of_reference(conn: &mut Conn, kind: &Kind, reference: &Ref) -> Result<Option<Scope>> {
     let id = kind.find(conn, reference)?;
     id.map(|id| scope(conn, kind, id)).transpose()
+}
+
+/// Fields of a record that are computed from the date; see [`Resource::dated`].
+#[derive(Clone)]
+pub struct Dated(Arc<dyn Fn(NaiveDate) -> serde_json::Result<String> + Send + Sync>);
+
+impl Dated {
+    /// The fields that `compute` returns for a date, in the order of the record's.
+    pub fn new<T: Serialize>(compute: impl Fn(NaiveDate) -> T + Send + Sync + 'static) -> Dated {
+        Dated(Arc::new(move |as_of| serde_json::to_string(&compute(as_of))))
+    }
+
+    /// The end of the record's JSON: the fields, each after a comma, and the closing brace.
+    pub fn json(&self, as_of: NaiveDate) -> Result<String> {
+        let mut json = (self.0)(as_of)?;
+        json.replace_range(..1, ",");
+        Ok(json)
+    }
 }
 
 /// The references of a field of a request.

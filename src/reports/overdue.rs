@@ -14,6 +14,7 @@ use crate::http::list::{AsOf, Page, PageParams};
 use crate::http::{Call, typed};
 use crate::model::types::Ref;
 use crate::record::Resource;
+use crate::reports::facts::{FactStore, counts};
 use crate::resources::milestones::api::{Milestone, MilestoneFilter, Sort};
 use crate::resources::milestones::{Milestones, Status};
 
@@ -118,8 +119,12 @@ pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
                 sort: Some(Sort::DueOn),
                 ..MilestoneFilter::default()
             };
+            let facts = call.state.parts.get::<FactStore>()?;
             Ok(move |conn: &mut Conn, page: &PageRequest| {
-                let page = Milestones::page(conn, &filter, page, view)?;
+                let total = if page.count { counts::of_milestones(&facts, conn, &filter, view)? } else { None };
+                let request = PageRequest { count: page.count && total.is_none(), ..page.clone() };
+                let mut page = Milestones::page(conn, &filter, &request, view)?;
+                page.total = page.total.or(total);
                 let items: Vec<OverdueRow> =
                     Milestones::load(conn, &page.ids, view)?.into_iter().map(OverdueRow::from).collect();
                 Ok(Page::new(items, page).beside(json!({ "as_of": view.as_of })))

@@ -214,10 +214,27 @@ fn targets(known: &Known, (_, by, number, as_of): Query) -> Vec<String> {
         targets.push(format!("reports/funds?count=true&group_by={group}&as_of={day}{filter}"));
     }
     let [member, responsible] = ["regions", "organizations"].map(|path| known.one(path, number));
+    let status = ["scheduled", "in_progress", "met", "cancelled"][number % 4];
+    let owners =
+        [filter.clone(), format!("&{}", owner(known, number)), format!("&{}{filter}", owner(known, number + 1))];
+    for (owner, which) in owners.iter().flat_map(|owner| {
+        let due = format!("&overdue=true&due_from={}&due_to={day}", day - Days::new(300));
+        let all = ["", "&overdue=true", "&overdue=false", &due, &format!("&status={status}&status=not_met")];
+        all.map(|which| (owner.clone(), which.to_owned()))
+    }) {
+        targets.push(format!("milestones?count=true&as_of={day}{owner}{which}"));
+    }
+    targets.push(format!("reports/overdue?count=true&as_of={day}{filter}"));
     for more in [filter, format!("&member={}", text(&member)), format!("&responsible={}", text(&responsible))] {
         targets.push(format!("reports/pace?count=true&as_of={day}{more}"));
     }
     targets
+}
+
+/// A filter for an agreement or a project.
+fn owner(known: &Known, number: usize) -> String {
+    let kind = ["agreement", "project"][number % 2];
+    format!("{kind}={}", text(&known.one(&format!("{kind}s"), number / 2)))
 }
 
 fn text(reference: &Value) -> &str {

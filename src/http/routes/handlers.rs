@@ -16,7 +16,7 @@ use crate::db::page::{KeyValue, PageRequest};
 use crate::db::reference::Kind;
 use crate::error::{Problem, Result};
 use crate::http::idempotency::Posted;
-use crate::http::list::Page;
+use crate::http::list::{ListCounts, Page};
 use crate::http::record_cache::RecordCache;
 use crate::http::response::{self, ReadResponse};
 use crate::http::{Call, patch, typed};
@@ -30,7 +30,8 @@ pub async fn list<R: Resource>(call: Call) -> Result<HttpResponse> {
     call.list(&call.operation, |call, query, redaction| {
         let filter: R::Filter = typed(query)?;
         let reading = Reading::<R>::new(call, query, redaction)?;
-        Ok(move |conn: &mut Conn, page: &PageRequest| reading.page(conn, &filter, page))
+        let query = query.clone();
+        Ok(move |conn: &mut Conn, page: &PageRequest| reading.page(conn, (&filter, &query), page))
     })
     .await
 }
@@ -43,8 +44,8 @@ pub async fn list_under<R: Resource>(call: Call, parent: &'static Kind, referenc
         let reference = Ref(reference);
         Ok(move |conn: &mut Conn, page: &PageRequest| {
             let id = parent.find(conn, &reference)?.ok_or_else(|| Problem::not_found(parent.name, &reference.0))?;
-            let filter: R::Filter = typed(&json!({ parent.name: id.to_string() }))?;
-            reading.page(conn, &filter, page)
+            let query = json!({ parent.name: id.to_string() });
+            reading.page(conn, (&typed(&query)?, &query), page)
         })
     })
     .await
@@ -54,6 +55,7 @@ pub async fn list_under<R: Resource>(call: Call, parent: &'static Kind, referenc
 struct Reading<R> {
     view: ReadContext,
     redaction: Redaction,
+    counts: Arc<ListCounts>,
     /// For pages of records that are the same for every caller.
     cache: Option<Arc<RecordCache>>,
     resource: PhantomData<fn() -> R>,
@@ -63,11 +65,16 @@ impl<R: Resource> Reading<R> {
     fn new(call: &Call, query: &Value, redaction: Redaction) -> Result<Reading<R>> {
         let is_cached = RecordCache::holds(R::KIND) && call.is_json_list()?;
         let cache = is_cached.then(|| call.state.records.clone());
-        Ok(Reading { view: call.view(query), redaction, cache, resource: PhantomData })
+        let counts = call.state.parts.get()?;
+        Ok(Reading { view: call.view(query), redaction, counts, cache, resource: PhantomData })
     }
 
-    fn page(&self, conn: &mut Conn, filter: &R::Filter, page: &PageRequest) -> Result<Page> {
-        let page = R::page(conn, filter, page, self.view)?;
+    /// A page of what matches a filter, which is the same in `query`.
+    fn page(&self, conn: &mut Conn, (filter, query): (&R::Filter, &Value), page: &PageRequest) -> Result<Page> {
+        let total = if page.count { (self.counts.0)(conn, R::KIND, query, self.view)? } else { None };
+        let request = PageRequest { count: page.count && total.is_none(), ..page.clone() };
+        let mut page = R::page(conn, filter, &request, self.view)?;
+        page.total = page.total.or(total);
         if let Some(cache) = &self.cache {
             return Ok(Page::of_rendered(cache.page::<R>(conn, &page, self.view)?, page));
         }
@@ -152,7 +159,7 @@ async fn get_cached<R: Resource>(call: &Call, id: i64, reference: Ref) -> Result
     call.validate_headers()?;
     let query = call.query(&call.operation)?;
     let view = call.view(&query);
-    let found = call.state.records.get::<R>(id, view.as_of);
+    let found = call.state.records.get::<R>(id, view.as_of)?;
     call.state.metrics.cache.with_label_values(&[if found.is_some() { "hit" } else { "miss" }]).inc();
     let rendered = match found {
         Some(rendered) => rendered,

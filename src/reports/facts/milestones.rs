@@ -106,6 +106,12 @@ impl Milestones {
         (!of_parent.bucket.is_empty()).then(|| of_parent.bucket.tally(as_of))
     }
 
+    /// The class and the sums of the milestones of an agreement or a project alone; `None` where there are none.
+    pub fn of_parent(&self, parent: Parent) -> Option<(&Class, &Bucket)> {
+        let of_parent = self.parents.get(*self.index_of.get(&parent)? as usize)?;
+        Some((self.classes.get(of_parent.class? as usize)?, &of_parent.bucket))
+    }
+
     /// The sums by class and period.
     pub fn by_class(&self) -> impl Iterator<Item = (&Class, NaiveDate, &Bucket)> {
         self.sums.iter().filter_map(|((class, from_on), bucket)| {

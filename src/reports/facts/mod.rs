@@ -9,6 +9,7 @@
 //! Without facts the caller queries the database: while they are loaded, after a large transaction, while changes of other
 //! processes may be missed, behind PgBouncer, and if there are more records than [`RECORDS_MAX`].
 
+pub mod counts;
 mod load;
 pub mod milestones;
 mod pending;

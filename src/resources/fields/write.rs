@@ -30,6 +30,7 @@ macro_rules! write_fields {
     };
     (@parts $name:ident $($field:tt)+) => {
         #[doc = "The fields of a record that its row does not hold."]
+        #[derive(serde::Serialize)]
         pub struct $name { $($field)+ }
     };
     // A whole row, for `COPY`, which takes no row within a row.

@@ -15,8 +15,16 @@ use crate::error::{Faults, Result};
 use crate::figures::lateness;
 use crate::keyset;
 use crate::model::types::Instant;
-use crate::record::{ReadContext, Resource, Tx};
+use crate::record::{Dated, ReadContext, Resource, Tx};
 use crate::resources::fields::Loading;
+
+fn parts(status: Status, due_on: NaiveDate, baseline_due_on: NaiveDate, as_of: NaiveDate) -> MilestoneParts {
+    MilestoneParts {
+        overdue: lateness::is_overdue(status, due_on, as_of),
+        days_late: lateness::days_late(status, due_on, as_of),
+        slippage_days: lateness::slippage_days(due_on, baseline_due_on),
+    }
+}
 
 impl Resource for Milestones {
     type Filter = MilestoneFilter;
@@ -39,11 +47,12 @@ impl Resource for Milestones {
         for (_, row) in loading.rows.iter_mut().filter(|(_, row)| row.project_id.is_some()) {
             row.agreement_id = None;
         }
-        loading.finish(conn, |_, row, _| MilestoneParts {
-            overdue: lateness::is_overdue(row.status, row.due_on, view.as_of),
-            days_late: lateness::days_late(row.status, row.due_on, view.as_of),
-            slippage_days: lateness::slippage_days(row.due_on, row.baseline_due_on),
-        })
+        loading.finish(conn, |_, row, _| parts(row.status, row.due_on, row.baseline_due_on, view.as_of))
+    }
+
+    fn dated(read: &Milestone) -> Option<Dated> {
+        let Milestone { status, due_on, baseline_due_on, .. } = *read;
+        Some(Dated::new(move |as_of| parts(status, due_on, baseline_due_on, as_of)))
     }
 
     fn save(tx: &mut Tx<'_>, before: Option<(i64, &Milestone)>, new: NewMilestone) -> Result<i64> {
