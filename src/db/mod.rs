@@ -1,11 +1,10 @@
 //! The store: reads and writes on either backend.
 //!
-//! Work runs outside the server's threads, in the lane of its class ([`lanes`]), with a permit, a connection and a
-//! deadline. Each write is one transaction: on SQLite through a queue that commits concurrent writes together
-//! ([`writer`]), on PostgreSQL on a connection of the lane.
+//! Work runs on the threads of the lane of its class ([`lanes`]), with a connection and a deadline. Each write is one transaction:
+//! on SQLite through a queue that commits concurrent writes together ([`writer`]), on PostgreSQL on a connection of the lane.
 //!
 //! Deadlines apply on both backends: SQLite interrupts the statement, PostgreSQL cancels it. If neither happens, for
-//! example because the network fails silently, the connection is abandoned, its permit is released and the other
+//! example because the network fails silently, the connection and its thread are abandoned and the other
 //! connections of its generation are replaced ([`pool`]).
 
 pub mod backend;
@@ -26,7 +25,6 @@ mod watcher;
 mod writer;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -37,17 +35,14 @@ pub use writer::WriterLoad;
 
 use crate::config::DatabaseUrl;
 use crate::error::{Error, Result};
-use backend::{BEGIN, BEGIN_SNAPSHOT, sqlite};
+use backend::{BEGIN, BEGIN_SNAPSHOT};
 use changes::{Changed, Changes, KindSet, Notice};
-use lanes::{Lane, Permit};
+use lanes::{Lane, Work};
 use names::NameCache;
 use pool::{Generation, Pool};
 use reference::Kinds;
 use transaction::{Phase, in_phases, in_read};
 use writer::Writer;
-
-/// Time after the deadline until work that has not ended is abandoned.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// An open database.
 #[derive(Clone)]
@@ -55,7 +50,7 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     manager: Manager,
-    lanes: [Arc<Lane>; Class::ALL.len()],
+    lanes: [Lane; Class::ALL.len()],
     /// SQLite's.
     writer: Option<Writer>,
     changes: Arc<Changes>,
@@ -83,7 +78,7 @@ impl Store {
                 None => manager.clone(),
             }
             .with_own_count();
-            Lane::new(class, connections as usize, Pool::new(manager, generation.clone()))
+            Lane::new(class, connections as usize, Pool::new(manager, generation.clone()), writer.is_some())
         });
         Ok(Store(Arc::new(Inner { manager, lanes, writer, changes, names })))
     }
@@ -139,13 +134,9 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let cache = self.0.names.clone();
-        self.run(class, client, move |conn, lane| {
+        self.run(class, client, move |conn, pool| {
             names::reading(&cache, || {
-                if lane.pool.needs_transactions() {
-                    in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work)
-                } else {
-                    work(conn)
-                }
+                if pool.needs_transactions() { in_read(conn, &pool.begin(BEGIN_SNAPSHOT), work) } else { work(conn) }
             })
         })
         .await
@@ -158,8 +149,8 @@ impl Store {
         work: impl FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let cache = self.0.names.clone();
-        self.run(Class::LongRead, client, move |conn, lane| {
-            names::reading(&cache, || in_read(conn, &lane.pool.begin(BEGIN_SNAPSHOT), work))
+        self.run(Class::LongRead, client, move |conn, pool| {
+            names::reading(&cache, || in_read(conn, &pool.begin(BEGIN_SNAPSHOT), work))
         })
         .await
     }
@@ -226,7 +217,7 @@ impl Store {
         }
         let work = |conn: &mut Conn| work(conn).map(Verdict::Undo);
         let manager = self.0.manager.clone();
-        let in_copy = move |_: &mut Conn, _: &Lane| {
+        let in_copy = move |_: &mut Conn, _: &Pool| {
             let mut copy = backend::Copy::of(&manager)?;
             in_transaction(&mut copy.conn, work)
         };
@@ -268,8 +259,8 @@ impl Store {
     ) -> Result<T> {
         let phase = Arc::new(Phase::default());
         let (committing, changes, cache) = (phase.clone(), self.0.changes.clone(), self.0.names.clone());
-        let done = self.run(class, client, move |conn, lane| {
-            let begin = lane.pool.begin(BEGIN);
+        let done = self.run(class, client, move |conn, pool| {
+            let begin = pool.begin(BEGIN);
             let (value, notice) = names::writing(&cache, || in_phases(conn, &begin, Some(&committing), work))?;
             changes.publish_own(&notice);
             Ok(value)
@@ -283,51 +274,16 @@ impl Store {
         }
     }
 
-    /// Runs work on a connection of a lane after acquiring a permit, and abandons it after its deadline and [`GRACE`].
+    /// Runs work in the lane of its class.
     async fn run<T: Send + 'static>(
         &self,
         class: Class,
         client: &Client,
-        work: impl FnOnce(&mut Conn, &Lane) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Conn, &Pool) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let lane = self.lane(class);
-        let permit = lane.enter(client).await?;
         let (sender, value) = oneshot::channel();
-        // Boxed, so that the code that runs work is compiled once.
-        let work: Work = Box::new(move |conn, lane| work(conn, lane).map(|value| drop(sender.send(value))));
-        // Runs in its own task, so that a cancelled request does not release the permit of work that is still running.
-        tokio::spawn(on_lane(lane, permit, work)).await.map_err(Error::unexpected)??;
+        let work: Work = Box::new(move |conn, pool| work(conn, pool).map(|value| drop(sender.send(value))));
+        self.0.lanes[class as usize].run(client, work).await?;
         value.await.map_err(Error::unexpected)
     }
-
-    fn lane(&self, class: Class) -> Arc<Lane> {
-        self.0.lanes[class as usize].clone()
-    }
-}
-
-/// Work on a connection of a lane; it stores its result itself.
-type Work = Box<dyn FnOnce(&mut Conn, &Lane) -> Result<()> + Send>;
-
-async fn on_lane(lane: Arc<Lane>, permit: Permit, work: Work) -> Result<()> {
-    let generation = lane.pool.generation();
-    let (running, deadline) = (lane.clone(), lane.class.deadline());
-    let task = tokio::task::spawn_blocking(move || {
-        let until = deadline.map(|deadline| Instant::now() + deadline);
-        let mut lent = running.pool.take()?;
-        let done = sqlite::with_deadline(until, || work(&mut lent.conn, &running));
-        running.pool.give_back(lent, &done);
-        done
-    });
-    let done = match deadline {
-        None => task.await,
-        Some(deadline) => match tokio::time::timeout(deadline + GRACE, task).await {
-            Ok(done) => done,
-            Err(_) => {
-                lane.pool.give_up(generation);
-                return Err(Error::Unavailable("the database does not respond".to_owned()));
-            }
-        },
-    };
-    drop(permit);
-    done.map_err(Error::unexpected)?
 }

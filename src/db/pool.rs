@@ -1,14 +1,11 @@
-//! Pool of idle connections of one class of work.
+//! The connections of one class of work. Each thread keeps one ([`super::lanes`]).
 //!
-//! The class's permits bound the connections in use, so taking a connection never waits: it is idle or newly opened. A
-//! pool library would add a second queue and would hand out connections that a restarted server has closed.
-//!
-//! When a connection is lost, all connections of its generation are replaced: idle ones are closed immediately, those
-//! in use when they are returned. After a restart, failover or network failure, stale connections thus cause only one
-//! error.
+//! A pool library would add a second queue and would hand out connections that a restarted server has closed. Here, when a
+//! connection is lost, all connections of its generation are replaced before their next use. After a restart, failover or network
+//! failure, stale connections thus cause only one error.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::backend::{self, Conn, Manager};
@@ -39,25 +36,20 @@ impl Generation {
 pub struct Pool {
     manager: Manager,
     generation: Generation,
-    idle: Mutex<Vec<Idle>>,
 }
 
-struct Idle {
-    conn: Conn,
-    generation: u64,
-    since: Instant,
-}
-
-/// A connection in use; closed unless it is returned.
+/// A connection that a thread keeps.
 pub struct Lent {
     pub conn: Conn,
     generation: u64,
+    /// When it was used last.
+    since: Instant,
 }
 
 impl Pool {
     /// Creates a pool that opens connections on demand.
     pub fn new(manager: Manager, generation: Generation) -> Pool {
-        Pool { manager, generation, idle: Mutex::default() }
+        Pool { manager, generation }
     }
 
     /// Returns the SQL that begins a transaction on its connections.
@@ -80,31 +72,19 @@ impl Pool {
         self.generation.current()
     }
 
-    /// Takes an idle connection or opens a new one.
-    pub fn take(&self) -> Result<Lent> {
+    /// Returns a connection that can be used: the same one, or a new one.
+    pub fn renew(&self, lent: Option<Lent>) -> Result<Lent> {
         let generation = self.generation.current();
-        let unusable;
-        let found = {
-            let mut idle = self.idle();
-            let (good, bad): (Vec<Idle>, Vec<Idle>) =
-                idle.drain(..).partition(|one| one.generation == generation && one.since.elapsed() < IDLE_MAX);
-            *idle = good;
-            unusable = bad;
-            // The last one returned has the warmest caches, and unused ones can expire.
-            idle.pop()
-        };
-        // Closing takes a round trip, so it happens outside the lock.
-        drop(unusable);
-        match found {
-            Some(Idle { conn, generation, .. }) => Ok(Lent { conn, generation }),
-            None => Ok(Lent { conn: self.manager.open()?, generation }),
+        match lent {
+            Some(lent) if lent.generation == generation && lent.since.elapsed() < IDLE_MAX => Ok(lent),
+            _ => Ok(Lent { conn: self.manager.open()?, generation, since: Instant::now() }),
         }
     }
 
-    /// Returns a connection after its work. It is closed if the work failed by other than a client error, because its
-    /// state is uncertain. If the server does not respond on it or has become a standby, its whole generation is
+    /// Returns a connection after its work if it can be used again. It is closed if the work failed by other than a client error,
+    /// because its state is uncertain. If the server does not respond on it or has become a standby, its whole generation is
     /// invalidated.
-    pub fn give_back<T>(&self, mut lent: Lent, outcome: &Result<T>) {
+    pub fn keep<T>(&self, mut lent: Lent, outcome: &Result<T>) -> Option<Lent> {
         match outcome {
             Ok(_) | Err(Error::Problem(_)) => {}
             Err(_) => {
@@ -112,20 +92,16 @@ impl Pool {
                 if !(is_clean && backend::is_alive(&mut lent.conn)) {
                     self.generation.end(lent.generation);
                 }
-                return;
+                return None;
             }
         }
-        if lent.generation == self.generation.current() && backend::in_transaction(&mut lent.conn) == Ok(false) {
-            self.idle().push(Idle { conn: lent.conn, generation: lent.generation, since: Instant::now() });
-        }
+        let is_good =
+            lent.generation == self.generation.current() && backend::in_transaction(&mut lent.conn) == Ok(false);
+        is_good.then(|| Lent { since: Instant::now(), ..lent })
     }
 
     /// Invalidates a generation because one of its connections was abandoned.
     pub fn give_up(&self, generation: u64) {
         self.generation.end(generation);
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,9 +12,11 @@
 //! A large write runs in a transaction of its own, because inside a savepoint SQLite keeps copies of all modified pages
 //! in memory until the savepoint ends.
 
+mod load;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,11 +24,13 @@ use std::time::{Duration, Instant};
 use diesel::Connection;
 use tokio::sync::oneshot;
 
-use super::backend::{self, BEGIN, Conn, Manager, Statements, sqlite};
+use super::backend::{self, BEGIN, Conn, Manager, Statements, sqlite, upkeep};
 use super::changes::{Changes, Notice};
 use super::names::{self, NameCache};
 use super::watcher::{Feed, INTERVAL};
 use crate::error::{Error, Result};
+use load::Counts;
+pub use load::WriterLoad;
 
 /// Capacity of the queue; further writes are rejected.
 const QUEUE: usize = 1024;
@@ -40,6 +44,8 @@ const ALONE_DEADLINE: Duration = Duration::from_secs(60);
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// Time limit of the statements of one write.
 const RUN_MAX: Duration = Duration::from_secs(10);
+/// Length of the write-ahead log, in pages, from which it is moved into the database.
+const LOG_PAGES: i32 = 1_000;
 
 /// Runs a write, or receives the reason why it cannot run. Returns a closure that reports the result to the waiting
 /// request after the commit.
@@ -73,26 +79,6 @@ impl Ticket {
     }
 }
 
-/// Counters of the writer, for metrics.
-#[derive(Default)]
-pub struct Counts {
-    waiting: AtomicUsize,
-    commits: AtomicU64,
-    writes: AtomicU64,
-    commit_micros: AtomicU64,
-    is_alone: AtomicBool,
-}
-
-/// Snapshot of [`Counts`]; the last four fields count from the start of the service.
-#[derive(Clone, Copy, Debug)]
-pub struct WriterLoad {
-    pub waiting: usize,
-    pub commits: u64,
-    pub writes: u64,
-    pub commit_time: Duration,
-    pub statements: u64,
-}
-
 /// Handle to the writer's thread, which ends when the last handle is dropped.
 #[derive(Clone)]
 pub struct Writer {
@@ -109,6 +95,7 @@ impl Writer {
         let mut conn = manager.open()?;
         let handle = sqlite::Handle::opened().ok_or_else(|| Error::unexpected("SQLite opened no connection"))?;
         handle.veto_stray_commits();
+        handle.defer_checkpoints();
         backend::set_lock_wait(&mut conn, LOCK_WAIT)?;
         let looked = Instant::now();
         let seen = backend::foreign_version(&mut conn)?;
@@ -166,14 +153,7 @@ impl Writer {
 
     /// Returns the load of the writer.
     pub fn load(&self) -> WriterLoad {
-        let Counts { waiting, commits, writes, commit_micros, .. } = &*self.counts;
-        WriterLoad {
-            waiting: waiting.load(Ordering::Relaxed),
-            commits: commits.load(Ordering::Relaxed),
-            writes: writes.load(Ordering::Relaxed),
-            commit_time: Duration::from_micros(commit_micros.load(Ordering::Relaxed)),
-            statements: self.statements.count(),
-        }
+        self.counts.load(self.statements.count())
     }
 
     /// Whether a write with its own transaction, which may take long, is running.
@@ -318,9 +298,7 @@ impl Writing {
     fn commit(&mut self, replies: Vec<Reply>) {
         let began = Instant::now();
         let committed = backend::commit(&mut self.conn);
-        let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.counts.commit_micros.fetch_add(took, Ordering::Relaxed);
-        self.counts.commits.fetch_add(1, Ordering::Relaxed);
+        self.counts.note_commit(began.elapsed());
         match committed {
             Ok(()) => {
                 self.counts.writes.fetch_add(replies.len() as u64, Ordering::Relaxed);
@@ -328,6 +306,7 @@ impl Writing {
                 // stay valid.
                 replies.into_iter().for_each(|reply| reply(Ok(())));
                 self.changes.set_locked(false);
+                self.checkpoint();
             }
             Err(error) => {
                 let error = Error::of_commit(error);
@@ -343,12 +322,25 @@ impl Writing {
         }
     }
 
+    /// Moves the write-ahead log into the database when it is long. Not within a commit, so that nobody waits for it, and what was
+    /// committed is published before.
+    fn checkpoint(&mut self) {
+        if sqlite::log_pages() < LOG_PAGES {
+            return;
+        }
+        // Readers can keep a part of it from being moved; the next commit tries again.
+        if let Err(error) = upkeep::checkpoint(&mut self.conn) {
+            tracing::warn!(%error, "the write-ahead log could not be moved into the database; trying again");
+        }
+    }
+
     fn alone(&mut self, job: Alone) {
         self.counts.is_alone.store(true, Ordering::SeqCst);
         let reply = job(Ok(&mut self.conn));
         self.end_transaction();
         self.counts.is_alone.store(false, Ordering::SeqCst);
         reply();
+        self.checkpoint();
     }
 
     /// Whether exactly the outer transaction is open.

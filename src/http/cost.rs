@@ -1,4 +1,4 @@
-//! The class and the client of a request, which determine its permits and its deadline ([`Class`]).
+//! The class and the client of a request, which determine its threads and its deadline ([`Class`]).
 
 use actix_web::HttpRequest;
 

@@ -1,4 +1,4 @@
-//! Prometheus metrics: requests, database permits and writer, cache, disks, imports, streams and webhooks.
+//! Prometheus metrics: requests, database threads and writer, cache, disks, imports, streams and webhooks.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub struct Metrics {
 
 /// Metrics whose values are read when the metrics are scraped.
 struct Sampled {
-    permits: IntGaugeVec,
+    threads: IntGaugeVec,
     in_use: IntGaugeVec,
     waiting: IntGaugeVec,
     rejected: IntCounterVec,
@@ -80,16 +80,16 @@ impl Sampled {
     fn new(registrar: &Registrar) -> Result<Sampled> {
         let class = &["class"];
         Ok(Sampled {
-            permits: registrar.gauges(
-                "pairing_tracker_database_permits",
-                "Permits of a class: how many requests of the class can use the database at a time.",
+            threads: registrar.gauges(
+                "pairing_tracker_database_threads",
+                "Threads of a class at most: how many of its requests can use the database at a time.",
                 class,
             )?,
-            in_use: registrar.gauges("pairing_tracker_database_permits_in_use", "Permits of a class that are in use.", class)?,
-            waiting: registrar.gauges("pairing_tracker_database_waiting", "Requests waiting for a permit.", class)?,
+            in_use: registrar.gauges("pairing_tracker_database_threads_in_use", "Threads of a class that are at work.", class)?,
+            waiting: registrar.gauges("pairing_tracker_database_waiting", "Requests waiting for a thread.", class)?,
             rejected: registrar.counters(
                 "pairing_tracker_database_refused_total",
-                "Requests rejected because no permit became free in time.",
+                "Requests rejected because no thread became free in time.",
                 class,
             )?,
             statements: registrar.counters(
@@ -135,7 +135,7 @@ impl Sampled {
         let large = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         for load in state.store.loads() {
             let class = &[load.class.as_str()];
-            self.permits.with_label_values(class).set(number(load.permits));
+            self.threads.with_label_values(class).set(number(load.threads));
             self.in_use.with_label_values(class).set(number(load.in_use));
             self.waiting.with_label_values(class).set(number(load.waiting));
             raise(&self.rejected.with_label_values(class), load.refused);

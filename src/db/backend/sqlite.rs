@@ -1,5 +1,5 @@
 //! Features of SQLite's C interface that Diesel does not expose: deadlines for statements, the actual transaction
-//! state, and a commit hook.
+//! state, and hooks of commits and of the write-ahead log.
 //!
 //! Diesel does not expose the connection pointer. SQLite passes it to automatic extensions when it opens a connection:
 //! [`install`] registers one, and [`Handle::opened`] returns the last pointer seen on this thread.
@@ -19,6 +19,7 @@ thread_local! {
     static OPENED: Cell<*mut ffi::sqlite3> = const { Cell::new(null_mut()) };
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     static MAY_COMMIT: Cell<bool> = const { Cell::new(false) };
+    static LOG_PAGES: Cell<c_int> = const { Cell::new(0) };
 }
 
 /// Registers the extension that enables [`with_deadline`] on every connection opened from now on.
@@ -51,6 +52,17 @@ unsafe extern "C" fn is_stray(_: *mut c_void) -> c_int {
     c_int::from(!MAY_COMMIT.get())
 }
 
+/// Hook of the write-ahead log, which notes its length.
+unsafe extern "C" fn on_log(_: *mut c_void, _: *mut ffi::sqlite3, _: *const c_char, pages: c_int) -> c_int {
+    LOG_PAGES.set(pages);
+    ffi::SQLITE_OK
+}
+
+/// The length of the write-ahead log in pages after the last commit of this thread that passed [`Handle::defer_checkpoints`].
+pub fn log_pages() -> i32 {
+    LOG_PAGES.get()
+}
+
 /// Runs `work` with a deadline, after which its SQLite statements fail with "interrupted", on any connection.
 pub fn with_deadline<T>(deadline: Option<Instant>, work: impl FnOnce() -> T) -> T {
     let _restored = Restored { cell: &DEADLINE, before: DEADLINE.replace(deadline) };
@@ -78,7 +90,7 @@ impl<T: Copy + 'static> Drop for Restored<T> {
 /// A raw SQLite connection. It must not outlive the Diesel connection that owns it.
 pub struct Handle(NonNull<ffi::sqlite3>);
 
-// SAFETY: the bundled SQLite is built in its serialized mode, which lets any thread use a connection.
+// SAFETY: SQLite lets any thread use a connection, one at a time; the handle is used with its owner.
 unsafe impl Send for Handle {}
 
 impl Handle {
@@ -119,6 +131,13 @@ impl Handle {
         unsafe { ffi::sqlite3_db_config(self.0.as_ptr(), ffi::SQLITE_DBCONFIG_ENABLE_QPSG, 1 as c_int, nothing) };
     }
 
+    /// Leaves checkpoints of the write-ahead log to the caller, which learns from [`log_pages`] when one is due. SQLite would run
+    /// them within commits, when readers see what was committed already.
+    pub fn defer_checkpoints(&self) {
+        // SAFETY: as above; `on_log` lives as long as the process.
+        unsafe { ffi::sqlite3_wal_hook(self.0.as_ptr(), Some(on_log), null_mut()) };
+    }
+
     /// Rejects every commit outside of [`allow_commit`]. Otherwise, after SQLite rolled back a transaction on its own,
     /// the remaining statements of the work would each be committed separately.
     pub fn veto_stray_commits(&self) {
@@ -153,6 +172,29 @@ mod tests {
         let error = with_deadline(deadline, || conn.batch_execute(ENDLESS)).expect_err("it is interrupted");
         assert_eq!(error.to_string(), "interrupted");
         conn.batch_execute("SELECT 1").expect("the deadline is gone");
+    }
+
+    #[test]
+    fn checkpoints_are_left_to_the_caller() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log.db");
+        install();
+        let mut conn = SqliteConnection::establish(&path.to_string_lossy()).expect("it opens");
+        let handle = Handle::opened().expect("a handle");
+        conn.batch_execute("PRAGMA journal_mode = WAL; CREATE TABLE t (i INTEGER)").expect("a table");
+        handle.defer_checkpoints();
+        conn.batch_execute("INSERT INTO t VALUES (1)").expect("a row");
+        let first = log_pages();
+        conn.batch_execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000) INSERT INTO t SELECT i FROM n",
+        )
+        .expect("many rows");
+        assert!(
+            first > 0 && log_pages() > first + 1_000,
+            "the log grows beyond the length at which SQLite checkpoints"
+        );
+        conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE); INSERT INTO t VALUES (2)").expect("a checkpoint");
+        assert!(log_pages() < 10, "after a checkpoint it begins anew");
     }
 
     #[test]

@@ -205,6 +205,14 @@ pub fn database_bytes(conn: &mut Conn) -> QueryResult<i64> {
     number(conn, sql)
 }
 
+/// Moves SQLite's write-ahead log into the database as far as readers let it.
+pub fn checkpoint(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(conn) => conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)"),
+        Conn::Postgres(_) => Ok(()),
+    }
+}
+
 /// Copies a consistent snapshot of a SQLite database into a new file, without blocking other connections.
 pub fn copy_into(conn: &mut SqliteConnection, file: &Path) -> QueryResult<()> {
     diesel::sql_query("VACUUM INTO ?").bind::<Text, _>(file.to_string_lossy()).execute(conn).map(drop)
