@@ -12,10 +12,10 @@ use quick_cache::sync::Cache;
 use super::response::ReadResponse;
 use crate::db::changes::{Changes, KindSet};
 
-/// The total size of cached responses, in bytes.
-const TOTAL_MAX: u64 = 24 * 1024 * 1024;
+/// The total size of cached responses, in bytes: some hundred pages.
+const TOTAL_MAX: u64 = 8 * 1024 * 1024;
 /// An estimate of the number of cached responses.
-const COUNT: usize = 10_000;
+const COUNT: usize = 1_000;
 /// The size of one cached response, in bytes; a larger one is not cached.
 pub const CACHED_MAX: usize = 512 * 1024;
 /// An estimate of what an entry takes besides its body and its key, in bytes.
