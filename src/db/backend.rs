@@ -181,15 +181,7 @@ pub fn lock_kind(conn: &mut Conn, kind: &str) -> QueryResult<()> {
 
 /// [`lock_kind`], unless another transaction holds the lock.
 pub fn try_lock_kind(conn: &mut Conn, kind: &str) -> QueryResult<bool> {
-    match conn {
-        Conn::Sqlite(_) => Ok(true),
-        Conn::Postgres(conn) => {
-            diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked")
-                .bind::<Text, _>(kind)
-                .get_result::<Locked>(conn)
-                .map(|row| row.locked)
-        }
-    }
+    try_lock(conn, 1, kind)
 }
 
 /// Ends the session if the current transaction is idle for longer than this, so that a process that stops in the middle
@@ -209,18 +201,24 @@ struct Locked {
     locked: bool,
 }
 
-/// Locks an idempotency key for this transaction; returns false if another request with the same key is in progress. On
-/// SQLite writes are serialized, so the other request has either ended or not begun.
-pub fn try_lock_key(conn: &mut Conn, key: &str) -> QueryResult<bool> {
+/// Locks a name until the transaction ends, unless another one holds it; `space` keeps equal names of different uses apart.
+fn try_lock(conn: &mut Conn, space: i64, name: &str) -> QueryResult<bool> {
     match conn {
         Conn::Sqlite(_) => Ok(true),
         Conn::Postgres(conn) => {
-            diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 2)) AS locked")
-                .bind::<Text, _>(key)
+            diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, $2)) AS locked")
+                .bind::<Text, _>(name)
+                .bind::<BigInt, _>(space)
                 .get_result::<Locked>(conn)
                 .map(|row| row.locked)
         }
     }
+}
+
+/// Locks an idempotency key for this transaction; returns false if another request with the same key is in progress. On
+/// SQLite writes are serialized, so the other request has either ended or not begun.
+pub fn try_lock_key(conn: &mut Conn, key: &str) -> QueryResult<bool> {
+    try_lock(conn, 2, key)
 }
 
 #[derive(QueryableByName)]

@@ -23,6 +23,18 @@ pub struct PageRequest {
     pub list: String,
 }
 
+impl PageRequest {
+    /// Reads a page with a total that is known, so that the database does not count; with `None` it counts as requested.
+    pub fn read_with_total(
+        &self,
+        total: Option<i64>,
+        read: impl FnOnce(&PageRequest) -> Result<PageIds>,
+    ) -> Result<PageIds> {
+        let page = read(&PageRequest { count: self.count && total.is_none(), ..self.clone() })?;
+        Ok(PageIds { total: page.total.or(total), ..page })
+    }
+}
+
 /// The position of an item in a sort order: the sort value as text, and the id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {

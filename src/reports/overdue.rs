@@ -122,9 +122,7 @@ pub async fn list_overdue(call: Call) -> Result<HttpResponse> {
             let facts = call.state.parts.get::<FactStore>()?;
             Ok(move |conn: &mut Conn, page: &PageRequest| {
                 let total = if page.count { counts::of_milestones(&facts, conn, &filter, view)? } else { None };
-                let request = PageRequest { count: page.count && total.is_none(), ..page.clone() };
-                let mut page = Milestones::page(conn, &filter, &request, view)?;
-                page.total = page.total.or(total);
+                let page = page.read_with_total(total, |request| Milestones::page(conn, &filter, request, view))?;
                 let items: Vec<OverdueRow> =
                     Milestones::load(conn, &page.ids, view)?.into_iter().map(OverdueRow::from).collect();
                 Ok(Page::new(items, page).beside(json!({ "as_of": view.as_of })))

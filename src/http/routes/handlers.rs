@@ -72,9 +72,7 @@ impl<R: Resource> Reading<R> {
     /// A page of what matches a filter, which is the same in `query`.
     fn page(&self, conn: &mut Conn, (filter, query): (&R::Filter, &Value), page: &PageRequest) -> Result<Page> {
         let total = if page.count { (self.counts.0)(conn, R::KIND, query, self.view)? } else { None };
-        let request = PageRequest { count: page.count && total.is_none(), ..page.clone() };
-        let mut page = R::page(conn, filter, &request, self.view)?;
-        page.total = page.total.or(total);
+        let page = page.read_with_total(total, |request| R::page(conn, filter, request, self.view))?;
         if let Some(cache) = &self.cache {
             return Ok(Page::of_rendered(cache.page::<R>(conn, &page, self.view)?, page));
         }

@@ -143,7 +143,7 @@ enum Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// `None` for what the sums do not tell.
+    /// `None` for what does not follow from the sums.
     fn of(status: &[Status], overdue: Option<bool>, due: (Option<NaiveDate>, Option<NaiveDate>)) -> Option<Wanted<'_>> {
         match (status, overdue, due) {
             ([], Some(true), (from, to)) => Some(Wanted::Overdue(from, to)),
